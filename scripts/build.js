@@ -1,0 +1,15 @@
+// Builds dist/: the supervisor as ES modules, the worker preload as CommonJS.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+
+for (const project of ['.', 'src/worker']) {
+  const { status } = spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+mkdirSync(`${root}dist/worker`, { recursive: true });
+cpSync(`${root}src/worker/package.json`, `${root}dist/worker/package.json`);

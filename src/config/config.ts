@@ -1,0 +1,42 @@
+/**
+ * The configuration as everything behind the command line sees it: complete, validated, frozen, no defaults left.
+ *
+ * Durations are in milliseconds, sizes in bytes.
+ */
+export interface Config {
+  readonly name: string;
+  /** The application's entry file as the owner wrote it, relative to `cwd`; resolved anew for each generation. */
+  readonly script: string;
+  readonly args: readonly string[];
+  /** Options for node itself, before the script: `--max-old-space-size=512`, `--require ./apm.js`. */
+  readonly nodeArgs: readonly string[];
+  /** Working folder of the workers, symbolic links not resolved; they are, anew, for each generation. */
+  readonly cwd: string;
+  /** Variables for the workers: those of `envFile`, then those of `env` (env wins). The supervisor's own come under them. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly instances: number;
+  readonly listenMode: 'auto' | 'reuseport' | 'reuseaddr';
+  readonly ready: 'listening' | 'message';
+  readonly readyTimeoutMs: number;
+  readonly soakMs: number;
+  /** How many workers more than `instances` may live during a rollout; at least 1. Already counted from a percentage. */
+  readonly surge: number;
+  readonly drainTimeoutMs: number;
+  readonly killTimeoutMs: number;
+  /** How long a start waits for an address that another process holds; 0 means not at all. */
+  readonly bindTimeoutMs: number;
+  /** Replacement of a crashed worker: the first delay, the largest, and the growth between. */
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  readonly backoffFactor: number;
+  /** A worker that lived this long has its slot's backoff forgotten. */
+  readonly backoffResetMs: number;
+  /** More than `maxRestarts` crashes within `restartWindowMs` are a crash loop (OTP's restart intensity). */
+  readonly maxRestarts: number;
+  readonly restartWindowMs: number;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  /** `auto`: pretty on a terminal, JSON elsewhere. */
+  readonly logFormat: 'auto' | 'json' | 'pretty';
+  /** Log file, reopened on SIGUSR1; null is standard output. */
+  readonly logFile: string | null;
+}

@@ -1,0 +1,234 @@
+/**
+ * A worker's life: one table, state by event, every cell written. The only place that assigns a worker's state.
+ */
+import { requiredAddresses } from './rollout.js';
+import { crashed, describeExit } from './crash.js';
+import { label, policyOf, report } from './state.js';
+import type { Draft, LiveState, Worker, WorkerEvent, WorkerEventType } from './types.js';
+
+type Handler<T extends WorkerEventType> = (
+  draft: Draft,
+  worker: Worker,
+  event: Extract<WorkerEvent, { type: T }>,
+) => void;
+type Row = { readonly [T in WorkerEventType]: Handler<T> };
+
+/** The event tells nothing that matters in this state; written down so that no cell is forgotten. */
+const ignored = (): void => {};
+
+const spawned: Handler<'spawned'> = (draft, worker, event) => {
+  worker.pid = event.pid;
+  report(draft, 'info', 'worker started', label(worker));
+};
+
+const bound: Handler<'bound'> = (draft, worker, event) => {
+  if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
+  report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
+  checkReady(draft, worker);
+};
+
+const closed: Handler<'closed'> = (draft, worker, event) => {
+  worker.listening = worker.listening.filter((key) => key !== event.key);
+  report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
+};
+
+/** The exit that was on its way. */
+const left: Handler<'exited'> = (draft, worker, event) => {
+  remove(draft, worker);
+  report(draft, 'info', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
+};
+
+const LIFECYCLE = {
+  starting: {
+    spawned,
+    bound,
+    closed,
+    saidReady: (draft, worker) => {
+      worker.saidReady = true;
+      checkReady(draft, worker);
+    },
+    drained: ignored,
+    disconnected: (draft, worker) => fail(draft, worker, 'it closed its channel to the supervisor before it was ready'),
+    bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
+    bindDelayed: (draft, worker, event) => {
+      worker.deadline = Math.max(worker.deadline ?? 0, event.until + policyOf(draft.state, worker).readyTimeoutMs);
+    },
+    exited: (draft, worker, event) => {
+      remove(draft, worker);
+      report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
+      crashed(draft, worker, describeExit(event, 'before it was ready'), event.chance);
+    },
+  },
+  ready: {
+    spawned,
+    bound,
+    closed,
+    saidReady: ignored,
+    drained: ignored,
+    disconnected: (draft, worker) => fail(draft, worker, 'it closed its channel to the supervisor'),
+    bindFailed: (draft, worker, event) => {
+      // The application asked for one more address while it serves: its own error handler decides what that means.
+      report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: event.key, reason: event.reason });
+    },
+    bindDelayed: ignored,
+    exited: (draft, worker, event) => {
+      remove(draft, worker);
+      report(draft, 'error', 'worker crashed', {
+        ...label(worker),
+        code: event.code,
+        signal: event.signal,
+        lastLines: event.lastLines,
+      });
+      crashed(draft, worker, describeExit(event, 'while it served'), event.chance);
+    },
+  },
+  draining: {
+    spawned,
+    bound: ignored,
+    closed,
+    saidReady: ignored,
+    drained: (draft, worker) => terminate(draft, worker),
+    disconnected: ignored,
+    bindFailed: ignored,
+    bindDelayed: ignored,
+    exited: left,
+  },
+  terminating: {
+    spawned,
+    bound: ignored,
+    closed,
+    saidReady: ignored,
+    drained: ignored,
+    disconnected: ignored,
+    bindFailed: ignored,
+    bindDelayed: ignored,
+    exited: left,
+  },
+  killing: {
+    spawned,
+    bound: ignored,
+    closed,
+    saidReady: ignored,
+    drained: ignored,
+    disconnected: ignored,
+    bindFailed: ignored,
+    bindDelayed: ignored,
+    exited: left,
+  },
+} satisfies Record<LiveState, Row>;
+
+export function observe(draft: Draft, event: WorkerEvent): void {
+  const worker = draft.state.workers.find((candidate) => candidate.id === event.worker);
+  // An answer from a worker that is gone: nothing is left that it could concern.
+  if (worker === undefined) return;
+  const row: Row = LIFECYCLE[worker.state];
+  const handler = row[event.type] as Handler<WorkerEventType>;
+  handler(draft, worker, event);
+}
+
+export function spawn(draft: Draft, slot: number, generation: number): void {
+  const { state, now } = draft;
+  const worker: Worker = {
+    id: state.nextWorker,
+    slot,
+    generation,
+    startedAt: now,
+    pid: null,
+    state: 'starting',
+    deadline: null,
+    readyAt: null,
+    saidReady: false,
+    listening: [],
+    adopted: [],
+    fault: null,
+  };
+  worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
+  state.nextWorker += 1;
+  state.workers.push(worker);
+  draft.effects.push({ do: 'spawn', worker: worker.id, slot, generation });
+}
+
+/** Sends a live worker away; what it has accepted is finished first. */
+export function dismiss(draft: Draft, worker: Worker): void {
+  if (worker.state !== 'starting' && worker.state !== 'ready') return;
+  worker.adopted = [];
+  if (worker.listening.length === 0 && worker.state === 'starting') {
+    terminate(draft, worker);
+    return;
+  }
+  worker.state = 'draining';
+  worker.deadline = draft.now + policyOf(draft.state, worker).drainTimeoutMs;
+  draft.effects.push({ do: 'drain', worker: worker.id });
+  report(draft, 'info', 'worker draining', label(worker));
+}
+
+export function kill(draft: Draft, worker: Worker): void {
+  if (worker.state === 'killing') return;
+  worker.state = 'killing';
+  worker.deadline = null;
+  worker.adopted = [];
+  draft.effects.push({ do: 'kill', worker: worker.id });
+}
+
+/** What happens when a state has lasted too long. */
+export function overdue(draft: Draft, worker: Worker): void {
+  const policy = policyOf(draft.state, worker);
+  switch (worker.state) {
+    case 'starting':
+      fail(draft, worker, notReady(draft, worker));
+      return;
+    case 'draining':
+      report(draft, 'warn', 'drain timeout', { ...label(worker), drainTimeoutMs: policy.drainTimeoutMs });
+      terminate(draft, worker);
+      return;
+    case 'terminating':
+      report(draft, 'warn', 'kill timeout', { ...label(worker), killTimeoutMs: policy.killTimeoutMs });
+      kill(draft, worker);
+      return;
+    case 'ready':
+    case 'killing':
+      return;
+  }
+}
+
+function checkReady(draft: Draft, worker: Worker): void {
+  if (worker.state !== 'starting') return;
+  const policy = policyOf(draft.state, worker);
+  if (policy.ready === 'message' ? !worker.saidReady : !listensOnAll(draft, worker)) return;
+  worker.state = 'ready';
+  worker.readyAt = draft.now;
+  worker.deadline = null;
+  report(draft, 'info', 'worker ready', { ...label(worker), afterMs: draft.now - worker.startedAt });
+}
+
+function listensOnAll(draft: Draft, worker: Worker): boolean {
+  const required = requiredAddresses(draft.state, worker);
+  return worker.listening.length > 0 && required.every((key) => worker.listening.includes(key));
+}
+
+function notReady(draft: Draft, worker: Worker): string {
+  const policy = policyOf(draft.state, worker);
+  const within = `not ready within ${policy.readyTimeoutMs / 1000} s`;
+  if (policy.ready === 'message') return `${within}: it did not send 'ready'`;
+  if (worker.listening.length === 0) return `${within}: it did not listen on any address`;
+  const missing = requiredAddresses(draft.state, worker).filter((key) => !worker.listening.includes(key));
+  return `${within}: it listens on ${worker.listening.join(', ')}, but not on ${missing.join(', ')} as its predecessor does`;
+}
+
+/** A live worker is found unfit and sent away; counts as a crash, though its process has not ended yet. */
+function fail(draft: Draft, worker: Worker, reason: string): void {
+  worker.fault = reason;
+  report(draft, 'error', 'worker failed', { ...label(worker), reason });
+  dismiss(draft, worker);
+  crashed(draft, worker, reason, 0.5);
+}
+
+function terminate(draft: Draft, worker: Worker): void {
+  worker.state = 'terminating';
+  worker.deadline = draft.now + policyOf(draft.state, worker).killTimeoutMs;
+  draft.effects.push({ do: 'terminate', worker: worker.id });
+}
+
+function remove(draft: Draft, worker: Worker): void {
+  draft.state.workers = draft.state.workers.filter((candidate) => candidate.id !== worker.id);
+}

@@ -1,0 +1,96 @@
+/** Makes the first state, and answers the questions that every part of the core asks of it. */
+import type { ListenMode } from '../protocol.js';
+import type { Draft, Effect, Policy, ReportLevel, Slot, SocketId, State, Worker } from './types.js';
+
+export function initialState(options: { size: number; listenMode: ListenMode; policy: Policy }): State {
+  return {
+    phase: 'starting',
+    listenMode: options.listenMode,
+    size: options.size,
+    generation: 1,
+    target: 1,
+    stable: 1,
+    policies: { 1: options.policy },
+    slots: [],
+    workers: [],
+    sockets: [],
+    nextWorker: 1,
+    rollout: { state: 'none', from: 1, to: 1, reason: null, requests: [], size: null },
+    queuedReload: null,
+    scales: [],
+    restart: null,
+    stopRequests: [],
+    crashes: [],
+    crashLoop: false,
+    failure: null,
+  };
+}
+
+/** A worker that serves or is about to: it counts for the size. */
+export function isLive(worker: Worker): boolean {
+  return worker.state === 'starting' || worker.state === 'ready';
+}
+
+/** Ready, and for as long as its generation's soak asks. */
+export function isSoaked(state: State, worker: Worker, now: number): boolean {
+  return worker.state === 'ready' && worker.readyAt !== null && now >= worker.readyAt + policyOf(state, worker).soakMs;
+}
+
+export function policyOf(state: State, worker: Worker): Policy {
+  return state.policies[worker.generation] ?? targetPolicy(state);
+}
+
+export function targetPolicy(state: State): Policy {
+  const policy = state.policies[state.target];
+  if (policy === undefined) throw new Error(`generation ${state.target} has no policy`);
+  return policy;
+}
+
+export function workersOf(state: State, slot: number): Worker[] {
+  return state.workers.filter((worker) => worker.slot === slot);
+}
+
+export function slotOf(state: State, slot: number): Slot {
+  let found = state.slots.find((candidate) => candidate.slot === slot);
+  if (found === undefined) {
+    found = { slot, attempts: 0, retryAt: null, restarts: 0, addresses: [], failedStart: false };
+    state.slots.push(found);
+  }
+  return found;
+}
+
+/** Whether the slot is a seat at present; beyond the size a slot is on its way out. */
+export function isActive(state: State, slot: number): boolean {
+  return slot < state.size;
+}
+
+/** Every active slot has a ready worker of the target generation, and no live one of another. */
+export function isSettled(state: State): boolean {
+  for (let slot = 0; slot < state.size; slot++) {
+    const live = workersOf(state, slot).filter(isLive);
+    if (live.length !== 1 || live[0]?.state !== 'ready' || live[0].generation !== state.target) return false;
+  }
+  return true;
+}
+
+export function sameSocket(a: SocketId, b: SocketId): boolean {
+  return a.slot === b.slot && a.key === b.key;
+}
+
+export function report(
+  draft: Draft,
+  level: ReportLevel,
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): void {
+  draft.effects.push({ do: 'report', level, message, fields });
+}
+
+export function answer(draft: Draft, requests: readonly number[], ok: boolean, reason: string | null): void {
+  for (const request of requests) draft.effects.push({ do: 'answer', request, ok, reason } satisfies Effect);
+}
+
+/** The fields by which a worker is known in every log line. */
+export function label(worker: Worker): Record<string, unknown> {
+  return { slot: worker.slot, worker: worker.id, generation: worker.generation, pid: worker.pid };
+}

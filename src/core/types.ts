@@ -1,0 +1,181 @@
+/**
+ * The words of the core: its state, the events it is told and the effects it asks for.
+ *
+ * Owns no behaviour. All times are milliseconds of a monotonic clock that the caller brings along.
+ */
+import type { AddressKey, ListenMode, SupervisorState, WorkerState } from '../protocol.js';
+
+/** What a generation asks of its workers. Comes from the configuration, one for each generation. */
+export interface Policy {
+  readonly ready: 'listening' | 'message';
+  readonly readyTimeoutMs: number;
+  readonly soakMs: number;
+  readonly surge: number;
+  readonly drainTimeoutMs: number;
+  readonly killTimeoutMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  readonly backoffFactor: number;
+  readonly backoffResetMs: number;
+  readonly maxRestarts: number;
+  readonly restartWindowMs: number;
+}
+
+/** States of a worker that the core still knows; `gone` means that it is no longer in the state. */
+export type LiveState = Exclude<WorkerState, 'gone'>;
+
+export interface Worker {
+  readonly id: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly startedAt: number;
+  pid: number | null;
+  state: LiveState;
+  /** When the present state has lasted too long; null where nothing is waited for. */
+  deadline: number | null;
+  readyAt: number | null;
+  saidReady: boolean;
+  /** Addresses on whose socket of its own slot it accepts. */
+  listening: AddressKey[];
+  /** Sockets of other slots on which it accepts for the time being. */
+  adopted: SocketId[];
+  /** Why it goes before its time; null when it was asked to, or has not been. */
+  fault: string | null;
+}
+
+/** `slot` is null for a socket that all slots share. */
+export interface SocketId {
+  readonly slot: number | null;
+  readonly key: AddressKey;
+}
+
+export interface Slot {
+  readonly slot: number;
+  /** Crashes in a row, for the backoff. */
+  attempts: number;
+  /** No worker is started before; null when nothing has to be waited for. */
+  retryAt: number | null;
+  /** How often a worker of the slot was replaced because it crashed. */
+  restarts: number;
+  /** Addresses of the last worker that was ready here: what a successor must listen on. */
+  addresses: AddressKey[];
+  /** Whether the first start of this slot has failed; only looked at while the supervisor starts. */
+  failedStart: boolean;
+}
+
+export interface Rollout {
+  /** `rollingBack` is told to the outside as running. */
+  state: 'none' | 'running' | 'rollingBack' | 'done' | 'rolledBack';
+  from: number;
+  to: number;
+  reason: string | null;
+  /** Requests that are answered when it ends. */
+  requests: number[];
+  /** The size to take on once it is done; null leaves the size as it is. */
+  size: number | null;
+}
+
+export interface PendingScale {
+  readonly request: number;
+  readonly size: number;
+}
+
+export interface State {
+  phase: SupervisorState | 'restarting';
+  readonly listenMode: ListenMode;
+  size: number;
+  /** The newest generation. Numbers are never used again. */
+  generation: number;
+  /** The generation that every slot is on its way to. */
+  target: number;
+  /** The last generation that all slots have reached: where a failed rollout goes back to. */
+  stable: number;
+  policies: Record<number, Policy>;
+  slots: Slot[];
+  workers: Worker[];
+  sockets: SocketId[];
+  nextWorker: number;
+  rollout: Rollout;
+  /** A reload that came while the supervisor could not begin one; the newest wins. */
+  queuedReload: { requests: number[]; policy: Policy; size: number | null } | null;
+  scales: PendingScale[];
+  restart: { requests: number[]; policy: Policy; size: number | null } | null;
+  stopRequests: number[];
+  /** Times of the crashes that count for the restart intensity. */
+  crashes: number[];
+  crashLoop: boolean;
+  /** Why the supervisor fails, once it does. */
+  failure: string | null;
+}
+
+/** Requests. `request` is answered by exactly one `answer` effect. */
+export type RequestEvent =
+  | { readonly type: 'start' }
+  | { readonly type: 'reload'; readonly request: number; readonly policy: Policy; readonly size: number | null }
+  | { readonly type: 'restart'; readonly request: number; readonly policy: Policy; readonly size: number | null }
+  | { readonly type: 'scale'; readonly request: number; readonly size: number }
+  | { readonly type: 'stop'; readonly request: number }
+  | { readonly type: 'stopNow' };
+
+/** Observations of one worker. */
+export type WorkerEvent = { readonly worker: number } & (
+  | { readonly type: 'spawned'; readonly pid: number }
+  | { readonly type: 'bound'; readonly key: AddressKey }
+  | { readonly type: 'closed'; readonly key: AddressKey }
+  | { readonly type: 'saidReady' }
+  | { readonly type: 'drained' }
+  | { readonly type: 'disconnected' }
+  /** The address cannot be had: `reason` is told to the owner. */
+  | { readonly type: 'bindFailed'; readonly key: AddressKey; readonly reason: string }
+  /** The address is held by another process and is waited for until `until`. */
+  | { readonly type: 'bindDelayed'; readonly until: number }
+  | {
+      readonly type: 'exited';
+      readonly code: number | null;
+      readonly signal: string | null;
+      /** 0 to 1, for the jitter of the backoff: chance is an input, too. */
+      readonly chance: number;
+      /** The last lines that it wrote to standard error. */
+      readonly lastLines: readonly string[];
+    }
+);
+
+export type Event =
+  | RequestEvent
+  | WorkerEvent
+  | { readonly type: 'socketOpened'; readonly socket: SocketId }
+  /** A deadline may have passed. */
+  | { readonly type: 'ticked' };
+
+export type WorkerEventType = WorkerEvent['type'];
+
+export type ReportLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type Effect =
+  | { readonly do: 'spawn'; readonly worker: number; readonly slot: number; readonly generation: number }
+  | { readonly do: 'drain'; readonly worker: number }
+  | { readonly do: 'terminate'; readonly worker: number }
+  | { readonly do: 'kill'; readonly worker: number }
+  | { readonly do: 'adopt'; readonly worker: number; readonly socket: SocketId }
+  | { readonly do: 'release'; readonly worker: number; readonly socket: SocketId }
+  | { readonly do: 'closeSocket'; readonly socket: SocketId }
+  | { readonly do: 'closeCustody' }
+  | { readonly do: 'forgetGeneration'; readonly generation: number }
+  | { readonly do: 'answer'; readonly request: number; readonly ok: boolean; readonly reason: string | null }
+  /** All slots were ready for the first time. */
+  | { readonly do: 'announceStart' }
+  /** Nothing is left to do: the supervisor ends. `reason` is null for a stop that was asked for. */
+  | { readonly do: 'end'; readonly reason: string | null }
+  | {
+      readonly do: 'report';
+      readonly level: ReportLevel;
+      readonly message: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    };
+
+/** The state of one step while it is being made: handlers write `state` and push `effects`. */
+export interface Draft {
+  readonly state: State;
+  readonly effects: Effect[];
+  readonly now: number;
+}

@@ -1,0 +1,146 @@
+/**
+ * Types of both wires: the worker's IPC channel and the control API.
+ *
+ * Imported by everybody, imports nobody. Only types live here: the worker preload takes nothing else at run time.
+ */
+
+export type ListenMode = 'reuseport' | 'reuseaddr';
+export type WorkerState = 'starting' | 'ready' | 'draining' | 'terminating' | 'killing' | 'gone';
+
+// ---- worker IPC -------------------------------------------------------------------------------------------------
+
+/**
+ * The `cmd` of every message on the worker's channel. Node hands messages whose `cmd` begins with `NODE_` to
+ * `internalMessage` listeners only, so the application's own `message` listeners never see holdfast's.
+ */
+export type IpcCommand = 'NODE_HOLDFAST';
+
+/** What the application asked to listen on, after Node resolved the host name. */
+export interface AddressRequest {
+  /** IP address, or null for "any" (`::` with a fallback to `0.0.0.0`, as Node does). */
+  readonly host: string | null;
+  readonly port: number;
+  /** 4 or 6; meaningless while `host` is null. */
+  readonly family: 4 | 6;
+  readonly ipv6Only: boolean;
+  /** Tells several `listen(0)` of one worker apart; 0 for every other port. */
+  readonly ordinal: number;
+}
+
+/** Names an address within one application: the same in every slot and generation. */
+export type AddressKey = string;
+
+export type WorkerMessage = { readonly cmd: IpcCommand } & (
+  | { readonly type: 'listen'; readonly seq: number; readonly request: AddressRequest }
+  | { readonly type: 'bound'; readonly key: AddressKey }
+  | { readonly type: 'closed'; readonly key: AddressKey }
+  | { readonly type: 'drained' }
+  | {
+      readonly type: 'stats';
+      readonly seq: number;
+      /** How long the question waited before the worker's event loop came to it, in milliseconds. */
+      readonly eventLoopDelayMs: number;
+      readonly connections: number;
+      readonly requests: number;
+    }
+);
+
+export type SupervisorMessage = { readonly cmd: IpcCommand } & (
+  /** Comes with the handle, or with a negative errno as libuv counts them. */
+  | { readonly type: 'socket'; readonly seq: number; readonly key: AddressKey; readonly errno: number }
+  | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number }
+  | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }
+  /** `timeoutMs`: what is left after it is cut off by the application's own way to end. */
+  | { readonly type: 'drain'; readonly timeoutMs: number }
+  /** `sentAtMs` is of the system's monotonic clock, which all processes of a machine share. */
+  | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number }
+);
+
+// ---- control API ------------------------------------------------------------------------------------------------
+
+export interface SocketStatus {
+  /** null in reuseaddr mode, where one socket serves all slots. */
+  readonly slot: number | null;
+  /** Share of new connections, relative to its siblings; null without steering. */
+  readonly weight: number | null;
+  /** Connections that wait to be accepted; null where the system does not tell. */
+  readonly queueLength: number | null;
+}
+
+export interface AddressStatus {
+  readonly host: string;
+  readonly port: number;
+  readonly sockets: readonly SocketStatus[];
+}
+
+export interface WorkerStatus {
+  readonly id: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly pid: number | null;
+  readonly state: WorkerState;
+  readonly uptimeMs: number;
+  /** How often this slot's worker was replaced because it crashed. */
+  readonly restarts: number;
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
+  readonly eventLoopDelayMs: number | null;
+  readonly connections: number | null;
+  readonly requests: number | null;
+}
+
+export type SupervisorState = 'starting' | 'running' | 'stopping' | 'stopped';
+export type RolloutState = 'none' | 'running' | 'done' | 'rolledBack';
+
+export interface RolloutStatus {
+  readonly state: RolloutState;
+  readonly reason: string | null;
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+/** `GET /status`, and `holdfast status --json`. */
+export interface SupervisorStatus {
+  readonly name: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly nodeVersion: string;
+  readonly state: SupervisorState;
+  readonly uptimeMs: number;
+  readonly script: string;
+  readonly listenMode: ListenMode;
+  readonly listenModeReason: string;
+  readonly steering: boolean;
+  readonly steeringReason: string;
+  readonly generation: number;
+  readonly size: number;
+  readonly addresses: readonly AddressStatus[];
+  readonly rollout: RolloutStatus;
+  readonly crashLoop: boolean;
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
+  readonly workers: readonly WorkerStatus[];
+}
+
+/** One line of the newline-delimited JSON that `POST /reload`, `/restart`, `/scale` and `/stop` answer with. */
+export type ControlLine =
+  | { readonly type: 'progress'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
+  | { readonly type: 'result'; readonly ok: boolean; readonly message: string; readonly reason: string | null };
+
+/** What the control server asks of the supervisor. Promises settle when the request has ended, well or badly. */
+export interface ControlTarget {
+  status(): Promise<SupervisorStatus>;
+  reload(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  restart(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
+  scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  /** Calls `onLine` with each log line (JSON, no newline) until the returned function is called. */
+  followLogs(onLine: (line: string) => void): () => void;
+}
+
+export interface ControlResult {
+  readonly ok: boolean;
+  readonly message: string;
+  readonly reason: string | null;
+}

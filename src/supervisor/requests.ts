@@ -1,0 +1,40 @@
+/** Requests under way: who waits for which answer of the core, and who wants to see the progress. */
+import type { ControlLine, ControlResult } from '../protocol.js';
+
+export type ProgressLine = ControlLine & { readonly type: 'progress' };
+export type Progress = (line: ProgressLine) => void;
+
+interface Waiting {
+  readonly resolve: (result: ControlResult) => void;
+  readonly progress: Progress;
+  readonly done: string;
+}
+
+export class Requests {
+  readonly #waiting = new Map<number, Waiting>();
+  #last = 0;
+
+  /**
+   * Hands a new request's number to `begin` and resolves with its answer.
+   *
+   * @param done what to say when it went well
+   */
+  open(done: string, progress: Progress, begin: (request: number) => void): Promise<ControlResult> {
+    this.#last += 1;
+    const request = this.#last;
+    return new Promise((resolve) => {
+      this.#waiting.set(request, { resolve, progress, done });
+      begin(request);
+    });
+  }
+
+  answer(request: number, ok: boolean, reason: string | null): void {
+    const waiting = this.#waiting.get(request);
+    this.#waiting.delete(request);
+    waiting?.resolve({ ok, message: ok ? waiting.done : 'failed', reason });
+  }
+
+  progress(message: string, fields: Readonly<Record<string, unknown>>): void {
+    for (const waiting of this.#waiting.values()) waiting.progress({ type: 'progress', message, fields });
+  }
+}

@@ -1,0 +1,89 @@
+/** Puts the status together: from the core's state, from custody, from the workers and from the system. */
+import type { State } from '../core/types.js';
+import { usage } from '../monitor/usage.js';
+import type { AddressStatus, ListenMode, SupervisorStatus } from '../protocol.js';
+import type { Custody } from '../sockets/custody.js';
+import type { WorkerHandle } from './worker-handle.js';
+import type { WorkerStats } from './worker-stats.js';
+
+export interface StatusSource {
+  readonly state: State;
+  readonly name: string;
+  readonly version: string;
+  readonly script: string;
+  readonly startedAt: number;
+  readonly listenMode: ListenMode;
+  readonly listenModeReason: string;
+  readonly custody: Custody;
+  readonly workers: ReadonlyMap<number, WorkerHandle>;
+  readonly stats: WorkerStats;
+}
+
+export async function collectStatus(source: StatusSource): Promise<SupervisorStatus> {
+  const { state } = source;
+  const now = performance.now();
+  const pids = [process.pid, ...state.workers.flatMap((worker) => worker.pid ?? [])];
+  const [used, answers] = await Promise.all([
+    usage(pids),
+    Promise.all(
+      state.workers.map((worker) => {
+        const handle = source.workers.get(worker.id);
+        return handle === undefined ? null : source.stats.ask(handle);
+      }),
+    ),
+  ]);
+  const own = used.get(process.pid);
+  return {
+    name: source.name,
+    pid: process.pid,
+    version: source.version,
+    nodeVersion: process.version,
+    state: state.phase === 'restarting' ? 'running' : state.phase,
+    uptimeMs: Math.round(now - source.startedAt),
+    script: source.script,
+    listenMode: source.listenMode,
+    listenModeReason: source.listenModeReason,
+    steering: false,
+    steeringReason: 'the kernel chooses by its hash',
+    generation: state.target,
+    size: state.size,
+    addresses: addresses(source.custody),
+    rollout: {
+      state: state.rollout.state === 'rollingBack' ? 'running' : state.rollout.state,
+      reason: state.rollout.reason,
+      from: state.rollout.state === 'none' ? null : state.rollout.from,
+      to: state.rollout.state === 'none' ? null : state.rollout.to,
+    },
+    crashLoop: state.crashLoop,
+    cpuPercent: own?.cpuPercent ?? null,
+    rssBytes: own?.rssBytes ?? null,
+    workers: state.workers.map((worker, index) => {
+      const taken = worker.pid === null ? undefined : used.get(worker.pid);
+      const stats = answers[index] ?? null;
+      return {
+        id: worker.id,
+        slot: worker.slot,
+        generation: worker.generation,
+        pid: worker.pid,
+        state: worker.state,
+        uptimeMs: Math.round(now - worker.startedAt),
+        restarts: state.slots.find((slot) => slot.slot === worker.slot)?.restarts ?? 0,
+        cpuPercent: taken?.cpuPercent ?? null,
+        rssBytes: taken?.rssBytes ?? null,
+        eventLoopDelayMs: stats?.eventLoopDelayMs ?? null,
+        connections: stats?.connections ?? null,
+        requests: stats?.requests ?? null,
+      };
+    }),
+  };
+}
+
+function addresses(custody: Custody): AddressStatus[] {
+  const byAddress = new Map<string, { host: string; port: number; sockets: AddressStatus['sockets'][number][] }>();
+  for (const socket of custody.list()) {
+    const found = byAddress.get(socket.key) ?? { host: socket.host, port: socket.port, sockets: [] };
+    found.sockets.push({ slot: socket.slot, weight: null, queueLength: custody.queueLength(socket) });
+    byAddress.set(socket.key, found);
+  }
+  return [...byAddress.values()];
+}

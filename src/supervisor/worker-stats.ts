@@ -1,0 +1,38 @@
+/** Asks the workers how they are, when somebody wants to know; nothing is measured in between. */
+import type { WorkerMessage } from '../protocol.js';
+import type { WorkerHandle } from './worker-handle.js';
+
+export type Stats = Extract<WorkerMessage, { type: 'stats' }>;
+
+/** A worker whose event loop is blocked does not answer; its delay is then at least this long. */
+const ANSWER_TIMEOUT_MS = 1_000;
+
+export class WorkerStats {
+  readonly #waiting = new Map<number, (stats: Stats | null) => void>();
+  #asked = 0;
+
+  /** The answer, or null where none came within a second. */
+  ask(worker: WorkerHandle): Promise<Stats | null> {
+    if (!worker.connected) return Promise.resolve(null);
+    this.#asked += 1;
+    const seq = this.#asked;
+    return new Promise((resolve) => {
+      const timeout = setTimeout(() => this.#settle(seq, null), ANSWER_TIMEOUT_MS);
+      this.#waiting.set(seq, (stats) => {
+        clearTimeout(timeout);
+        resolve(stats);
+      });
+      void worker.send({ type: 'stats', seq, sentAtMs: Number(process.hrtime.bigint() / 1000n) / 1000 });
+    });
+  }
+
+  answered(stats: Stats): void {
+    this.#settle(stats.seq, stats);
+  }
+
+  #settle(seq: number, stats: Stats | null): void {
+    const waiting = this.#waiting.get(seq);
+    this.#waiting.delete(seq);
+    waiting?.(stats);
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * The worker's end of the channel to the supervisor.
+ *
+ * The application uses the same channel: Node keeps messages whose `cmd` begins with `NODE_` away from its `message`
+ * listeners, and here nothing is added that it could count or that keeps its process alive.
+ */
+import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
+import type { TcpHandle } from './handle.js';
+
+type WithoutCommand<T> = T extends unknown ? Omit<T, 'cmd'> : never;
+
+const CMD: IpcCommand = 'NODE_HOLDFAST';
+
+export interface Channel {
+  /** Tells the supervisor; where the channel is closed, `onLost` is called instead. Never throws. */
+  send(message: WithoutCommand<WorkerMessage>, onLost?: () => void): void;
+  /** While held, the process does not end for want of work: somebody still has to ask it to. */
+  hold(): void;
+}
+
+export function openChannel(
+  onMessage: (message: SupervisorMessage, handle: TcpHandle | undefined) => void,
+): Channel | undefined {
+  // Kept from the start: applications replace `process.send`.
+  const send = process.send?.bind(process);
+  const { channel } = process;
+  if (send === undefined || channel === undefined) return undefined;
+  // node:cluster's own `disconnect` listener would keep the process alive; without holdfast nothing does.
+  channel?.unref();
+  process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
+    if (isOurs(message)) onMessage(message, handle as TcpHandle | undefined);
+  });
+  return {
+    send(message, onLost) {
+      send({ cmd: CMD, ...message }, undefined, undefined, (error) => {
+        if (error !== null) onLost?.();
+      });
+    },
+    hold() {
+      process.channel?.ref();
+    },
+  };
+}
+
+function isOurs(message: unknown): message is SupervisorMessage {
+  return typeof message === 'object' && message !== null && (message as { cmd?: unknown }).cmd === CMD;
+}

@@ -1,0 +1,64 @@
+/** Node's raw TCP handle (`server._handle`), as far as the preload uses it, and two things that it does with it. */
+import type { AddressInfo, Server } from 'node:net';
+
+export interface TcpHandle {
+  onconnection: unknown;
+  listen(backlog: number): number;
+  close(callback?: () => void): void;
+  getsockname(out: Partial<AddressInfo>): number;
+  ref(): void;
+  unref(): void;
+  hasRef(): boolean;
+}
+
+/** The fields of a server that Node keeps for itself and that node:cluster reaches into as well. */
+export type ServerInternals = Server & { _handle: TcpHandle | null; _connections: number };
+
+export function internals(server: Server): ServerInternals {
+  return server as ServerInternals;
+}
+
+/**
+ * Lets `server` accept on a second socket: the handle gets the same callback and the same owner, so that every option
+ * and every count of the server applies as for its own.
+ *
+ * @returns false where this Node does not let us
+ */
+export function acceptOn(server: Server, own: TcpHandle, handle: TcpHandle): boolean {
+  const owner = Object.getOwnPropertySymbols(own).find((symbol) => symbol.description === 'owner_symbol');
+  if (owner === undefined) return false;
+  handle.onconnection = own.onconnection;
+  (handle as unknown as Record<symbol, unknown>)[owner] = server;
+  if (handle.listen(511) !== 0) return false;
+  if (!own.hasRef()) handle.unref();
+  return true;
+}
+
+/**
+ * Closes the server's listening handle and leaves one in its place that does nothing: the server goes on to look as if
+ * it listened, so that the application's own `server.close()` later works as always.
+ */
+export function stopAccepting(server: Server): void {
+  const { _handle: handle } = internals(server);
+  if (handle === null) return;
+  const address: Partial<AddressInfo> = {};
+  handle.getsockname(address);
+  const still = {
+    onconnection: null,
+    listen: () => 0,
+    close: (callback?: () => void) => {
+      if (callback !== undefined) setImmediate(callback);
+    },
+    getsockname: (out: Partial<AddressInfo>) => {
+      Object.assign(out, address);
+      return 0;
+    },
+    ref: () => {},
+    unref: () => {},
+    hasRef: () => false,
+    getAsyncId: () => 0,
+    fd: -1,
+  };
+  internals(server)._handle = still;
+  handle.close();
+}

@@ -1,0 +1,191 @@
+/**
+ * Takes `listen` over at the place where node:cluster would ask its primary for a handle: arguments, name look-up,
+ * errors and events stay Node's own, and whatever patches `net.Server.prototype.listen` does so above us.
+ *
+ * UDP, unix sockets, pipes and file descriptors stay with node:cluster.
+ */
+import cluster from 'node:cluster';
+import diagnosticsChannel from 'node:diagnostics_channel';
+import type { Server } from 'node:net';
+import os from 'node:os';
+import type { AddressKey, AddressRequest } from '../protocol.js';
+import type { Channel } from './channel.js';
+import { acceptOn, internals, stopAccepting, type TcpHandle } from './handle.js';
+
+/** What Node asks its cluster for; `addressType` is a string for UDP and -1 for pipes. */
+interface ListenQuery {
+  readonly address: string | null | undefined;
+  readonly port: number;
+  readonly addressType: number | string | null;
+  readonly fd: number | null | undefined;
+  readonly flags: number | null | undefined;
+}
+type Reply = (errno: number, handle: TcpHandle | null) => void;
+type GetServer = (server: Server, query: ListenQuery, reply: Reply) => void;
+
+const IPV6_ONLY = 1;
+
+interface Listener {
+  readonly request: AddressRequest;
+  readonly server: Server;
+  key: AddressKey | undefined;
+  handle: TcpHandle | undefined;
+  /** Sockets of other slots, by slot. */
+  readonly adopted: Map<number, TcpHandle>;
+}
+
+export class Listeners {
+  readonly #channel: Channel;
+  readonly #open = new Set<Listener>();
+  readonly #waiting = new Map<number, { listener: Listener; reply: Reply }>();
+  /** Servers that may have connections, also after the application has closed them. */
+  readonly #servers = new Set<Server>();
+  #asked = 0;
+  #closed = false;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  install(): void {
+    const seam = cluster as unknown as { _getServer: GetServer };
+    const original = seam._getServer;
+    if (typeof original !== 'function') throw new Error('this version of Node is not known: cluster._getServer is missing');
+    seam._getServer = (server, query, reply) => {
+      if (isTcp(query)) this.#listen(server, query, reply);
+      else original.call(cluster, server, query, reply);
+    };
+    // `reusePort: true` makes Node bind past the cluster. What it asks for is what every worker gets here anyway.
+    diagnosticsChannel.subscribe('tracing:net.server.listen:asyncStart', (message) => {
+      const { options } = message as { options?: { reusePort?: boolean } };
+      if (options?.reusePort !== true) return;
+      options.reusePort = false;
+      process.nextTick(() => {
+        options.reusePort = true;
+      });
+    });
+  }
+
+  #listen(server: Server, query: ListenQuery, reply: Reply): void {
+    const request = this.#request(query);
+    if (request === undefined) {
+      process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
+      return;
+    }
+    const seq = ++this.#asked;
+    const listener: Listener = { request, server, key: undefined, handle: undefined, adopted: new Map() };
+    this.#open.add(listener);
+    this.#waiting.set(seq, { listener, reply });
+    this.#channel.send({ type: 'listen', seq, request }, () => this.answer(seq, '', -os.constants.errno.EPIPE, undefined));
+  }
+
+  /** The address in the supervisor's terms; undefined where this process listens on it already. */
+  #request(query: ListenQuery): AddressRequest | undefined {
+    const host = query.address || null;
+    const family = query.addressType === 6 ? 6 : 4;
+    const ipv6Only = ((query.flags ?? 0) & IPV6_ONLY) !== 0;
+    const taken = new Set<number>();
+    for (const { request } of this.#open) {
+      const same = request.host === host && request.port === query.port && request.family === family;
+      if (same && request.ipv6Only === ipv6Only) taken.add(request.ordinal);
+    }
+    if (query.port !== 0 && taken.size > 0) return undefined;
+    let ordinal = 0;
+    while (taken.has(ordinal)) ordinal += 1;
+    return { host, port: query.port, family, ipv6Only, ordinal };
+  }
+
+  answer(seq: number, key: AddressKey, errno: number, handle: TcpHandle | undefined): void {
+    const waiting = this.#waiting.get(seq);
+    this.#waiting.delete(seq);
+    if (waiting === undefined) {
+      handle?.close();
+      return;
+    }
+    const { listener, reply } = waiting;
+    if (errno !== 0 || handle === undefined) {
+      this.#open.delete(listener);
+      reply(errno === 0 ? -os.constants.errno.EBADF : errno, null);
+      return;
+    }
+    listener.key = key;
+    listener.handle = handle;
+    this.#watchClose(listener, handle);
+    reply(0, handle);
+    const listens = internals(listener.server)._handle === handle;
+    if (!listens) {
+      if (this.#open.has(listener)) handle.close();
+      return;
+    }
+    this.#servers.add(listener.server);
+    this.#channel.send({ type: 'bound', key });
+    if (this.#closed) this.#close(listener);
+  }
+
+  /** Whoever closes the handle, the application or the drain: the supervisor hears of it. */
+  #watchClose(listener: Listener, handle: TcpHandle): void {
+    const { close } = handle;
+    handle.close = (callback) => {
+      handle.close = close;
+      this.#open.delete(listener);
+      for (const adopted of listener.adopted.values()) adopted.close();
+      listener.adopted.clear();
+      if (listener.key !== undefined) this.#channel.send({ type: 'closed', key: listener.key });
+      close.call(handle, callback);
+    };
+  }
+
+  adopt(slot: number, key: AddressKey, handle: TcpHandle): void {
+    const listener = this.#find(key);
+    if (listener?.handle === undefined || this.#closed || !acceptOn(listener.server, listener.handle, handle)) {
+      handle.close();
+      return;
+    }
+    listener.adopted.get(slot)?.close();
+    listener.adopted.set(slot, handle);
+  }
+
+  release(slot: number, key: AddressKey): void {
+    const listener = this.#find(key);
+    listener?.adopted.get(slot)?.close();
+    listener?.adopted.delete(slot);
+  }
+
+  /** Stops accepting, on all sockets and for good. Connections are left alone. */
+  closeAll(): void {
+    this.#closed = true;
+    for (const listener of [...this.#open]) this.#close(listener);
+  }
+
+  #close(listener: Listener): void {
+    if (listener.handle !== undefined && internals(listener.server)._handle === listener.handle) {
+      stopAccepting(listener.server);
+    }
+  }
+
+  /** Connections that are open on all servers of the application, also on those that no longer listen. */
+  countConnections(): number {
+    const listening = new Set([...this.#open].map((listener) => listener.server));
+    let count = 0;
+    for (const server of this.#servers) {
+      const { _connections: connections } = internals(server);
+      count += connections;
+      if (connections === 0 && !listening.has(server) && !this.#closed) this.#servers.delete(server);
+    }
+    return count;
+  }
+
+  get servers(): Iterable<Server> {
+    return this.#servers;
+  }
+
+  #find(key: AddressKey): Listener | undefined {
+    for (const listener of this.#open) if (listener.key === key) return listener;
+    return undefined;
+  }
+}
+
+function isTcp(query: ListenQuery): boolean {
+  const byFd = typeof query.fd === 'number' && query.fd >= 0;
+  return !byFd && (query.addressType === 4 || query.addressType === 6);
+}

@@ -1,0 +1,72 @@
+/**
+ * Runs in every worker before the application, by `--require`. Has no dependencies, must not throw, and leaves no trace
+ * that the application could see: it takes itself out of `process.execArgv`, the environment and the module cache.
+ *
+ * Processes and threads that the application starts inherit the option, but not the variable: there it does nothing.
+ */
+import diagnosticsChannel from 'node:diagnostics_channel';
+import type { ServerResponse } from 'node:http';
+import path from 'node:path';
+import type { SupervisorMessage } from '../protocol.js';
+import { openChannel } from './channel.js';
+import { Drain } from './drain.js';
+import type { TcpHandle } from './handle.js';
+import { Listeners } from './listen.js';
+
+try {
+  if (process.env['HOLDFAST_WORKER'] !== undefined) install();
+} catch (error) {
+  // The application comes first: it runs, shared by node:cluster, without what holdfast adds.
+  process.emitWarning(`holdfast cannot prepare this worker: ${error instanceof Error ? error.message : String(error)}`);
+} finally {
+  leaveNoTrace();
+}
+
+function install(): void {
+  let requests = 0;
+  const channel = openChannel((message, handle) => receive(message, handle));
+  if (channel === undefined) return;
+  const listeners = new Listeners(channel);
+  const drain = new Drain(channel, listeners);
+  listeners.install();
+  diagnosticsChannel.subscribe('http.server.request.start', (message) => {
+    requests += 1;
+    drain.onRequest((message as { response: ServerResponse }).response);
+  });
+
+  function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
+    switch (message.type) {
+      case 'socket':
+        listeners.answer(message.seq, message.key, message.errno, handle);
+        return;
+      case 'adopt':
+        if (handle !== undefined) listeners.adopt(message.slot, message.key, handle);
+        return;
+      case 'release':
+        listeners.release(message.slot, message.key);
+        return;
+      case 'drain':
+        drain.begin(message.timeoutMs);
+        return;
+      case 'stats':
+        channel?.send({
+          type: 'stats',
+          seq: message.seq,
+          eventLoopDelayMs: Math.max(0, Number(process.hrtime.bigint() / 1000n) / 1000 - message.sentAtMs),
+          connections: listeners.countConnections(),
+          requests,
+        });
+        return;
+    }
+  }
+}
+
+function leaveNoTrace(): void {
+  delete process.env['HOLDFAST_WORKER'];
+  const { execArgv } = process;
+  const at = execArgv.indexOf(__filename);
+  if (at > 0) execArgv.splice(at - 1, 2);
+  for (const file of Object.keys(require.cache)) {
+    if (path.dirname(file) === __dirname) delete require.cache[file];
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Runs the built holdfast as a user would, and ends what it started by PID, also when the test fails.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import type { SupervisorStatus } from '../../../src/protocol.js';
+
+export const root = fileURLToPath(new URL('../../../', import.meta.url));
+export const bin = path.join(root, 'bin/holdfast.js');
+export const apps = path.join(root, 'test/fixtures/apps');
+
+export interface LogLine {
+  readonly msg: string;
+  readonly level: string;
+  readonly time: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface StartOptions {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly runtimeDir?: string;
+}
+
+/** The environment without what the test runner puts in: it would reach the workers. */
+export function cleanEnv(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    const foreign = /^(TAP|_TAPJS|HOLDFAST|npm_|NODE_OPTIONS|NODE_V8|TSIMP|TS_)/.test(name);
+    if (!foreign && value !== undefined) env[name] = value;
+  }
+  return { ...env, ...extra };
+}
+
+export function makeRuntimeDir(t: Test): string {
+  // Not t.testdir(): its paths are longer than the name of a unix socket may be.
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'hf-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** One holdfast command, to its end. */
+export async function run(args: readonly string[], options: StartOptions = {}): Promise<Outcome> {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: options.cwd ?? root,
+    env: cleanEnv({ ...options.env, ...(options.runtimeDir && { HOLDFAST_RUNTIME_DIR: options.runtimeDir }) }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+export class Holdfast {
+  readonly child: ChildProcess;
+  readonly runtimeDir: string;
+  readonly log: LogLine[] = [];
+  stderr = '';
+  readonly closed: Promise<number | null>;
+  readonly #watchers = new Set<() => void>();
+  #ended = false;
+
+  constructor(t: Test, script: string, options: StartOptions = {}) {
+    this.runtimeDir = options.runtimeDir ?? makeRuntimeDir(t);
+    this.child = spawn(process.execPath, [bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])], {
+      cwd: options.cwd ?? root,
+      env: cleanEnv({ ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const { stdout, stderr } = this.child;
+    if (stdout === null || stderr === null) throw new Error('no output streams');
+    createInterface({ input: stdout }).on('line', (line) => {
+      this.log.push(JSON.parse(line) as LogLine);
+      for (const look of this.#watchers) look();
+    });
+    stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.closed = once(this.child, 'close').then(([code]) => {
+      this.#ended = true;
+      for (const look of this.#watchers) look();
+      return code as number | null;
+    });
+    t.teardown(() => this.end());
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** The first line from `from` on that fits; waits for it. Rejects when the supervisor ends before. */
+  line(fits: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
+    return new Promise((resolve, reject) => {
+      let at = from;
+      const look = () => {
+        for (; at < this.log.length; at++) {
+          const line = this.log[at];
+          if (line === undefined || !fits(line)) continue;
+          this.#watchers.delete(look);
+          resolve(line);
+          return;
+        }
+        if (!this.#ended) return;
+        this.#watchers.delete(look);
+        reject(new Error(`the supervisor ended before the line came:\n${this.tail()}`));
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  message(msg: string, from = 0): Promise<LogLine> {
+    return this.line((line) => line.msg === msg, from);
+  }
+
+  lines(msg: string): LogLine[] {
+    return this.log.filter((line) => line.msg === msg);
+  }
+
+  tail(): string {
+    return `${this.log.slice(-40).map((line) => JSON.stringify(line)).join('\n')}\n${this.stderr}`;
+  }
+
+  run(...args: string[]): Promise<Outcome> {
+    return run(args, { runtimeDir: this.runtimeDir });
+  }
+
+  async status(): Promise<SupervisorStatus> {
+    const { code, stdout, stderr } = await this.run('status', '--json');
+    if (code !== 0) throw new Error(`status ended with ${code}: ${stderr}`);
+    return JSON.parse(stdout) as SupervisorStatus;
+  }
+
+  /** The port of its first address. */
+  async port(): Promise<number> {
+    await this.message('started');
+    const [address] = (await this.status()).addresses;
+    if (address === undefined) throw new Error('it listens on nothing');
+    return address.port;
+  }
+
+  /** Asks it to stop and waits; by force when it does not. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    const workers = this.log.filter((line) => line.msg === 'worker started').map((line) => Number(line['pid']));
+    const force = setTimeout(() => {
+      this.child.kill('SIGKILL');
+      for (const pid of workers) killQuietly(pid);
+    }, 10_000);
+    this.child.kill('SIGTERM');
+    this.child.kill('SIGTERM');
+    await this.closed;
+    clearTimeout(force);
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has gone by itself.
+  }
+}

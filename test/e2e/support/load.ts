@@ -1,0 +1,100 @@
+/**
+ * Load that sees loss: nothing is retried, every kind of error is counted by its name.
+ */
+import http from 'node:http';
+
+export interface LoadOptions {
+  readonly port: number;
+  /** Clients that open a new connection for each request. */
+  readonly fresh?: number;
+  /** Clients that POST over one keep-alive connection. */
+  readonly keepAlive?: number;
+  /** What a keep-alive client waits between its requests, in milliseconds. */
+  readonly thinkMs?: number;
+  /** A request without an answer after this long is an error of its own, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+export interface Answer {
+  readonly sentAt: number;
+  readonly receivedAt: number;
+  readonly pid: number;
+  readonly generation: number;
+}
+
+const BODY = 'x'.repeat(512);
+
+export class Load {
+  readonly #options: Required<LoadOptions>;
+  readonly answers: Answer[] = [];
+  readonly errors: Record<string, number> = {};
+  readonly #clients: Promise<void>[] = [];
+  #running = true;
+  slowestMs = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = { fresh: 32, keepAlive: 32, thinkMs: 20, timeoutMs: 10_000, ...options };
+    for (let i = 0; i < this.#options.fresh; i++) this.#clients.push(this.#client(false));
+    for (let i = 0; i < this.#options.keepAlive; i++) this.#clients.push(this.#client(true));
+  }
+
+  /** Lets each client finish its request. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#clients);
+  }
+
+  async #client(keepAlive: boolean): Promise<void> {
+    const agent = new http.Agent({ keepAlive, maxSockets: 1 });
+    while (this.#running) {
+      const sentAt = Date.now();
+      try {
+        const answer = await this.#request(agent, keepAlive);
+        const receivedAt = Date.now();
+        this.slowestMs = Math.max(this.slowestMs, receivedAt - sentAt);
+        this.answers.push({ ...answer, sentAt, receivedAt });
+      } catch (error) {
+        const kind = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
+        this.errors[kind] = (this.errors[kind] ?? 0) + 1;
+      }
+      if (keepAlive) await new Promise((resolve) => setTimeout(resolve, this.#options.thinkMs));
+    }
+    agent.destroy();
+  }
+
+  #request(agent: http.Agent, keepAlive: boolean): Promise<{ pid: number; generation: number }> {
+    const { port, timeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const request = http.request({
+        host: '127.0.0.1',
+        port,
+        agent,
+        method: keepAlive ? 'POST' : 'GET',
+        path: '/',
+        headers: keepAlive ? { 'content-length': BODY.length } : {},
+      });
+      const timer = setTimeout(() => request.destroy(new Error('timeout')), timeoutMs);
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      request.on('error', fail);
+      request.on('response', (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('error', fail);
+        response.on('end', () => {
+          clearTimeout(timer);
+          if (response.statusCode !== 200) return reject(new Error(`status ${response.statusCode}`));
+          const body = JSON.parse(text) as { pid: number; generation: number; received: number };
+          if (body.received !== (keepAlive ? BODY.length : 0)) return reject(new Error('body cut off'));
+          resolve(body);
+        });
+      });
+      request.end(keepAlive ? BODY : undefined);
+    });
+  }
+}
