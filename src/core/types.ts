@@ -7,6 +7,8 @@ import type { AddressKey, ListenMode, SupervisorState, WorkerState } from '../pr
 
 /** What a generation asks of its workers. Comes from the configuration, one for each generation. */
 export interface Policy {
+  /** By which the caller finds code, configuration and environment again; the core only carries it. */
+  readonly release?: number;
   readonly ready: 'listening' | 'message';
   readonly readyTimeoutMs: number;
   readonly soakMs: number;

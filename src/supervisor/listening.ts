@@ -5,7 +5,7 @@ import os from 'node:os';
 import type { Event } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { AddressKey, AddressRequest } from '../protocol.js';
-import { BindError } from '../sockets/bind.js';
+import { BindError } from '../sockets/bind-error.js';
 import { addressKey, type Custody } from '../sockets/custody.js';
 import type { Owner } from '../sockets/owner.js';
 import type { WorkerHandle } from './worker-handle.js';

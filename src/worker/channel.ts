@@ -14,8 +14,9 @@ const CMD: IpcCommand = 'NODE_HOLDFAST';
 export interface Channel {
   /** Tells the supervisor; where the channel is closed, `onLost` is called instead. Never throws. */
   send(message: WithoutCommand<WorkerMessage>, onLost?: () => void): void;
-  /** While held, the process does not end for want of work: somebody still has to ask it to. */
+  /** While held, the process does not end for want of work: an answer of the supervisor is still to come. */
   hold(): void;
+  letGo(): void;
 }
 
 export function openChannel(
@@ -25,8 +26,9 @@ export function openChannel(
   const send = process.send?.bind(process);
   const { channel } = process;
   if (send === undefined || channel === undefined) return undefined;
+  let holders = 0;
   // node:cluster's own `disconnect` listener would keep the process alive; without holdfast nothing does.
-  channel?.unref();
+  channel.unref();
   process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
     if (isOurs(message)) onMessage(message, handle as TcpHandle | undefined);
   });
@@ -37,7 +39,12 @@ export function openChannel(
       });
     },
     hold() {
+      holders += 1;
       process.channel?.ref();
+    },
+    letGo() {
+      holders -= 1;
+      if (holders === 0) process.channel?.unref();
     },
   };
 }

@@ -76,6 +76,7 @@ export class Listeners {
     const listener: Listener = { request, server, key: undefined, handle: undefined, adopted: new Map() };
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
+    this.#channel.hold();
     this.#channel.send({ type: 'listen', seq, request }, () => this.answer(seq, '', -os.constants.errno.EPIPE, undefined));
   }
 
@@ -102,6 +103,7 @@ export class Listeners {
       handle?.close();
       return;
     }
+    this.#channel.letGo();
     const { listener, reply } = waiting;
     if (errno !== 0 || handle === undefined) {
       this.#open.delete(listener);

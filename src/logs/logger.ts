@@ -1,0 +1,116 @@
+/**
+ * The supervisor's log: pino in front, a bounded outlet behind, followers beside.
+ *
+ * Made once, by the supervisor. Logging never blocks the event loop and never grows memory: a destination
+ * that stalls or goes away costs log lines, which are counted, and nothing else.
+ */
+import { resolve } from 'node:path';
+import { isatty } from 'node:tty';
+import { type Logger, pino } from 'pino';
+import type { Config } from '../config/config.js';
+import { HoldfastError } from '../errors.js';
+import { Outlet } from './outlet.js';
+import { prettifier } from './pretty.js';
+import { openFileSink, type Sink, sinkFor } from './sink.js';
+
+export interface Log {
+  readonly logger: Logger;
+  /** Opens the log file anew under its name, after a rotation moved it. Standard output stays as it is. */
+  reopen(): void;
+  /** Resolves when all is written, or after `timeoutMs` (1000 if not given) at the latest. Never rejects. */
+  flush(timeoutMs?: number): Promise<void>;
+  /** False while the destination lags behind: who can wait should. */
+  writable(): boolean;
+  /** Calls back once when `writable()` is true again. */
+  onceWritable(callback: () => void): void;
+  /** What is logged but not written yet, in bytes. */
+  bufferedBytes(): number;
+  /**
+   * Calls `onLine` with each line from now on: JSON without its newline, whatever the format of the log itself, and
+   * also when the destination has to drop it. It must not throw, block, or keep lines without bound. Returns how to stop.
+   */
+  follow(onLine: (jsonLine: string) => void): () => void;
+}
+
+export interface LogOptions {
+  /** Standard output; file descriptor 1 if not given. */
+  readonly stdout?: { readonly fd: number; readonly isTTY: boolean };
+}
+
+const flushMs = 1000;
+
+/**
+ * @throws HoldfastError LOG_FILE when the log file cannot be opened.
+ */
+export function createLog(
+  config: Pick<Config, 'logLevel' | 'logFormat' | 'logFile' | 'name'>,
+  options: LogOptions = {},
+): Log {
+  const stdout = options.stdout ?? { fd: 1, isTTY: isatty(1) };
+  // Resolved now: the working folder may be another one, or gone, when the file is opened again.
+  const logFile = config.logFile === null ? null : resolve(config.logFile);
+  const pretty = logFile === null && (config.logFormat === 'pretty' || (config.logFormat === 'auto' && stdout.isTTY));
+  const render = pretty ? prettifier(stdout.isTTY) : undefined;
+  const followers = new Set<(jsonLine: string) => void>();
+  const outlet = new Outlet(logFile === null ? sinkFor(stdout.fd) : openLogFile(logFile), (dropped) => {
+    unfiltered.warn({ dropped }, 'log lines dropped');
+  });
+
+  function write(line: string): void {
+    outlet.write(render === undefined ? line : render(line));
+    if (followers.size === 0) return;
+    const jsonLine = line.slice(0, -1);
+    for (const onLine of [...followers]) onLine(jsonLine);
+  }
+
+  const logger = pino(
+    {
+      level: config.logLevel,
+      base: { pid: process.pid, name: config.name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      // Environments hold secrets. Nothing should log one; should it happen all the same, it does not get out.
+      redact: ['env', '*.env'],
+    },
+    { write },
+  );
+  /** For what must be told at any log level. */
+  const unfiltered = logger.child({}, { level: 'trace' });
+
+  return {
+    logger,
+    reopen() {
+      if (logFile === null) return;
+      try {
+        outlet.replaceSink(openFileSink(logFile));
+      } catch (err) {
+        // The old file is still open: better there than nowhere.
+        logger.error({ err, logFile }, 'cannot reopen log file');
+      }
+    },
+    flush: (timeoutMs = flushMs) => outlet.flush(timeoutMs),
+    writable: () => outlet.writable,
+    onceWritable: (callback) => outlet.onceWritable(callback),
+    bufferedBytes: () => outlet.bufferedBytes,
+    follow(onLine) {
+      const follower = (jsonLine: string) => onLine(jsonLine);
+      followers.add(follower);
+      return () => void followers.delete(follower);
+    },
+  };
+}
+
+function openLogFile(path: string): Sink {
+  try {
+    return openFileSink(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new HoldfastError('LOG_FILE', `cannot open log file ${path}: ${code}`, {
+      hint:
+        code === 'ENXIO'
+          ? 'it is a named pipe that nobody reads'
+          : 'check that its folder exists and may be written to',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Log lines for people: one JSON line in, one or more lines of text out.
+ *
+ * pino-pretty is loaded when the first prettifier is made, not before: a supervisor in production never needs it.
+ */
+import { createRequire } from 'node:module';
+
+/** Who is meant, in front of the message; the same fields are then left out behind it. */
+const prefixed = ['slot', 'worker', 'generation', 'stream'] as const;
+
+function message(fields: Readonly<Record<string, unknown>>, messageKey: string): string {
+  const text = String(fields[messageKey] ?? '');
+  if (fields.slot === undefined) return text;
+  return fields.worker === undefined
+    ? `[slot ${fields.slot}] ${text}`
+    : `[slot ${fields.slot} worker ${fields.worker}] ${text}`;
+}
+
+/** Synchronous, so that the last line before an exit is as good as any other. */
+export function prettifier(colour: boolean): (jsonLine: string) => string {
+  const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
+  return prettyFactory({
+    colorize: colour,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: ['pid', 'name', ...prefixed].join(','),
+    messageFormat: message,
+  });
+}

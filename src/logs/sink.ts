@@ -1,0 +1,76 @@
+/**
+ * Where log text goes: a file descriptor, written to without ever blocking the event loop.
+ *
+ * Pipes and sockets are written through the event loop, never through a thread: a thread that waits for a reader who
+ * does not read cannot be interrupted, and a process joins its threads before it exits, so it would never end.
+ * Files and terminals have no such readiness; those are written in a thread (pipe(7), uv_fs_write, uv_library_shutdown).
+ */
+import { close, constants, fstatSync, openSync, write } from 'node:fs';
+import { Socket } from 'node:net';
+
+/** `torn`: some bytes, but not all, were written before the error. */
+export type WriteDone = (error: Error | null, torn: boolean) => void;
+
+/** One write at a time: the next only after `done`, which is never called before `write` has returned. */
+export interface Sink {
+  write(text: string, done: WriteDone): void;
+  /** Releases the descriptor. No write may be under way. */
+  close(): void;
+}
+
+const retryMs = 20;
+
+/** A sink on an open descriptor, which it owns from now on. */
+export function sinkFor(fd: number): Sink {
+  const stat = fstatSync(fd);
+  return stat.isFIFO() || stat.isSocket() ? streamSink(fd) : fileSink(fd);
+}
+
+/**
+ * Opens a file to append to; creates it with mode 0640, less what the umask takes.
+ *
+ * @throws the error of open(2); ENXIO for a named pipe that nobody reads, where a blocking open would wait for ever.
+ */
+export function openFileSink(path: string): Sink {
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+  return sinkFor(openSync(path, flags, 0o640));
+}
+
+export function fileSink(fd: number): Sink {
+  return {
+    write(text, done) {
+      const bytes = Buffer.from(text);
+      let written = 0;
+      const writeRest = () => {
+        write(fd, bytes, written, bytes.length - written, null, (error, count) => {
+          // A terminal that another process set to non-blocking: the flag belongs to all who share it.
+          if (error?.code === 'EAGAIN') return void setTimeout(writeRest, retryMs);
+          if (error) return done(error, written > 0);
+          written += count;
+          if (written < bytes.length) return writeRest();
+          done(null, false);
+        });
+      };
+      writeRest();
+    },
+    close() {
+      close(fd, () => {});
+    },
+  };
+}
+
+function streamSink(fd: number): Sink {
+  // Two handles of the event loop on one descriptor would take each other's events: standard output has one already.
+  const stream = fd === 1 ? process.stdout : new Socket({ fd, readable: false, writable: true });
+  // The error comes to the write's own callback too; without a listener it would end the process.
+  stream.on('error', () => {});
+  return {
+    write(text, done) {
+      // A reader that went away does not come back: nothing is appended to what was torn.
+      stream.write(text, (error) => done(error ?? null, false));
+    },
+    close() {
+      stream.destroy();
+    },
+  };
+}

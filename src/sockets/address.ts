@@ -1,0 +1,37 @@
+/** Names of addresses, and which addresses get in each other's way. Pure. */
+import { isIPv4 } from 'node:net';
+import type { AddressKey, AddressRequest } from '../protocol.js';
+
+/** `127.0.0.1:80`, `[::1]:80`, `*:80`. */
+export function formatAddress(host: string | null, port: number): string {
+  if (host === null) return `*:${port}`;
+  return isIPv4(host) ? `${host}:${port}` : `[${host}]:${port}`;
+}
+
+/**
+ * The same for the same request in every slot and generation: `0.0.0.0:3000`, `[::]:3000`, `*:0#1` (the second
+ * `listen(0)`), `[::]:3000,v6only`.
+ */
+export function addressKey(request: AddressRequest): AddressKey {
+  const { host, port, ipv6Only, ordinal } = request;
+  const v6only = ipv6Only && (host === null || !isIPv4(host));
+  return `${formatAddress(host, port)}${port === 0 ? `#${ordinal}` : ''}${v6only ? ',v6only' : ''}`;
+}
+
+export interface Endpoint {
+  /** null is any address, of IPv6 and IPv4. */
+  readonly host: string | null;
+  readonly port: number;
+  readonly ipv6Only: boolean;
+}
+
+/** Whether some connection could go to either: what bind(2) calls a conflict when neither sets SO_REUSEPORT. */
+export function overlaps(one: Endpoint, other: Endpoint): boolean {
+  if (one.port !== other.port) return false;
+  return one.host === other.host || covers(one, other) || covers(other, one);
+}
+
+function covers({ host: any, ipv6Only }: Endpoint, { host }: Endpoint): boolean {
+  if (any === null || any === '::') return !ipv6Only || host === null || !isIPv4(host);
+  return any === '0.0.0.0' && host !== null && isIPv4(host);
+}

@@ -1,0 +1,78 @@
+/**
+ * One supervisor from its start to its end: probes the machine, opens the control socket, starts the workers.
+ */
+import { readFileSync } from 'node:fs';
+import type { LoadedConfig } from '../config/load.js';
+import { ControlServer } from '../control/server.js';
+import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
+import { createLog } from '../logs/logger.js';
+import { loadNative } from '../native/libc.js';
+import { chooseListenMode } from '../platform/mode.js';
+import { probe } from '../platform/probe.js';
+import type { SupervisorStatus } from '../protocol.js';
+import { Custody } from '../sockets/custody.js';
+import { resolveRelease } from './release.js';
+import { handleSignals } from './signals.js';
+import { Supervisor } from './supervisor.js';
+
+export interface RunOptions {
+  readonly loaded: LoadedConfig;
+  /** Reads the configuration anew, from the same sources. */
+  readonly reloadConfig: () => Promise<LoadedConfig>;
+  readonly runtimeDir: string;
+  /** Told once, when the workers are ready. */
+  readonly onStarted?: (status: SupervisorStatus) => void;
+}
+
+/**
+ * Runs a supervisor until it has stopped.
+ *
+ * @returns 0 after a stop that was asked for
+ * @throws HoldfastError where it cannot start: an address is taken, the application does not get up, a supervisor of
+ *   this name runs
+ */
+export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
+  const { config, warnings } = options.loaded;
+  const log = await createLog(config);
+  const native = loadNative();
+  try {
+    for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
+    const release = await resolveRelease(1, config);
+    const capabilities = await probe(native);
+    const { mode, how, reason } = chooseListenMode(config.listenMode, capabilities);
+    const version = ownVersion();
+    log.logger.info({ version, nodeVersion: process.version, listenMode: mode, reason }, 'supervisor started');
+
+    const supervisor = new Supervisor({
+      release,
+      reloadConfig: options.reloadConfig,
+      log,
+      version,
+      listenMode: mode,
+      listenModeReason: reason,
+      openCustody: (onWaiting) => new Custody({ mode, how, native, bindTimeoutMs: config.bindTimeoutMs, onWaiting }),
+    });
+    const control = await ControlServer.open({ dir: options.runtimeDir, name: config.name, target: supervisor });
+    const forgetSignals = handleSignals(supervisor, log);
+    try {
+      supervisor.start();
+      void supervisor.started.then(async () => options.onStarted?.(await supervisor.status()));
+      const failure = await supervisor.ended;
+      if (failure !== null) {
+        throw new HoldfastError('START_FAILED', `cannot start ${release.script}: ${failure}`);
+      }
+      log.logger.info('supervisor stopped');
+      return EXIT.done;
+    } finally {
+      await control.close();
+      forgetSignals();
+    }
+  } finally {
+    await log.flush();
+  }
+}
+
+function ownVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import t, { type Test } from 'tap';
+import { createLog, type Log } from '../../src/logs/logger.js';
+import { maxBytes } from '../../src/logs/outlet.js';
+import { captureOutput, type WorkerOutput } from '../../src/logs/worker-output.js';
+import { defaults, fixture, pipe, plainEnv, take, until } from './support.js';
+
+const who = { slot: 1, worker: 7, generation: 3 };
+
+/** A log of which the test sees the lines by following it. */
+function followed(t: Test, logLevel: 'info' | 'error' = 'info') {
+  const log = createLog({ ...defaults, logLevel, logFile: `${t.testdir({})}/app.log` });
+  const lines: Record<string, unknown>[] = [];
+  log.follow((line) => lines.push(JSON.parse(line)));
+  return { log, lines };
+}
+
+function streams(log: Log) {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  return { stdout, stderr, output: captureOutput({ stdout, stderr, ...who, log }) };
+}
+
+function start(t: Test, log: Log, program: string, ...args: string[]): { child: ChildProcess; output: WorkerOutput } {
+  const child = spawn(process.execPath, [fixture(program), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: plainEnv,
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return { child, output: captureOutput({ stdout: child.stdout!, stderr: child.stderr!, ...who, log }) };
+}
+
+t.test('logs each line with its worker and its stream', async (t) => {
+  const { log, lines } = followed(t);
+  const { stdout, stderr, output } = streams(log);
+  stdout.end('one\ntwo');
+  stderr.end('oh\r\n');
+  await output.ended;
+  t.same(
+    lines.filter((line) => line.stream === 'stdout').map((line) => line.msg),
+    ['one', 'two'],
+  );
+  t.match(
+    lines.find((line) => line.msg === 'one'),
+    { ...who, level: 'info', stream: 'stdout' },
+  );
+  t.match(
+    lines.find((line) => line.msg === 'oh'),
+    { ...who, level: 'warn', stream: 'stderr' },
+  );
+});
+
+t.test('keeps a line as the text that it is', async (t) => {
+  const { log, lines } = followed(t);
+  const { stdout, stderr, output } = streams(log);
+  const texts = [
+    '{"level":30,"msg":"from the application","pid":1}',
+    '100%% %s %d %j',
+    '',
+    '"quoted" \u001b[31mred\u001b[0m',
+  ];
+  stdout.end(`${texts.join('\n')}\n`);
+  stderr.end();
+  await output.ended;
+  t.same(
+    lines.map((line) => line.msg),
+    texts,
+  );
+});
+
+t.test('marks the pieces of a line that is too long', async (t) => {
+  const { log, lines } = followed(t);
+  const { stdout, stderr, output } = streams(log);
+  stdout.end(`${'x'.repeat(40_000)}\nshort\n`);
+  stderr.end();
+  await output.ended;
+  t.same(
+    lines.map((line) => line.continued),
+    [true, true, undefined, undefined],
+  );
+  t.equal(
+    lines
+      .slice(0, 3)
+      .map((line) => line.msg)
+      .join(''),
+    'x'.repeat(40_000),
+  );
+});
+
+t.test('logs what a worker says at any log level', async (t) => {
+  const { log, lines } = followed(t, 'error');
+  const { stdout, stderr, output } = streams(log);
+  stdout.end('said\n');
+  stderr.end('warned\n');
+  await output.ended;
+  t.same(lines.map((line) => line.msg).sort(), ['said', 'warned']);
+});
+
+t.test('keeps the last lines of standard error', async (t) => {
+  const { log } = followed(t);
+  const { stdout, stderr, output } = streams(log);
+  t.same(output.tail(), []);
+  stdout.end('not this\n');
+  for (let line = 0; line < 100; line += 1) stderr.write(`line ${line}\n`);
+  stderr.write(`${'€'.repeat(342)}\n${'x'.repeat(1025)}\n`);
+  stderr.end('last');
+  await output.ended;
+  const tail = output.tail();
+  t.equal(tail.length, 20);
+  t.same([tail[0], tail.at(-1)], ['line 83', 'last']);
+  t.same(tail.slice(17, 19), ['€'.repeat(341), 'x'.repeat(1024)]);
+});
+
+t.test('a stream that breaks ends like any other', async (t) => {
+  const { log, lines } = followed(t);
+  const { stdout, stderr, output } = streams(log);
+  stderr.end();
+  stdout.write('last words');
+  await until(() => stdout.readableLength === 0);
+  stdout.destroy(new Error('broken'));
+  await output.ended;
+  t.same(
+    lines.map((line) => line.msg),
+    ['last words'],
+  );
+});
+
+t.test('a worker that floods a log that nobody reads waits, and nothing is lost', async (t) => {
+  const { fd, lines } = pipe(t);
+  const log = createLog(defaults, { stdout: { fd, isTTY: false } });
+  const [count, lineBytes] = [50_000, 1000];
+  const { child, output } = start(t, log, 'flood', String(count), String(lineBytes));
+  await until(() => !log.writable() && child.stdout!.isPaused());
+  t.ok(log.bufferedBytes() <= maxBytes);
+  t.ok(child.stdout!.readableLength <= 2 * child.stdout!.readableHighWaterMark);
+  t.equal(child.exitCode, null);
+
+  let mostBytes = 0;
+  let next = 0;
+  for await (const text of lines()) {
+    const line = JSON.parse(text);
+    if (line.msg !== String(next).padEnd(lineBytes - 1, '.')) t.equal(line.msg, `line ${next}`);
+    mostBytes = Math.max(mostBytes, log.bufferedBytes());
+    next += 1;
+    if (next === count) break;
+  }
+  await output.ended;
+  await log.flush(60_000);
+  t.equal(next, count);
+  t.ok(mostBytes <= maxBytes);
+});
+
+t.test('what a worker wrote before it exited is logged when the log is read again', async (t) => {
+  const { fd, lines } = pipe(t);
+  const log = createLog(defaults, { stdout: { fd, isTTY: false } });
+  let filled = 0;
+  for (; log.writable(); filled += 1) log.logger.info('x'.repeat(1000));
+  const { child, output } = start(t, log, 'flood', '1000', '100');
+  await once(child, 'exit');
+  const bufferedBytes = log.bufferedBytes();
+  // Its streams are resumed when a process exits: what then arrives must wait as well.
+  await until(() => child.stdout!.isPaused());
+  t.equal(log.bufferedBytes(), bufferedBytes);
+  const taken = (await take(lines(), filled + 1000))
+    .slice(filled)
+    .map((text) => Number.parseInt(JSON.parse(text).msg, 10));
+  t.same(
+    taken,
+    Array.from({ length: 1000 }, (_, index) => index),
+  );
+  await output.ended;
+});
+
+t.test('close logs what was read already, and no more', async (t) => {
+  const { fd } = pipe(t);
+  const log = createLog(defaults, { stdout: { fd, isTTY: false } });
+  while (log.writable()) log.logger.info('x'.repeat(1000));
+  const messages: string[] = [];
+  log.follow((line) => messages.push(JSON.parse(line).msg));
+  const { stdout, stderr, output } = streams(log);
+  stdout.write('one\ntwo\n');
+  stdout.write('thr');
+  await until(() => stdout.isPaused());
+  stderr.end();
+  t.same(messages, []);
+  output.close();
+  t.same(messages, ['one', 'two', 'thr']);
+  await output.ended;
+  t.ok(stdout.destroyed);
+  output.close();
+  t.equal(messages.length, 3);
+});
+
+t.test('close lets go of pipes that a grandchild keeps open', async (t) => {
+  const { log, lines } = followed(t);
+  const { child, output } = start(t, log, 'grandchild');
+  await once(child, 'exit');
+  await until(() => lines.length > 0);
+  const grandchild = Number(lines[0]!.msg);
+  t.teardown(() => process.kill(grandchild, 'SIGKILL'));
+  const closed = once(child, 'close');
+  t.notOk(child.stdout!.destroyed);
+  output.close();
+  await output.ended;
+  await closed;
+  t.doesNotThrow(() => process.kill(grandchild, 0));
+});
