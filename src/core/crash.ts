@@ -1,13 +1,17 @@
-/** What follows from a worker that crashed or never became ready: blame, backoff, restart intensity. */
-import { backoff, restartIntensity } from './restart-policy.js';
+/** What follows from a worker that crashed or never became ready: blame, backoff, and news for those who wait. */
+import { countCrash } from './crash-loop.js';
+import { backoff } from './restart-policy.js';
 import { answerFailedRollback, isOnTrial, takeBack } from './rollout.js';
 import { answer, policyOf, report, slotOf } from './state.js';
 import type { Draft, Worker, WorkerEvent } from './types.js';
 
 /** One sentence for people: how a worker ended, and what it said last. */
 export function describeExit(event: Extract<WorkerEvent, { type: 'exited' }>, when: string): string {
-  const how = event.signal === null ? `exited with code ${event.code}` : `was ended by ${event.signal}`;
-  const last = event.lastLines.length === 0 ? '' : `; the last it wrote:\n${event.lastLines.join('\n')}`;
+  const { code, signal, lastLines } = event;
+  // Neither of the two: there never was a process.
+  if (code === null && signal === null) return `a worker could not be started: ${lastLines.join('\n')}`;
+  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  const last = lastLines.length === 0 ? '' : `; the last it wrote:\n${lastLines.join('\n')}`;
   return `a worker ${how} ${when}${last}`;
 }
 
@@ -42,31 +46,6 @@ export function crashed(draft: Draft, worker: Worker, reason: string, chance: nu
   answerWaiting(draft, reason);
   countCrash(draft, policy);
   report(draft, 'info', 'replacement scheduled', { slot: slot.slot, attempt: slot.attempts, delayMs });
-}
-
-/** Looks whether the crashes of the window are still too many; called whenever time has passed. */
-export function reviewCrashLoop(draft: Draft): void {
-  const { state, now } = draft;
-  const policy = state.policies[state.target];
-  if (policy === undefined || !state.crashLoop) return;
-  const { crashes, exceeded } = restartIntensity(state.crashes, now, policy);
-  state.crashes = crashes;
-  if (exceeded) return;
-  state.crashLoop = false;
-  report(draft, 'info', 'crash loop over', {});
-}
-
-function countCrash(draft: Draft, policy: Parameters<typeof restartIntensity>[2]): void {
-  const { state, now } = draft;
-  const { crashes, exceeded } = restartIntensity([...state.crashes, now], now, policy);
-  state.crashes = crashes;
-  if (!exceeded || state.crashLoop) return;
-  state.crashLoop = true;
-  report(draft, 'error', 'crash loop', {
-    crashes: crashes.length,
-    restartWindowMs: policy.restartWindowMs,
-    maxRestarts: policy.maxRestarts,
-  });
 }
 
 function answerWaiting(draft: Draft, reason: string): void {

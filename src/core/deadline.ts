@@ -2,24 +2,31 @@
 import { isLive, policyOf, targetPolicy, workersOf } from './state.js';
 import type { State } from './types.js';
 
-/** The nearest time at which `ticked` has something to do, on the clock of `step`; null when nothing is waited for. */
+/**
+ * The nearest time at which `ticked` has something to do, on the clock of `step`; null when nothing is waited for.
+ *
+ * @param now a time that has passed since the last step is told as `now`
+ */
 export function nextDeadline(state: State, now: number): number | null {
   const times: number[] = [];
+  // What every step looks at waits for something else than time if it was due in the last one: no reason to wake up.
+  const waitFor = (time: number) => {
+    if (time > state.steppedAt) times.push(time);
+  };
   for (const worker of state.workers) {
     if (worker.deadline !== null) times.push(worker.deadline);
-    if (worker.state === 'ready' && worker.readyAt !== null) {
-      const soaked = worker.readyAt + policyOf(state, worker).soakMs;
-      if (soaked > now) times.push(soaked);
-    }
+    if (worker.state === 'ready' && worker.readyAt !== null) waitFor(worker.readyAt + policyOf(state, worker).soakMs);
   }
   if (state.phase === 'starting' || state.phase === 'running') {
     for (const slot of state.slots) {
       if (slot.retryAt === null || slot.slot >= state.size) continue;
       const present = workersOf(state, slot.slot).some((w) => isLive(w) && w.generation === state.target);
-      if (!present) times.push(slot.retryAt);
+      if (!present) waitFor(slot.retryAt);
     }
+    const { readyTimeoutMs, restartWindowMs } = targetPolicy(state);
+    for (const { unusedSince } of state.sockets) if (unusedSince !== null) waitFor(unusedSince + readyTimeoutMs);
     const [oldest] = state.crashes;
-    if (state.crashLoop && oldest !== undefined) times.push(oldest + targetPolicy(state).restartWindowMs);
+    if (state.crashLoop && oldest !== undefined) times.push(oldest + restartWindowMs);
   }
-  return times.length === 0 ? null : Math.min(...times);
+  return times.length === 0 ? null : Math.max(now, Math.min(...times));
 }

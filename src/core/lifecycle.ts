@@ -1,10 +1,11 @@
 /**
  * A worker's life: one table, state by event, every cell written. The only place that assigns a worker's state.
  */
-import { requiredAddresses } from './rollout.js';
+import { rememberAddresses, requiredAddresses } from './addresses.js';
+import { markListened } from './adoption.js';
 import { crashed, describeExit } from './crash.js';
 import { label, policyOf, report } from './state.js';
-import type { Draft, LiveState, Worker, WorkerEvent, WorkerEventType } from './types.js';
+import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
 type Handler<T extends WorkerEventType> = (
   draft: Draft,
@@ -22,13 +23,20 @@ const spawned: Handler<'spawned'> = (draft, worker, event) => {
 };
 
 const bound: Handler<'bound'> = (draft, worker, event) => {
+  markListened(draft.state, worker, event.key);
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
-  checkReady(draft, worker);
+  if (worker.state === 'ready') rememberAddresses(draft.state, worker);
+  else checkReady(draft, worker);
 };
+
+/** It listens no longer than its drain allows, but from now on connections may wait in that queue. */
+const boundLate: Handler<'bound'> = (draft, worker, event) => markListened(draft.state, worker, event.key);
 
 const closed: Handler<'closed'> = (draft, worker, event) => {
   worker.listening = worker.listening.filter((key) => key !== event.key);
+  // The server that accepted for its siblings on this address is gone with it.
+  worker.adopted = worker.adopted.filter((socket) => socket.key !== event.key);
   report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
 };
 
@@ -48,7 +56,8 @@ const LIFECYCLE = {
       checkReady(draft, worker);
     },
     drained: ignored,
-    disconnected: (draft, worker) => fail(draft, worker, 'it closed its channel to the supervisor before it was ready'),
+    disconnected: (draft, worker) =>
+      fail(draft, worker, 'a worker closed its channel to the supervisor before it was ready'),
     bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
     bindDelayed: (draft, worker, event) => {
       worker.deadline = Math.max(worker.deadline ?? 0, event.until + policyOf(draft.state, worker).readyTimeoutMs);
@@ -65,7 +74,7 @@ const LIFECYCLE = {
     closed,
     saidReady: ignored,
     drained: ignored,
-    disconnected: (draft, worker) => fail(draft, worker, 'it closed its channel to the supervisor'),
+    disconnected: (draft, worker) => fail(draft, worker, 'a worker closed its channel to the supervisor'),
     bindFailed: (draft, worker, event) => {
       // The application asked for one more address while it serves: its own error handler decides what that means.
       report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: event.key, reason: event.reason });
@@ -84,7 +93,7 @@ const LIFECYCLE = {
   },
   draining: {
     spawned,
-    bound: ignored,
+    bound: boundLate,
     closed,
     saidReady: ignored,
     drained: (draft, worker) => terminate(draft, worker),
@@ -95,7 +104,7 @@ const LIFECYCLE = {
   },
   terminating: {
     spawned,
-    bound: ignored,
+    bound: boundLate,
     closed,
     saidReady: ignored,
     drained: ignored,
@@ -106,7 +115,7 @@ const LIFECYCLE = {
   },
   killing: {
     spawned,
-    bound: ignored,
+    bound: boundLate,
     closed,
     saidReady: ignored,
     drained: ignored,
@@ -175,7 +184,7 @@ export function overdue(draft: Draft, worker: Worker): void {
   const policy = policyOf(draft.state, worker);
   switch (worker.state) {
     case 'starting':
-      fail(draft, worker, notReady(draft, worker));
+      fail(draft, worker, `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker)}`);
       return;
     case 'draining':
       report(draft, 'warn', 'drain timeout', { ...label(worker), drainTimeoutMs: policy.drainTimeoutMs });
@@ -192,27 +201,24 @@ export function overdue(draft: Draft, worker: Worker): void {
 }
 
 function checkReady(draft: Draft, worker: Worker): void {
-  if (worker.state !== 'starting') return;
-  const policy = policyOf(draft.state, worker);
-  if (policy.ready === 'message' ? !worker.saidReady : !listensOnAll(draft, worker)) return;
+  if (lacks(draft.state, worker) !== null) return;
   worker.state = 'ready';
   worker.readyAt = draft.now;
   worker.deadline = null;
+  rememberAddresses(draft.state, worker);
   report(draft, 'info', 'worker ready', { ...label(worker), afterMs: draft.now - worker.startedAt });
 }
 
-function listensOnAll(draft: Draft, worker: Worker): boolean {
-  const required = requiredAddresses(draft.state, worker);
-  return worker.listening.length > 0 && required.every((key) => worker.listening.includes(key));
-}
-
-function notReady(draft: Draft, worker: Worker): string {
-  const policy = policyOf(draft.state, worker);
-  const within = `not ready within ${policy.readyTimeoutMs / 1000} s`;
-  if (policy.ready === 'message') return `${within}: it did not send 'ready'`;
-  if (worker.listening.length === 0) return `${within}: it did not listen on any address`;
-  const missing = requiredAddresses(draft.state, worker).filter((key) => !worker.listening.includes(key));
-  return `${within}: it listens on ${worker.listening.join(', ')}, but not on ${missing.join(', ')} as its predecessor does`;
+/** What a worker still has to do before it is ready; null when it is. */
+function lacks(state: State, worker: Worker): string | null {
+  const { listening } = worker;
+  const byMessage = policyOf(state, worker).ready === 'message';
+  if (byMessage && !worker.saidReady) return `it did not send 'ready'`;
+  if (!byMessage && listening.length === 0) return 'it did not listen on any address';
+  const missing = requiredAddresses(state, worker).filter((key) => !listening.includes(key));
+  if (missing.length === 0) return null;
+  const present = listening.length === 0 ? 'no address' : listening.join(', ');
+  return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does`;
 }
 
 /** A live worker is found unfit and sent away; counts as a crash, though its process has not ended yet. */

@@ -9,7 +9,10 @@ import { isLive, isSoaked, slotOf, targetPolicy, workersOf } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
 export function converge(draft: Draft): void {
-  for (let slot = 0; slot < draft.state.size; slot++) slotOf(draft.state, slot);
+  const { state } = draft;
+  for (let slot = 0; slot < state.size; slot++) slotOf(state, slot);
+  // A slot lives as long as the scale keeps it: one that is added later has no history.
+  state.slots = state.slots.filter(({ slot }) => slot < state.size || workersOf(state, slot).length > 0);
   stopSurplus(draft);
   stopReplaced(draft);
   startMissing(draft);

@@ -28,6 +28,6 @@ export function restartIntensity(
   now: number,
   policy: Pick<Policy, 'maxRestarts' | 'restartWindowMs'>,
 ): { readonly crashes: number[]; readonly exceeded: boolean } {
-  const recent = crashes.filter((time) => now - time < policy.restartWindowMs);
+  const recent = crashes.filter((time) => now < time + policy.restartWindowMs);
   return { crashes: recent, exceeded: recent.length > policy.maxRestarts };
 }

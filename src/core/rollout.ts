@@ -4,16 +4,12 @@
  * `stable` moves as soon as every slot has reached the new generation; the requests are answered when the last worker
  * of the previous one has gone, so that whoever asked for the reload may rely on it.
  */
+import { rememberAllAddresses } from './addresses.js';
+import { forgiveCrashes } from './crash-loop.js';
 import { answer, isLive, isSettled, isSoaked, report } from './state.js';
-import type { Draft, Policy, State, Worker } from './types.js';
+import type { Draft, Renewal, State, Worker } from './types.js';
 
-export interface RolloutRequest {
-  readonly requests: number[];
-  readonly policy: Policy;
-  readonly size: number | null;
-}
-
-export function beginRollout(draft: Draft, request: RolloutRequest): void {
+export function beginRollout(draft: Draft, request: Renewal): void {
   const { state } = draft;
   const previous = state.rollout;
   const coalesced: number[] = [];
@@ -32,7 +28,8 @@ export function beginRollout(draft: Draft, request: RolloutRequest): void {
     to: state.generation,
     reason: null,
     requests: [...coalesced, ...request.requests],
-    size: request.size,
+    // The one that is superseded may have brought a change of the size, which the newer one has in its configuration, too.
+    size: request.size ?? (previous.state === 'running' ? previous.size : null),
   };
   // New code starts with a clean slate: the crashes of the old one must not hold up the fix.
   for (const slot of state.slots) {
@@ -70,7 +67,7 @@ export function advanceRollout(draft: Draft): void {
   const { state, now } = draft;
   const { rollout } = state;
   if (rollout.state === 'running') {
-    if (!isReached(state) && isSettled(state) && allSoaked(state, now)) state.stable = rollout.to;
+    if (!isReached(state) && isSettled(state) && allSoaked(state, now)) accept(draft);
     if (isReached(state) && state.workers.every((worker) => worker.generation === rollout.to)) {
       rollout.state = 'done';
       report(draft, 'info', 'rollout done', { generation: rollout.to });
@@ -87,6 +84,27 @@ export function advanceRollout(draft: Draft): void {
   }
 }
 
+function accept(draft: Draft): void {
+  const { state } = draft;
+  state.stable = state.rollout.to;
+  rememberAllAddresses(state);
+  forgiveCrashes(draft);
+}
+
+/** Ends a rollout that something else overrides, without going back: one that was accepted has succeeded all the same. */
+export function interruptRollout(draft: Draft, reason: string): void {
+  const { state } = draft;
+  const { rollout } = state;
+  if (rollout.state !== 'running' && rollout.state !== 'rollingBack') return;
+  const succeeded = rollout.state === 'running' && isReached(state);
+  rollout.reason = succeeded ? null : (rollout.reason ?? reason);
+  rollout.state = succeeded ? 'done' : 'rolledBack';
+  rollout.size = null;
+  state.target = state.stable;
+  answer(draft, rollout.requests, succeeded, rollout.reason);
+  rollout.requests = [];
+}
+
 /** Generations that nobody can need any more. */
 export function forgetGenerations(draft: Draft): void {
   const { state } = draft;
@@ -101,22 +119,8 @@ export function forgetGenerations(draft: Draft): void {
   }
 }
 
-/** What a new worker must listen on before it may take over: what its predecessor in the slot serves. */
-export function requiredAddresses(state: State, worker: Worker): string[] {
-  const others = state.workers.filter(
-    (other) => other.id !== worker.id && other.state === 'ready' && other.generation !== worker.generation,
-  );
-  const predecessors = others.filter((other) => other.slot === worker.slot);
-  // Ports that the kernel chose come and go in some applications; nobody can rely on them by number.
-  const fixed = (candidate: Worker) => candidate.listening.filter((key) => !key.includes(':0#'));
-  if (predecessors.length > 0) return [...new Set(predecessors.flatMap(fixed))];
-  // The predecessor has crashed: what all workers of the old generation have in common is what it had, too.
-  const [first, ...rest] = others.filter((other) => other.generation === state.stable);
-  if (first === undefined) return [];
-  return fixed(first).filter((key) => rest.every((other) => other.listening.includes(key)));
-}
-
-function isReached(state: State): boolean {
+/** Every slot has reached the rollout's generation: it is accepted, and can no longer fail. */
+export function isReached(state: State): boolean {
   return state.stable === state.rollout.to;
 }
 

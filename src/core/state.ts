@@ -5,6 +5,8 @@ import type { Draft, Effect, Policy, ReportLevel, Slot, SocketId, State, Worker 
 export function initialState(options: { size: number; listenMode: ListenMode; policy: Policy }): State {
   return {
     phase: 'starting',
+    steppedAt: 0,
+    announced: false,
     listenMode: options.listenMode,
     size: options.size,
     generation: 1,
@@ -57,11 +59,6 @@ export function slotOf(state: State, slot: number): Slot {
     state.slots.push(found);
   }
   return found;
-}
-
-/** Whether the slot is a seat at present; beyond the size a slot is on its way out. */
-export function isActive(state: State, slot: number): boolean {
-  return slot < state.size;
 }
 
 /** Every active slot has a ready worker of the target generation, and no live one of another. */

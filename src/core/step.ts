@@ -5,12 +5,13 @@
  * observes, and sleeps until `nextDeadline`.
  */
 import { arrangeAdoption, closeUnused } from './adoption.js';
-import { reviewCrashLoop } from './crash.js';
-import { dismiss, kill, observe, overdue } from './lifecycle.js';
+import { reviewCrashLoop } from './crash-loop.js';
+import { observe, overdue } from './lifecycle.js';
 import { converge } from './plan.js';
-import { advanceRollout, beginRollout, forgetGenerations, takeBack } from './rollout.js';
+import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
+import { advanceRollout, forgetGenerations } from './rollout.js';
 import { answer, isLive, isSettled, report, sameSocket } from './state.js';
-import type { Draft, Effect, Event, RequestEvent, State } from './types.js';
+import type { Draft, Effect, Event, SocketId, State, WorkerEvent } from './types.js';
 
 export function step(
   state: State,
@@ -18,76 +19,68 @@ export function step(
   now: number,
 ): { readonly state: State; readonly effects: readonly Effect[] } {
   const draft: Draft = { state: structuredClone(state), effects: [], now };
+  draft.state.steppedAt = now;
   apply(draft, event);
   settle(draft);
   return { state: draft.state, effects: draft.effects };
 }
 
 function apply(draft: Draft, event: Event): void {
-  const { state, now } = draft;
   switch (event.type) {
     case 'start':
-      return;
+      // Which workers are missing is looked at after every event.
+      break;
     case 'reload':
     case 'restart':
     case 'scale':
       request(draft, event);
-      return;
+      break;
     case 'stop':
-      state.stopRequests.push(event.request);
-      state.failure = null;
-      beginStop(draft);
-      return;
+      stop(draft, event);
+      break;
     case 'stopNow':
-      state.failure = null;
-      beginStop(draft);
-      for (const worker of state.workers) kill(draft, worker);
-      return;
+      stopNow(draft);
+      break;
     case 'ticked':
-      for (const worker of [...state.workers]) {
-        if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
-      }
-      reviewCrashLoop(draft);
-      return;
+      passTime(draft);
+      break;
     case 'socketOpened':
-      if (!state.sockets.some((socket) => sameSocket(socket, event.socket))) state.sockets.push(event.socket);
-      return;
+      hold(draft.state, event.socket);
+      break;
+    case 'bindFailed':
+      failBind(draft, event);
+      break;
     default:
       observe(draft, event);
-      // The same address fails for every worker alike: waiting for the others would only repeat the message.
-      if (event.type === 'bindFailed' && state.phase === 'starting') beginStop(draft);
   }
 }
 
-function request(draft: Draft, event: Extract<RequestEvent, { type: 'reload' | 'restart' | 'scale' }>): void {
+function passTime(draft: Draft): void {
+  const { state, now } = draft;
+  for (const worker of [...state.workers]) {
+    if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
+  }
+  reviewCrashLoop(draft);
+}
+
+function hold(state: State, { slot, key }: SocketId): void {
+  // A stop has closed custody already, this one included.
+  if (state.phase === 'stopping' || state.phase === 'stopped') return;
+  const held = state.sockets.find((socket) => sameSocket(socket, { slot, key }));
+  // Given to a worker once more: it is wanted again, and has its time anew.
+  if (held !== undefined) held.unusedSince = null;
+  else state.sockets.push({ slot, key, listened: false, unusedSince: null });
+}
+
+function failBind(draft: Draft, event: Extract<WorkerEvent, { type: 'bindFailed' }>): void {
   const { state } = draft;
-  if (state.phase === 'stopping' || state.phase === 'stopped') {
-    answer(draft, [event.request], false, 'the supervisor is stopping');
-    return;
-  }
-  if (event.type === 'scale') {
-    state.scales.push({ request: event.request, size: event.size });
-    report(draft, 'info', 'scaling', { from: state.size, to: event.size });
-    state.size = event.size;
-    // A size that somebody asked for just now is newer than the one that came with the configuration.
-    state.rollout.size = null;
-    return;
-  }
-  const { policy, size } = event;
-  if (event.type === 'restart') {
-    const requests = [...(state.restart?.requests ?? []), event.request];
-    if (state.phase === 'running') interrupt(draft, 'the workers are being restarted');
-    state.restart = { requests, policy, size };
-    state.phase = 'restarting';
-    report(draft, 'info', 'restarting', {});
-    for (const worker of state.workers) dismiss(draft, worker);
-    return;
-  }
-  if (state.phase === 'running') {
-    beginRollout(draft, { requests: [event.request], policy, size });
-  } else {
-    state.queuedReload = { requests: [...(state.queuedReload?.requests ?? []), event.request], policy, size };
-  }
+  const worker = state.workers.find((candidate) => candidate.id === event.worker);
+  // The same address fails for every worker alike: waiting for the others would only repeat the message.
+  const hopeless = state.phase === 'starting' && worker?.state === 'starting';
+  observe(draft, event);
+  if (!hopeless) return;
+  state.failure = event.reason;
+  beginStop(draft);
 }
 
 /** What follows from the facts, whatever the event was. */
@@ -96,54 +89,43 @@ function settle(draft: Draft): void {
   if (state.phase === 'restarting') startAgain(draft);
   if (state.phase === 'starting') reviewStart(draft);
   if (state.phase === 'starting' || state.phase === 'running') {
-    converge(draft);
-    advanceRollout(draft);
-    // The end of a rollout may change the size.
-    converge(draft);
-    arrangeAdoption(draft);
-    closeUnused(draft);
-    answerSettled(draft);
+    beginQueuedReload(draft);
+    arrange(draft);
+    // What it waited for may have come to its end just now.
+    if (beginQueuedReload(draft)) arrange(draft);
   }
   if (state.phase === 'stopping') finishStop(draft);
   forgetGenerations(draft);
 }
 
+function arrange(draft: Draft): void {
+  converge(draft);
+  advanceRollout(draft);
+  // The end of a rollout may change the size.
+  converge(draft);
+  arrangeAdoption(draft);
+  closeUnused(draft);
+  answerSettled(draft);
+}
+
 /** The start has an end once every slot has had its try. */
 function reviewStart(draft: Draft): void {
   const { state } = draft;
-  const ready = state.workers.filter((worker) => worker.state === 'ready').length;
-  const failed = state.slots.filter((slot) => slot.slot < state.size && slot.failedStart).length;
-  if (state.slots.length < state.size) return;
-  if (failed >= state.size && ready === 0) {
-    if (!state.workers.some(isLive)) beginStop(draft);
+  const slots = state.slots.filter(({ slot }) => slot < state.size);
+  if (slots.length < state.size) return;
+  const isReady = (slot: number) => state.workers.some((worker) => worker.slot === slot && worker.state === 'ready');
+  const ready = slots.filter(({ slot }) => isReady(slot)).length;
+  if (ready === 0) {
+    // While one is still on its way it may turn out well.
+    if (slots.every((slot) => slot.failedStart) && !state.workers.some(isLive)) beginStop(draft);
     return;
   }
-  const judged = state.slots.every(
-    (slot) =>
-      slot.slot >= state.size ||
-      slot.failedStart ||
-      state.workers.some((worker) => worker.slot === slot.slot && worker.state === 'ready'),
-  );
-  if (!judged || ready === 0) return;
+  if (!slots.every((slot) => slot.failedStart || isReady(slot.slot))) return;
   state.phase = 'running';
+  state.announced = true;
   state.failure = null;
   report(draft, 'info', 'started', { ready, size: state.size });
   draft.effects.push({ do: 'announceStart' });
-  beginQueuedReload(draft);
-}
-
-function startAgain(draft: Draft): void {
-  const { state } = draft;
-  const { restart } = state;
-  if (restart === null || state.workers.length > 0) return;
-  state.generation += 1;
-  state.target = state.generation;
-  state.stable = state.generation;
-  state.policies[state.generation] = restart.policy;
-  if (restart.size !== null) state.size = restart.size;
-  state.rollout = { state: 'none', from: state.stable, to: state.stable, reason: null, requests: [], size: null };
-  for (const slot of state.slots) Object.assign(slot, { attempts: 0, retryAt: null, failedStart: false });
-  state.phase = 'running';
 }
 
 function answerSettled(draft: Draft): void {
@@ -152,54 +134,11 @@ function answerSettled(draft: Draft): void {
   if (state.restart !== null) {
     answer(draft, state.restart.requests, true, null);
     state.restart = null;
-    beginQueuedReload(draft);
   }
-  if (state.scales.length === 0 || state.workers.some((worker) => worker.slot >= state.size)) return;
-  for (const scale of state.scales) answer(draft, [scale.request], true, null);
+  if (state.workers.some((worker) => worker.slot >= state.size)) return;
+  for (const { request: number, size } of state.scales) {
+    const reached = size === state.size;
+    answer(draft, [number], reached, reached ? null : `the size has been changed to ${state.size} since`);
+  }
   state.scales = [];
-}
-
-function beginQueuedReload(draft: Draft): void {
-  const queued = draft.state.queuedReload;
-  if (queued === null) return;
-  draft.state.queuedReload = null;
-  beginRollout(draft, queued);
-  converge(draft);
-}
-
-/** Ends the requests that will not get what they asked for. */
-function interrupt(draft: Draft, reason: string): void {
-  const { state } = draft;
-  if (state.rollout.state === 'running') takeBack(draft, reason);
-  if (state.rollout.state === 'rollingBack') state.rollout.state = 'rolledBack';
-  answer(draft, state.rollout.requests, false, state.rollout.reason);
-  state.rollout.requests = [];
-  for (const scale of state.scales) answer(draft, [scale.request], false, reason);
-  state.scales = [];
-}
-
-function beginStop(draft: Draft): void {
-  const { state } = draft;
-  if (state.phase === 'stopping' || state.phase === 'stopped') return;
-  const reason = 'the supervisor is stopping';
-  interrupt(draft, reason);
-  answer(draft, state.queuedReload?.requests ?? [], false, reason);
-  answer(draft, state.restart?.requests ?? [], false, reason);
-  state.queuedReload = null;
-  state.restart = null;
-  state.phase = 'stopping';
-  report(draft, 'info', 'stopping', { workers: state.workers.length });
-  // Custody first: the last holders are then the workers, each of which empties the queue before it closes.
-  draft.effects.push({ do: 'closeCustody' });
-  state.sockets = [];
-  for (const worker of state.workers) dismiss(draft, worker);
-}
-
-function finishStop(draft: Draft): void {
-  const { state } = draft;
-  if (state.workers.length > 0) return;
-  state.phase = 'stopped';
-  answer(draft, state.stopRequests, true, null);
-  state.stopRequests = [];
-  draft.effects.push({ do: 'end', reason: state.failure });
 }

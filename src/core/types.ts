@@ -51,6 +51,14 @@ export interface SocketId {
   readonly key: AddressKey;
 }
 
+/** A socket in custody. */
+export interface HeldSocket extends SocketId {
+  /** Whether a worker has ever listened on it: only then can connections wait in its queue. */
+  listened: boolean;
+  /** Since when nobody accepts on it, though nothing is on its way; null while somebody does or may come. */
+  unusedSince: number | null;
+}
+
 export interface Slot {
   readonly slot: number;
   /** Crashes in a row, for the backoff. */
@@ -59,7 +67,7 @@ export interface Slot {
   retryAt: number | null;
   /** How often a worker of the slot was replaced because it crashed. */
   restarts: number;
-  /** Addresses of the last worker that was ready here: what a successor must listen on. */
+  /** Addresses of the last worker of an accepted generation that was ready here: what a successor must listen on. */
   addresses: AddressKey[];
   /** Whether the first start of this slot has failed; only looked at while the supervisor starts. */
   failedStart: boolean;
@@ -82,8 +90,20 @@ export interface PendingScale {
   readonly size: number;
 }
 
+/** What a reload or a restart asks for: the next generation. */
+export interface Renewal {
+  readonly requests: number[];
+  readonly policy: Policy;
+  /** null leaves the size as it is. */
+  readonly size: number | null;
+}
+
 export interface State {
   phase: SupervisorState | 'restarting';
+  /** Time of the last step: whatever was due then has been done. */
+  steppedAt: number;
+  /** Whether the start has had its good end; a failure of all slots after it does not end the supervisor. */
+  announced: boolean;
   readonly listenMode: ListenMode;
   size: number;
   /** The newest generation. Numbers are never used again. */
@@ -95,13 +115,14 @@ export interface State {
   policies: Record<number, Policy>;
   slots: Slot[];
   workers: Worker[];
-  sockets: SocketId[];
+  sockets: HeldSocket[];
   nextWorker: number;
   rollout: Rollout;
   /** A reload that came while the supervisor could not begin one; the newest wins. */
-  queuedReload: { requests: number[]; policy: Policy; size: number | null } | null;
+  queuedReload: Renewal | null;
   scales: PendingScale[];
-  restart: { requests: number[]; policy: Policy; size: number | null } | null;
+  /** Until all slots are up again, or one has failed. */
+  restart: Renewal | null;
   stopRequests: number[];
   /** Times of the crashes that count for the restart intensity. */
   crashes: number[];
@@ -164,7 +185,7 @@ export type Effect =
   | { readonly do: 'closeCustody' }
   | { readonly do: 'forgetGeneration'; readonly generation: number }
   | { readonly do: 'answer'; readonly request: number; readonly ok: boolean; readonly reason: string | null }
-  /** All slots were ready for the first time. */
+  /** Every slot has had its first try, and at least one is ready. */
   | { readonly do: 'announceStart' }
   /** Nothing is left to do: the supervisor ends. `reason` is null for a stop that was asked for. */
   | { readonly do: 'end'; readonly reason: string | null }

@@ -66,7 +66,8 @@ export function createLog(
   const logger = pino(
     {
       level: config.logLevel,
-      base: { pid: process.pid, name: config.name },
+      // No pid of the supervisor's own: in every line that has one, `pid` is a worker's.
+      base: { name: config.name },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       // Environments hold secrets. Nothing should log one; should it happen all the same, it does not get out.

@@ -33,7 +33,7 @@ export interface RunOptions {
  */
 export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const { config, warnings } = options.loaded;
-  const log = await createLog(config);
+  const log = createLog(config);
   const native = loadNative();
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
@@ -41,7 +41,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const capabilities = await probe(native);
     const { mode, how, reason } = chooseListenMode(config.listenMode, capabilities);
     const version = ownVersion();
-    log.logger.info({ version, nodeVersion: process.version, listenMode: mode, reason }, 'supervisor started');
+    log.logger.info({ pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason }, 'supervisor started');
 
     const supervisor = new Supervisor({
       release,

@@ -45,6 +45,7 @@ export class Supervisor implements ControlTarget {
   readonly #handlesUnderWay = new Set<Promise<void>>();
   readonly #startedAt = performance.now();
   #newest: Release;
+  #custodyClosed: Promise<void> = Promise.resolve();
   #lastRelease = 1;
   #announce: () => void = () => {};
   #end: (reason: string | null) => void = () => {};
@@ -186,7 +187,7 @@ export class Supervisor implements ControlTarget {
       case 'closeSocket':
         return this.#custody.release(effect.socket.slot, effect.socket.key);
       case 'closeCustody':
-        void this.#closeCustody();
+        this.#custodyClosed = this.#closeCustody();
         return;
       case 'forgetGeneration':
         return this.#forgetReleases();
@@ -196,7 +197,9 @@ export class Supervisor implements ControlTarget {
         return this.#announce();
       case 'end':
         this.#loop.close();
-        return this.#end(effect.reason);
+        // Whoever starts the next one at once must find the addresses free.
+        void this.#custodyClosed.then(() => this.#end(effect.reason));
+        return;
       case 'report':
         this.#log.logger[effect.level](effect.fields, effect.message);
         if (effect.level !== 'debug') this.#requests.progress(effect.message, effect.fields);

@@ -6,11 +6,12 @@
  */
 import cluster from 'node:cluster';
 import diagnosticsChannel from 'node:diagnostics_channel';
-import type { Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
 import { acceptOn, internals, stopAccepting, type TcpHandle } from './handle.js';
+import { type Endpoint, overlaps } from './overlap.js';
 
 /** What Node asks its cluster for; `addressType` is a string for UDP and -1 for pipes. */
 interface ListenQuery {
@@ -85,15 +86,17 @@ export class Listeners {
     const host = query.address || null;
     const family = query.addressType === 6 ? 6 : 4;
     const ipv6Only = ((query.flags ?? 0) & IPV6_ONLY) !== 0;
+    const { port } = query;
     const taken = new Set<number>();
-    for (const { request } of this.#open) {
-      const same = request.host === host && request.port === query.port && request.family === family;
-      if (same && request.ipv6Only === ipv6Only) taken.add(request.ordinal);
+    for (const listener of this.#open) {
+      // Sockets that share a port would split the connections between two servers, without an error.
+      if (port !== 0 && overlaps({ host, port, ipv6Only }, endpoint(listener))) return undefined;
+      const { request } = listener;
+      if (port === 0 && request.port === 0 && request.host === host) taken.add(request.ordinal);
     }
-    if (query.port !== 0 && taken.size > 0) return undefined;
     let ordinal = 0;
     while (taken.has(ordinal)) ordinal += 1;
-    return { host, port: query.port, family, ipv6Only, ordinal };
+    return { host, port, family, ipv6Only, ordinal };
   }
 
   answer(seq: number, key: AddressKey, errno: number, handle: TcpHandle | undefined): void {
@@ -185,6 +188,14 @@ export class Listeners {
     for (const listener of this.#open) if (listener.key === key) return listener;
     return undefined;
   }
+}
+
+/** Where it really listens, once it does: a port of 0 has become a number then. */
+function endpoint({ request, handle }: Listener): Endpoint {
+  const address: Partial<AddressInfo> = {};
+  handle?.getsockname(address);
+  const { host, ipv6Only } = request;
+  return { host, ipv6Only, port: address.port ?? request.port };
 }
 
 function isTcp(query: ListenQuery): boolean {

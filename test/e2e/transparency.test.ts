@@ -2,18 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { apps, cleanEnv, Holdfast } from './support/holdfast.js';
+import { apps, Holdfast, plainly } from './support/holdfast.js';
 
 const documented = ['HOLDFAST_NAME', 'HOLDFAST_SLOT', 'HOLDFAST_GENERATION', 'NODE_APP_INSTANCE', 'HOLDFAST_RUNTIME_DIR'];
 
 for (const file of ['probe.cjs', 'probe.mjs']) {
   t.test(`${file} sees under holdfast what it sees under plain node`, async (t) => {
     const script = path.join(apps, file);
-    const plain = spawnSync(process.execPath, [script, 'one', '--two'], {
-      cwd: apps,
-      env: cleanEnv({ PROBE_ENDS: '1' }),
-      encoding: 'utf8',
-    });
+    const plain = spawnSync(...plainly([script, 'one', '--two'], { PROBE_ENDS: '1' }), { cwd: apps, encoding: 'utf8' });
     t.equal(plain.stderr, '');
     const holdfast = new Holdfast(t, script, {
       args: ['-i', '1', '--', 'one', '--two'],
@@ -24,7 +20,7 @@ for (const file of ['probe.cjs', 'probe.mjs']) {
     const expected = seenIn(plain.stdout);
     const seen = seenIn(line.msg);
     t.same(seen, expected);
-    t.ok(Object.keys(seen).length > 5, 'something was compared');
+    t.ok(Object.keys(seen).length >= 5, 'something was compared');
   });
 }
 
@@ -55,7 +51,7 @@ for (const [what, code, expected] of [
 ] as const) {
   t.test(`an application that ${what} has the exit code and the words that it has under plain node`, async (t) => {
     const script = application(t, 'ends.cjs', code);
-    const plain = spawnSync(process.execPath, [script], { env: cleanEnv(), encoding: 'utf8' });
+    const plain = spawnSync(...plainly([script]), { encoding: 'utf8' });
     t.equal(plain.status, expected, 'the expectation is true of plain node');
     const holdfast = new Holdfast(t, script, { args: ['-i', '1'] });
     t.equal(await holdfast.closed, 1);
@@ -70,14 +66,14 @@ t.test("the owner's own preloads, source maps and inspector go on working", asyn
     'apm.cjs': `const net = require('node:net');
       const { listen } = net.Server.prototype;
       net.Server.prototype.listen = function (...args) { console.log('APM ' + args[0]); return listen.apply(this, args); };`,
-    'app.js': `require('node:http').createServer().listen(0, () => console.log(new Error('mapped').stack.split('\\n')[1]));\n//# sourceMappingURL=app.js.map`,
+    'app.cjs': `require('node:http').createServer().listen(0, () => console.log(new Error('mapped').stack.split('\\n')[1]));\n//# sourceMappingURL=app.cjs.map`,
   });
   writeFileSync(
-    path.join(dir, 'app.js.map'),
-    JSON.stringify({ version: 3, sources: ['original.ts'], names: [], mappings: 'AAAA', file: 'app.js' }),
+    path.join(dir, 'app.cjs.map'),
+    JSON.stringify({ version: 3, sources: ['original.ts'], names: [], mappings: 'AAAA', file: 'app.cjs' }),
   );
   const nodeArgs = `--require ${dir}/apm.cjs --enable-source-maps --inspect=127.0.0.1:0`;
-  const holdfast = new Holdfast(t, path.join(dir, 'app.js'), { args: ['-i', '1', '--node-args', nodeArgs] });
+  const holdfast = new Holdfast(t, path.join(dir, 'app.cjs'), { args: ['-i', '1', `--node-args=${nodeArgs}`] });
   await holdfast.message('started');
   await holdfast.line(({ msg }) => msg.startsWith('APM '));
   await holdfast.line(({ msg }) => msg.includes('original.ts'));

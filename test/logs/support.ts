@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { close, closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ export const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/logs
 export const plainEnv = { ...process.env, NODE_OPTIONS: '' };
 
 export interface Pipe {
-  /** The writing end, non-blocking. */
+  /** The writing end, non-blocking. It belongs to the sink that is made of it. */
   readonly fd: number;
   /** Starts to read, line by line. Nothing is read before that. */
   lines(): AsyncIterableIterator<string>;
@@ -38,11 +38,7 @@ export function pipe(t: Test): Pipe {
     if (reader === undefined) closeSync(readFd);
     else reader.destroy();
   };
-  t.teardown(() => {
-    hangUp();
-    // A log may own it, and have closed it when the reader went.
-    close(fd, () => {});
-  });
+  t.teardown(hangUp);
   return {
     fd,
     lines() {

@@ -35,14 +35,15 @@ export interface StartOptions {
   readonly runtimeDir?: string;
 }
 
-/** The environment without what the test runner puts in: it would reach the workers. */
-export function cleanEnv(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    const foreign = /^(TAP|_TAPJS|HOLDFAST|npm_|NODE_OPTIONS|NODE_V8|TSIMP|TS_)/.test(name);
-    if (!foreign && value !== undefined) env[name] = value;
-  }
-  return { ...env, ...extra };
+/**
+ * Command and arguments that run this very Node without what the test runner puts into the environment of every child:
+ * its loader would reach the supervisor and the workers.
+ */
+export function plainly(args: readonly string[], extra: Readonly<Record<string, string>> = {}): [string, string[]] {
+  const kept = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TERM', 'USER'];
+  const inherited = kept.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
+  const added = Object.entries(extra).map(([name, value]) => `${name}=${value}`);
+  return ['env', ['-i', ...inherited, ...added, process.execPath, ...args]];
 }
 
 export function makeRuntimeDir(t: Test): string {
@@ -54,9 +55,9 @@ export function makeRuntimeDir(t: Test): string {
 
 /** One holdfast command, to its end. */
 export async function run(args: readonly string[], options: StartOptions = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [bin, ...args], {
+  const env = { ...options.env, ...(options.runtimeDir && { HOLDFAST_RUNTIME_DIR: options.runtimeDir }) };
+  const child = spawn(...plainly([bin, ...args], env), {
     cwd: options.cwd ?? root,
-    env: cleanEnv({ ...options.env, ...(options.runtimeDir && { HOLDFAST_RUNTIME_DIR: options.runtimeDir }) }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -82,11 +83,9 @@ export class Holdfast {
 
   constructor(t: Test, script: string, options: StartOptions = {}) {
     this.runtimeDir = options.runtimeDir ?? makeRuntimeDir(t);
-    this.child = spawn(process.execPath, [bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])], {
-      cwd: options.cwd ?? root,
-      env: cleanEnv({ ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir }),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const env = { ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir };
+    const args = [bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])];
+    this.child = spawn(...plainly(args, env), { cwd: options.cwd ?? root, stdio: ['ignore', 'pipe', 'pipe'] });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new Error('no output streams');
     createInterface({ input: stdout }).on('line', (line) => {

@@ -1,0 +1,42 @@
+/**
+ * An HTTP client that costs little: the machine is shared with the servers that are measured.
+ * Runs in a process of its own: node client.js PORT SECONDS CONNECTIONS keep-alive|short
+ */
+import net from 'node:net';
+
+const [port, seconds, connections, kind] = process.argv.slice(2);
+const keepAlive = kind === 'keep-alive';
+const request = Buffer.from(
+  `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`,
+);
+let requests = 0;
+let errors = 0;
+let running = true;
+
+function client() {
+  if (!running) return;
+  const socket = net.connect({ host: '127.0.0.1', port: Number(port), noDelay: true });
+  let failed = false;
+  socket.on('connect', () => socket.write(request));
+  socket.on('data', () => {
+    // The answer is far smaller than a packet: one event is one answer.
+    requests += 1;
+    if (keepAlive && running) socket.write(request);
+    else if (keepAlive) socket.end();
+  });
+  socket.on('error', () => {
+    failed = true;
+    errors += 1;
+  });
+  socket.on('close', () => {
+    if (!keepAlive || failed) client();
+  });
+}
+
+const begin = performance.now();
+for (let i = 0; i < Number(connections); i++) client();
+setTimeout(() => {
+  running = false;
+  console.log(JSON.stringify({ requests, errors, seconds: (performance.now() - begin) / 1000 }));
+  process.exit(0);
+}, Number(seconds) * 1000);

@@ -1,0 +1,110 @@
+/** Starts what is measured, reads what the system says of it, ends it by PID. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const server = path.join(here, '../apps/server.cjs');
+const bin = path.join(here, '../../bin/holdfast.js');
+const TICKS_PER_SECOND = 100;
+
+export async function freePort() {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+/** `count` servers that share a port by themselves. */
+export async function startBare(count, nodeArgs = []) {
+  const port = await freePort();
+  const children = [];
+  const readyMs = [];
+  for (let i = 0; i < count; i++) {
+    const child = spawn(process.execPath, [...nodeArgs, server], {
+      env: { ...process.env, PORT: String(port), BARE: count > 1 ? '1' : '' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const [line] = await once(createInterface({ input: child.stdout }), 'line');
+    readyMs.push(Number(line.split(' ')[1]));
+  }
+  return { port, pids: children.map((child) => child.pid), readyMs, stop: () => stopAll(children) };
+}
+
+/** The same under holdfast; `pids` begins with the supervisor. */
+export async function startHoldfast(count, options = []) {
+  const port = await freePort();
+  const runtimeDir = mkdtempSync(path.join(os.tmpdir(), 'hf-bench-'));
+  const child = spawn(
+    process.execPath,
+    [bin, 'start', server, '-i', String(count), '--log-format', 'json', ...options],
+    {
+      env: { ...process.env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const pids = [child.pid];
+  const readyMs = [];
+  await new Promise((resolve, reject) => {
+    child.once('exit', () => reject(new Error('holdfast did not start')));
+    let started = false;
+    createInterface({ input: child.stdout }).on('line', (text) => {
+      const line = JSON.parse(text);
+      if (line.msg === 'worker started') pids.push(line.pid);
+      if (line.stream === 'stdout' && line.msg.startsWith('ready ')) readyMs.push(Number(line.msg.split(' ')[1]));
+      if (line.msg === 'started') started = true;
+      if (started && readyMs.length === count) resolve();
+    });
+  });
+  return {
+    port,
+    pids,
+    readyMs,
+    async stop() {
+      await stopAll([child]);
+      rmSync(runtimeDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function load(port, seconds, connections, kind) {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    path.join(here, 'client.js'),
+    ...[port, seconds, connections, kind].map(String),
+  ]);
+  return JSON.parse(stdout);
+}
+
+/** Seconds of processor time that these processes have used. */
+export function cpuSeconds(pids) {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+export function rssBytes(pid) {
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
+  return pages * 4096;
+}
+
+async function stopAll(children) {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const gone = once(child, 'exit');
+    child.kill('SIGTERM');
+    await gone;
+  }
+}

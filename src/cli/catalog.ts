@@ -1,0 +1,157 @@
+/**
+ * What the command line offers: every command with its options and its help. Plain data, read by the parser and by
+ * the help; a command's own module is loaded when it runs.
+ */
+import type { Command } from './context.js';
+
+export interface FlagSpec {
+  readonly flag: string;
+  readonly alias?: string | undefined;
+  readonly describe: string;
+  /** `switch` takes no value; `list` may be given several times. */
+  readonly kind: 'switch' | 'value' | 'list';
+  readonly choices?: readonly string[] | undefined;
+  readonly defaultText?: string | undefined;
+  /** What the option is called in the configuration. */
+  readonly option?: string | undefined;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly describe: string;
+  readonly operand?: { readonly name: string; readonly describe: string; readonly required: boolean };
+  /** What follows `--` is the application's. */
+  readonly applicationArgs?: boolean;
+  readonly flags: () => Promise<readonly FlagSpec[]>;
+  readonly examples: readonly (readonly [command: string, meaning: string])[];
+  /** Stands at the end of the help, below the exit codes. */
+  readonly note?: string;
+  readonly load: () => Promise<{ readonly run: Command }>;
+}
+
+export const GLOBAL_FLAGS: readonly FlagSpec[] = [
+  { flag: 'help', alias: 'h', describe: 'Show this help', kind: 'switch' },
+  { flag: 'version', describe: 'Show the version', kind: 'switch' },
+];
+
+const NAME: FlagSpec = {
+  flag: 'name',
+  describe: 'Which supervisor; needed only where several run',
+  kind: 'value',
+};
+
+async function supervisorFlags(json: string): Promise<readonly FlagSpec[]> {
+  return [NAME, { flag: 'json', describe: json, kind: 'switch' }];
+}
+
+async function startFlags(): Promise<readonly FlagSpec[]> {
+  const { OPTIONS } = await import('../config/options.js');
+  return OPTIONS.map(({ name, flag, alias, describe, default: value, repeat, choices }) => ({
+    flag,
+    alias,
+    describe,
+    kind: repeat ? 'list' : 'value',
+    choices,
+    defaultText: value === undefined || value === null ? undefined : String(value),
+    option: name,
+  }));
+}
+
+const REQUEST_JSON = 'Print the result as JSON';
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'start',
+    aliases: [],
+    describe: 'Run an application in the foreground',
+    operand: { name: 'target', describe: 'The application, or a configuration file', required: false },
+    applicationArgs: true,
+    flags: startFlags,
+    examples: [
+      ['$0 start server.js -i 4', 'four workers'],
+      ['$0 start holdfast.yaml', 'with a configuration file'],
+      ['$0 start server.js -i max -- --port 3000', 'with arguments for the application'],
+    ],
+    note: 'Ends with 0 after a stop that was asked for, with 1 when the application does not get up.',
+    load: () => import('./commands/start.js'),
+  },
+  {
+    name: 'reload',
+    aliases: [],
+    describe: 'Replace all workers, one after the other, without losing a connection',
+    flags: () => supervisorFlags(REQUEST_JSON),
+    examples: [
+      ['$0 reload', 'the only supervisor that runs'],
+      ['$0 reload --name shop', 'one of several'],
+    ],
+    note: 'Ends with 1 and the reason when the new generation was taken back. The old one serves on.',
+    load: () => import('./commands/reload.js'),
+  },
+  {
+    name: 'restart',
+    aliases: [],
+    describe: 'Stop all workers, then start all (connections wait meanwhile)',
+    flags: () => supervisorFlags(REQUEST_JSON),
+    examples: [['$0 restart --name shop', 'after a change that two generations cannot share']],
+    load: () => import('./commands/restart.js'),
+  },
+  {
+    name: 'status',
+    aliases: ['ls', 'list', 'ps'],
+    describe: 'Show the supervisors and their workers',
+    flags: () => supervisorFlags('Print JSON: an object for one supervisor, an array for several'),
+    examples: [
+      ['$0 status', 'every supervisor that runs'],
+      ['$0 status --name shop --json', 'one of them, for programs'],
+    ],
+    load: () => import('./commands/status.js'),
+  },
+  {
+    name: 'scale',
+    aliases: [],
+    describe: 'Change the number of workers',
+    operand: { name: 'change', describe: 'N for a number, +N for more, -N for less', required: true },
+    flags: () => supervisorFlags(REQUEST_JSON),
+    examples: [
+      ['$0 scale 4', 'four workers'],
+      ['$0 scale +2', 'two more'],
+      ['$0 scale -1', 'one less'],
+    ],
+    load: () => import('./commands/scale.js'),
+  },
+  {
+    name: 'stop',
+    aliases: [],
+    describe: 'Let the workers finish what they have, then end the supervisor',
+    flags: () => supervisorFlags(REQUEST_JSON),
+    examples: [['$0 stop --name shop', 'returns when the last worker has gone']],
+    load: () => import('./commands/stop.js'),
+  },
+  {
+    name: 'logs',
+    aliases: [],
+    describe: 'Follow the log lines of the workers and the supervisor',
+    flags: () => supervisorFlags('Print JSON lines, also in a terminal'),
+    examples: [
+      ['$0 logs', 'until Ctrl-C'],
+      ['$0 logs --name shop --json | grep \'"level":"error"\'', 'for programs'],
+    ],
+    load: () => import('./commands/logs.js'),
+  },
+  {
+    name: 'check',
+    aliases: [],
+    describe: 'Check a configuration and show what it comes to; start nothing',
+    operand: { name: 'config', describe: 'The configuration file', required: true },
+    flags: async () => [{ flag: 'json', describe: 'Print the configuration as JSON', kind: 'switch' }],
+    examples: [['$0 check holdfast.yaml', 'values of environment variables are not shown']],
+    note: 'Ends with 2 when something is wrong with it, and shows every fault.',
+    load: () => import('./commands/check.js'),
+  },
+];
+
+/** Every command's name, or alias, with its command. */
+export function commandsByWord(): ReadonlyMap<string, CommandSpec> {
+  return new Map(COMMANDS.flatMap((spec) => [spec.name, ...spec.aliases].map((word) => [word, spec] as const)));
+}

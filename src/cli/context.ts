@@ -1,0 +1,73 @@
+/** What a command gets to work with: nothing in a command reads `process` itself, so that tests can run it. */
+import os from 'node:os';
+import path from 'node:path';
+import type { Writable } from 'node:stream';
+import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
+import type { ExitCode } from '../errors.js';
+
+/** A stream that people or programs read. */
+export type Output = Writable & { readonly isTTY?: boolean | undefined };
+
+export interface Context {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly runtimeDir: string;
+  /** From now on Ctrl-C does not end the process: it aborts the signal, and so does a reader that has gone. */
+  readonly interrupted: () => AbortSignal;
+}
+
+/** The command line after parsing. */
+export interface Invocation {
+  readonly operand: string | undefined;
+  /** What stood behind `--`, untouched. */
+  readonly applicationArgs: readonly string[];
+  /** By the flag's long name: true for a switch, the text for a value, the texts for a list. */
+  readonly flags: Readonly<Record<string, true | string | readonly string[]>>;
+}
+
+/** @throws HoldfastError for what the user can mend */
+export type Command = (invocation: Invocation, context: Context) => Promise<ExitCode>;
+
+/** The context of this very process. */
+export function processContext(): Context {
+  const interrupt = new AbortController();
+  const guarded = new Set<NodeJS.WriteStream>();
+  const guard = (stream: NodeJS.WriteStream) => {
+    if (guarded.has(stream)) return stream;
+    guarded.add(stream);
+    // `holdfast status | head -1` is no failure.
+    return stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      interrupt.abort();
+    });
+  };
+  return {
+    // Opened when used: a supervisor's log goes to the file descriptor, and a stream would change its flags.
+    get stdout() {
+      return guard(process.stdout);
+    },
+    get stderr() {
+      return guard(process.stderr);
+    },
+    env: process.env,
+    cwd: process.cwd(),
+    runtimeDir: path.resolve(resolveRuntimeDir(process.env, ownUid(), os.tmpdir())),
+    interrupted() {
+      process.once('SIGINT', () => interrupt.abort());
+      return interrupt.signal;
+    },
+  };
+}
+
+/** Whether to colour: only in a terminal, and never against https://no-color.org. */
+export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
+  return output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
+}
+
+/** The text of a flag that takes one value. */
+export function flagText(invocation: Invocation, flag: string): string | undefined {
+  const value = invocation.flags[flag];
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,44 @@
+/** From words to an exit code: parses, loads the one command that is meant, and tells errors to the user. */
+import { readFileSync } from 'node:fs';
+import { EXIT, type ExitCode } from '../errors.js';
+import type { Context } from './context.js';
+import { parseCommandLine } from './parse.js';
+import { describeError } from './report-error.js';
+
+/**
+ * Never throws: what goes wrong is on stderr.
+ *
+ * @param argv the words behind `holdfast`
+ */
+export async function dispatch(argv: readonly string[], context: Context): Promise<ExitCode> {
+  try {
+    const parsed = await parseCommandLine(argv);
+    switch (parsed.wants) {
+      case 'version':
+        context.stdout.write(`${ownVersion()}\n`);
+        return EXIT.done;
+      case 'help': {
+        const { helpFor } = await import('./help.js');
+        context.stdout.write(`${await helpFor(parsed.spec, columnsOf(context))}\n`);
+        return EXIT.done;
+      }
+      case 'run': {
+        const { run } = await parsed.spec.load();
+        return await run(parsed.invocation, context);
+      }
+    }
+  } catch (error) {
+    const { text, exitCode } = describeError(error);
+    context.stderr.write(text);
+    return exitCode;
+  }
+}
+
+function columnsOf({ stdout }: Context): number | undefined {
+  return 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : undefined;
+}
+
+function ownVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,149 @@
+/**
+ * Words in, an invocation out: which command, with what.
+ *
+ * Uses the parser of yargs alone. The rest of yargs (13 MB once loaded) is for the help only: `start` stays in memory
+ * for months.
+ */
+import parseWords from 'yargs-parser';
+import { nearest } from '../config/nearest.js';
+import { EXIT, HoldfastError } from '../errors.js';
+import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
+import type { Invocation } from './context.js';
+
+export type Parsed =
+  | { readonly wants: 'version' }
+  /** null: of holdfast as a whole. */
+  | { readonly wants: 'help'; readonly spec: CommandSpec | null }
+  | { readonly wants: 'run'; readonly spec: CommandSpec; readonly invocation: Invocation };
+
+const PARSER_CONFIGURATION = {
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'greedy-arrays': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'strip-aliased': true,
+  // They come back as they were written, for the error. And `--node-args --inspect` is a value, not a riddle.
+  'unknown-options-as-args': true,
+} as const;
+
+/**
+ * @param argv the words behind `holdfast`
+ * @throws HoldfastError USAGE, exit code 2
+ */
+export async function parseCommandLine(argv: readonly string[]): Promise<Parsed> {
+  // Cut off first: nothing behind `--` is looked at.
+  const end = argv.indexOf('--');
+  const own = end === -1 ? argv : argv.slice(0, end);
+  const behind = end === -1 ? [] : argv.slice(end + 1);
+
+  const asksHelp = own[0] === 'help';
+  const words = asksHelp ? own.slice(1) : own;
+  const commands = commandsByWord();
+  const flagless = words.findIndex((word) => !word.startsWith('-'));
+  const word = words[flagless];
+  const spec = word === undefined ? null : (commands.get(word) ?? null);
+  if (word !== undefined && spec === null) throw unknownCommand(word, [...commands.keys()], flagless > 0);
+
+  const flags = [...GLOBAL_FLAGS, ...((await spec?.flags()) ?? [])];
+  const read = readWords(spec === null ? words : words.toSpliced(flagless, 1), flags);
+  if (asksHelp || read.values.help) return { wants: 'help', spec };
+  if (read.values.version) return { wants: 'version' };
+
+  const [unknown] = read.rest.filter((rest) => /^-./.test(rest) && !/^-\d/.test(rest));
+  if (unknown !== undefined) throw unknownOption(unknown, spec, flags);
+  if (spec === null) {
+    throw usage('cannot run: no command given', `one of ${[...commands.keys()].join(', ')}; more with holdfast --help`);
+  }
+  return { wants: 'run', spec, invocation: invoke(spec, read, behind) };
+}
+
+interface Words {
+  readonly values: Record<string, true | string | readonly string[]>;
+  readonly rest: readonly string[];
+}
+
+function readWords(words: readonly string[], flags: readonly FlagSpec[]): Words {
+  const ofKind = (...kinds: FlagSpec['kind'][]) => flags.filter(({ kind }) => kinds.includes(kind)).map((f) => f.flag);
+  const switches = ofKind('switch');
+  for (const word of words) {
+    const [flag = '', value] = word.slice(2).split('=', 2);
+    if (word.startsWith('--') && value !== undefined && switches.includes(flag)) {
+      throw usage(`cannot use ${word}: --${flag} takes no value`);
+    }
+  }
+  const { _: rest, ...parsed } = parseWords([...words], {
+    alias: Object.fromEntries(flags.flatMap(({ flag, alias }) => (alias === undefined ? [] : [[flag, [alias]]]))),
+    boolean: switches,
+    string: ofKind('value', 'list'),
+    array: ofKind('list'),
+    configuration: PARSER_CONFIGURATION,
+  });
+  const values: Words['values'] = {};
+  for (const { flag, kind } of flags) {
+    const given: unknown = parsed[flag];
+    if (given === undefined || given === false) continue;
+    const texts = [given].flat().map(String);
+    if (kind !== 'switch' && (texts.length === 0 || texts.includes(''))) throw missingValue(flag);
+    // Given twice, the last one counts, so that a script can append what it wants different.
+    values[flag] = kind === 'switch' ? true : kind === 'list' ? texts : (texts.at(-1) ?? '');
+  }
+  // The parser takes `--no-...` for known, whatever follows.
+  const strays = Object.keys(parsed).filter((key) => !flags.some(({ flag }) => flag === key));
+  return { values, rest: [...strays.map((key) => `--${key}`), ...rest.map(String)] };
+}
+
+function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invocation {
+  const { operand } = spec;
+  // `scale -- -1` is how one writes an operand that looks like an option.
+  const operands = spec.applicationArgs ? read.rest : [...read.rest, ...behind];
+  const surplus = operands[operand === undefined ? 0 : 1];
+  if (surplus !== undefined) {
+    const takes = operand === undefined ? 'nothing' : `one ${operand.name}`;
+    throw usage(
+      `cannot use ${JSON.stringify(surplus)}: ${spec.name} takes ${takes}`,
+      spec.applicationArgs ? 'arguments for the application go behind --' : `see holdfast ${spec.name} --help`,
+    );
+  }
+  if (operand?.required && operands[0] === undefined) {
+    throw usage(`cannot ${spec.name}: <${operand.name}> is missing`, `${operand.name}: ${operand.describe}`);
+  }
+  return { operand: operands[0], applicationArgs: spec.applicationArgs ? behind : [], flags: read.values };
+}
+
+function unknownCommand(word: string, known: readonly string[], afterOption: boolean): HoldfastError {
+  const meant = nearest(word, known);
+  let hint = `one of ${known.join(', ')}`;
+  if (meant !== undefined) hint = `did you mean ${meant}?`;
+  else if (afterOption) hint = 'the command comes first, its options behind it';
+  else if (/[./]/.test(word)) hint = `to start it: holdfast start ${word}`;
+  return usage(`cannot run ${word}: no such command`, hint);
+}
+
+function unknownOption(word: string, spec: CommandSpec | null, flags: readonly FlagSpec[]): HoldfastError {
+  const option = word.split('=', 1)[0] ?? word;
+  const meant = option.startsWith('--')
+    ? nearest(
+        option.slice(2),
+        flags.map(({ flag }) => flag),
+      )
+    : undefined;
+  const hints = [
+    ...(meant === undefined ? [] : [`did you mean --${meant}?`]),
+    ...(spec?.applicationArgs ? ['arguments for the application go behind --'] : []),
+  ];
+  const command = spec === null ? 'holdfast' : spec.name;
+  return usage(
+    `cannot use ${option}: ${command} has no such option`,
+    hints.join(' ') || `see holdfast ${spec === null ? '' : `${spec.name} `}--help`,
+  );
+}
+
+function missingValue(flag: string): HoldfastError {
+  return usage(`cannot use --${flag}: its value is missing`, `a value that begins with a dash: --${flag}=VALUE`);
+}
+
+function usage(message: string, hint?: string): HoldfastError {
+  return new HoldfastError('USAGE', message, { hint, exitCode: EXIT.usage });
+}

@@ -1,0 +1,39 @@
+/** Quantities as people read them; `-` for what is not known. */
+
+const UNKNOWN = '-';
+
+/** `850ms`, `12s`, `3m 5s`, `2h 14m`, `6d 3h`: the two largest units. */
+export function formatDuration(ms: number | null): string {
+  if (ms === null) return UNKNOWN;
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${seconds % 60}s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours}h ${minutes % 60}m`;
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+
+/** `812K`, `48.3M`, `1.2G`: in units of 1024, as sizes in the configuration. */
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return UNKNOWN;
+  let amount = bytes / 1024;
+  for (const unit of ['K', 'M']) {
+    if (amount < 1023.95) return unit === 'K' ? `${Math.round(amount)}K` : `${amount.toFixed(1)}M`;
+    amount /= 1024;
+  }
+  return `${amount.toFixed(1)}G`;
+}
+
+export function formatPercent(percent: number | null): string {
+  return percent === null ? UNKNOWN : `${percent.toFixed(1)}%`;
+}
+
+export function formatDelay(ms: number | null): string {
+  return ms === null ? UNKNOWN : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}ms`;
+}
+
+export function formatCount(count: number | null): string {
+  return count === null ? UNKNOWN : String(count);
+}

@@ -1,0 +1,46 @@
+/**
+ * `holdfast start`, second half: this very process becomes the supervisor. Imports neither the command-line parser nor
+ * the schema library: what is loaded here stays in memory for as long as the supervisor runs.
+ */
+import { logicalCwd } from '../config/logical-cwd.js';
+import type { ExitCode } from '../errors.js';
+import type { SupervisorStatus } from '../protocol.js';
+import { runSupervisor } from '../supervisor/run.js';
+import type { Context } from './context.js';
+import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
+import { describeError } from './report-error.js';
+
+/** Never throws: what goes wrong is on stderr. */
+export async function start(argv: readonly string[], context: Context): Promise<ExitCode> {
+  const { env, cwd, runtimeDir } = context;
+  // As it is now: a reload starts from what the owner gave, not from what has been changed since.
+  const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd) };
+  try {
+    const { exitCode, loaded } = await prepareConfig(from);
+    if (loaded === null) return exitCode;
+    return await runSupervisor({
+      loaded,
+      reloadConfig: () => prepareConfigAgain(from),
+      runtimeDir,
+      onStarted: (status) => context.stderr.write(whatNext(status, env)),
+    });
+  } catch (error) {
+    const { text, exitCode } = describeError(error);
+    context.stderr.write(text);
+    return exitCode;
+  }
+}
+
+/** For who has just typed the command, or reads the journal: where it is and what to do with it. */
+function whatNext({ name, pid, addresses, workers }: SupervisorStatus, env: NodeJS.ProcessEnv): string {
+  // Started by npm, from a checkout or a project's own dependency: it is not on the shell's path then.
+  const holdfast = env.npm_execpath === undefined ? 'holdfast' : 'npx holdfast';
+  const [address] = addresses;
+  const lines = [`holdfast: ${name} runs with ${workers.length} worker${workers.length === 1 ? '' : 's'}, PID ${pid}`];
+  if (address !== undefined) {
+    const host = ['::', '0.0.0.0'].includes(address.host) ? 'localhost' : address.host;
+    lines.push(`  try it    curl http://${host.includes(':') ? `[${host}]` : host}:${address.port}/`);
+  }
+  lines.push(`  reload    ${holdfast} reload --name ${name}`, `  look      ${holdfast} status --name ${name}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,139 @@
+/** The status of supervisors as text for people: pure. */
+import type { ListedSupervisor } from '../control/client.js';
+import type { AddressStatus, RolloutStatus, SupervisorStatus, WorkerStatus } from '../protocol.js';
+import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from './quantity.js';
+import { type Cell, type Column, formatTable, type Paint, printable } from './table.js';
+
+const plain: Paint = (text) => text;
+
+interface Palette {
+  readonly bold: Paint;
+  readonly good: Paint;
+  readonly busy: Paint;
+  readonly bad: Paint;
+}
+
+/** SGR codes of ECMA-48. */
+function palette(colour: boolean): Palette {
+  const sgr = (on: number, off: number): Paint => (colour ? (text) => `\u001b[${on}m${text}\u001b[${off}m` : plain);
+  return { bold: sgr(1, 22), good: sgr(32, 39), busy: sgr(33, 39), bad: sgr(31, 39) };
+}
+
+/** One supervisor: a head with what holds for all, then a line for each worker. */
+export function describeSupervisor(status: SupervisorStatus, colour: boolean): string {
+  const paint = palette(colour);
+  const state = paintState(status.state, paint)(status.state);
+  const head = [
+    paint.bold(printable(status.name)),
+    `pid ${status.pid}`,
+    state,
+    `generation ${status.generation}`,
+    workersText(status),
+    `up ${formatDuration(status.uptimeMs)}`,
+  ];
+  const facts: [label: string, text: string][] = [
+    ['script', status.script],
+    ['listens on', status.addresses.map(addressText).join(', ') || '-'],
+    ['listen mode', `${status.listenMode}: ${status.listenModeReason}`],
+    ['steering', `${status.steering ? 'on' : 'off'}: ${status.steeringReason}`],
+    ['rollout', rolloutText(status.rollout)],
+    ['supervisor', supervisorText(status)],
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  const lines = facts.map(([label, text]) => `  ${label.padEnd(width)}  ${printable(text)}\n`).join('');
+  const crashLoop = status.crashLoop ? `  ${paint.bad('crash loop: workers crash again and again')}\n` : '';
+  const table =
+    status.workers.length === 0 ? '  no workers\n' : formatTable(workerColumns(paint), status.workers, paint.bold);
+  return `${head.join('  ')}\n${lines}${crashLoop}\n${table}`;
+}
+
+/** Several supervisors: a line for each. */
+export function listOfSupervisors(listed: readonly ListedSupervisor[], colour: boolean): string {
+  const paint = palette(colour);
+  return formatTable(supervisorColumns(paint), listed, paint.bold);
+}
+
+function workerColumns(paint: Palette): Column<WorkerStatus>[] {
+  return [
+    right('slot', (worker) => worker.slot),
+    right('worker', (worker) => worker.id),
+    right('gen', (worker) => worker.generation),
+    right('pid', (worker) => formatCount(worker.pid)),
+    left('state', (worker) => ({ text: worker.state, paint: paintState(worker.state, paint) })),
+    right('uptime', (worker) => formatDuration(worker.uptimeMs)),
+    right('restarts', (worker) => worker.restarts),
+    right('cpu', (worker) => formatPercent(worker.cpuPercent)),
+    right('mem', (worker) => formatBytes(worker.rssBytes)),
+    right('loop delay', (worker) => formatDelay(worker.eventLoopDelayMs)),
+    right('conns', (worker) => formatCount(worker.connections)),
+    right('reqs', (worker) => formatCount(worker.requests)),
+  ];
+}
+
+function supervisorColumns(paint: Palette): Column<ListedSupervisor>[] {
+  const known = (text: (status: SupervisorStatus) => string | number) => (listed: ListedSupervisor) =>
+    listed.status === null ? '-' : text(listed.status);
+  return [
+    left('name', ({ name }) => ({ text: printable(name) })),
+    right(
+      'pid',
+      known(({ pid }) => pid),
+    ),
+    left('state', ({ status }) => {
+      const state = status?.state ?? 'not answering';
+      return { text: state, paint: paintState(state, paint) };
+    }),
+    right(
+      'gen',
+      known(({ generation }) => generation),
+    ),
+    right(
+      'workers',
+      known((status) => `${readyCount(status)}/${status.size}`),
+    ),
+    right(
+      'uptime',
+      known(({ uptimeMs }) => formatDuration(uptimeMs)),
+    ),
+    left('listens on', (listed) => ({
+      text: known(({ addresses }) => addresses.map(addressText).join(', ') || '-')(listed).toString(),
+    })),
+    left('rollout', (listed) => ({ text: printable(String(known(({ rollout }) => rolloutText(rollout))(listed))) })),
+  ];
+}
+
+function right<Row>(title: string, text: (row: Row) => string | number): Column<Row> {
+  return { title, align: 'right', cell: (row) => ({ text: String(text(row)) }) };
+}
+
+function left<Row>(title: string, cell: (row: Row) => Cell): Column<Row> {
+  return { title, align: 'left', cell };
+}
+
+function paintState(state: string, paint: Palette): Paint {
+  if (state === 'running' || state === 'ready') return paint.good;
+  return state === 'starting' || state === 'draining' || state === 'stopping' ? paint.busy : paint.bad;
+}
+
+function readyCount(status: SupervisorStatus): number {
+  return status.workers.filter((worker) => worker.state === 'ready').length;
+}
+
+function workersText(status: SupervisorStatus): string {
+  return `${readyCount(status)} of ${status.size} ${status.size === 1 ? 'worker' : 'workers'} ready`;
+}
+
+function addressText({ host, port }: AddressStatus): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function rolloutText({ state, reason, from, to }: RolloutStatus): string {
+  if (state === 'none') return 'none';
+  const words = state === 'rolledBack' ? 'rolled back' : state;
+  const generations = from === null || to === null ? '' : ` (generation ${from} to ${to})`;
+  return `${words}${generations}${reason === null ? '' : `: ${reason}`}`;
+}
+
+function supervisorText({ version, nodeVersion, cpuPercent, rssBytes }: SupervisorStatus): string {
+  return `holdfast ${version}, node ${nodeVersion}, cpu ${formatPercent(cpuPercent)}, mem ${formatBytes(rssBytes)}`;
+}

@@ -1,0 +1,77 @@
+/**
+ * Puts the validated options together: defaults, percentages, rules that concern two options at once, units in names.
+ */
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import type { Config } from './config.js';
+import { defaultName } from './default-name.js';
+import { formatDuration } from './duration.js';
+import type { Fault } from './fault.js';
+import { defaultOf } from './layer.js';
+import type { Found, Uncertainty } from './locate.js';
+import type { ChosenOptions } from './precedence.js';
+import { MAX_INSTANCES, type SettingName, type Validated } from './schema.js';
+
+/** @param faults gets those that only show when all options are together; the result is to be used if there are none */
+export function assemble(chosen: ChosenOptions, found: Found, isUncertain: Uncertainty, faults: Fault[]): Config {
+  const value = <K extends SettingName>(name: K) =>
+    (chosen.get(name)?.value ?? defaultOf(name)) as NonNullable<Validated[K]>;
+  const asked = value('instances');
+  const instances = asked === 'max' ? Math.min(availableParallelism(), MAX_INSTANCES) : asked;
+  if (!isUncertain('backoffBase') && !isUncertain('backoffMax')) {
+    checkBackoff(chosen, value('backoffBase'), value('backoffMax'), faults);
+  }
+  return deepFreeze({
+    name: chosen.get('name')?.value ?? defaultName(path.resolve(found.cwd, found.script)),
+    script: found.script,
+    args: value('args'),
+    nodeArgs: value('nodeArgs'),
+    cwd: found.cwd,
+    env: { ...found.envFileVariables, ...value('env') },
+    instances,
+    listenMode: value('listenMode'),
+    ready: value('ready'),
+    readyTimeoutMs: value('readyTimeout'),
+    soakMs: value('soak'),
+    surge: surgeOf(value('surge'), instances),
+    drainTimeoutMs: value('drainTimeout'),
+    killTimeoutMs: value('killTimeout'),
+    bindTimeoutMs: value('bindTimeout'),
+    backoffBaseMs: value('backoffBase'),
+    backoffMaxMs: value('backoffMax'),
+    backoffFactor: value('backoffFactor'),
+    backoffResetMs: value('backoffReset'),
+    maxRestarts: value('maxRestarts'),
+    restartWindowMs: value('restartWindow'),
+    logLevel: value('logLevel'),
+    logFormat: value('logFormat'),
+    logFile: found.logFile,
+  });
+}
+
+/** A percentage is rounded up, as Kubernetes does with maxSurge; at least one, or a rollout could not begin. */
+function surgeOf(surge: number | string, instances: number): number {
+  if (typeof surge === 'number') return surge;
+  return Math.max(1, Math.ceil((Number.parseInt(surge, 10) * instances) / 100));
+}
+
+function checkBackoff(chosen: ChosenOptions, baseMs: number, maxMs: number, faults: Fault[]): void {
+  if (maxMs >= baseMs) return;
+  // The one that was given is at fault; of both, the larger bound.
+  const max = chosen.get('backoffMax');
+  const at = max ?? chosen.get('backoffBase');
+  if (at === undefined) return;
+  const allowed =
+    max === undefined
+      ? `must be at most backoffMax, which is ${formatDuration(maxMs)}`
+      : `must be at least backoffBase, which is ${formatDuration(baseMs)}`;
+  faults.push({ source: at.source, path: at.path, value: formatDuration(at.value), allowed });
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
+}

@@ -1,0 +1,70 @@
+/**
+ * The kinds of values that options have. Each is a schema whose every message is a whole phrase ("must be …"), so that
+ * a fault can show it as it is.
+ */
+import * as z from 'zod/mini';
+import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.js';
+import { show } from './fault.js';
+
+/** A string that the operating system can take: not empty, no NUL byte. */
+export function line(allowed: string) {
+  return z
+    .string({ error: allowed })
+    .check(z.minLength(1, { error: allowed, abort: true }), z.refine(withoutNul, { error: allowed }));
+}
+
+/** A path; relative ones are resolved by whoever knows against what. */
+export function path(what: string) {
+  return line(`must be the path of ${what}`);
+}
+
+export function choice<const T extends readonly [string, ...string[]]>(choices: T) {
+  return z.enum(choices, { error: `must be ${orList(choices.map((value) => show(value)))}` });
+}
+
+export function wholeNumber(min: number, max: number, error = `must be a whole number from ${min} to ${max}`) {
+  return z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
+}
+
+export function number(min: number, max: number) {
+  const error = `must be a number from ${min} to ${max}`;
+  return z.number({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
+}
+
+/** A duration within bounds in milliseconds; yields milliseconds. */
+export function duration(minMs: number, maxMs: number) {
+  const range = `from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`;
+  const allowed = `must be a duration ${range}, such as 500ms, 30s, 5m or 1h`;
+  const error = ({ input }: { input?: unknown }) => {
+    const isBareNumber = /^[1-9]\d*$/.test(String(input));
+    return isBareNumber ? `has no unit: write ${input}ms, ${input}s or ${input}m; ${allowed}` : allowed;
+  };
+  return z.pipe(
+    z.union([z.literal(0, { error }), z.string({ error }).check(z.regex(DURATION_PATTERN, { error, abort: true }))], {
+      error,
+    }),
+    z.pipe(
+      z.transform((value: 0 | string) => parseDuration(String(value))),
+      z.number({ error: allowed }).check(z.minimum(minMs, { error: allowed }), z.maximum(maxMs, { error: allowed })),
+    ),
+  );
+}
+
+/** Text that may be written without quotes where it looks like a number or a truth value: `PORT: 3000`. */
+export function text(allowed: string) {
+  return z.pipe(
+    z.union([z.string(), z.number(), z.boolean()], { error: allowed }),
+    z.pipe(
+      z.transform((value: string | number | boolean) => String(value)),
+      z.string({ error: allowed }).check(z.refine(withoutNul, { error: allowed })),
+    ),
+  );
+}
+
+export function orList(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+function withoutNul(value: string): boolean {
+  return !value.includes('\0');
+}

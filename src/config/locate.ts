@@ -1,0 +1,92 @@
+/**
+ * Looks up on the disk what the options name: working folder, script, file of variables, log file.
+ */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { readEnvFile } from './env-file.js';
+import { type Fault, show } from './fault.js';
+import { COMMAND_LINE } from './flags.js';
+import type { Chosen, ChosenOptions } from './precedence.js';
+import type { SettingName } from './schema.js';
+import { findScript } from './script.js';
+import { reasonFor, Unreadable } from './text-file.js';
+
+/** All paths but `script` are absolute, symbolic links not resolved. Where there is a fault, a stand-in. */
+export interface Found {
+  readonly cwd: string;
+  readonly script: string;
+  readonly logFile: string | null;
+  readonly envFileVariables: Readonly<Record<string, string>>;
+}
+
+/** Whether an option may have been meant to be other than it seems, because of a fault that is known already. */
+export type Uncertainty = (name: SettingName) => boolean;
+
+export interface Whereabouts {
+  /** The working folder if no option names one. */
+  readonly folder: string;
+  /** The configuration file, if there is one. */
+  readonly file: string | null;
+  readonly isUncertain: Uncertainty;
+  /** Gets what is not there. */
+  readonly faults: Fault[];
+}
+
+export async function locate(
+  chosen: ChosenOptions,
+  { folder, file, isUncertain, faults }: Whereabouts,
+): Promise<Found> {
+  const cwdOption = chosen.get('cwd') ?? { source: COMMAND_LINE, path: 'cwd', base: folder, value: folder };
+  const cwd = absolute(cwdOption);
+  const hasCwd = (await orFault(cwdOption, checkFolder(cwd), faults)) ?? false;
+
+  const scriptOption = chosen.get('script');
+  let script: string | null = null;
+  if (scriptOption === undefined) {
+    if (!isUncertain('script')) {
+      faults.push({ source: file ?? COMMAND_LINE, path: 'script', value: null, allowed: howToGiveScript(file) });
+    }
+  } else if (hasCwd && !isUncertain('cwd') && !isUncertain('script')) {
+    script = await orFault(scriptOption, findScript(scriptOption.value, cwd), faults);
+  }
+
+  const envFile = chosen.get('envFile');
+  const variables = envFile === undefined ? {} : await orFault(envFile, readEnvFile(absolute(envFile)), faults);
+  const logFile = chosen.get('logFile');
+  return {
+    cwd,
+    script: script ?? '',
+    logFile: logFile === undefined ? null : absolute(logFile),
+    envFileVariables: variables ?? {},
+  };
+}
+
+/** A path is relative to the source that gives it. */
+function absolute(option: Chosen<string>): string {
+  return path.resolve(option.base, option.value);
+}
+
+async function checkFolder(folder: string): Promise<true> {
+  const stats = await stat(folder).catch(async (error: unknown) => {
+    throw new Unreadable(await reasonFor(folder, error, 'folder'), { cause: error });
+  });
+  if (!stats.isDirectory()) throw new Unreadable(`must be a folder; ${folder} is none`);
+  return true;
+}
+
+/** What `reading` yields, or null and one fault more. */
+async function orFault<T>(option: Chosen<string>, reading: Promise<T>, faults: Fault[]): Promise<T | null> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    faults.push({ source: option.source, path: option.path, value: show(option.value), allowed: error.message });
+    return null;
+  }
+}
+
+function howToGiveScript(file: string | null): string {
+  return file === null
+    ? 'must be given: holdfast start app.js, or holdfast start holdfast.yaml with "script: app.js" in it'
+    : 'must be given, such as "script: app.js"';
+}

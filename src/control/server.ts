@@ -1,0 +1,244 @@
+/**
+ * The control API: HTTP with JSON over a unix socket, for the command line and for `curl --unix-socket`.
+ *
+ * Opened by the supervisor. It only passes on what it is asked: a client that goes away, reads slowly or sends
+ * nonsense must never disturb the supervisor, and never cancels what it asked for.
+ */
+import type http from 'node:http';
+import { createRequire } from 'node:module';
+import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
+import { LineStream } from './line-stream.js';
+import { claimName, type NameClaim } from './name-claim.js';
+import { ensureRuntimeDir } from './runtime-dir.js';
+
+// An `import` of node:http would evaluate its lazy exports too, and with them 14 MB of a WebSocket client.
+const { createServer } = createRequire(import.meta.url)('node:http') as typeof http;
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+/** A request is a few hundred bytes from the same machine. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** How long a close waits for clients to read what was written for them. */
+const CLOSE_PATIENCE_MS = 1_000;
+
+export interface ControlServerOptions {
+  /** The runtime folder; created if need be. */
+  readonly dir: string;
+  readonly name: string;
+  readonly target: ControlTarget;
+}
+
+type Progress = (line: ControlLine & { type: 'progress' }) => void;
+type Route = { readonly method: 'GET' | 'POST'; readonly handle: Handler };
+type Handler = (response: http.ServerResponse, body: unknown) => void | Promise<void>;
+
+export class ControlServer {
+  readonly #target: ControlTarget;
+  readonly #name: string;
+  readonly #http: http.Server;
+  readonly #routes: ReadonlyMap<string, Route>;
+  /** Streams that a close has to end. */
+  readonly #open = new Set<() => void>();
+  #claim: NameClaim | null = null;
+  #closed: Promise<void> | null = null;
+
+  private constructor({ name, target }: ControlServerOptions) {
+    this.#target = target;
+    this.#name = name;
+    this.#routes = new Map<string, Route>([
+      ['/status', { method: 'GET', handle: (response) => this.#status(response) }],
+      ['/logs', { method: 'GET', handle: (response) => this.#logs(response) }],
+      ['/reload', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.reload(on)) }],
+      ['/restart', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.restart(on)) }],
+      ['/stop', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.stop(on), true) }],
+      ['/scale', { method: 'POST', handle: (response, body) => this.#scale(response, body) }],
+    ]);
+    this.#http = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+      // A client that has gone: what it asked for goes on all the same.
+      response.on('error', () => {});
+      this.#answer(request, response).catch((error: unknown) => {
+        if (!response.headersSent) refuse(response, 500, reasonOf(error));
+        else response.destroy();
+      });
+    });
+  }
+
+  /**
+   * Takes the name and listens on `<name>.sock` in the runtime folder, with mode 0600.
+   *
+   * @throws HoldfastError ALREADY_RUNNING, RUNTIME_DIR_UNSAFE, RUNTIME_DIR, PATH_TOO_LONG, PATH_TAKEN, BAD_NAME
+   */
+  static async open(options: ControlServerOptions): Promise<ControlServer> {
+    const server = new ControlServer(options);
+    await ensureRuntimeDir(options.dir);
+    try {
+      server.#claim = await claimName(options.dir, options.name, (path) => server.#listen(path));
+    } catch (error) {
+      server.#http.close();
+      server.#http.closeAllConnections();
+      throw error;
+    }
+    return server;
+  }
+
+  /** The control socket's path. */
+  get path(): string {
+    return this.#claim?.socketPath ?? '';
+  }
+
+  /** Removes the socket, then ends what clients still read: those whose request has no answer yet are told so. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    await this.#claim?.release();
+    const gone = new Promise((resolve) => this.#http.close(resolve));
+    // Answers that were given just now reach their streams first.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const end of this.#open) end();
+    const force = setTimeout(() => this.#http.closeAllConnections(), CLOSE_PATIENCE_MS);
+    await gone;
+    clearTimeout(force);
+  }
+
+  #listen(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#http.once('error', reject);
+      // Not through node:cluster, and so never shared with a worker.
+      this.#http.listen({ path, exclusive: true }, () => {
+        this.#http.removeListener('error', reject);
+        // A connection that could not be accepted (no file descriptor left) is that client's loss.
+        this.#http.on('error', () => {});
+        resolve();
+      });
+    });
+  }
+
+  async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const path = request.url?.split('?')[0] ?? '';
+    const route = this.#routes.get(path);
+    const body = await readBody(request);
+    if (route === undefined) {
+      return refuse(response, 404, `cannot find ${path}: there is ${[...this.#routes.keys()].join(', ')}`);
+    }
+    if (route.method !== request.method) {
+      response.setHeader('allow', route.method);
+      return refuse(response, 405, `cannot ${request.method} ${path}: use ${route.method}`);
+    }
+    if (body === null) {
+      return refuse(response, 413, `cannot read the body: it is larger than ${BODY_LIMIT_BYTES} bytes`);
+    }
+    let parsed: unknown;
+    try {
+      parsed = body.trim() === '' ? undefined : JSON.parse(body);
+    } catch (error) {
+      return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`);
+    }
+    await route.handle(response, parsed);
+  }
+
+  async #status(response: http.ServerResponse): Promise<void> {
+    sendJson(response, 200, await this.#target.status());
+  }
+
+  #scale(response: http.ServerResponse, body: unknown): void | Promise<void> {
+    const change: unknown = typeof body === 'object' && body !== null && 'change' in body ? body.change : undefined;
+    if (typeof change !== 'string' || !/^[+-]?\d{1,6}$/.test(change)) {
+      return refuse(
+        response,
+        400,
+        'cannot scale: the body must be like {"change":"4"}, {"change":"+2"}, {"change":"-1"}',
+      );
+    }
+    return this.#perform(response, (on) => this.#target.scale(change, on));
+  }
+
+  /** @param untilClosed the answer to a stop ends when the name is free again: who waits for it can start anew */
+  async #perform(
+    response: http.ServerResponse,
+    run: (progress: Progress) => Promise<ControlResult>,
+    untilClosed = false,
+  ): Promise<void> {
+    const stream = new LineStream(response, (dropped) =>
+      progressLine({ type: 'progress', message: 'progress lines dropped', fields: { dropped } }),
+    );
+    let concluded = false;
+    const end = (result: ControlResult) => {
+      this.#open.delete(endUnanswered);
+      stream.end(concluded ? undefined : resultLine(result));
+      concluded = true;
+    };
+    const endUnanswered = () => end({ ok: false, message: 'failed', reason: 'the supervisor ended before' });
+    this.#open.add(endUnanswered);
+    const result = await settled(run, (line) => {
+      if (!concluded) stream.write(progressLine(line));
+    });
+    if (!this.#open.has(endUnanswered)) return;
+    if (!untilClosed || !result.ok) return end(result);
+    stream.conclude(resultLine(result));
+    concluded = true;
+    response.once('close', () => this.#open.delete(endUnanswered));
+  }
+
+  #logs(response: http.ServerResponse): void {
+    const stream = new LineStream(response, (dropped) =>
+      JSON.stringify({
+        level: 'warn',
+        time: new Date().toISOString(),
+        pid: process.pid,
+        name: this.#name,
+        dropped,
+        msg: 'log lines dropped',
+      }),
+    );
+    const unfollow = this.#target.followLogs((line) => stream.write(line));
+    const end = () => {
+      unfollow();
+      this.#open.delete(end);
+      stream.end();
+    };
+    this.#open.add(end);
+    response.once('close', end);
+  }
+}
+
+async function settled(run: (progress: Progress) => Promise<ControlResult>, progress: Progress) {
+  try {
+    return await run(progress);
+  } catch (error) {
+    return { ok: false, message: 'failed', reason: reasonOf(error) } satisfies ControlResult;
+  }
+}
+
+/** Reads to the end in any case, so that the client hears the answer. Null for a body that is too large. */
+async function readBody(request: http.IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes <= BODY_LIMIT_BYTES) chunks.push(chunk);
+  }
+  return bytes > BODY_LIMIT_BYTES ? null : Buffer.concat(chunks).toString('utf8');
+}
+
+function progressLine(line: ControlLine & { type: 'progress' }): string {
+  return JSON.stringify(line);
+}
+
+function resultLine({ ok, message, reason }: ControlResult): string {
+  return JSON.stringify({ type: 'result', ok, message, reason } satisfies ControlLine);
+}
+
+function refuse(response: http.ServerResponse, statusCode: number, error: string): void {
+  sendJson(response, statusCode, { error });
+}
+
+function sendJson(response: http.ServerResponse, statusCode: number, value: unknown): void {
+  response.writeHead(statusCode, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(value)}\n`);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,57 @@
+/** Where a supervisor's control socket lies, and whether somebody listens on it. */
+import net from 'node:net';
+import path from 'node:path';
+import { EXIT, HoldfastError } from '../errors.js';
+
+/** `sun_path` without its closing zero byte: 108 on Linux (unix(7)), 104 on the BSDs and macOS. */
+const PATH_LIMIT_BYTES = process.platform === 'linux' ? 107 : 103;
+const SUFFIX = '.sock';
+
+/**
+ * @throws HoldfastError BAD_NAME for a name that cannot be that of a file
+ */
+export function controlSocketPath(dir: string, name: string): string {
+  if (name === '' || /[/\\\p{Cc}]/u.test(name)) {
+    throw new HoldfastError('BAD_NAME', `cannot use the name ${JSON.stringify(name)}: it is not fit for a file`, {
+      hint: 'use letters, digits, dots, dashes and underscores',
+      exitCode: EXIT.usage,
+    });
+  }
+  return path.join(path.resolve(dir), name + SUFFIX);
+}
+
+/** The supervisor's name, where the file's name is that of a control socket. */
+export function nameOfSocket(file: string): string | null {
+  return file.endsWith(SUFFIX) && file.length > SUFFIX.length ? file.slice(0, -SUFFIX.length) : null;
+}
+
+/**
+ * @throws HoldfastError PATH_TOO_LONG when the system cannot bind or connect a unix socket there
+ */
+export function checkPathLength(file: string): void {
+  const bytes = Buffer.byteLength(file);
+  if (bytes <= PATH_LIMIT_BYTES) return;
+  const reason = `its path has ${bytes} bytes, and a unix socket's may have ${PATH_LIMIT_BYTES}`;
+  throw new HoldfastError('PATH_TOO_LONG', `cannot open control socket ${file}: ${reason}`, {
+    hint: 'use a shorter --name, or set HOLDFAST_RUNTIME_DIR to a folder with a shorter path',
+    exitCode: EXIT.usage,
+  });
+}
+
+/**
+ * Whether a process listens on the socket: `refused` is what a killed process leaves, `missing` is no file at all.
+ * What cannot be told (no rights, a full queue) counts as listening.
+ */
+export function probeSocket(file: string): Promise<'listening' | 'refused' | 'missing'> {
+  return new Promise((resolve) => {
+    const socket = net.connect(file);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve('listening');
+    });
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ENOENT' || code === 'ENOTDIR') resolve('missing');
+      else resolve(code === 'ECONNREFUSED' || code === 'ENOTSOCK' ? 'refused' : 'listening');
+    });
+  });
+}

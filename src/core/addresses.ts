@@ -1,0 +1,39 @@
+/**
+ * Which addresses a worker of a new generation must listen on before it may take over: those that its slot serves.
+ *
+ * Only what an accepted generation serves counts. The accepted one itself need not prove anything: in a rollback it
+ * must be let in whatever the failed one listened on.
+ */
+import { slotOf, workersOf } from './state.js';
+import type { State, Worker } from './types.js';
+
+export function requiredAddresses(state: State, worker: Worker): string[] {
+  if (worker.generation === state.stable) return [];
+  const proven = state.workers.filter((other) => other.state === 'ready' && other.generation === state.stable);
+  const predecessor = proven.find((other) => other.slot === worker.slot);
+  if (predecessor !== undefined) return fixed(predecessor);
+  // The predecessor has crashed: what it served is not forgotten.
+  const { addresses } = slotOf(state, worker.slot);
+  if (addresses.length > 0) return addresses;
+  // A seat that has just been added: what all workers of the old generation have in common.
+  const [first, ...rest] = proven;
+  if (first === undefined) return [];
+  return fixed(first).filter((key) => rest.every((other) => other.listening.includes(key)));
+}
+
+/** Called for a ready worker; one whose generation is still on trial is not taken as the measure. */
+export function rememberAddresses(state: State, worker: Worker): void {
+  if (worker.generation === state.stable) slotOf(state, worker.slot).addresses = fixed(worker);
+}
+
+/** For the moment at which a generation is accepted. */
+export function rememberAllAddresses(state: State): void {
+  for (const slot of state.slots) {
+    for (const worker of workersOf(state, slot.slot)) if (worker.state === 'ready') rememberAddresses(state, worker);
+  }
+}
+
+/** Ports that the kernel chose come and go in some applications; nobody can rely on them by number. */
+function fixed(worker: Worker): string[] {
+  return worker.listening.filter((key) => !key.includes(':0#'));
+}

@@ -1,0 +1,134 @@
+/** What a request sets going, what it cuts short, and what becomes of the requests before it. */
+import { forgiveCrashes } from './crash-loop.js';
+import { dismiss, kill } from './lifecycle.js';
+import { beginRollout, interruptRollout } from './rollout.js';
+import { answer, report } from './state.js';
+import type { Draft, RequestEvent } from './types.js';
+
+type Request<T extends RequestEvent['type']> = Extract<RequestEvent, { type: T }>;
+
+const STOPPING = 'the supervisor is stopping';
+
+export function request(draft: Draft, event: Request<'reload' | 'restart' | 'scale'>): void {
+  const { phase } = draft.state;
+  if (phase === 'stopping' || phase === 'stopped') {
+    answer(draft, [event.request], false, STOPPING);
+  } else if (event.type === 'scale') {
+    scale(draft, event);
+  } else if (event.type === 'restart') {
+    restart(draft, event);
+  } else {
+    reload(draft, event);
+  }
+}
+
+function scale(draft: Draft, event: Request<'scale'>): void {
+  const { state } = draft;
+  state.scales.push({ request: event.request, size: event.size });
+  report(draft, 'info', 'scaling', { from: state.size, to: event.size });
+  state.size = event.size;
+  // A size that somebody asked for just now is newer than one that came with a configuration.
+  state.rollout.size = null;
+  if (state.restart !== null) state.restart = { ...state.restart, size: null };
+  if (state.queuedReload !== null) state.queuedReload = { ...state.queuedReload, size: null };
+}
+
+function reload(draft: Draft, { request: number, policy, size }: Request<'reload'>): void {
+  const { state } = draft;
+  const queued = state.queuedReload;
+  state.queuedReload = { requests: [...(queued?.requests ?? []), number], policy, size: size ?? queued?.size ?? null };
+  beginQueuedReload(draft);
+}
+
+/** A rollout needs a generation to go back to: while the first one, or that of a restart, is just coming up, it waits. */
+export function beginQueuedReload(draft: Draft): boolean {
+  const { state } = draft;
+  const { queuedReload } = state;
+  if (queuedReload === null || state.phase !== 'running' || state.restart !== null) return false;
+  state.queuedReload = null;
+  beginRollout(draft, queuedReload);
+  return true;
+}
+
+function restart(draft: Draft, { request: number, policy, size }: Request<'restart'>): void {
+  const { state } = draft;
+  const { restart: previous, queuedReload: queued } = state;
+  const changed = state.rollout.state === 'running' ? state.rollout.size : null;
+  interruptRollout(draft, 'the workers are being restarted');
+  // A reload that waits has its wish fulfilled, too: what comes up now is newer than what it asked for.
+  const requests = [...(previous?.requests ?? []), ...(queued?.requests ?? []), number];
+  state.restart = { requests, policy, size: size ?? queued?.size ?? previous?.size ?? changed };
+  state.queuedReload = null;
+  state.phase = 'restarting';
+  report(draft, 'info', 'restarting', {});
+  for (const worker of state.workers) dismiss(draft, worker);
+}
+
+/** The second half of a restart, once the last worker has gone. */
+export function startAgain(draft: Draft): void {
+  const { state } = draft;
+  if (state.restart === null || state.workers.length > 0) return;
+  const { policy, size } = state.restart;
+  state.generation += 1;
+  state.target = state.generation;
+  state.stable = state.generation;
+  state.policies[state.generation] = policy;
+  if (size !== null) state.size = size;
+  state.rollout = { state: 'none', from: state.stable, to: state.stable, reason: null, requests: [], size: null };
+  for (const slot of state.slots)
+    Object.assign(slot, { attempts: 0, retryAt: null, addresses: [], failedStart: false });
+  forgiveCrashes(draft);
+  state.failure = null;
+  state.phase = state.announced ? 'running' : 'starting';
+}
+
+export function stop(draft: Draft, event: Request<'stop'>): void {
+  const { state } = draft;
+  if (state.phase === 'stopped') {
+    answer(draft, [event.request], true, null);
+    return;
+  }
+  state.stopRequests.push(event.request);
+  stopAsAsked(draft);
+}
+
+export function stopNow(draft: Draft): void {
+  stopAsAsked(draft);
+  for (const worker of draft.state.workers) kill(draft, worker);
+}
+
+function stopAsAsked(draft: Draft): void {
+  const { state } = draft;
+  // A failure that ends the supervisor stays one, also when somebody is tired of waiting for its end.
+  if (state.phase !== 'stopping') state.failure = null;
+  beginStop(draft);
+}
+
+/** `state.failure` tells why, unless it was asked for. */
+export function beginStop(draft: Draft): void {
+  const { state } = draft;
+  if (state.phase === 'stopping' || state.phase === 'stopped') return;
+  const reason = state.failure ?? STOPPING;
+  interruptRollout(draft, reason);
+  answer(draft, state.queuedReload?.requests ?? [], false, reason);
+  answer(draft, state.restart?.requests ?? [], false, reason);
+  for (const { request: number } of state.scales) answer(draft, [number], false, reason);
+  state.queuedReload = null;
+  state.restart = null;
+  state.scales = [];
+  state.phase = 'stopping';
+  report(draft, 'info', 'stopping', { workers: state.workers.length });
+  // Custody first: the last holders are then the workers, each of which empties the queue before it closes.
+  draft.effects.push({ do: 'closeCustody' });
+  state.sockets = [];
+  for (const worker of state.workers) dismiss(draft, worker);
+}
+
+export function finishStop(draft: Draft): void {
+  const { state } = draft;
+  if (state.workers.length > 0) return;
+  state.phase = 'stopped';
+  answer(draft, state.stopRequests, true, null);
+  state.stopRequests = [];
+  draft.effects.push({ do: 'end', reason: state.failure });
+}

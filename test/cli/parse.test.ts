@@ -1,0 +1,109 @@
+import t, { type Test } from 'tap';
+import { COMMANDS } from '../../src/cli/catalog.js';
+import { type Parsed, parseCommandLine } from '../../src/cli/parse.js';
+
+async function invocation(words: string) {
+  const parsed = await parseCommandLine(words.split(' '));
+  if (parsed.wants !== 'run') throw new Error(`${words} wants ${parsed.wants}`);
+  return { command: parsed.spec.name, ...parsed.invocation };
+}
+
+function refused(t: Test, words: string, message: RegExp, hint?: RegExp) {
+  return t.rejects(
+    parseCommandLine(words === '' ? [] : words.split(' ')),
+    { code: 'USAGE', exitCode: 2, message, ...(hint && { hint }) },
+    words,
+  );
+}
+
+t.test('every command is found by its name and by its aliases', async (t) => {
+  for (const words of ['reload', 'restart', 'stop', 'status', 'logs']) {
+    t.match(await invocation(words), { command: words, operand: undefined, flags: {} });
+  }
+  for (const alias of ['ls', 'list', 'ps']) t.match(await invocation(alias), { command: 'status' });
+  t.same(COMMANDS.map(({ name }) => name).sort(), [
+    'check',
+    'logs',
+    'reload',
+    'restart',
+    'scale',
+    'start',
+    'status',
+    'stop',
+  ]);
+});
+
+t.test('every command that speaks to a supervisor takes --name and --json', async (t) => {
+  for (const command of ['reload', 'restart', 'stop', 'status', 'logs', 'scale 1']) {
+    t.match(await invocation(`${command} --name shop --json`), { flags: { name: 'shop', json: true } });
+    t.match(await invocation(`${command} --name=shop`), { flags: { name: 'shop' } });
+  }
+});
+
+t.test('scale takes numbers and differences, also those that begin with a dash', async (t) => {
+  for (const change of ['4', '+2', '-1', '-12']) {
+    t.match(await invocation(`scale ${change}`), { operand: change });
+    t.match(await invocation(`scale -- ${change}`), { operand: change });
+    t.match(await invocation(`scale ${change} --name shop`), { operand: change, flags: { name: 'shop' } });
+    t.match(await invocation(`scale --name shop ${change}`), { operand: change, flags: { name: 'shop' } });
+  }
+});
+
+t.test("what follows -- is the application's, word for word", async (t) => {
+  const behind = ['--port', '3000', '-v', '--', '--help', 'x y', ''];
+  const parsed = await parseCommandLine(['start', 'app.js', '-i', '2', '--', ...behind]);
+  t.match(parsed, { wants: 'run', invocation: { operand: 'app.js', flags: { instances: '2' } } });
+  t.same((parsed as Parsed & { wants: 'run' }).invocation.applicationArgs, behind);
+});
+
+t.test('flags of start keep their text: no number, no boolean is made of it', async (t) => {
+  t.same((await invocation('start app.js -i 04 --drain-timeout 1e3')).flags, {
+    instances: '04',
+    'drain-timeout': '1e3',
+  });
+  t.match(await invocation('start -i max app.js'), { operand: 'app.js', flags: { instances: 'max' } });
+  t.same((await invocation('start app.js --name a --name b')).flags, { name: 'b' }, 'the last one counts');
+});
+
+t.test('a flag that may be repeated gives a list, and takes one word each time', async (t) => {
+  const { flags, operand } = await invocation('start --env A=1 app.js --env B=2');
+  t.same(flags, { env: ['A=1', 'B=2'] });
+  t.equal(operand, 'app.js');
+  t.same((await invocation('start app.js --node-args --expose-gc --node-args=--inspect=0')).flags, {
+    'node-args': ['--expose-gc', '--inspect=0'],
+  });
+});
+
+t.test('unknown commands and options are refused with the nearest one', async (t) => {
+  await refused(t, 'relaod', /^cannot run relaod: no such command$/, /reload/);
+  await refused(t, 'app.js', /^cannot run app.js/, /holdfast start app.js/);
+  await refused(t, 'xyzzyx', /^cannot run xyzzyx/, /start, reload/);
+  await refused(t, 'status --jsno', /^cannot use --jsno: /, /--json/);
+  await refused(t, 'start app.js --drain-timeot=3s', /^cannot use --drain-timeot: /, /--drain-timeout/);
+  await refused(t, 'start app.js --port 3000', /--port/, /application go behind --/);
+  await refused(t, 'start app.js --no-env', /--no-env/);
+  await refused(t, 'status -x', /-x/, /--help/);
+  await refused(t, '--name shop status', /cannot run shop/);
+});
+
+t.test('missing and surplus words are refused', async (t) => {
+  await refused(t, '', /no command given/, /reload/);
+  await refused(t, 'scale', /<change> is missing/);
+  await refused(t, 'check', /<config> is missing/);
+  await refused(t, 'scale 1 2', /"2"/);
+  await refused(t, 'status shop', /"shop": status takes nothing/);
+  await refused(t, 'status -- shop', /"shop"/);
+  await refused(t, 'start app.js 3000', /"3000"/, /behind --/);
+  await refused(t, 'status --name', /--name: its value is missing/);
+  await refused(t, 'status --name --json', /--name: its value is missing/);
+  await refused(t, 'status --json=yes', /--json takes no value/);
+});
+
+t.test('help and version win over everything but what is behind --', async (t) => {
+  t.match(await parseCommandLine(['--help']), { wants: 'help', spec: null });
+  t.match(await parseCommandLine(['help']), { wants: 'help', spec: null });
+  t.match(await parseCommandLine(['scale', '-h']), { wants: 'help', spec: { name: 'scale' } });
+  t.match(await parseCommandLine(['help', 'ls']), { wants: 'help', spec: { name: 'status' } });
+  t.match(await parseCommandLine(['--version']), { wants: 'version' });
+  t.match(await parseCommandLine(['start', 'app.js', '--', '--version']), { wants: 'run' });
+});

@@ -1,0 +1,94 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { deferred, makeFolder, open } from '../control/support/fake-target.js';
+
+/** The specifier of what a module imports, types aside. */
+const IMPORT = /^(?:import|export) (?!type )(?:[^;'()]*? from )?'([^']+)';/gm;
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The built program, as a user's shell starts it. */
+function start(t: Test, args: readonly string[], runtimeDir: string): ChildProcessByStdio<null, Readable, Readable> {
+  const { NODE_OPTIONS: _loaders, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
+  const child = spawn(process.execPath, [`${root}bin/holdfast.js`, ...args], {
+    env: { ...env, HOLDFAST_RUNTIME_DIR: runtimeDir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  return child;
+}
+
+async function outcome(child: ReturnType<typeof start>) {
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  return { code, signal, stdout, stderr };
+}
+
+t.test('the exit code of a command is that of the program', async (t) => {
+  const { dir, target } = await open(t);
+  t.match(await outcome(start(t, ['status', '--json'], dir)), { code: 0, stderr: '', stdout: /"name": "shop"/ });
+  t.match(await outcome(start(t, ['scale', '-1'], dir)), { code: 0, stdout: 'shop: reloaded\n' });
+  t.same(target.calls, ['scale -1']);
+  t.match(await outcome(start(t, ['scale', 'abc'], dir)), { code: 2, stdout: '', stderr: /^holdfast: cannot scale/ });
+  t.match(await outcome(start(t, ['status'], makeFolder(t))), { code: 3, stdout: '' });
+  target.perform = async () => ({ ok: false, message: 'failed', reason: 'taken back' });
+  t.match(await outcome(start(t, ['reload'], dir)), { code: 1, stderr: /taken back/ });
+});
+
+t.test('a reader that has gone is no error', async (t) => {
+  const { dir, target } = await open(t);
+  const status = start(t, ['status'], dir);
+  status.stdout.destroy();
+  t.match(await outcome(status), { code: 0, signal: null, stderr: '' });
+
+  const following = deferred();
+  target.onFollow = following.resolve;
+  const logs = start(t, ['logs'], dir);
+  const ended = outcome(logs);
+  await following.promise;
+  logs.stdout.destroy();
+  await once(logs.stdout, 'close');
+  target.log('{"msg":"anybody there?"}');
+  t.match(await ended, { code: 0, signal: null, stderr: '' });
+});
+
+t.test('Ctrl-C ends logs with 0', async (t) => {
+  const { dir, target } = await open(t);
+  const following = deferred();
+  target.onFollow = following.resolve;
+  const logs = start(t, ['logs'], dir);
+  const ended = outcome(logs);
+  await following.promise;
+  target.log('{"msg":"one"}');
+  await once(logs.stdout, 'data');
+  logs.kill('SIGINT');
+  t.match(await ended, { code: 0, signal: null, stdout: '{"msg":"one"}\n', stderr: '' });
+});
+
+t.test('status loads nothing from outside but the parser of words', async (t) => {
+  const outside = new Set<string>();
+  const seen = new Set<string>();
+  const walk = (file: URL) => {
+    if (seen.has(file.href)) return;
+    seen.add(file.href);
+    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+      if (specifier.startsWith('.')) walk(new URL(specifier.replace(/\.js$/, '.ts'), file));
+      else if (!specifier.startsWith('node:')) outside.add(specifier);
+    }
+  };
+  walk(new URL('../../src/cli/main.ts', import.meta.url));
+  walk(new URL('../../src/cli/commands/status.ts', import.meta.url));
+  t.ok(seen.size > 10, `${seen.size} modules of its own`);
+  t.same([...outside], ['yargs-parser']);
+});

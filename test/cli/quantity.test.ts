@@ -1,0 +1,47 @@
+import t from 'tap';
+import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from '../../src/cli/quantity.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+t.test('durations show their two largest units', async (t) => {
+  for (const [ms, text] of [
+    [-3, '0ms'],
+    [0, '0ms'],
+    [999, '999ms'],
+    [SECOND, '1s'],
+    [MINUTE - 1, '59s'],
+    [3 * MINUTE + 5 * SECOND, '3m 5s'],
+    [2 * HOUR + 14 * MINUTE + 59 * SECOND, '2h 14m'],
+    [6 * DAY + 3 * HOUR, '6d 3h'],
+  ] as const) {
+    t.equal(formatDuration(ms), text);
+  }
+});
+
+t.test('sizes are in units of 1024 and never show 1024 of one', async (t) => {
+  for (const [bytes, text] of [
+    [0, '0K'],
+    [812 * 1024, '812K'],
+    [1024 ** 2 - 1, '1.0M'],
+    [48.3 * 1024 ** 2, '48.3M'],
+    [1024 ** 3 - 1, '1.0G'],
+    [5.25 * 1024 ** 4, '5376.0G'],
+  ] as const) {
+    t.equal(formatBytes(bytes), text);
+  }
+});
+
+t.test('what is not known is a dash', async (t) => {
+  for (const format of [formatBytes, formatCount, formatDelay, formatDuration, formatPercent])
+    t.equal(format(null), '-');
+});
+
+t.test('small delays keep a decimal', async (t) => {
+  t.equal(formatDelay(0.25), '0.3ms');
+  t.equal(formatDelay(212.4), '212ms');
+  t.equal(formatPercent(12.345), '12.3%');
+  t.equal(formatCount(0), '0');
+});

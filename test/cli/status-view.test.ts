@@ -1,0 +1,96 @@
+import { stripVTControlCharacters } from 'node:util';
+import t from 'tap';
+import { describeSupervisor, listOfSupervisors } from '../../src/cli/status-view.js';
+import type { WorkerStatus } from '../../src/protocol.js';
+import { statusOf } from '../control/support/fake-target.js';
+
+const WORKER: WorkerStatus = {
+  id: 7,
+  slot: 0,
+  generation: 3,
+  pid: 4242,
+  state: 'ready',
+  uptimeMs: 62_000,
+  restarts: 1,
+  cpuPercent: 1.5,
+  rssBytes: 60 * 1024 * 1024,
+  eventLoopDelayMs: 1.25,
+  connections: 12,
+  requests: 90_210,
+};
+
+const STARTING: WorkerStatus = {
+  ...WORKER,
+  id: 12,
+  slot: 10,
+  pid: null,
+  state: 'starting',
+  uptimeMs: 40,
+  cpuPercent: null,
+  rssBytes: null,
+  eventLoopDelayMs: null,
+  connections: null,
+  requests: null,
+};
+
+t.test('one supervisor: what holds for all of it, then its workers', async (t) => {
+  const status = statusOf('shop', {
+    pid: 99,
+    addresses: [
+      { host: '0.0.0.0', port: 80, sockets: [] },
+      { host: '::', port: 81, sockets: [] },
+    ],
+    rollout: { state: 'rolledBack', reason: 'worker 9 did not become ready', from: 2, to: 3 },
+    workers: [WORKER, STARTING],
+  });
+  t.equal(
+    describeSupervisor(status, false),
+    `shop  pid 99  running  generation 3  1 of 2 workers ready  up 1m 5s
+  script       /srv/app/server.js
+  listens on   0.0.0.0:80, [::]:81
+  listen mode  reuseport: the kernel balances
+  steering     off: not asked for
+  rollout      rolled back (generation 2 to 3): worker 9 did not become ready
+  supervisor   holdfast 1.2.3, node v20.0.0, cpu 0.5%, mem 50.0M
+
+slot  worker  gen   pid  state     uptime  restarts   cpu    mem  loop delay  conns   reqs
+   0       7    3  4242  ready      1m 2s         1  1.5%  60.0M       1.3ms     12  90210
+  10      12    3     -  starting    40ms         1     -      -           -      -      -
+`,
+  );
+});
+
+t.test('it says so when nothing listens, no worker lives, and workers crash', async (t) => {
+  const text = describeSupervisor(statusOf('shop', { addresses: [], crashLoop: true, size: 1 }), false);
+  t.match(text, /listens on +-\n/);
+  t.match(text, /0 of 1 worker ready/);
+  t.match(text, /crash loop/);
+  t.match(text, /no workers/);
+  t.match(text, /rollout +none/);
+});
+
+t.test('colours change no letter', async (t) => {
+  const status = statusOf('shop', { workers: [WORKER, STARTING, { ...WORKER, state: 'killing' }] });
+  const coloured = describeSupervisor(status, true);
+  t.not(coloured, describeSupervisor(status, false));
+  t.equal(stripVTControlCharacters(coloured), describeSupervisor(status, false));
+});
+
+t.test('a reason with line ends stays on its line', async (t) => {
+  const rollout = { state: 'rolledBack', reason: 'two\nlines\u001b[31m', from: null, to: null } as const;
+  t.match(describeSupervisor(statusOf('shop', { rollout }), false), /rollout +rolled back: two lines \[31m\n/);
+});
+
+t.test('several supervisors: a line for each', async (t) => {
+  const listed = [
+    { name: 'api', status: statusOf('api', { pid: 7, workers: [WORKER, STARTING] }) },
+    { name: 'hung', status: null },
+  ];
+  t.equal(
+    listOfSupervisors(listed, false),
+    `name  pid  state          gen  workers  uptime  listens on      rollout
+api     7  running          3      1/2   1m 5s  127.0.0.1:3000  none
+hung    -  not answering    -        -       -  -               -
+`,
+  );
+});

@@ -1,0 +1,289 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { loadConfig } from '../../src/config/load.js';
+import { faultsOf, refusal, sourceIn } from './support.js';
+
+t.test('a script alone gets every default', async (t) => {
+  const cwd = t.testdir({ shop: { 'app.js': '' } });
+  const { config, file, warnings } = await loadConfig(sourceIn(join(cwd, 'shop'), { target: 'app.js' }));
+  t.equal(file, null);
+  t.strictSame(warnings, []);
+  t.strictSame(config, {
+    name: 'shop',
+    script: 'app.js',
+    args: [],
+    nodeArgs: [],
+    cwd: join(cwd, 'shop'),
+    env: {},
+    instances: 1,
+    listenMode: 'auto',
+    ready: 'listening',
+    readyTimeoutMs: 30_000,
+    soakMs: 0,
+    surge: 1,
+    drainTimeoutMs: 30_000,
+    killTimeoutMs: 5000,
+    bindTimeoutMs: 0,
+    backoffBaseMs: 100,
+    backoffMaxMs: 30_000,
+    backoffFactor: 2,
+    backoffResetMs: 60_000,
+    maxRestarts: 10,
+    restartWindowMs: 60_000,
+    logLevel: 'info',
+    logFormat: 'auto',
+    logFile: null,
+  });
+});
+
+t.test('the configuration cannot be changed, at any depth', async (t) => {
+  const cwd = t.testdir({ 'app.js': '', 'x.json': '{"script": "app.js", "args": ["a"], "env": {"A": "1"}}' });
+  const { config } = await loadConfig(sourceIn(cwd, { target: 'x.json' }));
+  t.throws(() => Object.assign(config, { instances: 2 }), TypeError);
+  t.throws(() => Object.assign(config.env, { A: '2' }), TypeError);
+  t.throws(() => (config.args as string[]).push('b'), TypeError);
+});
+
+t.test('flags win over the environment, it over the file, and that over the defaults', async (t) => {
+  const file = { script: 'app.js', instances: 2, soak: '2s', surge: 2, args: ['file'], nodeArgs: ['--file'] };
+  const cwd = t.testdir({ 'app.js': '', 'other.js': '', 'x.json': JSON.stringify(file) });
+  const env = { HOLDFAST_INSTANCES: '3', HOLDFAST_SOAK: '3s', HOLDFAST_NODE_ARGS: '--env "--two words"' };
+  const flags = { instances: '4', name: undefined };
+  const load = async (source: object) => (await loadConfig(sourceIn(cwd, { target: 'x.json', ...source }))).config;
+
+  t.match(await load({}), { instances: 2, soakMs: 2000, surge: 2, args: ['file'], nodeArgs: ['--file'] });
+  t.match(await load({ env }), { instances: 3, soakMs: 3000, surge: 2, nodeArgs: ['--env', '--two words'] });
+  t.match(await load({ env, flags }), { instances: 4, soakMs: 3000, surge: 2, killTimeoutMs: 5000 });
+  t.strictSame((await load({ args: ['--port', '1'] })).args, ['--port', '1']);
+  t.strictSame((await load({ env: { HOLDFAST_ARGS: 'a "b c"' } })).args, ['a', 'b c']);
+  t.match(await load({ env: { HOLDFAST_SCRIPT: 'other.js' } }), { script: 'other.js' });
+  t.match(await load({ env: { HOLDFAST_INSTANCES: '' } }), { instances: 2 }, 'an empty variable is none');
+});
+
+t.test('variables of env win over those of envFile, and flags over both', async (t) => {
+  const cwd = t.testdir({
+    'app.js': '',
+    'vars.env': 'A=file\nB="file\\nlines"\nC=file # why\n',
+    'x.yaml': 'script: app.js\nenvFile: vars.env\nenv: { B: env, C: env, __proto__: own }\n',
+  });
+  const flags = { env: ['C=flag', 'D=a=b', 'C=later'] };
+  const { config } = await loadConfig(sourceIn(cwd, { target: 'x.yaml', flags }));
+  t.strictSame(Object.entries(config.env).sort(), [
+    ['A', 'file'],
+    ['B', 'env'],
+    ['C', 'later'],
+    ['D', 'a=b'],
+    ['__proto__', 'own'],
+  ]);
+});
+
+t.test('every flag is read as its option is', async (t) => {
+  const cwd = t.testdir({ 'app.js': '', logs: {} });
+  const flags = {
+    name: 'shop',
+    nodeArgs: ['--a "b c"', '--d'],
+    env: 'A=1',
+    instances: 'max',
+    listenMode: 'reuseaddr',
+    ready: 'message',
+    readyTimeout: '1m',
+    surge: '50%',
+    drainTimeout: '0',
+    backoffFactor: '1.5',
+    maxRestarts: '0',
+    logLevel: 'debug',
+    logFormat: 'json',
+    logFile: 'logs/out.log',
+    'ready-timeout': 'ignored',
+    $0: 'holdfast',
+  };
+  const { config } = await loadConfig(sourceIn(cwd, { target: './app.js', flags }));
+  const instances = Math.min(availableParallelism(), 256);
+  t.match(config, {
+    name: 'shop',
+    script: './app.js',
+    nodeArgs: ['--a', 'b c', '--d'],
+    env: { A: '1' },
+    instances,
+    listenMode: 'reuseaddr',
+    ready: 'message',
+    readyTimeoutMs: 60_000,
+    surge: Math.ceil(instances / 2),
+    drainTimeoutMs: 0,
+    backoffFactor: 1.5,
+    maxRestarts: 0,
+    logLevel: 'debug',
+    logFormat: 'json',
+    logFile: join(cwd, 'logs/out.log'),
+  });
+});
+
+t.test('a surge in percent is rounded up and at least one', async (t) => {
+  const cwd = t.testdir({ 'app.js': '' });
+  const table: [string, string, number][] = [
+    ['4', '50%', 2],
+    ['5', '50%', 3],
+    ['1', '1%', 1],
+    ['3', '100%', 3],
+    ['2', '7', 7],
+  ];
+  for (const [instances, surge, expected] of table) {
+    const { config } = await loadConfig(sourceIn(cwd, { target: 'app.js', flags: { instances, surge } }));
+    t.equal(config.surge, expected, `${surge} of ${instances}`);
+  }
+});
+
+t.test('a path is relative to the source that names it', async (t) => {
+  const cwd = t.testdir({
+    app: { 'app.js': '', 'vars.env': 'FROM=app' },
+    conf: {
+      'x.json': '{"script": "app.js", "cwd": "../app", "envFile": "vars.env", "logFile": "x.log"}',
+      'vars.env': 'FROM=conf',
+    },
+    'vars.env': 'FROM=here',
+  });
+  const load = async (source: object) => (await loadConfig(sourceIn(cwd, { target: 'conf/x.json', ...source }))).config;
+  const app = join(cwd, 'app');
+  t.match(await load({}), { cwd: app, script: 'app.js', env: { FROM: 'conf' }, logFile: join(cwd, 'conf/x.log') });
+  const env = { HOLDFAST_ENV_FILE: 'vars.env', HOLDFAST_LOG_FILE: 'x.log', HOLDFAST_CWD: 'app' };
+  t.match(await load({ env }), { cwd: app, env: { FROM: 'here' }, logFile: join(cwd, 'x.log') });
+  t.match(await load({ flags: { envFile: 'app/vars.env', cwd: 'app' } }), { cwd: app, env: { FROM: 'app' } });
+});
+
+t.test('a symbolic link in a path stays what it is, so that it can be moved', async (t) => {
+  const cwd = t.testdir({
+    releases: { one: { 'server.js': '', 'x.yaml': 'script: server.js' } },
+    shop: { current: t.fixture('symlink', '../releases/one') },
+  });
+  const current = join(cwd, 'shop/current');
+  const fromScript = await loadConfig(sourceIn(current, { target: 'server.js' }));
+  t.match(fromScript.config, { cwd: current, name: 'shop' });
+  const fromFile = await loadConfig(sourceIn(cwd, { target: 'shop/current/x.yaml' }));
+  t.match(fromFile, { file: join(current, 'x.yaml'), config: { cwd: current, name: 'shop' } });
+});
+
+t.test('all faults of all sources are reported at once', async (t) => {
+  const cwd = t.testdir({
+    'x.json': JSON.stringify({
+      instances: 500,
+      instnces: 2,
+      args: [1, {}],
+      readyTimeout: 30,
+      logFile: null,
+      name: '-x',
+      script: 'no.js',
+      soak: '48h',
+    }),
+  });
+  const error = await refusal(
+    sourceIn(cwd, {
+      target: 'x.json',
+      env: { HOLDFAST_SURGE: 'lots', HOLDFAST_MAX_RESTARTS: '1e3' },
+      flags: { ready: 'listenin', killTimeout: '30', soak: ['1s', '2s'], nodeArgs: '"open', logLevel: false, env: 'A' },
+    }),
+  );
+  const file = join(cwd, 'x.json');
+  const places = error.faults.map(({ source, path, value }) => [source, path, value]);
+  t.strictSame(places.sort(), [
+    ['command line', '--env', null],
+    ['command line', '--kill-timeout', '"30"'],
+    ['command line', '--log-level', null],
+    ['command line', '--node-args', null],
+    ['command line', '--ready', '"listenin"'],
+    ['command line', '--soak', null],
+    ['environment', 'HOLDFAST_MAX_RESTARTS', '"1e3"'],
+    ['environment', 'HOLDFAST_SURGE', '"lots"'],
+    [file, 'args[1]', null],
+    [file, 'instances', '500'],
+    [file, 'instnces', null],
+    [file, 'logFile', 'null'],
+    [file, 'name', '"-x"'],
+    [file, 'readyTimeout', '30'],
+    [file, 'script', '"no.js"'],
+    [file, 'soak', '"48h"'],
+  ]);
+  t.match(error, { code: 'CONFIG_INVALID', exitCode: 2, name: 'ConfigError' });
+  const allowed = Object.fromEntries(error.faults.map((fault) => [fault.path, fault.allowed]));
+  t.match(allowed, {
+    instances: 'must be a whole number from 1 to 256, or "max"',
+    instnces: 'did you mean "instances"?',
+    readyTimeout: 'has no unit: write 30ms, 30s or 30m',
+    '--kill-timeout': 'must be a duration from 0 to 24h',
+    '--ready': 'must be "listening" or "message"',
+    '--soak': 'must be given once',
+    script: `there is no ${join(cwd, 'no.js')}`,
+  });
+  const lines = error.message.split('\n');
+  t.equal(lines[0], 'cannot use the configuration: 16 faults');
+  t.ok(lines.includes(`  ${file}`));
+  t.ok(lines.includes('    instances: 500 — must be a whole number from 1 to 256, or "max"'));
+  t.equal(lines.length, 1 + 3 + 16, 'a line for each fault below one for each source');
+});
+
+t.test('a longest delay below the first one is at fault where it was given', async (t) => {
+  const cwd = t.testdir({ 'app.js': '' });
+  const load = (flags: object, env = {}) => faultsOf(sourceIn(cwd, { target: 'app.js', flags: { ...flags }, env }));
+  t.match(await load({ backoffMax: '10ms' }), [
+    { path: '--backoff-max', allowed: 'at least backoffBase, which is 100ms' },
+  ]);
+  t.match(await load({}, { HOLDFAST_BACKOFF_BASE: '1m' }), [
+    { source: 'environment', value: '1m', allowed: 'at most backoffMax, which is 30s' },
+  ]);
+  t.match(await load({ backoffBase: '5s', backoffMax: '1s' }), [{ path: '--backoff-max', value: '1s' }]);
+  t.strictSame(
+    (await load({ backoffBase: '5s', backoffMax: 'soon' })).map(({ path }) => path),
+    ['--backoff-max'],
+    'a fault does not cause another',
+  );
+});
+
+t.test('secrets are never shown, whatever is wrong with them', async (t) => {
+  const secret = 's3cr3t';
+  const files: Record<string, string> = {
+    'text.json': JSON.stringify({ env: secret }),
+    'list.json': JSON.stringify({ env: [secret] }),
+    'nested.json': JSON.stringify({ env: { KEY: { deep: secret }, NUL: `${secret}\0`, '=': secret } }),
+    'unknown.json': JSON.stringify({ environment: { KEY: secret }, token: secret }),
+    'misplaced.json': JSON.stringify({ cwd: { KEY: secret }, name: [secret] }),
+    'args.json': JSON.stringify({ args: secret }),
+    'args-list.json': JSON.stringify({ args: [`${secret}\0`, [secret]] }),
+    'syntax.json': `{"env": {"KEY": "${secret}" ${secret}}}`,
+    'syntax.yaml': `env:\n  KEY: "a" ${secret}\n`,
+    'alias.yaml': `env:\n  KEY: *${secret}\n`,
+    'tag.yaml': `env:\n  KEY: !${secret} x\n`,
+    'twice.yaml': `env:\n  KEY: ${secret}\n  KEY: ${secret}\n`,
+  };
+  const cwd = t.testdir({ 'app.js': '', ...files });
+  const shown = async (source: object) => {
+    const error = await refusal(sourceIn(cwd, source));
+    return [error.message, error.stack, JSON.stringify(error.faults)].join('\n');
+  };
+  for (const target of Object.keys(files)) t.notMatch(await shown({ target }), secret, target);
+  for (const env of [secret, `=${secret}`, [`KEY=${secret}\0`], [secret, 'A=1']]) {
+    t.notMatch(await shown({ target: 'app.js', flags: { env } }), secret, JSON.stringify(env));
+  }
+});
+
+t.test('the environment warns of variables that are no options', async (t) => {
+  const cwd = t.testdir({ 'app.js': '' });
+  const env = {
+    HOLDFAST_INSTANCE: '3',
+    HOLDFAST_COLOUR: 'blue',
+    HOLDFAST_ENV: 'A=1',
+    HOLDFAST_SLOT: '0',
+    HOLDFAST_GENERATION: '1',
+    HOLDFAST_RUNTIME_DIR: '/x',
+    HOLDFAST_WORKER: '1',
+    HOLDFAST_PORT: 'tcp://10.0.0.1:80',
+    HOLDFAST_PORT_80_TCP_ADDR: '10.0.0.1',
+    HOLDFAST_SERVICE_HOST: '10.0.0.1',
+    HOLDFAST_SERVICE_PORT_HTTP: '80',
+    HOLDFAST_DEMO_SERVICE_PORT: '80',
+    HOLDFAST_DEMO_PORT_80_TCP: 'tcp://10.0.0.1:80',
+    NOT_HOLDFAST_X: '1',
+  };
+  const { warnings } = await loadConfig(sourceIn(cwd, { target: 'app.js', env }));
+  t.match(warnings, [/^HOLDFAST_COLOUR /, /^HOLDFAST_ENV /, /^HOLDFAST_INSTANCE .*did you mean "HOLDFAST_INSTANCES"/]);
+  t.equal(warnings.length, 3);
+});

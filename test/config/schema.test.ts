@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { variableOf } from '../../src/config/environment.js';
+import { loadConfig } from '../../src/config/load.js';
+import { OPTIONS } from '../../src/config/options.js';
+import { jsonSchema, SETTING_NAMES } from '../../src/config/schema.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const committed = JSON.parse(readFileSync(`${root}config/schema.json`, 'utf8'));
+
+t.test('the committed JSON Schema is the one that the code generates', async (t) => {
+  t.strictSame(committed, JSON.parse(JSON.stringify(jsonSchema())), 'if not: npm run build && node scripts/schema.js');
+});
+
+t.test('the JSON Schema describes every option and allows no other key', async (t) => {
+  const { properties, additionalProperties } = committed;
+  t.strictSame(Object.keys(properties), ['$schema', ...SETTING_NAMES]);
+  t.equal(additionalProperties, false);
+  for (const name of SETTING_NAMES) t.match(properties[name].description, /\w/, name);
+});
+
+t.test('every option is offered as a flag, but args, which come after --', async (t) => {
+  t.strictSame(
+    OPTIONS.map(({ name }) => name),
+    SETTING_NAMES.filter((name) => name !== 'args'),
+  );
+  const option = (wanted: string) => OPTIONS.find(({ name }) => name === wanted);
+  t.match(option('readyTimeout'), { flag: 'ready-timeout', default: '30s', describe: /ready/ });
+  t.match(option('instances'), { flag: 'instances', alias: 'i', default: 1 });
+  t.match(option('listenMode'), { choices: ['auto', 'reuseport', 'reuseaddr'], default: 'auto' });
+  t.match(option('nodeArgs'), { repeat: true });
+  t.match(option('env'), { repeat: true, describe: /KEY=VALUE/ });
+  t.notOk(option('soak')?.repeat);
+});
+
+t.test('a variable is named after its option', async (t) => {
+  t.equal(variableOf('readyTimeout'), 'HOLDFAST_READY_TIMEOUT');
+  t.equal(variableOf('name'), 'HOLDFAST_NAME');
+});
+
+t.test('the example configuration is one', async (t) => {
+  const { config, warnings } = await loadConfig({
+    target: 'config/example.yaml',
+    args: [],
+    flags: {},
+    env: {},
+    cwd: root,
+  });
+  t.match(config, { name: 'hello', instances: 2, script: '../examples/hello/server.js' });
+  t.strictSame(warnings, []);
+});

@@ -1,0 +1,129 @@
+import { chmodSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { loadConfig, logicalCwd } from '../../src/config/load.js';
+import { faultsOf, sourceIn } from './support.js';
+
+t.test('a script may be named without its extension, and keeps its spelling otherwise', async (t) => {
+  const cwd = t.testdir({
+    'app.js': '',
+    'b.mjs': '',
+    'c.cjs': '',
+    'd.ts': '',
+    app: { 'index.js': '' },
+    bare: '#!',
+    sub: { 'e.js': '' },
+  });
+  const table: [string, string][] = [
+    ['app.js', 'app.js'],
+    ['app', 'app.js'],
+    ['./b', './b.mjs'],
+    ['c', 'c.cjs'],
+    ['d', 'd.ts'],
+    ['bare', 'bare'],
+    ['sub/../sub/e', 'sub/../sub/e.js'],
+    [join(cwd, 'app'), join(cwd, 'app.js')],
+  ];
+  for (const [target, script] of table) {
+    t.match((await loadConfig(sourceIn(cwd, { target }))).config, { script, cwd }, target);
+  }
+});
+
+t.test('a script that is not there is named by its whole path, with the one that is probably meant', async (t) => {
+  const cwd = t.testdir({ 'apps.js': '', 'zebra.txt': '' });
+  const [fault, ...others] = await faultsOf(sourceIn(cwd, { target: 'app.js' }));
+  t.match(fault, { source: 'command line', path: 'script', value: '"app.js"' });
+  t.equal(fault?.allowed, `must be an existing file; there is no ${join(cwd, 'app.js')}; did you mean "apps.js"?`);
+  t.strictSame(others, []);
+  t.match(await faultsOf(sourceIn(cwd, { target: 'qwertz.js' })), [{ allowed: /no \S+qwertz\.js$/ }]);
+  t.match(await faultsOf(sourceIn(cwd, { target: 'x/y/app.js' })), [{ allowed: `no folder ${join(cwd, 'x/y')}` }]);
+  t.match(await faultsOf(sourceIn(cwd, { target: 'apps.js/' })), [{ allowed: /must be/ }]);
+});
+
+t.test('a folder is no script, but the likely entry in it is named', async (t) => {
+  const cwd = t.testdir({
+    main: { 'package.json': '{"main": "lib/start"}', lib: { 'start.js': '' }, 'index.js': '' },
+    gone: { 'package.json': '{"main": "lib/start.js"}', 'index.mjs': '' },
+    broken: { 'package.json': '{', 'server.js': '' },
+    odd: { 'package.json': '{"main": 7}', 'app.ts': '' },
+    nothing: {},
+  });
+  const table: [string, RegExp][] = [
+    ['main', /is a folder; did you mean "main\/lib\/start\.js"\?$/],
+    ['./gone/', /did you mean "gone\/index\.mjs"\?$/],
+    ['broken', /did you mean "broken\/server\.js"\?$/],
+    ['odd', /did you mean "odd\/app\.ts"\?$/],
+    ['nothing', /nothing is a folder$/],
+    ['.', /is a folder$/],
+  ];
+  for (const [target, allowed] of table) t.match(await faultsOf(sourceIn(cwd, { target })), [{ allowed }], target);
+});
+
+t.test('without a script, the way to give one is told', async (t) => {
+  const cwd = t.testdir({ 'app.js': '', 'x.yaml': 'name: x', 'bad.yaml': 'script: [app.js]' });
+  t.match(await faultsOf(sourceIn(cwd)), [{ path: 'script', allowed: 'holdfast start app.js' }]);
+  t.match(await faultsOf(sourceIn(cwd, { target: '' })), [{ path: 'script', allowed: 'holdfast start app.js' }]);
+  t.match(await faultsOf(sourceIn(cwd, { target: 'x.yaml' })), [
+    { source: join(cwd, 'x.yaml'), allowed: 'script: app.js' },
+  ]);
+  const faults = await faultsOf(sourceIn(cwd, { target: 'bad.yaml' }));
+  t.strictSame(
+    faults.map(({ value }) => value),
+    ['a list'],
+    'a script of the wrong kind is not missing as well',
+  );
+  t.match((await loadConfig(sourceIn(cwd, { flags: { script: 'app' } }))).config, { script: 'app.js' });
+  t.match(await faultsOf(sourceIn(cwd, { target: 'app.js', flags: { script: 'b.js' } })), [
+    { allowed: 'with --script' },
+  ]);
+});
+
+t.test('a working folder that is none is the only fault, not also the script that is not in it', async (t) => {
+  const cwd = t.testdir({ 'app.js': '', apps: {} });
+  const load = (flags: object) => faultsOf(sourceIn(cwd, { target: 'app.js', flags: { ...flags } }));
+  const table: [unknown, string | null, string][] = [
+    ['app', '"app"', `must be an existing folder; there is no ${join(cwd, 'app')}; did you mean "apps"?`],
+    ['app.js', '"app.js"', `must be a folder; ${join(cwd, 'app.js')} is none`],
+    ['', '""', 'must be the path of a folder'],
+    [['a', 'b'], null, 'must be given once'],
+  ];
+  for (const [given, value, allowed] of table) {
+    t.strictSame(await load({ cwd: given }), [{ source: 'command line', path: '--cwd', value, allowed }]);
+  }
+});
+
+t.test('a file of variables that cannot be read is a fault', async (t) => {
+  const cwd = t.testdir({ 'app.js': '', '.envs': 'A=1', folder: {} });
+  const load = (envFile: string) => faultsOf(sourceIn(cwd, { target: 'app.js', env: { HOLDFAST_ENV_FILE: envFile } }));
+  const allowed = `must be an existing file; there is no ${join(cwd, '.env')}; did you mean ".envs"?`;
+  t.strictSame(await load('.env'), [{ source: 'environment', path: 'HOLDFAST_ENV_FILE', value: '".env"', allowed }]);
+  t.match(await load('folder'), [{ allowed: 'is a folder' }]);
+  t.match(await load('/dev/null'), [{ allowed: 'must be a regular file' }]);
+});
+
+t.test(
+  'a script that may not be read is a fault',
+  { skip: process.getuid?.() === 0 && 'root reads everything' },
+  async (t) => {
+    const cwd = t.testdir({ 'app.js': '' });
+    chmodSync(join(cwd, 'app.js'), 0);
+    t.match(await faultsOf(sourceIn(cwd, { target: 'app.js' })), [{ allowed: 'EACCES' }]);
+  },
+);
+
+t.test('the current folder is the one that the shell names, if it is the same', async (t) => {
+  const physical = realpathSync(t.testdir({ real: {}, other: {}, link: t.fixture('symlink', 'real') }));
+  const real = join(physical, 'real');
+  const link = join(physical, 'link');
+  const table: [string | undefined, string][] = [
+    [link, link],
+    [real, real],
+    [join(physical, 'other'), real],
+    [join(physical, 'gone'), real],
+    [`${physical}/other/../link`, real],
+    ['link', real],
+    ['', real],
+    [undefined, real],
+  ];
+  for (const [PWD, expected] of table) t.equal(logicalCwd(PWD === undefined ? {} : { PWD }, real), expected, PWD);
+});

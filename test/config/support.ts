@@ -1,0 +1,23 @@
+/** Loads configurations out of a test's own folder. */
+
+import { ConfigError, type Fault } from '../../src/config/fault.js';
+import { type ConfigSource, loadConfig } from '../../src/config/load.js';
+
+export function sourceIn(cwd: string, source: Partial<ConfigSource> = {}): ConfigSource {
+  return { target: undefined, args: [], flags: {}, env: {}, cwd, ...source };
+}
+
+/** The error of a configuration that must be refused. */
+export async function refusal(source: ConfigSource): Promise<ConfigError> {
+  try {
+    await loadConfig(source);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+export async function faultsOf(source: ConfigSource): Promise<readonly Fault[]> {
+  return (await refusal(source)).faults;
+}

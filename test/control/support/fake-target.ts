@@ -1,0 +1,112 @@
+/** A supervisor that does what a test says, behind a real control socket. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Test } from 'tap';
+import { ControlServer } from '../../../src/control/server.js';
+import type { ControlLine, ControlResult, ControlTarget, SupervisorStatus } from '../../../src/protocol.js';
+
+type Progress = (line: ControlLine & { type: 'progress' }) => void;
+
+export const OK: ControlResult = { ok: true, message: 'reloaded', reason: null };
+
+export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): SupervisorStatus {
+  return {
+    name,
+    pid: process.pid,
+    version: '1.2.3',
+    nodeVersion: 'v20.0.0',
+    state: 'running',
+    uptimeMs: 65_000,
+    script: '/srv/app/server.js',
+    listenMode: 'reuseport',
+    listenModeReason: 'the kernel balances',
+    steering: false,
+    steeringReason: 'not asked for',
+    generation: 3,
+    size: 2,
+    addresses: [{ host: '127.0.0.1', port: 3000, sockets: [] }],
+    rollout: { state: 'none', reason: null, from: null, to: null },
+    crashLoop: false,
+    cpuPercent: 0.5,
+    rssBytes: 50 * 1024 * 1024,
+    workers: [],
+    ...more,
+  };
+}
+
+export class FakeTarget implements ControlTarget {
+  readonly calls: string[] = [];
+  readonly followers = new Set<(line: string) => void>();
+  /** What every request does. */
+  perform: (progress: Progress) => Promise<ControlResult> = async () => OK;
+  answerStatus: () => Promise<SupervisorStatus>;
+  onFollow: () => void = () => {};
+
+  constructor(name: string) {
+    this.answerStatus = async () => statusOf(name);
+  }
+
+  status(): Promise<SupervisorStatus> {
+    return this.answerStatus();
+  }
+
+  reload(progress: Progress): Promise<ControlResult> {
+    this.calls.push('reload');
+    return this.perform(progress);
+  }
+
+  restart(progress: Progress): Promise<ControlResult> {
+    this.calls.push('restart');
+    return this.perform(progress);
+  }
+
+  scale(change: string, progress: Progress): Promise<ControlResult> {
+    this.calls.push(`scale ${change}`);
+    return this.perform(progress);
+  }
+
+  stop(progress: Progress): Promise<ControlResult> {
+    this.calls.push('stop');
+    return this.perform(progress);
+  }
+
+  followLogs(onLine: (line: string) => void): () => void {
+    this.followers.add(onLine);
+    this.onFollow();
+    return () => this.followers.delete(onLine);
+  }
+
+  log(line: string): void {
+    for (const follower of this.followers) follower(line);
+  }
+}
+
+/** A promise with its handles outside. */
+export function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+/** Short, unlike t.testdir(): the path of a unix socket must fit into 107 bytes. */
+export function makeFolder(t: Test): string {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'hf-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export interface Opened {
+  readonly dir: string;
+  readonly target: FakeTarget;
+  readonly server: ControlServer;
+}
+
+export async function open(t: Test, name = 'shop', dir = makeFolder(t)): Promise<Opened> {
+  const target = new FakeTarget(name);
+  const server = await ControlServer.open({ dir, name, target });
+  t.teardown(() => server.close());
+  return { dir, target, server };
+}

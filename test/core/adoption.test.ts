@@ -1,0 +1,170 @@
+import t from 'tap';
+import { Driver, PORT } from './driver.js';
+
+const OTHER = '0.0.0.0:9090';
+const socket = (slot: number, key = PORT) => ({ slot, key });
+
+t.test(
+  'a sibling adopts the socket of a worker that crashes, and gives it back when the replacement listens',
+  async (t) => {
+    const d = Driver.running({ size: 2 });
+    t.same(d.crash(1), [{ do: 'adopt', worker: 2, socket: socket(0) }]);
+    d.wait(75);
+    t.same(d.done('release'), []);
+    d.bind(d.in(0));
+    t.same(d.done('release'), [{ do: 'release', worker: 2, socket: socket(0) }]);
+    t.same(d.worker(2).adopted, []);
+  },
+);
+
+t.test('a start moves no sockets around', async (t) => {
+  const d = new Driver({ size: 3 });
+  d.send({ type: 'start' });
+  d.bind(1);
+  d.open(2, PORT);
+  d.open(3, PORT);
+  t.same(d.done('adopt'), [], 'nothing can wait where nobody has ever listened');
+  d.bindAll();
+  t.same(d.done('adopt'), []);
+});
+
+t.test('the sockets of several slots are spread over those who are left', async (t) => {
+  const d = Driver.running({ size: 4 });
+  d.crash(1);
+  d.crash(2);
+  t.same(
+    d.state.workers.map(({ id, adopted }) => [id, adopted]),
+    [
+      [3, [socket(0)]],
+      [4, [socket(1)]],
+    ],
+  );
+});
+
+t.test('when an adopter goes, another one takes over all that it has', async (t) => {
+  const d = Driver.running({ size: 3 });
+  d.crash(1);
+  t.same(d.worker(2).adopted, [socket(0)]);
+  d.crash(2);
+  t.same(d.worker(3).adopted, [socket(0), socket(1)]);
+});
+
+t.test('when an adopter stops listening on the address, another one takes over', async (t) => {
+  const d = Driver.running({ size: 3 });
+  d.crash(1);
+  t.same(d.send({ type: 'closed', worker: 2, key: PORT }), [
+    { do: 'adopt', worker: 3, socket: socket(0) },
+    { do: 'adopt', worker: 3, socket: socket(1) },
+  ]);
+  t.same(d.worker(2).adopted, []);
+});
+
+t.test('only a worker that listens on the address can adopt', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.bind(1, OTHER);
+  t.same(d.crash(1), [{ do: 'adopt', worker: 2, socket: socket(0) }]);
+  d.bind(2, OTHER);
+  t.same(d.done('adopt').at(-1), { do: 'adopt', worker: 2, socket: socket(0, OTHER) }, 'as soon as there is one');
+});
+
+t.test('the socket of a draining worker is adopted at once: it accepts no longer', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.send({ type: 'disconnected', worker: 1 });
+  t.same(d.slots(), ['1 draining', '1 ready']);
+  t.same(d.worker(2).adopted, [socket(0)]);
+});
+
+t.test('the sockets of slots beyond the size stay with their adopters', async (t) => {
+  const d = Driver.running({ size: 3 });
+  d.scale(1);
+  d.clear();
+  d.wait(100_000);
+  t.same(d.worker(1).adopted, [socket(1), socket(2)]);
+  t.same(d.done('closeSocket'), [], 'closing would reset whoever the kernel sends there');
+});
+
+t.test('a rollout hands them on from the old worker to the new one', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.scale(1);
+  d.clear();
+  d.reload();
+  d.effects.length = 0;
+  d.bindAll();
+  t.same(d.effects, [
+    { do: 'drain', worker: 1 },
+    { do: 'adopt', worker: 3, socket: socket(1) },
+  ]);
+});
+
+t.test('in a rollout sockets go from the old worker of the slot to the new one without any adopter', async (t) => {
+  const d = Driver.running({ size: 3 });
+  d.reload();
+  d.settle();
+  t.same(d.done('adopt'), []);
+});
+
+t.test('in reuseaddr mode nothing is adopted: the siblings share the socket anyway', async (t) => {
+  const d = Driver.running({ size: 3, listenMode: 'reuseaddr' });
+  t.same(d.sockets, [{ slot: null, key: PORT }]);
+  d.crash(1);
+  d.scale(1);
+  d.clear();
+  t.same(d.done('adopt'), []);
+  t.same(d.done('release'), []);
+});
+
+t.test('a second address of a running worker is not taken for an unused one', async (t) => {
+  const d = Driver.running({ size: 1 });
+  t.same(d.send({ type: 'socketOpened', socket: socket(0, OTHER) }), []);
+  d.wait(5_000);
+  d.send({ type: 'bound', worker: 1, key: OTHER });
+  d.wait(100_000);
+  t.same(d.done('closeSocket'), []);
+  t.same(d.sockets, [socket(0), socket(0, OTHER)]);
+});
+
+t.test('a socket that is wanted again just before it would be closed is kept', async (t) => {
+  const d = Driver.running({ size: 1 }, PORT, OTHER);
+  d.send({ type: 'closed', worker: 1, key: OTHER });
+  d.wait(9_999);
+  d.open(1, OTHER);
+  d.wait(5_000);
+  d.send({ type: 'bound', worker: 1, key: OTHER });
+  d.wait(100_000);
+  t.same(d.done('closeSocket'), []);
+});
+
+t.test('a replacement may take its time to listen on its second address: the queue is kept for it', async (t) => {
+  const d = Driver.running({ size: 1 }, PORT, OTHER);
+  d.crash(1);
+  d.wait(75);
+  d.bind(2);
+  t.same(d.slots(), ['1 ready']);
+  d.wait(9_000);
+  d.bind(2, OTHER);
+  d.wait(100_000);
+  t.same(d.done('closeSocket'), []);
+});
+
+t.test('an address that a failed release has opened is closed again', async (t) => {
+  const d = Driver.running({ size: 1 });
+  d.reload();
+  d.open(2, OTHER);
+  d.crash(2);
+  d.wait(10_000);
+  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(0, OTHER) }]);
+});
+
+t.test('nothing is closed while a seat is empty', async (t) => {
+  const d = Driver.running({ size: 2, policy: { backoffBaseMs: 60_000, backoffMaxMs: 60_000 } });
+  d.open(1, OTHER);
+  d.wait(5_000);
+  d.crash(1);
+  d.wait(45_000);
+  t.same(d.done('closeSocket'), []);
+  d.bindAll();
+  d.wait(9_999);
+  t.same(d.done('closeSocket'), [], 'and the time begins anew afterwards');
+  d.wait(1);
+  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(0, OTHER) }]);
+});

@@ -1,0 +1,233 @@
+/** What must hold after every step of the core, whatever happens around it. */
+import { isLive, isSoaked, policyOf, sameSocket, targetPolicy } from '../../src/core/state.js';
+import type { Effect, Event, SocketId, State, Worker } from '../../src/core/types.js';
+
+export interface Step {
+  readonly before: State;
+  readonly event: Event;
+  readonly after: State;
+  readonly effects: readonly Effect[];
+  readonly now: number;
+}
+
+export function check(condition: boolean, rule: string, details: unknown = ''): asserts condition {
+  if (!condition) throw new Error(`${rule} ${JSON.stringify(details)}`);
+}
+
+/** Remembers what was asked of whom, and checks each step against it. */
+export class Invariants {
+  readonly answers = new Map<number, boolean>();
+  ends = 0;
+  announcements = 0;
+  readonly #asked = new Map<number, Set<string>>();
+  readonly #gone = new Set<number>();
+  readonly #adopted = new Map<number, SocketId[]>();
+  #lastWorker = 0;
+
+  checkStep(step: Step): void {
+    if (step.event.type === 'exited') this.#gone.add(step.event.worker);
+    for (const effect of step.effects) this.#checkEffect(step, effect);
+    checkBounds(step);
+    checkDismissals(step);
+    checkGenerations(step);
+    checkSeats(step);
+    this.#checkSockets(step);
+    checkTimes(step);
+    checkRollback(step);
+  }
+
+  #checkEffect(step: Step, effect: Effect): void {
+    const { after } = step;
+    switch (effect.do) {
+      case 'spawn':
+        check(effect.worker > this.#lastWorker, 'a worker number is never used again', effect);
+        check(after.phase === 'starting' || after.phase === 'running', 'nothing is spawned after a stop', effect);
+        check(effect.slot < after.size, 'only seats within the size are taken', effect);
+        this.#lastWorker = effect.worker;
+        this.#asked.set(effect.worker, new Set());
+        this.#adopted.set(effect.worker, []);
+        return;
+      case 'drain':
+      case 'terminate':
+      case 'kill': {
+        const asked = this.#known(effect);
+        check(!asked.has(effect.do), 'nothing is asked of a worker twice', effect);
+        check(effect.do === 'kill' || !asked.has('kill'), 'a kill is the last that is asked', effect);
+        check(effect.do !== 'drain' || asked.size === 0, 'a drain is the first that is asked', effect);
+        asked.add(effect.do);
+        this.#adopted.set(effect.worker, []);
+        return;
+      }
+      case 'adopt': {
+        const asked = this.#known(effect);
+        const adopted = this.#adopted.get(effect.worker) ?? [];
+        check(asked.size === 0, 'nobody adopts on the way out', effect);
+        check(!adopted.some((socket) => sameSocket(socket, effect.socket)), 'a socket is adopted once', effect);
+        check(effect.socket.slot !== null, 'a shared socket is not adopted', effect);
+        check(listens(after, effect.worker, effect.socket.key), 'who adopts listens on the address', effect);
+        adopted.push(effect.socket);
+        return;
+      }
+      case 'release': {
+        this.#known(effect);
+        const adopted = this.#adopted.get(effect.worker) ?? [];
+        const at = adopted.findIndex((socket) => sameSocket(socket, effect.socket));
+        check(at >= 0, 'only what was adopted is released', effect);
+        adopted.splice(at, 1);
+        return;
+      }
+      case 'answer':
+        check(!this.answers.has(effect.request), 'a request is answered once', effect);
+        check(effect.ok === (effect.reason === null), 'a refusal has a reason', effect);
+        this.answers.set(effect.request, effect.ok);
+        return;
+      case 'announceStart':
+        this.announcements += 1;
+        check(this.announcements === 1, 'the start is announced once');
+        check(after.workers.some(isReady), 'a start has a ready worker');
+        return;
+      case 'end':
+        this.ends += 1;
+        check(this.ends === 1 && after.phase === 'stopped' && after.workers.length === 0, 'the end comes once, last');
+        return;
+      case 'forgetGeneration':
+        check(after.policies[effect.generation] === undefined, 'what is forgotten is not kept', effect);
+        check(!after.workers.some((worker) => worker.generation === effect.generation), 'nobody needs it', effect);
+        return;
+      case 'closeSocket':
+      case 'closeCustody':
+      case 'report':
+        return;
+    }
+  }
+
+  #known(effect: Effect & { worker: number }): Set<string> {
+    const asked = this.#asked.get(effect.worker);
+    check(asked !== undefined, 'a worker is spawned before anything is asked of it', effect);
+    check(!this.#gone.has(effect.worker), 'nothing is asked of a worker that is gone', effect);
+    return asked;
+  }
+
+  #checkSockets({ after, event }: Step): void {
+    if (event.type === 'closed') {
+      const adopted = this.#adopted.get(event.worker)?.filter((socket) => socket.key !== event.key);
+      this.#adopted.set(event.worker, adopted ?? []);
+    }
+    for (const { id, adopted } of after.workers) {
+      check(adopted.length === this.#adopted.get(id)?.length, 'what a worker was told to adopt is known', {
+        id,
+        adopted,
+      });
+    }
+    if (after.phase !== 'starting' && after.phase !== 'running') return;
+    for (const socket of after.sockets) {
+      if (
+        !socket.listened ||
+        !after.workers.some((worker) => isReady(worker) && worker.listening.includes(socket.key))
+      ) {
+        continue;
+      }
+      const accepted = after.workers.some((worker) => {
+        if (worker.adopted.some((adopted) => sameSocket(adopted, socket))) return true;
+        const own = socket.slot === null || socket.slot === worker.slot;
+        return own && isLive(worker) && worker.listening.includes(socket.key);
+      });
+      check(accepted, 'somebody accepts on every socket as long as anybody listens on its address', socket);
+    }
+  }
+}
+
+function isReady(worker: Worker): boolean {
+  return worker.state === 'ready';
+}
+
+function isUp(state: State): boolean {
+  return state.phase === 'starting' || state.phase === 'running';
+}
+
+function listens(state: State, id: number, key: string): boolean {
+  return state.workers.some((worker) => worker.id === id && isReady(worker) && worker.listening.includes(key));
+}
+
+function liveIn(state: State): Worker[] {
+  return state.workers.filter((worker) => worker.slot < state.size && isLive(worker));
+}
+
+function checkBounds({ after, effects }: Step): void {
+  if (!effects.some((effect) => effect.do === 'spawn')) return;
+  const live = liveIn(after).length;
+  check(live <= after.size + targetPolicy(after).surge, 'live is at most size + surge', { live, size: after.size });
+}
+
+/** A worker that serves goes only for a reason, and a rollout is one only when there are enough others. */
+function checkDismissals({ before, event, after, now }: Step): void {
+  if (!isUp(after)) return;
+  const proven = after.workers.filter(
+    (worker) =>
+      worker.slot < after.size &&
+      isReady(worker) &&
+      (worker.generation !== after.target || isSoaked(after, worker, now)),
+  );
+  for (const worker of before.workers) {
+    const next = after.workers.find(({ id }) => id === worker.id);
+    const ownFault = 'worker' in event && event.worker === worker.id;
+    if (!isReady(worker) || next === undefined || isLive(next) || ownFault || worker.slot >= after.size) continue;
+    const beside = after.workers.filter((other) => other.slot === worker.slot && isReady(other));
+    if (beside.some((other) => other.generation === after.target && isSoaked(after, other, now))) {
+      // What has failed goes as soon as its seat has a proven worker: it is not trusted to fill a gap elsewhere.
+      const enough = proven.length >= after.size || isTakenBack(before, after);
+      check(enough, 'a rollout does not lower the number of ready workers below the size', after);
+    } else {
+      // Two predecessors of one slot, after a rollout was superseded.
+      check(beside.length > 0, 'nobody displaces a ready worker before being ready and soaked', { worker, after });
+    }
+  }
+}
+
+function isTakenBack(before: State, after: State): boolean {
+  const wasOpen = before.rollout.state === 'running' || before.rollout.state === 'rollingBack';
+  return after.rollout.state === 'rollingBack' || (wasOpen && after.rollout.state === 'rolledBack');
+}
+
+function checkGenerations({ after }: Step): void {
+  for (const worker of after.workers) {
+    check(after.policies[worker.generation] !== undefined, 'every generation with workers is known', worker);
+  }
+  check(after.policies[after.target] !== undefined && after.policies[after.stable] !== undefined, 'the way is known');
+  if (!isUp(after)) return;
+  for (let slot = 0; slot < after.size; slot++) {
+    const live = liveIn(after).filter((worker) => worker.slot === slot);
+    check(live.filter((worker) => worker.generation === after.target).length <= 1, 'a seat has one worker', live);
+    const others = live.filter((worker) => worker.generation !== after.target);
+    check(others.length <= 1 && others.every(isReady), 'one rollout at a time', live);
+  }
+}
+
+function checkSeats({ after }: Step): void {
+  if (!isUp(after)) return;
+  const full = liveIn(after).length >= after.size + targetPolicy(after).surge;
+  for (let slot = 0; slot < after.size; slot++) {
+    const taken = liveIn(after).some((worker) => worker.slot === slot);
+    const known = after.slots.find((candidate) => candidate.slot === slot);
+    // While nothing has ever been up, a seat that has failed waits for one that succeeds, or for the end.
+    const waits =
+      (known !== undefined && known.retryAt !== null) || (after.phase === 'starting' && known?.failedStart === true);
+    check(taken || waits || full, 'an empty seat has somebody on the way', { slot, after });
+  }
+}
+
+function checkTimes({ event, after, now }: Step): void {
+  for (const worker of after.workers) {
+    const waits = worker.state !== 'ready' && worker.state !== 'killing';
+    check(waits === (worker.deadline !== null), 'every state but ready and killing has an end', worker);
+    if (event.type !== 'ticked' || worker.deadline === null) continue;
+    check(worker.deadline > now, 'no deadline is passed over', { worker, policy: policyOf(after, worker) });
+  }
+}
+
+function checkRollback({ before, after }: Step): void {
+  if (before.rollout.state !== 'rollingBack' || after.rollout.state !== 'rolledBack' || after.phase !== 'running')
+    return;
+  const astray = liveIn(after).filter((worker) => worker.generation !== after.stable);
+  check(astray.length === 0, 'a failed rollout ends with all slots on the old generation', astray);
+}

@@ -1,0 +1,205 @@
+import t from 'tap';
+import type { LiveState, WorkerEvent } from '../../src/core/types.js';
+import { Driver, PORT } from './driver.js';
+
+const OTHER = '0.0.0.0:9090';
+
+/** A supervisor with a worker 1 in that state, and a sibling that keeps it from ending. */
+function withWorker(state: LiveState): Driver {
+  const d = Driver.running({ size: 2 });
+  if (state === 'starting') {
+    d.crash(1);
+    d.wait(75);
+    return d;
+  }
+  if (state === 'ready') return d;
+  d.send({ type: 'disconnected', worker: 1 });
+  d.effects.length = 0;
+  if (state === 'draining') return d;
+  d.send({ type: 'drained', worker: 1 });
+  if (state === 'killing') d.wait(d.policy.killTimeoutMs);
+  return d;
+}
+
+type After = LiveState | 'gone';
+const EVENTS = {
+  spawned: { type: 'spawned', pid: 7 },
+  bound: { type: 'bound', key: PORT },
+  closed: { type: 'closed', key: PORT },
+  saidReady: { type: 'saidReady' },
+  drained: { type: 'drained' },
+  disconnected: { type: 'disconnected' },
+  bindFailed: { type: 'bindFailed', key: OTHER, reason: 'EACCES' },
+  bindDelayed: { type: 'bindDelayed', until: 99_000 },
+  exited: { type: 'exited', code: 1, signal: null, chance: 0, lastLines: [] },
+} as const;
+
+const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
+  starting: {
+    spawned: 'starting',
+    bound: 'ready',
+    closed: 'starting',
+    saidReady: 'starting',
+    drained: 'starting',
+    disconnected: 'terminating',
+    bindFailed: 'terminating',
+    bindDelayed: 'starting',
+    exited: 'gone',
+  },
+  ready: {
+    spawned: 'ready',
+    bound: 'ready',
+    closed: 'ready',
+    saidReady: 'ready',
+    drained: 'ready',
+    disconnected: 'draining',
+    bindFailed: 'ready',
+    bindDelayed: 'ready',
+    exited: 'gone',
+  },
+  draining: {
+    spawned: 'draining',
+    bound: 'draining',
+    closed: 'draining',
+    saidReady: 'draining',
+    drained: 'terminating',
+    disconnected: 'draining',
+    bindFailed: 'draining',
+    bindDelayed: 'draining',
+    exited: 'gone',
+  },
+  terminating: {
+    spawned: 'terminating',
+    bound: 'terminating',
+    closed: 'terminating',
+    saidReady: 'terminating',
+    drained: 'terminating',
+    disconnected: 'terminating',
+    bindFailed: 'terminating',
+    bindDelayed: 'terminating',
+    exited: 'gone',
+  },
+  killing: {
+    spawned: 'killing',
+    bound: 'killing',
+    closed: 'killing',
+    saidReady: 'killing',
+    drained: 'killing',
+    disconnected: 'killing',
+    bindFailed: 'killing',
+    bindDelayed: 'killing',
+    exited: 'gone',
+  },
+};
+
+for (const [from, row] of Object.entries(TABLE) as [LiveState, (typeof TABLE)[LiveState]][]) {
+  t.test(`what happens to a worker that is ${from}`, async (t) => {
+    for (const [type, after] of Object.entries(row) as [WorkerEvent['type'], After][]) {
+      const d = withWorker(from);
+      const id = d.state.workers.find((worker) => worker.slot === 0 && worker.state === from)?.id ?? 0;
+      d.send({ worker: id, ...EVENTS[type] });
+      t.equal(d.state.workers.find((worker) => worker.id === id)?.state ?? 'gone', after, type);
+    }
+  });
+}
+
+t.test('answers of a worker that is gone change nothing', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.crash(1);
+  const before = d.state;
+  for (const event of Object.values(EVENTS)) {
+    t.same(d.send({ worker: 1, ...event }), []);
+    t.same(d.state, before);
+  }
+});
+
+t.test('the process number is known as soon as there is one', async (t) => {
+  const d = Driver.running();
+  d.send({ type: 'spawned', worker: 1, pid: 4_711 });
+  t.equal(d.worker(1).pid, 4_711);
+});
+
+t.test('a worker that does not drain in time is told to end, then killed', async (t) => {
+  const d = Driver.running();
+  d.reload();
+  d.bindAll();
+  t.same(d.slots(), ['1 draining, 2 ready']);
+  d.wait(29_999);
+  t.same(d.done('terminate'), []);
+  d.wait(1);
+  t.same(d.done('terminate'), [{ do: 'terminate', worker: 1 }]);
+  d.wait(4_999);
+  t.same(d.done('kill'), []);
+  d.wait(1);
+  t.same(d.done('kill'), [{ do: 'kill', worker: 1 }]);
+  d.wait(100_000);
+  t.equal(d.done('kill').length, 1);
+});
+
+t.test('a worker keeps the drain time of its own generation', async (t) => {
+  const d = Driver.running({ policy: { drainTimeoutMs: 60_000 } });
+  d.reload({ drainTimeoutMs: 1_000 });
+  d.bindAll();
+  d.wait(59_999);
+  t.same(d.done('terminate'), []);
+  d.wait(1);
+  t.equal(d.done('terminate').length, 1);
+});
+
+t.test('a worker that is killed during its drain is simply gone', async (t) => {
+  const d = Driver.running();
+  const request = d.reload();
+  d.bindAll();
+  d.send({ type: 'exited', worker: 1, code: null, signal: 'SIGKILL', chance: 0, lastLines: [] });
+  t.same(d.answers.get(request), { ok: true, reason: null });
+  t.same(d.slots(), ['2 ready']);
+  t.same(d.state.crashes, []);
+});
+
+t.test('a worker that closes its channel is drained and replaced after the backoff', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.send({ type: 'disconnected', worker: 1 });
+  t.same(d.slots(), ['1 draining', '1 ready']);
+  d.wait(75);
+  t.same(d.slots(), ['1 draining, 1 starting', '1 ready']);
+  d.settle();
+  t.same(d.slots(), ['1 ready', '1 ready']);
+});
+
+t.test('a crash is replaced after a backoff that grows, until a worker has lived long enough', async (t) => {
+  const d = Driver.running({ size: 1 });
+  const delays: (number | undefined)[] = [];
+  for (const livedMs of [0, 10, 59_999, 60_000]) {
+    d.wait(livedMs);
+    d.crash(d.in(0));
+    const { retryAt } = d.state.slots[0] ?? {};
+    delays.push((retryAt ?? d.now) - d.now);
+    d.wait(delays.at(-1) ?? 0);
+    d.bindAll();
+  }
+  t.same(delays, [75, 150, 300, 75]);
+  t.equal(d.state.slots[0]?.restarts, 4);
+});
+
+t.test('a crash loop is told once, goes on being retried, and is over when the crashes are old', async (t) => {
+  const d = Driver.running({ policy: { maxRestarts: 2, restartWindowMs: 10_000 } });
+  for (let crash = 0; crash < 3; crash++) {
+    t.equal(d.state.crashLoop, false);
+    d.crash(d.in(0));
+    d.wait(1_000);
+    d.bindAll();
+  }
+  t.equal(d.state.crashLoop, true);
+  t.same(d.slots(), ['1 ready']);
+  d.wait(10_000);
+  t.equal(d.state.crashLoop, false);
+});
+
+t.test('several addresses count one by one', async (t) => {
+  const d = Driver.running({}, PORT, OTHER);
+  d.send({ type: 'closed', worker: 1, key: PORT });
+  t.same(d.worker(1).listening, [OTHER]);
+  d.bind(1);
+  d.bind(1);
+  t.same(d.worker(1).listening, [OTHER, PORT]);
+});

@@ -1,0 +1,146 @@
+/**
+ * Random courses of things, each from a seed. A failure prints seed and path; `SIMULATION_SEED` and `SIMULATION_PATH`
+ * repeat it, `SIMULATION_RUNS` asks for more than the usual number.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { check } from './invariants.js';
+import { QUALITIES, type Quality } from './process.js';
+import { type Action, type Release, type Setup, World } from './world.js';
+
+const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);
+const SEED = process.env.SIMULATION_SEED;
+const PATH = process.env.SIMULATION_PATH;
+const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !== undefined && { path: PATH }) };
+
+/** Longer than any rollout, drain and backoff of the simulated world. */
+const LONG_MS = 40_000;
+/** A stop takes at most the time to drain, to end and to be killed. */
+const STOP_MS = 2_000;
+
+const sizes = fc.integer({ min: 1, max: 6 });
+
+function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
+  return fc.record({
+    quality: fc.constantFrom(...qualities),
+    ready: fc.constantFrom('listening', 'message'),
+    soakMs: fc.constantFrom(0, 300),
+    surge: fc.integer({ min: 1, max: 4 }),
+  });
+}
+
+const anyRelease = fc.oneof(
+  { weight: 3, arbitrary: releases('good') },
+  { weight: 4, arbitrary: releases(...QUALITIES) },
+);
+
+function actions(release: fc.Arbitrary<Release>): fc.Arbitrary<Action> {
+  const afterMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 3_000 }));
+  const size = fc.option(sizes, { nil: null, freq: 3 });
+  return fc.oneof(
+    { weight: 6, arbitrary: fc.record({ afterMs, do: fc.constant('reload'), release, size }) },
+    { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constant('restart'), release, size }) },
+    { weight: 3, arbitrary: fc.record({ afterMs, do: fc.constant('scale'), size: sizes }) },
+    { weight: 4, arbitrary: fc.record({ afterMs, do: fc.constant('killWorker') }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ afterMs, do: fc.constantFrom('disconnectWorker', 'closeAddress', 'reopenAddress') }),
+    },
+    { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constantFrom('stop', 'stopNow') }) },
+  ) as fc.Arbitrary<Action>;
+}
+
+function setups(first: fc.Arbitrary<Release>, action: fc.Arbitrary<Action>): fc.Arbitrary<Setup> {
+  return fc.record({
+    seed: fc.integer(),
+    size: sizes,
+    listenMode: fc.constantFrom('reuseport', 'reuseaddr'),
+    ports: fc.constantFrom(['0.0.0.0:80'], ['0.0.0.0:80', '0.0.0.0:81'], ['0.0.0.0:80', '127.0.0.1:0#0']),
+    first,
+    actions: fc.array(action, { maxLength: 8 }),
+  });
+}
+
+function lastAction(setup: Setup): number {
+  return setup.actions.reduce((sum, { afterMs }) => sum + afterMs, 0);
+}
+
+function isGood(release: Release | undefined): boolean {
+  return release?.quality === 'good' || release?.quality === 'slow';
+}
+
+/** Whatever has happened: a stop brings everything to its end in time. */
+function stopInTheEnd(world: World): void {
+  world.act({ do: 'stop', afterMs: 0 });
+  world.drive(world.clock.now + STOP_MS);
+  check(world.state.phase === 'stopped' && world.invariants.ends === 1, 'a stop comes to its end', world.state);
+  for (const process of world.processes.values()) check(!process.alive, 'no process is left', process.id);
+  check(world.invariants.answers.size === world.requests, 'every request is answered', [...world.invariants.answers]);
+}
+
+t.test('whatever happens, every invariant holds after every step, and every request is answered', async (t) => {
+  const everything = fc.property(setups(anyRelease, actions(anyRelease)), (setup) => {
+    const world = new World(setup);
+    world.drive(lastAction(setup) + LONG_MS);
+    check(world.invariants.answers.size === world.requests, 'every request is answered', [...world.invariants.answers]);
+    if (world.state.phase === 'running' && isGood(world.target)) {
+      check(world.isQuiet, 'good releases come to rest', world.state);
+      world.checkRest();
+    }
+    stopInTheEnd(world);
+  });
+  fc.assert(everything, { numRuns: RUNS, ...REPEAT });
+  t.pass(`${RUNS} runs`);
+});
+
+t.test('a first release that is good stays fully up through any rollouts of releases that never serve', async (t) => {
+  const failing = releases('good', 'slow', 'neverReady', 'crashesAtStart', 'listensElsewhere', 'cannotBind');
+  const reload = fc.record({
+    afterMs: fc.integer({ min: 0, max: 3_000 }),
+    do: fc.constant('reload'),
+    release: failing,
+  });
+  const calm = setups(
+    releases('good'),
+    reload.map((action) => ({ ...action, size: null }) as Action),
+  );
+  const property = fc.property(calm, (setup) => {
+    const world = new World(setup);
+    let announced = false;
+    world.onStep = (state) => {
+      announced ||= state.phase === 'running';
+      if (!announced) return;
+      const ready = state.workers.filter((worker) => worker.state === 'ready').length;
+      check(ready >= setup.size, 'no rollout costs a ready worker', state);
+    };
+    world.drive(lastAction(setup) + LONG_MS);
+    check(announced && world.isQuiet && isGood(world.target), 'a good release has the last word', world.state);
+    world.checkRest();
+    const asked = setup.actions.length;
+    check(world.invariants.answers.size === asked, 'every request is answered', [...world.invariants.answers]);
+    world.onStep = () => {};
+    stopInTheEnd(world);
+  });
+  fc.assert(property, { numRuns: Math.ceil(RUNS / 4), ...REPEAT });
+  t.pass('no rollout costs a ready worker');
+});
+
+t.test('the last of several good releases is what runs in the end', async (t) => {
+  const good = releases('good', 'slow');
+  const property = fc.property(setups(good, actions(good)), good, (setup, last) => {
+    const world = new World({
+      ...setup,
+      actions: setup.actions.filter((action) => action.do !== 'stop' && action.do !== 'stopNow'),
+    });
+    world.drive(lastAction(setup) + LONG_MS);
+    // Where every worker of the first start was killed, there is nothing left to reload.
+    if (world.state.phase === 'stopped') return;
+    world.act({ do: 'reload', release: last, size: 2, afterMs: 0 });
+    world.drive(world.clock.now + LONG_MS);
+    check(world.invariants.answers.get(world.requests) === true, 'the reload succeeds', world.state);
+    check(world.target === last && world.state.size === 2, 'with all that it brings', world.state);
+    world.checkRest();
+  });
+  fc.assert(property, { numRuns: Math.ceil(RUNS / 4), ...REPEAT });
+  t.pass('the newest release runs');
+});

@@ -1,0 +1,272 @@
+/**
+ * A simulated world around the core: performs its effects on simulated processes, brings back what they do, and drives
+ * time as the real loop does. Every step is checked against the invariants.
+ */
+import { nextDeadline } from '../../src/core/deadline.js';
+import { initialState, isSettled } from '../../src/core/state.js';
+import { step } from '../../src/core/step.js';
+import type { Effect, Event, Policy, SocketId, State } from '../../src/core/types.js';
+import type { ListenMode } from '../../src/protocol.js';
+import { Clock } from './clock.js';
+import { deepFreeze, makePolicy } from './driver.js';
+import { check, Invariants } from './invariants.js';
+import { type Application, type Quality, SimulatedProcess } from './process.js';
+
+export interface Release {
+  readonly quality: Quality;
+  readonly ready: 'listening' | 'message';
+  readonly soakMs: number;
+  readonly surge: number;
+}
+
+export type Action = { readonly afterMs: number } & (
+  | { readonly do: 'reload' | 'restart'; readonly release: Release; readonly size: number | null }
+  | { readonly do: 'scale'; readonly size: number }
+  | { readonly do: 'stop' | 'stopNow' | 'killWorker' | 'disconnectWorker' | 'closeAddress' | 'reopenAddress' }
+);
+
+export interface Setup {
+  readonly seed: number;
+  readonly size: number;
+  readonly listenMode: ListenMode;
+  /** What every good application listens on. */
+  readonly ports: readonly string[];
+  readonly first: Release;
+  readonly actions: readonly Action[];
+}
+
+const DRIVE_LIMIT = 20_000;
+
+export class World {
+  readonly clock: Clock;
+  readonly invariants = new Invariants();
+  readonly processes = new Map<number, SimulatedProcess>();
+  state: State;
+  /** Told of each new state. */
+  onStep: (state: State) => void = () => {};
+  requests = 0;
+  readonly #setup: Setup;
+  readonly #releases: Release[] = [];
+  readonly #custody = new Map<string, SocketId>();
+  readonly #queue: Event[] = [];
+  #custodyClosed = false;
+  #busy = false;
+  #steps = 0;
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+    this.clock = new Clock(setup.seed);
+    this.state = initialState({ ...setup, policy: this.#policy(setup.first) });
+    this.clock.at(0, () => this.dispatch({ type: 'start' }));
+    let at = 0;
+    for (const action of setup.actions) {
+      at += action.afterMs;
+      this.clock.at(at, () => this.act(action));
+    }
+  }
+
+  #policy({ ready, soakMs, surge }: Release): Policy {
+    return makePolicy({
+      release: this.#releases.length,
+      ready,
+      soakMs,
+      surge,
+      readyTimeoutMs: 2_000,
+      drainTimeoutMs: 1_000,
+      killTimeoutMs: 300,
+      backoffBaseMs: 50,
+      backoffMaxMs: 1_000,
+      backoffResetMs: 3_000,
+      maxRestarts: 3,
+      restartWindowMs: 4_000,
+    });
+  }
+
+  /** What the owner does, or fate. */
+  act(action: Action): void {
+    const alive = [...this.processes.values()].filter((process) => process.alive);
+    const victim = this.clock.pick(alive);
+    switch (action.do) {
+      case 'reload':
+      case 'restart': {
+        const { release, size } = action;
+        this.#releases.push(release);
+        this.#request((request) => ({ type: action.do, request, policy: this.#policy(release), size }));
+        break;
+      }
+      case 'scale':
+        this.#request((request) => ({ type: 'scale', request, size: action.size }));
+        break;
+      case 'stop':
+        this.#request((request) => ({ type: 'stop', request }));
+        break;
+      case 'stopNow':
+        this.dispatch({ type: 'stopNow' });
+        break;
+      case 'killWorker':
+        victim?.exit(null, 'SIGKILL');
+        break;
+      case 'disconnectWorker':
+        victim?.disconnect();
+        break;
+      case 'closeAddress':
+        victim?.closeSome();
+        break;
+      case 'reopenAddress':
+        victim?.reopenSome();
+    }
+  }
+
+  #request(make: (request: number) => Event): void {
+    this.requests += 1;
+    this.dispatch(make(this.requests));
+  }
+
+  /** As the real loop: what comes while effects are performed waits until they are done. */
+  dispatch(event: Event): void {
+    this.#queue.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    this.#busy = false;
+  }
+
+  #step(event: Event): void {
+    const before = deepFreeze(this.state);
+    const { now } = this.clock;
+    const { state: after, effects } = step(before, deepFreeze(event), now);
+    this.state = after;
+    this.#steps += 1;
+    check(this.#steps < DRIVE_LIMIT, 'the core comes to rest', after);
+    this.invariants.checkStep({ before, event, after, effects, now });
+    for (const effect of effects) this.#perform(effect);
+    this.onStep(after);
+  }
+
+  /** Until `time`, or until nothing is planned any more. */
+  drive(time: number): void {
+    for (;;) {
+      const deadline = nextDeadline(this.state, this.clock.now);
+      const { next } = this.clock;
+      if (Math.min(deadline ?? Number.POSITIVE_INFINITY, next ?? Number.POSITIVE_INFINITY) > time) return;
+      if (deadline === null || (next !== null && next <= deadline)) {
+        this.clock.advance();
+        continue;
+      }
+      // Timers come late, more or less.
+      this.clock.now =
+        deadline + (this.clock.happens(0.5) ? 0 : Math.min(this.clock.between(0, 2), (next ?? time) - deadline));
+      this.dispatch({ type: 'ticked' });
+      const following = nextDeadline(this.state, this.clock.now);
+      check(following === null || following > this.clock.now, 'what is due is done, not slept for again', this.state);
+    }
+  }
+
+  get isQuiet(): boolean {
+    return this.clock.next === null && nextDeadline(this.state, this.clock.now) === null;
+  }
+
+  /** The release that the slots are on their way to. */
+  get target(): Release | undefined {
+    return this.#releaseOf(this.state.target);
+  }
+
+  #releaseOf(generation: number): Release | undefined {
+    const number = this.state.policies[generation]?.release ?? 0;
+    return number === 0 ? this.#setup.first : this.#releases[number - 1];
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.do) {
+      case 'spawn':
+        this.#spawn(effect);
+        break;
+      case 'drain':
+        this.processes.get(effect.worker)?.drain();
+        break;
+      case 'terminate':
+        this.processes.get(effect.worker)?.terminate();
+        break;
+      case 'kill':
+        this.processes.get(effect.worker)?.kill();
+        break;
+      case 'adopt':
+        check(this.#custody.has(name(effect.socket)), 'what is adopted is in custody', effect);
+        this.processes.get(effect.worker)?.adopt(effect.socket);
+        break;
+      case 'release':
+        this.processes.get(effect.worker)?.release(effect.socket);
+        break;
+      case 'closeSocket':
+        this.#closeSocket(effect.socket);
+        break;
+      case 'closeCustody':
+        this.#custodyClosed = true;
+        this.#custody.clear();
+    }
+  }
+
+  #spawn({ worker, slot, generation }: Extract<Effect, { do: 'spawn' }>): void {
+    const release = this.#releaseOf(generation);
+    check(release !== undefined, 'the release of what is spawned is known', generation);
+    const { quality, ready } = release;
+    const application: Application = { quality, ready, ports: this.#setup.ports };
+    if (quality !== 'good' && quality !== 'slow' && this.clock.happens(0.02)) {
+      const chance = this.clock.chance();
+      this.dispatch({ type: 'exited', worker, code: null, signal: null, chance, lastLines: ['spawn EAGAIN'] });
+      return;
+    }
+    const process: SimulatedProcess = new SimulatedProcess(worker, slot, application, {
+      clock: this.clock,
+      hear: (event) => this.dispatch(event),
+      open: (owner, key) => this.#open(owner, key),
+    });
+    this.processes.set(worker, process);
+  }
+
+  #open(slot: number, key: string): boolean {
+    if (this.#custodyClosed) return false;
+    const socket = { slot: this.#setup.listenMode === 'reuseaddr' ? null : slot, key };
+    this.#custody.set(name(socket), socket);
+    this.dispatch({ type: 'socketOpened', socket });
+    return true;
+  }
+
+  #closeSocket(socket: SocketId): void {
+    check(this.#custody.delete(name(socket)), 'only what is in custody is closed', socket);
+    for (const process of this.processes.values()) {
+      const own = socket.slot === null || socket.slot === process.slot;
+      const uses = own && (process.accepts.has(socket.key) || process.opening.has(socket.key));
+      check(!uses || !process.alive || process.draining, 'no socket is closed that a worker uses', socket);
+    }
+  }
+
+  /** Called when nothing happens any more: what the core believes is what is. */
+  checkRest(): void {
+    const { state } = this;
+    check(isSettled(state) && state.workers.length === state.size, 'all slots are ready on the target', state);
+    check(Object.keys(state.policies).join() === String(state.target), 'no old generation is kept', state.policies);
+    check(
+      state.rollout.state !== 'running' && state.rollout.state !== 'rollingBack',
+      'no rollout is left',
+      state.rollout,
+    );
+    check(state.target === state.stable, 'the target is accepted', state);
+    check(state.queuedReload === null && state.restart === null, 'nothing is left to do', state);
+    check(state.slots.length === state.size, 'no slot is left over', state.slots);
+    const known = state.sockets.map(name).sort();
+    check(known.join() === [...this.#custody.keys()].sort().join(), 'the core knows custody', known);
+    for (const socket of this.#custody.values()) {
+      const accepted = [...this.processes.values()].some(
+        ({ slot, accepts, adopted }) =>
+          ((socket.slot === null || socket.slot === slot) && accepts.has(socket.key)) ||
+          adopted.some((other) => name(other) === name(socket)),
+      );
+      check(accepted, 'somebody really accepts on every socket', socket);
+    }
+  }
+}
+
+function name({ slot, key }: SocketId): string {
+  return `${slot}/${key}`;
+}

@@ -1,0 +1,164 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import t from 'tap';
+import { ask } from './support/ask.js';
+import { apps, Holdfast, root } from './support/holdfast.js';
+import { Load } from './support/load.js';
+import { freePort } from './support/ports.js';
+
+const busy = path.join(apps, 'busy.cjs');
+const idle = { BUSY_MS: '0' };
+
+t.test('two reloads at once both end well, and the newest generation serves', async (t) => {
+  const holdfast = new Holdfast(t, busy, { args: ['-i', '2'], env: idle });
+  const load = new Load({ port: await holdfast.port(), fresh: 4, keepAlive: 4 });
+  t.teardown(() => load.stop());
+  const outcomes = await Promise.all([holdfast.run('reload'), holdfast.run('reload')]);
+  await load.stop();
+  t.same(outcomes.map(({ code }) => code), [0, 0]);
+  t.same(load.errors, {});
+  const status = await holdfast.status();
+  t.same(new Set(status.workers.map((worker) => worker.generation)), new Set([3]));
+  t.equal(status.workers.length, 2);
+});
+
+t.test('a reload during a scale ends well', async (t) => {
+  const holdfast = new Holdfast(t, busy, { args: ['-i', '2'], env: idle });
+  const load = new Load({ port: await holdfast.port(), fresh: 4, keepAlive: 4 });
+  t.teardown(() => load.stop());
+  const outcomes = await Promise.all([
+    holdfast.run('scale', '4'),
+    holdfast.run('reload'),
+    holdfast.message('scaling').then(() => holdfast.run('scale', '-1')),
+  ]);
+  await load.stop();
+  t.same(outcomes.map(({ code }) => code), [0, 0, 0], outcomes.map(({ stderr }) => stderr).join(''));
+  t.same(load.errors, {});
+  const status = await holdfast.status();
+  t.equal(status.size, 3);
+  t.same(status.workers.map((worker) => [worker.state, worker.generation]), Array(3).fill(['ready', 2]));
+});
+
+t.test('a stop during a reload ends everything, and says so to who asked for the reload', async (t) => {
+  const holdfast = new Holdfast(t, busy, { args: ['-i', '2'], env: idle });
+  await holdfast.message('started');
+  const at = holdfast.log.length;
+  const reload = holdfast.run('reload');
+  await holdfast.message('rollout started', at);
+  holdfast.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await reload;
+  t.equal(code, 1);
+  t.match(stdout + stderr, /stopping/);
+  t.equal(await holdfast.closed, 0);
+  for (const line of holdfast.lines('worker started')) t.throws(() => process.kill(Number(line['pid']), 0));
+});
+
+t.test('a worker that is killed while it drains does not disturb the rollout', async (t) => {
+  const port = await freePort();
+  const holdfast = new Holdfast(t, path.join(apps, 'moody.cjs'), { args: ['-i', '2'], env: { PORT: String(port) } });
+  await holdfast.message('started');
+  // Held open, so that the drain lasts.
+  const held = ask(port, '/slow').then(
+    () => 'answered',
+    () => 'cut off',
+  );
+  await holdfast.line(() => true);
+  const busySlot = async () => (await holdfast.status()).workers.find((worker) => worker.connections === 1);
+  let worker = await busySlot();
+  while (worker === undefined) worker = await busySlot();
+  const reload = holdfast.run('reload');
+  await holdfast.line(({ msg, worker: id }) => msg === 'worker draining' && id === worker.id);
+  process.kill(worker.pid ?? 0, 'SIGKILL');
+  t.equal((await reload).code, 0);
+  t.equal(await held, 'cut off');
+  t.equal((await holdfast.status()).rollout.state, 'done');
+});
+
+t.test('scaling up and down under load loses nothing', async (t) => {
+  for (const mode of ['reuseport', 'reuseaddr']) {
+    const holdfast = new Holdfast(t, busy, { args: ['-i', '4', '--listen-mode', mode], env: { BUSY_MS: '1' } });
+    const load = new Load({ port: await holdfast.port(), fresh: 16, keepAlive: 16 });
+    for (const size of ['2', '4', '1', '+2']) t.equal((await holdfast.run('scale', size)).code, 0, `to ${size}`);
+    await load.stop();
+    t.same(load.errors, {}, `${mode}: ${load.answers.length} requests`);
+    t.equal((await holdfast.status()).size, 3);
+    t.equal((await holdfast.run('stop')).code, 0);
+  }
+});
+
+t.test('signals: HUP reloads, TTIN and TTOU change the size, a second TERM is at once', async (t) => {
+  const port = await freePort();
+  const holdfast = new Holdfast(t, path.join(apps, 'moody.cjs'), {
+    args: ['-i', '1'],
+    env: { PORT: String(port), MOOD: 'stubborn' },
+  });
+  await holdfast.message('started');
+  holdfast.child.kill('SIGTTIN');
+  await holdfast.line(({ msg, slot }) => msg === 'worker ready' && slot === 1);
+  let at = holdfast.log.length;
+  holdfast.child.kill('SIGTTOU');
+  await holdfast.line(({ msg, slot }) => msg === 'worker draining' && slot === 1, at);
+  at = holdfast.log.length;
+  holdfast.child.kill('SIGHUP');
+  await holdfast.line(({ msg, generation }) => msg === 'worker ready' && generation === 2, at);
+  const begun = Date.now();
+  holdfast.child.kill('SIGTERM');
+  await holdfast.message('stopping');
+  holdfast.child.kill('SIGTERM');
+  t.equal(await holdfast.closed, 0);
+  t.ok(Date.now() - begun < 4_000, 'the workers ignore SIGTERM, and five seconds of kill timeout were not waited for');
+});
+
+t.test('workers have a session of their own: Ctrl-C in the terminal reaches the supervisor alone', async (t) => {
+  const holdfast = new Holdfast(t, busy, { args: ['-i', '1'], env: idle });
+  await holdfast.message('started');
+  const [worker] = (await holdfast.status()).workers;
+  const sessionOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[3];
+  t.equal(sessionOf(worker?.pid ?? 0), String(worker?.pid));
+  t.not(sessionOf(holdfast.pid), String(worker?.pid));
+});
+
+t.test('32 workers work', async (t) => {
+  const holdfast = new Holdfast(t, path.join(root, 'examples/hello/server.js'), {
+    args: ['-i', '32'],
+    env: { PORT: String(await freePort()) },
+  });
+  const port = await holdfast.port();
+  const status = await holdfast.status();
+  t.equal(status.workers.filter((worker) => worker.state === 'ready').length, 32);
+  const slots = new Set<string>();
+  for (let i = 0; i < 400; i++) slots.add((await ask(port) as { slot: string }).slot);
+  t.ok(slots.size > 16, `${slots.size} of the 32 workers answered`);
+  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal((await holdfast.run('stop')).code, 0);
+});
+
+t.test('100 reloads leave nothing behind in the supervisor', async (t) => {
+  const holdfast = new Holdfast(t, busy, { args: ['-i', '2'], env: idle });
+  const port = await holdfast.port();
+  const snapshot = () => ({
+    files: readdirSync(`/proc/${holdfast.pid}/fd`).length,
+    sockets: listeners(port),
+    rss: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${holdfast.pid}/status`, 'utf8'))?.[1]),
+  });
+  let after10 = snapshot();
+  for (let i = 1; i <= 100; i++) {
+    const at = holdfast.log.length;
+    holdfast.child.kill('SIGHUP');
+    await holdfast.message('rollout done', at);
+    if (i === 10) after10 = snapshot();
+  }
+  const after100 = snapshot();
+  t.equal(after100.files, after10.files, `${after10.files} open files`);
+  t.equal(after100.sockets, after10.sockets, `${after10.sockets} listening sockets`);
+  t.ok(after100.rss <= after10.rss * 1.2, `${after10.rss} kB after 10 reloads, ${after100.rss} kB after 100`);
+});
+
+/** Sockets that listen on the port, by whatever process. */
+function listeners(port: number): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  return ['/proc/net/tcp', '/proc/net/tcp6']
+    .flatMap((file) => readFileSync(file, 'utf8').split('\n').slice(1))
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, local, , state]) => state === '0A' && local?.endsWith(`:${hex}`)).length;
+}

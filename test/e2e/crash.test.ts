@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+import path from 'node:path';
+import t from 'tap';
+import { ask } from './support/ask.js';
+import { apps, Holdfast, plainly } from './support/holdfast.js';
+import { freePort } from './support/ports.js';
+
+const moody = path.join(apps, 'moody.cjs');
+
+for (const mode of ['reuseport', 'reuseaddr']) {
+  t.test(`a slot in a crash loop does not hold up a single connection, in ${mode} mode`, async (t) => {
+    const port = await freePort();
+    const holdfast = new Holdfast(t, moody, {
+      args: ['-i', '2', '--listen-mode', mode, '--max-restarts', '3', '--backoff-base', '10ms', '--backoff-max', '20s'],
+      env: { PORT: String(port), MOOD: 'good' },
+    });
+    await holdfast.message('started');
+    let crashes = 0;
+    while (holdfast.lines('crash loop').length === 0) {
+      const at = holdfast.log.length;
+      await t.rejects(ask(port, '/crash'));
+      crashes += 1;
+      await holdfast.message('replacement scheduled', at);
+    }
+    t.equal(crashes, 4, 'reported when there were more than maxRestarts');
+    t.equal((await holdfast.status()).crashLoop, true);
+    // Whether the last one's replacement is up or not: new connections find somebody.
+    for (let i = 0; i < 50; i++) t.match(await ask(port), { mood: 'good' });
+  });
+}
+
+t.test('connections that wait in the queue of a crashed worker are served by a sibling', async (t) => {
+  const port = await freePort();
+  const holdfast = new Holdfast(t, moody, {
+    args: ['-i', '2', '--listen-mode', 'reuseport', '--backoff-base', '1h', '--backoff-max', '1h'],
+    env: { PORT: String(port) },
+  });
+  await holdfast.message('started');
+  const blocked = ask(port, '/block', { 'x-ms': '600000' }).then(
+    () => 'answered',
+    () => 'cut off',
+  );
+  let stuck = await stuckWorker(holdfast);
+  while (stuck === undefined) stuck = await stuckWorker(holdfast);
+  // Opened while one of the two is blocked: about half of them wait in its queue.
+  const waiting = Array.from({ length: 40 }, () => ask(port));
+  const { slot } = stuck;
+  const queued = async () => {
+    const [address] = (await holdfast.status()).addresses;
+    return address?.sockets.find((socket) => socket.slot === slot)?.queueLength ?? 0;
+  };
+  while ((await queued()) === 0);
+  process.kill(stuck.pid ?? 0, 'SIGKILL');
+  t.equal(await blocked, 'cut off', 'the request inside');
+  const answers = (await Promise.all(waiting)) as { slot: number }[];
+  t.same(new Set(answers.map(({ slot }) => slot)), new Set([1 - stuck.slot]), 'all others are answered, without the slot');
+  for (let i = 0; i < 30; i++) t.match(await ask(port), { slot: 1 - stuck.slot }, 'new ones as well');
+});
+
+t.test('an application that never gets up ends the start, with what it wrote', async (t) => {
+  const holdfast = new Holdfast(t, moody, { args: ['-i', '3'], env: { MOOD: 'throws' } });
+  t.equal(await holdfast.closed, 1);
+  t.match(holdfast.stderr, /cannot start .*moody\.cjs.*exited with code 1.*this release is broken/s);
+  t.equal(holdfast.lines('worker started').length, 3, 'every slot had one try');
+});
+
+t.test('one slot that does not get up does not keep the others from serving', async (t) => {
+  const port = await freePort();
+  const holdfast = new Holdfast(t, moody, { args: ['-i', '2'], env: { PORT: String(port), MOOD: 'slot1-throws' } });
+  await holdfast.message('started');
+  t.match(await ask(port), { slot: 0 });
+  await holdfast.line(({ msg, slot, attempt }) => msg === 'replacement scheduled' && slot === 1 && attempt === 2);
+});
+
+for (const mode of ['reuseport', 'reuseaddr']) {
+  t.test(`an address that is taken is refused with its owner's name, in ${mode} mode`, async (t) => {
+    const port = await freePort();
+    const owner = spawn(...plainly([moody, 'the-owner'], { PORT: String(port) }));
+    t.teardown(() => owner.kill('SIGKILL'));
+    await reachable(port);
+    const args = ['-i', '2', '--listen-mode', mode];
+    const env = { PORT: String(port) };
+    const refused = new Holdfast(t, moody, { args, env });
+    t.equal(await refused.closed, 1);
+    t.match(refused.stderr, `127.0.0.1:${port}`);
+    t.match(refused.stderr, `PID ${owner.pid}`);
+    t.match(refused.stderr, /moody\.cjs the-owner/);
+    t.notMatch(refused.stderr, /at .*\.js:\d+/, 'no stack trace');
+
+    const patient = new Holdfast(t, moody, { args: [...args, '--bind-timeout', '30s'], env });
+    const said = await patient.message('address is taken, waiting for its owner to go');
+    t.equal(said['ownerPid'], owner.pid);
+    owner.kill('SIGKILL');
+    await patient.message('started');
+    t.match(await ask(port), { generation: 1 });
+  });
+}
+
+t.test('a stop serves what already waits in the queue', async (t) => {
+  for (const mode of ['reuseport', 'reuseaddr']) {
+    const port = await freePort();
+    const holdfast = new Holdfast(t, moody, { args: ['-i', '2', '--listen-mode', mode], env: { PORT: String(port) } });
+    await holdfast.message('started');
+    // Both workers are blocked for a while; what connects meanwhile waits.
+    const blocking = Array.from({ length: 12 }, () => ask(port, '/block', { 'x-ms': '100' }));
+    const waiting = Array.from({ length: 30 }, () => ask(port));
+    let queued = 0;
+    while (queued < 10) {
+      const { addresses } = await holdfast.status();
+      queued = addresses.flatMap(({ sockets }) => sockets).reduce((sum, socket) => sum + (socket.queueLength ?? 0), 0);
+      if (queued === 0 && (await settled(waiting))) break;
+    }
+    t.ok(queued > 0, `${queued} connections waited when the stop came`);
+    holdfast.child.kill('SIGTERM');
+    const answers = await Promise.allSettled([...blocking, ...waiting]);
+    t.same(answers.filter(({ status }) => status === 'rejected'), [], mode);
+    t.equal(await holdfast.closed, 0);
+  }
+});
+
+async function settled(promises: readonly Promise<unknown>[]): Promise<boolean> {
+  const pending = Symbol('pending');
+  return (await Promise.race([Promise.all(promises), Promise.resolve(pending)])) !== pending;
+}
+
+async function stuckWorker(holdfast: Holdfast) {
+  const { workers } = await holdfast.status();
+  return workers.find((worker) => worker.connections === null && worker.state === 'ready');
+}
+
+async function reachable(port: number): Promise<void> {
+  for (;;) {
+    const socket = net.connect(port, '127.0.0.1');
+    const [event] = await Promise.race([
+      once(socket, 'connect').then(() => ['connect']),
+      once(socket, 'error').then(() => ['error']),
+    ]).catch(() => ['error']);
+    socket.destroy();
+    if (event === 'connect') return;
+  }
+}
