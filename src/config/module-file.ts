@@ -2,10 +2,10 @@
  * A configuration that is a program: `holdfast.config.mjs`, whose default export (or `module.exports`) is the options, or
  * a function, async or not, that returns them.
  */
-import { realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { reasonFor, Unreadable } from './text-file.js';
+import { checkFile, Unreadable } from './text-file.js';
 
 /** How long a configuration may take to load before that is a fault: it must not hang a reload for ever. */
 const LOAD_TIMEOUT_MS = 10_000;
@@ -20,11 +20,9 @@ let loads = 0;
  * @throws Unreadable
  */
 export async function loadModule(file: string, timeoutMs: number = LOAD_TIMEOUT_MS): Promise<unknown> {
+  await checkFile(file);
   // Node remembers where links lead for as long as it runs, so a moved link is only seen if it is followed here.
-  const actual = await realpath(file).catch(async (error: unknown) => {
-    throw new Unreadable(await reasonFor(file, error), { cause: error });
-  });
-  if (!(await stat(actual)).isFile()) throw new Unreadable(`must be a file; ${file} is none`);
+  const actual = await realpath(file);
   delete require.cache[actual];
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
@@ -34,7 +32,7 @@ export async function loadModule(file: string, timeoutMs: number = LOAD_TIMEOUT_
     return await Promise.race([evaluate(actual), tooLate]);
   } catch (error) {
     if (error instanceof Unreadable) throw error;
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const [reason] = String(error).split('\n');
     throw new Unreadable(`must load without an error; it threw ${reason}`, { cause: error });
   } finally {
     clearTimeout(timer);

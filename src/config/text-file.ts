@@ -12,21 +12,29 @@ export const MAX_FILE_BYTES = 1024 ** 2;
 export class Unreadable extends Error {}
 
 /**
+ * Refuses what must not be opened: folders, devices, pipes (which would wait for somebody to write), large files.
+ *
+ * @throws Unreadable
+ */
+export async function checkFile(file: string): Promise<void> {
+  const stats = await stat(file).catch(async (error: unknown) => {
+    throw new Unreadable(await reasonFor(file, error), { cause: error });
+  });
+  if (stats.isDirectory()) throw new Unreadable(`must be a file; ${file} is a folder`);
+  if (!stats.isFile()) throw new Unreadable(`must be a regular file; ${file} is none`);
+  if (stats.size > MAX_FILE_BYTES) throw new Unreadable(`must be a file of at most 1 MiB; ${file} is larger`);
+}
+
+/**
  * @returns the text, without a byte order mark
  * @throws Unreadable
  */
 export async function readTextFile(file: string): Promise<string> {
-  try {
-    // First of all: opening a named pipe would wait for somebody to write.
-    const stats = await stat(file);
-    if (stats.isDirectory()) throw new Unreadable(`must be a file; ${file} is a folder`);
-    if (!stats.isFile()) throw new Unreadable(`must be a regular file; ${file} is none`);
-    if (stats.size > MAX_FILE_BYTES) throw new Unreadable(`must be a file of at most 1 MiB; ${file} is larger`);
-    return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
-  } catch (error) {
-    if (error instanceof Unreadable) throw error;
+  await checkFile(file);
+  const text = await readFile(file, 'utf8').catch(async (error: unknown) => {
     throw new Unreadable(await reasonFor(file, error), { cause: error });
-  }
+  });
+  return text.replace(/^\uFEFF/, '');
 }
 
 /** The phrase for what the system does not give, with the name of something nearby that may be meant. */

@@ -248,7 +248,7 @@ export class Supervisor implements ControlTarget {
     const { state } = this.#loop;
     const generation = state.workers.find((candidate) => candidate.id === worker)?.generation ?? state.target;
     const timeoutMs = this.#releaseOf(generation).config.drainTimeoutMs;
-    void this.#workers.get(worker)?.send({ type: 'drain', timeoutMs });
+    void this.#workers.get(worker)?.send({ type: 'drain', timeoutMs, emptyQueue: this.stopping });
   }
 
   #adopt({ worker, socket }: Extract<Effect, { do: 'adopt' }>): void {

@@ -6,10 +6,15 @@
  * see a reset. `server.close()` would end them.
  */
 import type { Server as HttpServer, ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
 import type { Channel } from './channel.js';
 import type { Listeners } from './listen.js';
 
 const POLL_MS = 20;
+/** How long a queue is emptied into which clients go on to connect. */
+const EMPTYING_MS = 1_000;
+/** A turn of the loop in which something else took this long says nothing of the queue. */
+const SHORT_TURN_MS = 2;
 
 export class Drain {
   readonly #channel: Channel;
@@ -22,22 +27,35 @@ export class Drain {
     this.#listeners = listeners;
   }
 
-  begin(timeoutMs: number): void {
+  begin(timeoutMs: number, emptyQueue: boolean): void {
     if (this.#draining) return;
     this.#draining = true;
     // The application's clean-up runs on SIGTERM, which is still to come: the process must not end for want of work.
     this.#channel.hold();
+    this.#listeners.countAccepted();
     const keepIdle = setTimeout(() => {
       this.#done = true;
     }, timeoutMs);
     keepIdle.unref();
-    // One whole turn of the loop accepts all that waits in the queue: what is closed after it, is closed empty.
-    setImmediate(() => setImmediate(() => this.#close()));
+    if (emptyQueue) this.#closeWhenEmpty(performance.now() + EMPTYING_MS, -1, 0);
+    else this.#close();
   }
 
   /** Called for every request: from the drain on, its answer is the connection's last. */
   onRequest(response: ServerResponse): void {
     if (this.#draining) response.shouldKeepAlive = false;
+  }
+
+  /**
+   * Each turn of the loop accepts one connection of a queue, if there is one (libuv's way since 1.45): a short turn in
+   * which none came was a look at an empty queue.
+   */
+  #closeWhenEmpty(until: number, acceptedBefore: number, turnBegan: number): void {
+    const now = performance.now();
+    const accepted = this.#listeners.accepted;
+    const quiet = accepted === acceptedBefore && now - turnBegan < SHORT_TURN_MS;
+    if (quiet || now >= until) this.#close();
+    else setImmediate(() => this.#closeWhenEmpty(until, accepted, now));
   }
 
   #close(): void {

@@ -2,7 +2,7 @@
 import type { AddressInfo, Server } from 'node:net';
 
 export interface TcpHandle {
-  onconnection: unknown;
+  onconnection: (this: TcpHandle, ...args: unknown[]) => unknown;
   listen(backlog: number): number;
   close(callback?: () => void): void;
   getsockname(out: Partial<AddressInfo>): number;
@@ -44,7 +44,7 @@ export function stopAccepting(server: Server): void {
   const address: Partial<AddressInfo> = {};
   handle.getsockname(address);
   const still = {
-    onconnection: null,
+    onconnection: () => {},
     listen: () => 0,
     close: (callback?: () => void) => {
       if (callback !== undefined) setImmediate(callback);

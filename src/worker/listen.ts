@@ -42,6 +42,7 @@ export class Listeners {
   /** Servers that may have connections, also after the application has closed them. */
   readonly #servers = new Set<Server>();
   #asked = 0;
+  accepted = 0;
   #closed = false;
 
   constructor(channel: Channel) {
@@ -154,6 +155,23 @@ export class Listeners {
     const listener = this.#find(key);
     listener?.adopted.get(slot)?.close();
     listener?.adopted.delete(slot);
+  }
+
+  /** From now on `accepted` counts the connections that come in. Not before: nothing lies between Node and a server that serves. */
+  countAccepted(): void {
+    for (const listener of this.#open) {
+      for (const handle of [listener.handle, ...listener.adopted.values()]) {
+        if (handle === undefined) continue;
+        const { onconnection } = handle;
+        const count = () => {
+          this.accepted += 1;
+        };
+        handle.onconnection = function counted(this: TcpHandle, ...args: unknown[]) {
+          count();
+          return onconnection.apply(this, args);
+        };
+      }
+    }
   }
 
   /** Stops accepting, on all sockets and for good. Connections are left alone. */

@@ -46,7 +46,7 @@ function install(): void {
         listeners.release(message.slot, message.key);
         return;
       case 'drain':
-        drain.begin(message.timeoutMs);
+        drain.begin(message.timeoutMs, message.emptyQueue);
         return;
       case 'stats':
         channel?.send({

@@ -37,7 +37,7 @@ t.test('each format of a file gives the same configuration', async (t) => {
     'b.config.mjs': `export default async () => (${options})`,
     'a.config.cjs': `module.exports = ${options}`,
     'b.config.cjs': `module.exports = () => (${options})`,
-    'a.config.js': `module.exports = ${options}`,
+    cjs: { 'package.json': '{}', 'a.config.js': `module.exports = { ...${options}, cwd: ".." }` },
     esm: { 'package.json': '{"type": "module"}', 'a.config.js': `export default { ...${options}, cwd: ".." }` },
   });
   const targets = [
@@ -50,7 +50,7 @@ t.test('each format of a file gives the same configuration', async (t) => {
     'a.config.cjs',
     'b.config.cjs',
   ];
-  for (const target of [...targets, 'a.config.js', 'esm/a.config.js']) {
+  for (const target of [...targets, 'cjs/a.config.js', 'esm/a.config.js']) {
     const { config, file } = await loadConfig(sourceIn(cwd, { target }));
     t.equal(file, join(cwd, target));
     t.match(config, { script: 'app.js', instances: 3, args: ['a'], env: { PORT: '3000' }, cwd }, target);
@@ -149,9 +149,9 @@ t.test('a file is read anew each time', async (t) => {
     'x.yaml': (instances) => `script: app.js\ninstances: ${instances}`,
     'x.config.mjs': (instances) => `export default { script: "app.js", instances: ${instances} }`,
     'x.config.cjs': (instances) => `module.exports = { script: "app.js", instances: ${instances} }`,
-    'x.config.js': (instances) => `module.exports = { script: "app.js", instances: ${instances} }`,
+    'cjs/x.config.js': (instances) => `module.exports = { script: "../app.js", instances: ${instances} }`,
   };
-  const cwd = t.testdir({ 'app.js': '' });
+  const cwd = t.testdir({ 'app.js': '', cjs: { 'package.json': '{}' } });
   for (const [target, contents] of Object.entries(write)) {
     for (const instances of [1, 2, 3]) {
       writeFileSync(join(cwd, target), contents(instances));

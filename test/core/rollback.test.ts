@@ -36,6 +36,17 @@ t.test('what is taken back serves until its slot has a worker of the old generat
   t.same(d.slots(), ['2 draining, 1 ready', '2 draining, 1 ready', '1 ready', '1 ready']);
 });
 
+t.test('what is taken back goes even if it would fill a gap elsewhere', async (t) => {
+  const d = Driver.running({ size: 2, policy: { soakMs: 1_000, surge: 2 } });
+  d.wait(1_000);
+  d.reload();
+  d.bind(d.in(0));
+  d.crash(2);
+  t.same(d.slots(), ['1 ready, 2 ready', '2 starting']);
+  d.crash(d.in(1));
+  t.same(d.slots(), ['1 ready, 2 draining', '1 starting']);
+});
+
 t.test('the old generation is let in again whatever the failed one listened on', async (t) => {
   const d = Driver.running({ size: 2 });
   const request = d.reload();

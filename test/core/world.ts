@@ -3,7 +3,7 @@
  * time as the real loop does. Every step is checked against the invariants.
  */
 import { nextDeadline } from '../../src/core/deadline.js';
-import { initialState, isSettled } from '../../src/core/state.js';
+import { initialState } from '../../src/core/state.js';
 import { step } from '../../src/core/step.js';
 import type { Effect, Event, Policy, SocketId, State } from '../../src/core/types.js';
 import type { ListenMode } from '../../src/protocol.js';
@@ -244,7 +244,9 @@ export class World {
   /** Called when nothing happens any more: what the core believes is what is. */
   checkRest(): void {
     const { state } = this;
-    check(isSettled(state) && state.workers.length === state.size, 'all slots are ready on the target', state);
+    const serving = state.workers.filter((worker) => worker.state === 'ready' && worker.generation === state.target);
+    const seats = new Set(serving.map((worker) => worker.slot));
+    check(seats.size === state.size && state.workers.length === state.size, 'all slots are ready on the target', state);
     check(Object.keys(state.policies).join() === String(state.target), 'no old generation is kept', state.policies);
     check(
       state.rollout.state !== 'running' && state.rollout.state !== 'rollingBack',
