@@ -14,6 +14,7 @@ import { Loop } from './loop.js';
 import { policyFor, type Release, resolveRelease } from './release.js';
 import { type Progress, Requests } from './requests.js';
 import { collectStatus } from './status.js';
+import { tidyUp } from './tidy.js';
 import { WorkerHandle } from './worker-handle.js';
 import { WorkerStats } from './worker-stats.js';
 
@@ -190,7 +191,10 @@ export class Supervisor implements ControlTarget {
         this.#custodyClosed = this.#closeCustody();
         return;
       case 'forgetGeneration':
-        return this.#forgetReleases();
+        this.#forgetReleases();
+        // A generation has gone: a rollout is over, and nothing is urgent.
+        setImmediate(tidyUp);
+        return;
       case 'answer':
         return this.#requests.answer(effect.request, effect.ok, effect.reason);
       case 'announceStart':

@@ -37,7 +37,8 @@ export class Drain {
       this.#done = true;
     }, timeoutMs);
     keepIdle.unref();
-    if (emptyQueue) this.#closeWhenEmpty(performance.now() + EMPTYING_MS, -1, 0);
+    // The message came in the middle of a turn; whole ones are counted, each with a look at the sockets.
+    if (emptyQueue) setImmediate(() => this.#closeWhenEmpty(performance.now() + EMPTYING_MS, -1, 0));
     else this.#close();
   }
 
