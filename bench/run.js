@@ -66,7 +66,12 @@ async function memory() {
   const holdfast = await startHoldfast(WORKERS);
   try {
     const [supervisor] = holdfast.pids;
-    return row('memory in MB: idle node, supervisor', [rssBytes(idle.pid) / 1e6], [rssBytes(supervisor) / 1e6], 'ratio at most 1.5');
+    return row(
+      'memory in MB: idle node, supervisor',
+      [rssBytes(idle.pid) / 1e6],
+      [rssBytes(supervisor) / 1e6],
+      'ratio at most 1.5',
+    );
   } finally {
     idle.kill();
     await holdfast.stop();

@@ -45,8 +45,9 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
     }
 );
 
-export type SupervisorMessage = { readonly cmd: IpcCommand } & (
-  /** Comes with the handle, or with a negative errno as libuv counts them. */
+export type SupervisorMessage = {
+  readonly cmd: IpcCommand;
+} /** Comes with the handle, or with a negative errno as libuv counts them. */ & (
   | { readonly type: 'socket'; readonly seq: number; readonly key: AddressKey; readonly errno: number }
   | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number }
   | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }

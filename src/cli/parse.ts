@@ -5,8 +5,8 @@
  * for months.
  */
 import parseWords from 'yargs-parser';
-import { nearest } from '../config/nearest.js';
 import { EXIT, HoldfastError } from '../errors.js';
+import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
 import type { Invocation } from './context.js';
 

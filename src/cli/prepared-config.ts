@@ -4,8 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
@@ -28,7 +28,10 @@ export async function prepareConfig(from: PreparedFrom): Promise<{ exitCode: Exi
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
   const [json, [code]] = await Promise.all([text(child.stdio[3] as Readable), once(child, 'close')]);
-  return { exitCode: code ?? EXIT.failed, loaded: code === 0 && json !== '' ? (JSON.parse(json) as LoadedConfig) : null };
+  return {
+    exitCode: code ?? EXIT.failed,
+    loaded: code === 0 && json !== '' ? (JSON.parse(json) as LoadedConfig) : null,
+  };
 }
 
 /** @throws HoldfastError with what is wrong in its message */

@@ -2,11 +2,11 @@
  * The configuration file: which targets are one, and how it becomes a layer of options.
  */
 import path from 'node:path';
+import { didYouMean } from '../nearest.js';
 import { type Fault, show } from './fault.js';
 import { JsonFault, parseJson } from './json-text.js';
 import type { Given, Layer } from './layer.js';
 import { loadModule } from './module-file.js';
-import { didYouMean } from './nearest.js';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './schema.js';
 import { readTextFile, Unreadable } from './text-file.js';
 

@@ -7,8 +7,8 @@
 import { readdir } from 'node:fs/promises';
 import type http from 'node:http';
 import path from 'node:path';
-import { nearest } from '../config/nearest.js';
 import { EXIT, HoldfastError } from '../errors.js';
+import { nearest } from '../nearest.js';
 import type { ControlLine, SupervisorStatus } from '../protocol.js';
 import { errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
 import { checkRuntimeDir } from './runtime-dir.js';

@@ -8,7 +8,6 @@ import type { Draft, HeldSocket, SocketId, State, Worker } from './types.js';
 export function arrangeAdoption(draft: Draft): void {
   const { state } = draft;
   for (const socket of state.sockets) {
-    if (socket.slot === null) continue;
     const adopters = state.workers.filter((worker) => hasAdopted(worker, socket));
     if (hasOwnAcceptor(state, socket)) {
       for (const worker of adopters) release(draft, worker, socket);
@@ -48,6 +47,7 @@ export function markListened(state: State, worker: Worker, key: string): void {
 }
 
 function hasOwnAcceptor(state: State, socket: SocketId): boolean {
+  // Shared by all slots: there is nothing to adopt.
   if (socket.slot === null) return true;
   return workersOf(state, socket.slot).some((worker) => isLive(worker) && worker.listening.includes(socket.key));
 }

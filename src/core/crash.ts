@@ -16,13 +16,13 @@ export function describeExit(event: Extract<WorkerEvent, { type: 'exited' }>, wh
 }
 
 /**
- * Takes note of a fault. The worker is no longer live when this is called.
+ * Takes note of a fault of a worker that was live up to now. There are none while the supervisor stops or restarts, nor
+ * in slots beyond the size: all of those have been sent away.
  *
  * @param chance 0 to 1, for the jitter
  */
 export function crashed(draft: Draft, worker: Worker, reason: string, chance: number): void {
   const { state, now } = draft;
-  if (state.phase === 'stopping' || state.phase === 'stopped' || state.phase === 'restarting') return;
   const slot = slotOf(state, worker.slot);
   if (state.phase === 'starting') {
     slot.failedStart = true;
@@ -33,8 +33,8 @@ export function crashed(draft: Draft, worker: Worker, reason: string, chance: nu
     takeBack(draft, reason);
     return;
   }
-  // A worker of a generation that is on its way out, or of a slot that is: nobody will replace it.
-  if (worker.generation !== state.target || worker.slot >= state.size) return;
+  // A generation that is on its way out: nobody will replace it by its like.
+  if (worker.generation !== state.target) return;
 
   const policy = policyOf(state, worker);
   if (worker.readyAt !== null && now - worker.readyAt >= policy.backoffResetMs) slot.attempts = 0;

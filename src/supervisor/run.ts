@@ -41,7 +41,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const capabilities = await probe(native);
     const { mode, how, reason } = chooseListenMode(config.listenMode, capabilities);
     const version = ownVersion();
-    log.logger.info({ pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason }, 'supervisor started');
+    log.logger.info(
+      { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason },
+      'supervisor started',
+    );
 
     const supervisor = new Supervisor({
       release,

@@ -52,7 +52,8 @@ export class Listeners {
   install(): void {
     const seam = cluster as unknown as { _getServer: GetServer };
     const original = seam._getServer;
-    if (typeof original !== 'function') throw new Error('this version of Node is not known: cluster._getServer is missing');
+    if (typeof original !== 'function')
+      throw new Error('this version of Node is not known: cluster._getServer is missing');
     seam._getServer = (server, query, reply) => {
       if (isTcp(query)) this.#listen(server, query, reply);
       else original.call(cluster, server, query, reply);
@@ -79,7 +80,9 @@ export class Listeners {
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
     this.#channel.hold();
-    this.#channel.send({ type: 'listen', seq, request }, () => this.answer(seq, '', -os.constants.errno.EPIPE, undefined));
+    this.#channel.send({ type: 'listen', seq, request }, () =>
+      this.answer(seq, '', -os.constants.errno.EPIPE, undefined),
+    );
   }
 
   /** The address in the supervisor's terms; undefined where this process listens on it already. */

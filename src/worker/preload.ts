@@ -14,7 +14,7 @@ import type { TcpHandle } from './handle.js';
 import { Listeners } from './listen.js';
 
 try {
-  if (process.env['HOLDFAST_WORKER'] !== undefined) install();
+  if (process.env.HOLDFAST_WORKER !== undefined) install();
 } catch (error) {
   // The application comes first: it runs, shared by node:cluster, without what holdfast adds.
   process.emitWarning(`holdfast cannot prepare this worker: ${error instanceof Error ? error.message : String(error)}`);
@@ -62,7 +62,7 @@ function install(): void {
 }
 
 function leaveNoTrace(): void {
-  delete process.env['HOLDFAST_WORKER'];
+  delete process.env.HOLDFAST_WORKER;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
   if (at > 0) execArgv.splice(at - 1, 2);

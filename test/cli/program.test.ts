@@ -87,7 +87,7 @@ t.test('status loads nothing from outside but the parser of words', async (t) =>
       else if (!specifier.startsWith('node:')) outside.add(specifier);
     }
   };
-  walk(new URL('../../src/cli/main.ts', import.meta.url));
+  walk(new URL('../../src/cli/dispatch.ts', import.meta.url));
   walk(new URL('../../src/cli/commands/status.ts', import.meta.url));
   t.ok(seen.size > 10, `${seen.size} modules of its own`);
   t.same([...outside], ['yargs-parser']);

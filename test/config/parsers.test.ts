@@ -3,9 +3,9 @@ import t from 'tap';
 import { defaultName } from '../../src/config/default-name.js';
 import { formatDuration, parseDuration } from '../../src/config/duration.js';
 import { JsonFault, parseJson } from '../../src/config/json-text.js';
-import { nearest } from '../../src/config/nearest.js';
 import { parseSize } from '../../src/config/size.js';
 import { splitWords } from '../../src/config/split-words.js';
+import { nearest } from '../../src/nearest.js';
 
 t.test('a duration is a whole number with a unit, or 0', async (t) => {
   const table: [string, number | null][] = [

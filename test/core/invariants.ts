@@ -35,7 +35,7 @@ export class Invariants {
     checkSeats(step);
     this.#checkSockets(step);
     checkTimes(step);
-    checkRollback(step);
+    checkOutcome(step);
   }
 
   #checkEffect(step: Step, effect: Effect): void {
@@ -244,9 +244,15 @@ function checkTimes({ event, after, now }: Step): void {
   }
 }
 
-function checkRollback({ before, after }: Step): void {
-  if (before.rollout.state !== 'rollingBack' || after.rollout.state !== 'rolledBack' || after.phase !== 'running')
-    return;
-  const astray = liveIn(after).filter((worker) => worker.generation !== after.stable);
-  check(astray.length === 0, 'a failed rollout ends with all slots on the old generation', astray);
+function checkOutcome({ before, after, now }: Step): void {
+  if (after.phase !== 'running') return;
+  const live = liveIn(after);
+  if (before.rollout.state === 'rollingBack' && after.rollout.state === 'rolledBack') {
+    const astray = live.filter((worker) => worker.generation !== after.stable);
+    check(astray.length === 0, 'a failed rollout ends with all slots on the old generation', astray);
+  }
+  if (before.stable !== after.stable && before.phase === 'running') {
+    const proven = live.filter((worker) => worker.generation === after.stable && hasSoaked(after, worker, now));
+    check(proven.length >= before.size, 'a generation is accepted when it has soaked in all slots', after);
+  }
 }

@@ -81,6 +81,18 @@ t.test('the last slot has to soak, too, before the release is accepted', async (
   t.equal(d.state.stable, 2);
 });
 
+t.test('a new worker has to soak also where there is no old one to replace', async (t) => {
+  const d = Driver.running({ policy: { soakMs: 2_000 } });
+  d.crash(1);
+  const request = d.reload();
+  d.bindAll();
+  d.wait(1_999);
+  t.same([d.state.stable, d.answers.has(request)], [1, false]);
+  d.crash(d.in(0));
+  t.equal(d.answers.get(request)?.ok, false);
+  t.same(d.slots(), ['1 starting']);
+});
+
 t.test('takes a release back that is not ready in time; the old workers never notice', async (t) => {
   const d = Driver.running({ size: 4 });
   const request = d.reload();

@@ -15,7 +15,10 @@ t.test('two reloads at once both end well, and the newest generation serves', as
   t.teardown(() => load.stop());
   const outcomes = await Promise.all([holdfast.run('reload'), holdfast.run('reload')]);
   await load.stop();
-  t.same(outcomes.map(({ code }) => code), [0, 0]);
+  t.same(
+    outcomes.map(({ code }) => code),
+    [0, 0],
+  );
   t.same(load.errors, {});
   const status = await holdfast.status();
   t.same(new Set(status.workers.map((worker) => worker.generation)), new Set([3]));
@@ -32,11 +35,18 @@ t.test('a reload during a scale ends well', async (t) => {
     holdfast.message('scaling').then(() => holdfast.run('scale', '-1')),
   ]);
   await load.stop();
-  t.same(outcomes.map(({ code }) => code), [0, 0, 0], outcomes.map(({ stderr }) => stderr).join(''));
+  t.same(
+    outcomes.map(({ code }) => code),
+    [0, 0, 0],
+    outcomes.map(({ stderr }) => stderr).join(''),
+  );
   t.same(load.errors, {});
   const status = await holdfast.status();
   t.equal(status.size, 3);
-  t.same(status.workers.map((worker) => [worker.state, worker.generation]), Array(3).fill(['ready', 2]));
+  t.same(
+    status.workers.map((worker) => [worker.state, worker.generation]),
+    Array(3).fill(['ready', 2]),
+  );
 });
 
 t.test('a stop during a reload ends everything, and says so to who asked for the reload', async (t) => {
@@ -50,7 +60,7 @@ t.test('a stop during a reload ends everything, and says so to who asked for the
   t.equal(code, 1);
   t.match(stdout + stderr, /stopping/);
   t.equal(await holdfast.closed, 0);
-  for (const line of holdfast.lines('worker started')) t.throws(() => process.kill(Number(line['pid']), 0));
+  for (const line of holdfast.lines('worker started')) t.throws(() => process.kill(Number(line.pid), 0));
 });
 
 t.test('a worker that is killed while it drains does not disturb the rollout', async (t) => {
@@ -127,7 +137,7 @@ t.test('32 workers work', async (t) => {
   const status = await holdfast.status();
   t.equal(status.workers.filter((worker) => worker.state === 'ready').length, 32);
   const slots = new Set<string>();
-  for (let i = 0; i < 400; i++) slots.add((await ask(port) as { slot: string }).slot);
+  for (let i = 0; i < 400; i++) slots.add(((await ask(port)) as { slot: string }).slot);
   t.ok(slots.size > 16, `${slots.size} of the 32 workers answered`);
   t.equal((await holdfast.run('reload')).code, 0);
   t.equal((await holdfast.run('stop')).code, 0);

@@ -55,7 +55,11 @@ t.test('connections that wait in the queue of a crashed worker are served by a s
   process.kill(stuck.pid ?? 0, 'SIGKILL');
   t.equal(await blocked, 'cut off', 'the request inside');
   const answers = (await Promise.all(waiting)) as { slot: number }[];
-  t.same(new Set(answers.map(({ slot }) => slot)), new Set([1 - stuck.slot]), 'all others are answered, without the slot');
+  t.same(
+    new Set(answers.map(({ slot }) => slot)),
+    new Set([1 - stuck.slot]),
+    'all others are answered, without the slot',
+  );
   for (let i = 0; i < 30; i++) t.match(await ask(port), { slot: 1 - stuck.slot }, 'new ones as well');
 });
 
@@ -91,7 +95,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
 
     const patient = new Holdfast(t, moody, { args: [...args, '--bind-timeout', '30s'], env });
     const said = await patient.message('address is taken, waiting for its owner to go');
-    t.equal(said['ownerPid'], owner.pid);
+    t.equal(said.ownerPid, owner.pid);
     owner.kill('SIGKILL');
     await patient.message('started');
     t.match(await ask(port), { generation: 1 });
@@ -115,7 +119,11 @@ t.test('a stop serves what already waits in the queue', async (t) => {
     t.ok(queued > 0, `${queued} connections waited when the stop came`);
     holdfast.child.kill('SIGTERM');
     const answers = await Promise.allSettled([...blocking, ...waiting]);
-    t.same(answers.filter(({ status }) => status === 'rejected'), [], mode);
+    t.same(
+      answers.filter(({ status }) => status === 'rejected'),
+      [],
+      mode,
+    );
     t.equal(await holdfast.closed, 0);
   }
 });

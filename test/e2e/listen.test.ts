@@ -16,10 +16,14 @@ for (const mode of ['reuseport', 'reuseaddr']) {
     const dir = makeRuntimeDir(t);
     const key = path.join(dir, 'key.pem');
     const cert = path.join(dir, 'cert.pem');
-    execFileSync('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-subj', '/CN=localhost', '-keyout', key, '-out', cert],
-    ], { stdio: 'ignore' });
+    execFileSync(
+      'openssl',
+      [
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+        ...['-subj', '/CN=localhost', '-keyout', key, '-out', cert],
+      ],
+      { stdio: 'ignore' },
+    );
     const udpPort = await freePort();
     const holdfast = new Holdfast(t, path.join(apps, 'servers.cjs'), {
       args: ['-i', '2', '--ready', 'message', '--listen-mode', mode],
@@ -60,7 +64,10 @@ for (const mode of ['reuseport', 'reuseaddr']) {
 t.test('Express and Fastify run unchanged', async (t) => {
   for (const example of ['express/server.js', 'fastify/server.cjs']) {
     const port = await freePort();
-    const holdfast = new Holdfast(t, path.join('examples', example), { args: ['-i', '2'], env: { PORT: String(port) } });
+    const holdfast = new Holdfast(t, path.join('examples', example), {
+      args: ['-i', '2'],
+      env: { PORT: String(port) },
+    });
     await holdfast.message('started');
     const [framework] = example.split('/');
     t.match(JSON.parse(await get(http, { port, host: '127.0.0.1' })), { framework });

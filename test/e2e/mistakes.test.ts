@@ -9,7 +9,11 @@ import { freePort } from './support/ports.js';
 const moody = path.join(apps, 'moody.cjs');
 
 /** Runs a command that must fail; no stack trace is told to anybody. */
-async function mistake(args: readonly string[], runtimeDir: string, env: Record<string, string> = {}): Promise<Outcome> {
+async function mistake(
+  args: readonly string[],
+  runtimeDir: string,
+  env: Record<string, string> = {},
+): Promise<Outcome> {
   const outcome = await run(args, { runtimeDir, env, cwd: apps });
   t.notMatch(outcome.stderr, /^\s+at .+:\d+:\d+\)?$/m, `no stack trace: holdfast ${args.join(' ')}`);
   t.match(outcome.stderr, /^holdfast: /);
@@ -51,22 +55,25 @@ t.test('a syntax error in the script ends the start with 1 and shows where it is
   t.match(stderr, /SyntaxError/);
 });
 
-t.test('a second supervisor of the same name is refused; a socket that a killed one left is not in the way', async (t) => {
-  const env = { PORT: String(await freePort()) };
-  const first = new Holdfast(t, moody, { args: ['--name', 'twin'], env });
-  await first.message('started');
-  const { code, stderr } = await mistake(['start', moody, '--name', 'twin'], first.runtimeDir, env);
-  t.equal(code, 1);
-  t.match(stderr, new RegExp(`twin.*${first.pid}`, 's'));
+t.test(
+  'a second supervisor of the same name is refused; a socket that a killed one left is not in the way',
+  async (t) => {
+    const env = { PORT: String(await freePort()) };
+    const first = new Holdfast(t, moody, { args: ['--name', 'twin'], env });
+    await first.message('started');
+    const { code, stderr } = await mistake(['start', moody, '--name', 'twin'], first.runtimeDir, env);
+    t.equal(code, 1);
+    t.match(stderr, new RegExp(`twin.*${first.pid}`, 's'));
 
-  first.child.kill('SIGKILL');
-  await first.closed;
-  const socket = path.join(first.runtimeDir, 'twin.sock');
-  t.ok(existsSync(socket), 'it was left behind');
-  const second = new Holdfast(t, moody, { args: ['--name', 'twin'], env, runtimeDir: first.runtimeDir });
-  await second.message('started');
-  t.equal((await second.status()).pid, second.pid);
-});
+    first.child.kill('SIGKILL');
+    await first.closed;
+    const socket = path.join(first.runtimeDir, 'twin.sock');
+    t.ok(existsSync(socket), 'it was left behind');
+    const second = new Holdfast(t, moody, { args: ['--name', 'twin'], env, runtimeDir: first.runtimeDir });
+    await second.message('started');
+    t.equal((await second.status()).pid, second.pid);
+  },
+);
 
 t.test('a runtime folder that is not safe is refused', async (t) => {
   const dir = path.join(makeRuntimeDir(t), 'run');
@@ -139,45 +146,48 @@ t.test('the reader of status may go away', async (t) => {
   t.equal(stderr, '');
 });
 
-t.test('what is written is bounded by who reads: a worker that floods its output does not grow the supervisor', async (t) => {
-  const dir = t.testdir({
-    'flood.cjs': `require('node:http').createServer().listen(${await freePort()}, '127.0.0.1', () => {
+t.test(
+  'what is written is bounded by who reads: a worker that floods its output does not grow the supervisor',
+  async (t) => {
+    const dir = t.testdir({
+      'flood.cjs': `require('node:http').createServer().listen(${await freePort()}, '127.0.0.1', () => {
       const line = 'x'.repeat(1000) + '\\n';
       (function write() { for (let i = 0; i < 50; i++) process.stdout.write(line); setImmediate(write); })();
     });`,
-  });
-  const args = [bin, 'start', path.join(dir, 'flood.cjs'), '--log-format', 'json'];
-  const child = spawn(...plainly(args, { HOLDFAST_RUNTIME_DIR: makeRuntimeDir(t) }), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  t.teardown(async () => {
-    if (child.exitCode !== null) return;
-    child.stdout.resume();
-    child.kill('SIGTERM');
-    child.kill('SIGTERM');
-    await once(child, 'close');
-  });
-  const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
-  // Reads some, so that everything is warm, then nothing: the worker would go on writing for ever.
-  let seen = 0;
-  await new Promise<void>((resolve) => {
-    child.stdout.on('data', (data: Buffer) => {
-      seen += data.length;
-      if (seen < 20e6) return;
-      child.stdout.pause();
-      child.stdout.removeAllListeners('data');
-      resolve();
     });
-  });
-  const before = rss();
-  let after = before;
-  // Until nothing moves any more: the pipe, the supervisor's buffer and the worker's pipe are full.
-  for (let still = 0, last = ''; still < 20; ) {
-    const io = readFileSync(`/proc/${child.pid}/io`, 'utf8').split('\n')[0] ?? '';
-    still = io === last ? still + 1 : 0;
-    last = io;
-    after = Math.max(after, rss());
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  t.ok(after < before + 32_000, `${before} kB while it was read, ${after} kB when nobody read`);
-});
+    const args = [bin, 'start', path.join(dir, 'flood.cjs'), '--log-format', 'json'];
+    const child = spawn(...plainly(args, { HOLDFAST_RUNTIME_DIR: makeRuntimeDir(t) }), {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(async () => {
+      if (child.exitCode !== null) return;
+      child.stdout.resume();
+      child.kill('SIGTERM');
+      child.kill('SIGTERM');
+      await once(child, 'close');
+    });
+    const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
+    // Reads some, so that everything is warm, then nothing: the worker would go on writing for ever.
+    let seen = 0;
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (data: Buffer) => {
+        seen += data.length;
+        if (seen < 20e6) return;
+        child.stdout.pause();
+        child.stdout.removeAllListeners('data');
+        resolve();
+      });
+    });
+    const before = rss();
+    let after = before;
+    // Until nothing moves any more: the pipe, the supervisor's buffer and the worker's pipe are full.
+    for (let still = 0, last = ''; still < 20; ) {
+      const io = readFileSync(`/proc/${child.pid}/io`, 'utf8').split('\n')[0] ?? '';
+      still = io === last ? still + 1 : 0;
+      last = io;
+      after = Math.max(after, rss());
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    t.ok(after < before + 32_000, `${before} kB while it was read, ${after} kB when nobody read`);
+  },
+);

@@ -11,7 +11,10 @@ const chat = path.join(root, 'examples/chat/server.js');
 for (const mode of ['reuseport', 'reuseaddr']) {
   t.test(`a chat with clients is stopped and started again at once, in ${mode} mode`, async (t) => {
     const port = await freePort();
-    const options = { args: ['-i', '2', '--listen-mode', mode, '--drain-timeout', '200ms'], env: { PORT: String(port) } };
+    const options = {
+      args: ['-i', '2', '--listen-mode', mode, '--drain-timeout', '200ms'],
+      env: { PORT: String(port) },
+    };
     const first = new Holdfast(t, chat, options);
     await first.message('started');
     const clients = await Promise.all(Array.from({ length: 8 }, () => connect(t, { port })));

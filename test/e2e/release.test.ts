@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { apps, Holdfast } from './support/holdfast.js';
 import { ask } from './support/ask.js';
+import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
 
@@ -31,7 +31,11 @@ for (const [mood, expected] of [
     t.match(stdout + stderr, expected);
     t.same(load.errors, {});
     const after = await holdfast.status();
-    t.same(after.workers.map((worker) => worker.pid), before, 'the same workers serve');
+    t.same(
+      after.workers.map((worker) => worker.pid),
+      before,
+      'the same workers serve',
+    );
     t.match(after.rollout, { state: 'rolledBack', reason: expected });
     t.equal(after.generation, 1);
 
@@ -57,8 +61,11 @@ t.test('a release that goes wrong in the second slot is taken back in the first 
   await load.stop();
   t.equal(code, 1);
   t.match(stdout + stderr, /slot 1 has no luck/);
-  t.notOk(load.errors['ECONNREFUSED'] || load.errors['ECONNRESET'] || load.errors['timeout'], JSON.stringify(load.errors));
-  t.same((await holdfast.status()).workers.map((worker) => worker.generation), [1, 1]);
+  t.notOk(load.errors.ECONNREFUSED || load.errors.ECONNRESET || load.errors.timeout, JSON.stringify(load.errors));
+  t.same(
+    (await holdfast.status()).workers.map((worker) => worker.generation),
+    [1, 1],
+  );
 });
 
 t.test('a deployment link, the environment file and the configuration are read anew', async (t) => {
@@ -76,7 +83,10 @@ t.test('a deployment link, the environment file and the configuration are read a
   symlinkSync('one', path.join(dir, 'current'));
   const config = path.join(dir, 'shop.json');
   const write = (instances: number, args: string[]) =>
-    writeFileSync(config, JSON.stringify({ script: 'app.cjs', cwd: 'current', envFile: 'current/.env', instances, args }));
+    writeFileSync(
+      config,
+      JSON.stringify({ script: 'app.cjs', cwd: 'current', envFile: 'current/.env', instances, args }),
+    );
   write(1, ['first']);
   const holdfast = new Holdfast(t, config);
   await holdfast.message('started');
@@ -90,7 +100,11 @@ t.test('a deployment link, the environment file and the configuration are read a
   const at = holdfast.log.length;
   process.kill(worker?.pid ?? 0, 'SIGKILL');
   await holdfast.message('worker ready', at);
-  t.match(await ask(port), { release: 'one', args: ['first'] }, 'a crash is replaced by the code of its own generation');
+  t.match(
+    await ask(port),
+    { release: 'one', args: ['first'] },
+    'a crash is replaced by the code of its own generation',
+  );
 
   t.equal((await holdfast.run('reload')).code, 0);
   t.match(await ask(port), { release: 'two', cwd: path.join(dir, 'two'), value: 'of-two', args: ['second'] });

@@ -42,7 +42,7 @@ t.test('an application that closes its server on SIGTERM loses nothing either', 
   await load.stop();
   t.same(load.errors, {});
   t.same(
-    new Set(holdfast.lines('worker exited').map((line) => line['code'])),
+    new Set(holdfast.lines('worker exited').map((line) => line.code)),
     new Set([0]),
     'its own handler ended every worker',
   );
@@ -63,7 +63,7 @@ t.test('kill -9 of random workers costs only the requests that were inside', asy
     inside += victim.connections ?? 0;
     const before = holdfast.log.length;
     process.kill(victim.pid, 'SIGKILL');
-    await holdfast.line((line) => line.msg === 'worker ready' && line['slot'] === victim.slot, before);
+    await holdfast.line((line) => line.msg === 'worker ready' && line.slot === victim.slot, before);
   }
   await load.stop();
   // A request inside the killed worker is cut off: its client sees a reset, or the end of the connection.
@@ -85,8 +85,9 @@ function assertAliveAnswers(t: Test, load: Load, holdfast: Holdfast): void {
   const goneAt = new Map<number, number>();
   const known = new Set<number>();
   for (const line of holdfast.log) {
-    if (line.msg === 'worker started') known.add(Number(line['pid']));
-    if (line.msg === 'worker exited' || line.msg === 'worker crashed') goneAt.set(Number(line['pid']), Date.parse(line.time));
+    if (line.msg === 'worker started') known.add(Number(line.pid));
+    if (line.msg === 'worker exited' || line.msg === 'worker crashed')
+      goneAt.set(Number(line.pid), Date.parse(line.time));
   }
   const strange = load.answers.filter(({ pid, sentAt }) => !known.has(pid) || sentAt > (goneAt.get(pid) ?? Infinity));
   t.same(strange, [], 'every answer comes from a worker that was alive');
@@ -106,8 +107,8 @@ function wasFollowed(log: readonly LogLine[], closed: LogLine): boolean {
     .some(
       (line) =>
         line.msg === 'worker bound' &&
-        line['slot'] === closed['slot'] &&
-        line['address'] === closed['address'] &&
-        Number(line['generation']) > Number(closed['generation']),
+        line.slot === closed.slot &&
+        line.address === closed.address &&
+        Number(line.generation) > Number(closed.generation),
     );
 }

@@ -4,7 +4,13 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { apps, Holdfast, plainly } from './support/holdfast.js';
 
-const documented = ['HOLDFAST_NAME', 'HOLDFAST_SLOT', 'HOLDFAST_GENERATION', 'NODE_APP_INSTANCE', 'HOLDFAST_RUNTIME_DIR'];
+const documented = [
+  'HOLDFAST_NAME',
+  'HOLDFAST_SLOT',
+  'HOLDFAST_GENERATION',
+  'NODE_APP_INSTANCE',
+  'HOLDFAST_RUNTIME_DIR',
+];
 
 for (const file of ['probe.cjs', 'probe.mjs']) {
   t.test(`${file} sees under holdfast what it sees under plain node`, async (t) => {
@@ -55,8 +61,8 @@ for (const [what, code, expected] of [
     t.equal(plain.status, expected, 'the expectation is true of plain node');
     const holdfast = new Holdfast(t, script, { args: ['-i', '1'] });
     t.equal(await holdfast.closed, 1);
-    t.equal(holdfast.lines('worker exited')[0]?.['code'], expected);
-    const written = holdfast.log.filter((line) => line['stream'] === 'stderr').map(({ msg }) => msg);
+    t.equal(holdfast.lines('worker exited')[0]?.code, expected);
+    const written = holdfast.log.filter((line) => line.stream === 'stderr').map(({ msg }) => msg);
     t.same(written.join('\n').trim(), plain.stderr.trim());
   });
 }
@@ -87,7 +93,7 @@ function application(t: Test, name: string, code: string): string {
 /** What the probe wrote, less what holdfast documents that it adds. */
 function seenIn(text: string): Record<string, unknown> {
   const seen = JSON.parse(text.slice(text.indexOf('PROBE ') + 6).trim()) as Record<string, unknown>;
-  for (const view of [seen, seen['child'], seen['again']] as { variables?: string[] }[]) {
+  for (const view of [seen, seen.child, seen.again] as { variables?: string[] }[]) {
     if (view?.variables) view.variables = view.variables.filter((name) => !documented.includes(name));
   }
   const { thread } = seen as { thread?: { more: number } };

@@ -137,7 +137,10 @@ export class Holdfast {
   }
 
   tail(): string {
-    return `${this.log.slice(-40).map((line) => JSON.stringify(line)).join('\n')}\n${this.stderr}`;
+    return `${this.log
+      .slice(-40)
+      .map((line) => JSON.stringify(line))
+      .join('\n')}\n${this.stderr}`;
   }
 
   run(...args: string[]): Promise<Outcome> {
@@ -161,7 +164,7 @@ export class Holdfast {
   /** Asks it to stop and waits; by force when it does not. */
   async end(): Promise<void> {
     if (this.#ended) return;
-    const workers = this.log.filter((line) => line.msg === 'worker started').map((line) => Number(line['pid']));
+    const workers = this.log.filter((line) => line.msg === 'worker started').map((line) => Number(line.pid));
     const force = setTimeout(() => {
       this.child.kill('SIGKILL');
       for (const pid of workers) killQuietly(pid);

@@ -1,0 +1,72 @@
+/** The releases that some generation still needs, and how the next one comes to be. */
+import type { LoadedConfig } from '../config/load.js';
+import type { State } from '../core/types.js';
+import type { Log } from '../logs/logger.js';
+import { type Release, resolveRelease } from './release.js';
+
+export class Releases {
+  readonly #first: Release;
+  readonly #log: Log;
+  readonly #reloadConfig: () => Promise<LoadedConfig>;
+  readonly #known = new Map<number, Release>();
+  #newest: Release;
+  #last: number;
+
+  constructor(first: Release, reloadConfig: () => Promise<LoadedConfig>, log: Log) {
+    this.#first = first;
+    this.#newest = first;
+    this.#last = first.id;
+    this.#log = log;
+    this.#reloadConfig = reloadConfig;
+    this.#known.set(first.id, first);
+  }
+
+  get newest(): Release {
+    return this.#newest;
+  }
+
+  /** The release of a generation that the core still knows. */
+  of(state: State, generation: number): Release {
+    const release = this.#known.get(state.policies[generation]?.release ?? Number.NaN);
+    if (release === undefined) throw new Error(`generation ${generation} has no release`);
+    return release;
+  }
+
+  /**
+   * Reads configuration and links anew.
+   *
+   * @returns the release, and the size that its configuration asks for where that has changed: a size that came by
+   *   `scale` stays otherwise
+   * @throws HoldfastError for what is wrong with either
+   */
+  async next(): Promise<{ release: Release; size: number | null }> {
+    const { config, warnings } = await this.#reloadConfig();
+    for (const warning of warnings) this.#log.logger.warn({ warning }, 'configuration');
+    this.#last += 1;
+    const release = await resolveRelease(this.#last, config);
+    this.#warnOfFixed(release);
+    const size = config.instances === this.#newest.config.instances ? null : config.instances;
+    this.#newest = release;
+    this.#known.set(release.id, release);
+    return { release, size };
+  }
+
+  /** Lets go of what no generation needs any more. */
+  forget(state: State): void {
+    const needed = new Set([
+      this.#newest.id,
+      ...Object.values(state.policies).map((policy) => policy.release),
+      state.queuedReload?.policy.release,
+      state.restart?.policy.release,
+    ]);
+    for (const id of this.#known.keys()) if (!needed.has(id)) this.#known.delete(id);
+  }
+
+  /** Some settings belong to the supervisor itself and stay as they were at its start. */
+  #warnOfFixed(release: Release): void {
+    for (const option of ['name', 'listenMode', 'bindTimeoutMs', 'logFile', 'logFormat', 'logLevel'] as const) {
+      if (this.#first.config[option] === release.config[option]) continue;
+      this.#log.logger.warn({ option }, 'this setting changes only when the supervisor is started anew');
+    }
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The worker processes and what is sent to them. Does what the core decides, one method an effect, and reports back
+ * what it observes as events.
+ */
+import type { Event, SocketId } from '../core/types.js';
+import type { Log } from '../logs/logger.js';
+import type { WorkerMessage } from '../protocol.js';
+import type { Custody } from '../sockets/custody.js';
+import type { Listening } from './listening.js';
+import type { Release } from './release.js';
+import { WorkerHandle } from './worker-handle.js';
+import { WorkerStats } from './worker-stats.js';
+
+/** A worker that is stuck must not hold up a stop for the sake of a handle that it cannot take. */
+const PENDING_HANDLES_MS = 1_000;
+
+export interface WorkforceOptions {
+  readonly name: string;
+  readonly log: Log;
+  readonly custody: Custody;
+  readonly listening: Listening;
+  readonly dispatch: (event: Event) => void;
+}
+
+export class Workforce {
+  readonly stats = new WorkerStats();
+  readonly #options: WorkforceOptions;
+  readonly #workers = new Map<number, WorkerHandle>();
+  /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
+  readonly #handlesUnderWay = new Set<Promise<void>>();
+
+  constructor(options: WorkforceOptions) {
+    this.#options = options;
+  }
+
+  get workers(): ReadonlyMap<number, WorkerHandle> {
+    return this.#workers;
+  }
+
+  spawn(worker: number, slot: number, generation: number, release: Release): void {
+    const { name, log, dispatch } = this.#options;
+    const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
+      this.#workers.delete(worker);
+      dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random() });
+    };
+    try {
+      const handle: WorkerHandle = new WorkerHandle({ worker, slot, generation, name }, release, log, {
+        onMessage: (message) => this.#heard(handle, message),
+        onSaidReady: () => dispatch({ type: 'saidReady', worker }),
+        onDisconnected: () => dispatch({ type: 'disconnected', worker }),
+        onExited: exited,
+      });
+      this.#workers.set(worker, handle);
+      if (handle.pid !== undefined) dispatch({ type: 'spawned', worker, pid: handle.pid });
+    } catch (error) {
+      exited(null, null, [error instanceof Error ? error.message : String(error)]);
+    }
+  }
+
+  /** @param emptyQueue whether the worker is the last to hold its sockets */
+  drain(worker: number, timeoutMs: number, emptyQueue: boolean): void {
+    void this.#workers.get(worker)?.send({ type: 'drain', timeoutMs, emptyQueue });
+  }
+
+  signal(worker: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.#workers.get(worker)?.signal(signal);
+  }
+
+  adopt(worker: number, { slot, key }: SocketId): void {
+    if (slot === null) return;
+    const socket = this.#options.custody.find(slot, key);
+    const handle = this.#workers.get(worker);
+    if (socket === undefined || handle === undefined) return;
+    this.#track(handle.send({ type: 'adopt', slot, key }, socket.handle));
+  }
+
+  release(worker: number, { slot, key }: SocketId): void {
+    if (slot !== null) void this.#workers.get(worker)?.send({ type: 'release', slot, key });
+  }
+
+  /** Closes all sockets of custody, once those that are being handed over have been. */
+  async closeCustody(): Promise<void> {
+    if (this.#handlesUnderWay.size > 0) {
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise((resolve) => {
+        timer = setTimeout(resolve, PENDING_HANDLES_MS);
+      });
+      await Promise.race([Promise.allSettled(this.#handlesUnderWay), patience]);
+      clearTimeout(timer);
+    }
+    this.#options.custody.closeAll();
+  }
+
+  #heard(handle: WorkerHandle, message: WorkerMessage): void {
+    const { custody, listening, dispatch } = this.#options;
+    const { worker } = handle.identity;
+    switch (message.type) {
+      case 'listen':
+        this.#track(listening.give(custody, handle, message.seq, message.request));
+        break;
+      case 'bound':
+      case 'closed':
+        dispatch({ type: message.type, worker, key: message.key });
+        break;
+      case 'drained':
+        dispatch({ type: 'drained', worker });
+        break;
+      case 'stats':
+        this.stats.answered(message);
+        break;
+    }
+  }
+
+  #track(sending: Promise<void>): void {
+    this.#handlesUnderWay.add(sending);
+    void sending.finally(() => this.#handlesUnderWay.delete(sending));
+  }
+}

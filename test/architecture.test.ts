@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const src = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** Which folders a folder may import from; files of src itself go by their own names. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  core: ['protocol'],
+  worker: ['protocol'],
+  native: ['errors'],
+  sockets: ['native', 'protocol', 'errors'],
+  platform: ['native', 'sockets', 'protocol', 'errors'],
+  config: ['errors', 'nearest'],
+  logs: ['config', 'errors'],
+  monitor: [],
+  control: ['protocol', 'errors', 'nearest'],
+  supervisor: ['core', 'sockets', 'native', 'platform', 'config', 'logs', 'monitor', 'control', 'protocol', 'errors'],
+  cli: ['supervisor', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
+  protocol: [],
+  errors: [],
+  nearest: [],
+};
+
+/** Libraries that only one folder may know. */
+const OWNERS: Readonly<Record<string, string>> = {
+  koffi: 'native',
+  pino: 'logs',
+  'pino-pretty': 'logs',
+  pidusage: 'monitor',
+  'zod/mini': 'config',
+  yaml: 'config',
+  yargs: 'cli',
+  'yargs-parser': 'cli',
+};
+
+const IMPORT = /(?:from|import|import\()\s*'([^']+)'/g;
+
+t.test('imports go one way', async (t) => {
+  const wrong: string[] = [];
+  let count = 0;
+  for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const from = roomOf(file);
+    for (const [, specifier = ''] of readFileSync(path.join(src, file), 'utf8').matchAll(IMPORT)) {
+      if (specifier.startsWith('node:')) continue;
+      count += 1;
+      if (!specifier.startsWith('.')) {
+        if (OWNERS[specifier] !== from) wrong.push(`${file} imports ${specifier}`);
+        continue;
+      }
+      const to = roomOf(path.join(path.dirname(file), specifier));
+      if (to !== from && !ARROWS[from]?.includes(to)) wrong.push(`${file} imports ${to}`);
+    }
+  }
+  t.ok(count > 100, `${count} imports were looked at`);
+  t.same(wrong, []);
+});
+
+t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
+  const outside = new Set<string>();
+  const seen = new Set<string>();
+  const walk = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const text = readFileSync(file, 'utf8').replaceAll(/import type [^;]+;/gs, '');
+    for (const [, specifier = ''] of text.matchAll(/from\s*'([^']+)'/g)) {
+      if (specifier.startsWith('.')) walk(path.resolve(path.dirname(file), specifier.replace(/\.js$/, '.ts')));
+      else if (!specifier.startsWith('node:')) outside.add(specifier);
+    }
+  };
+  walk(path.join(src, 'cli/start.ts'));
+  t.same([...outside].sort(), ['pidusage', 'pino']);
+});
+
+t.test('the core knows no clock, no timer, no chance and no input or output', async (t) => {
+  for (const file of readdirSync(path.join(src, 'core'))) {
+    const text = readFileSync(path.join(src, 'core', file), 'utf8');
+    t.notMatch(text, /Date\.now|performance\.|setTimeout|setInterval|Math\.random|node:|\bawait\b|process\.\w/, file);
+  }
+});
+
+function roomOf(file: string): string {
+  const [room = ''] = path.normalize(file).split(path.sep);
+  return room.replace(/\.[jt]s$/, '');
+}
