@@ -4,8 +4,8 @@
  */
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
-import type { SupervisorStatus } from '../protocol.js';
 import { runSupervisor } from '../supervisor/run.js';
+import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
 import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { describeError } from './report-error.js';
@@ -22,7 +22,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
       loaded,
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,
-      onStarted: (status) => context.stderr.write(whatNext(status, env)),
+      onStarted: (started) => context.stderr.write(whatNext(started, env)),
     });
   } catch (error) {
     const { text, exitCode } = describeError(error);
@@ -32,11 +32,11 @@ export async function start(argv: readonly string[], context: Context): Promise<
 }
 
 /** For who has just typed the command, or reads the journal: where it is and what to do with it. */
-function whatNext({ name, pid, addresses, workers }: SupervisorStatus, env: NodeJS.ProcessEnv): string {
+function whatNext({ name, size, addresses }: Started, env: NodeJS.ProcessEnv): string {
   // Started by npm, from a checkout or a project's own dependency: it is not on the shell's path then.
   const holdfast = env.npm_execpath === undefined ? 'holdfast' : 'npx holdfast';
   const [address] = addresses;
-  const lines = [`holdfast: ${name} runs with ${workers.length} worker${workers.length === 1 ? '' : 's'}, PID ${pid}`];
+  const lines = [`holdfast: ${name} runs with ${size} worker${size === 1 ? '' : 's'}, PID ${process.pid}`];
   if (address !== undefined) {
     const host = ['::', '0.0.0.0'].includes(address.host) ? 'localhost' : address.host;
     lines.push(`  try it    curl http://${host.includes(':') ? `[${host}]` : host}:${address.port}/`);

@@ -1,6 +1,7 @@
 /** One exchange over a control socket: HTTP, one request a connection. */
-import http from 'node:http';
+import type http from 'node:http';
 import type { SupervisorStatus } from '../protocol.js';
+import { request } from './lean-http.js';
 
 export interface ExchangeOptions {
   readonly method: 'GET' | 'POST';
@@ -18,7 +19,7 @@ export interface ExchangeOptions {
 export function exchange(socketPath: string, options: ExchangeOptions): Promise<http.IncomingMessage> {
   const body = options.body === undefined ? undefined : JSON.stringify(options.body);
   return new Promise((resolve, reject) => {
-    const request = http.request({
+    const outgoing = request({
       socketPath,
       method: options.method,
       path: options.path,
@@ -27,10 +28,10 @@ export function exchange(socketPath: string, options: ExchangeOptions): Promise<
       headers: body === undefined ? {} : { 'content-type': 'application/json' },
       ...(options.signal && { signal: options.signal }),
     });
-    request.once('response', resolve);
+    outgoing.once('response', resolve);
     // Stays: an error after the answer began is told by the answer's own stream.
-    request.on('error', reject);
-    request.end(body);
+    outgoing.on('error', reject);
+    outgoing.end(body);
   });
 }
 

@@ -10,7 +10,6 @@
  *
  * Only who holds the claim touches `<name>.sock`, which is a second link to the socket in the claim.
  */
-import { randomBytes } from 'node:crypto';
 import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError } from '../errors.js';
@@ -37,7 +36,8 @@ export async function claimName(
   name: string,
   listen: (path: string) => Promise<void>,
 ): Promise<NameClaim> {
-  const entry = randomBytes(4).toString('hex');
+  // A name that others do not have at this moment, no secret: node:crypto would cost megabytes.
+  const entry = Math.random().toString(16).slice(2, 10).padEnd(8, '0');
   const socketPath = controlSocketPath(dir, name);
   const candidate = path.join(path.dirname(socketPath), `.${entry}`);
   const claim = path.join(path.dirname(socketPath), `${name}.lock`);

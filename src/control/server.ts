@@ -5,14 +5,11 @@
  * nonsense must never disturb the supervisor, and never cancels what it asked for.
  */
 import type http from 'node:http';
-import { createRequire } from 'node:module';
 import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
+import { createServer } from './lean-http.js';
 import { LineStream } from './line-stream.js';
 import { claimName, type NameClaim } from './name-claim.js';
 import { ensureRuntimeDir } from './runtime-dir.js';
-
-// An `import` of node:http would evaluate its lazy exports too, and with them 14 MB of a WebSocket client.
-const { createServer } = createRequire(import.meta.url)('node:http') as typeof http;
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A request is a few hundred bytes from the same machine. */

@@ -50,7 +50,6 @@ export function takeBack(draft: Draft, reason: string): void {
   state.rollout.reason = reason;
   state.rollout.size = null;
   state.target = state.stable;
-  for (const slot of state.slots) slot.retryAt = null;
   report(draft, 'error', 'rollout taken back', { generation: state.rollout.to, to: state.stable, reason });
 }
 

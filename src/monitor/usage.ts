@@ -4,7 +4,7 @@
  * Asked by the status and by the metrics. One question at a time: the CPU share is counted since the last answer, and
  * pidusage keeps a descriptor for each PID that two simultaneous first questions would open twice and close once.
  */
-import pidusage from 'pidusage';
+import type pidusage from 'pidusage';
 
 export interface Usage {
   /** CPU time since the last question about this PID, as a share of one CPU: 200 is two CPUs. 0 the first time. */
@@ -33,7 +33,9 @@ async function ask(pids: readonly number[]): Promise<Map<number, Usage>> {
   const possible = pids.filter((pid) => Number.isInteger(pid) && pid > 0);
   if (possible.length === 0) return found;
   // It rejects when none of them is there.
-  const statistics = await pidusage(possible).catch(() => ({}) as Record<string, pidusage.Status | null>);
+  // Loaded by the first question: many a supervisor is never asked.
+  const { default: measure } = await import('pidusage');
+  const statistics = await measure(possible).catch(() => ({}) as Record<string, pidusage.Status | null>);
   for (const pid of possible) {
     const statistic = statistics[pid];
     if (statistic) found.set(pid, { cpuPercent: Math.max(0, statistic.cpu), rssBytes: statistic.memory });

@@ -9,11 +9,10 @@ import { createLog } from '../logs/logger.js';
 import { loadNative } from '../native/libc.js';
 import { chooseListenMode } from '../platform/mode.js';
 import { probe } from '../platform/probe.js';
-import type { SupervisorStatus } from '../protocol.js';
 import { Custody } from '../sockets/custody.js';
 import { resolveRelease } from './release.js';
 import { handleSignals } from './signals.js';
-import { Supervisor } from './supervisor.js';
+import { type Started, Supervisor } from './supervisor.js';
 
 export interface RunOptions {
   readonly loaded: LoadedConfig;
@@ -21,7 +20,7 @@ export interface RunOptions {
   readonly reloadConfig: () => Promise<LoadedConfig>;
   readonly runtimeDir: string;
   /** Told once, when the workers are ready. */
-  readonly onStarted?: (status: SupervisorStatus) => void;
+  readonly onStarted?: (started: Started) => void;
 }
 
 /**
@@ -59,7 +58,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const forgetSignals = handleSignals(supervisor, log);
     try {
       supervisor.start();
-      void supervisor.started.then(async () => options.onStarted?.(await supervisor.status()));
+      void supervisor.started.then((started) => options.onStarted?.(started));
       const failure = await supervisor.ended;
       if (failure !== null) {
         throw new HoldfastError('START_FAILED', `cannot start ${release.script}: ${failure}`);

@@ -31,6 +31,13 @@ export interface SupervisorOptions {
   readonly openCustody: (onWaiting: (delay: BindDelay) => void) => Custody;
 }
 
+/** What there is to tell when the workers are ready for the first time. */
+export interface Started {
+  readonly name: string;
+  readonly size: number;
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+}
+
 export class Supervisor implements ControlTarget {
   readonly #options: SupervisorOptions;
   readonly #log: Log;
@@ -41,11 +48,11 @@ export class Supervisor implements ControlTarget {
   readonly #requests = new Requests();
   readonly #startedAt = performance.now();
   #custodyClosed: Promise<void> = Promise.resolve();
-  #announce: () => void = () => {};
+  #announce: (started: Started) => void = () => {};
   #end: (reason: string | null) => void = () => {};
 
   /** Resolves when all slots had their first try and at least one is ready. */
-  readonly started: Promise<void>;
+  readonly started: Promise<Started>;
   /** Resolves when nothing is left to do; with the reason, where it is a failure. */
   readonly ended: Promise<string | null>;
 
@@ -184,7 +191,8 @@ export class Supervisor implements ControlTarget {
         this.#requests.answer(effect.request, effect.ok, effect.reason);
         break;
       case 'announceStart':
-        this.#announce();
+        this.#announce({ name: this.#options.release.config.name, size: state.size, addresses: this.#custody.list() });
+        setImmediate(tidyUp);
         break;
       case 'end':
         this.#loop.close();

@@ -83,6 +83,16 @@ t.test('the sockets of slots beyond the size stay with their adopters', async (t
   t.same(d.done('closeSocket'), [], 'closing would reset whoever the kernel sends there');
 });
 
+t.test('the socket of a worker that comes to listen after it was sent away is adopted', async (t) => {
+  const d = Driver.running({ size: 1 });
+  d.scale(2);
+  d.open(2, PORT);
+  d.scale(1);
+  t.same(d.slots(), ['1 ready', '1 terminating']);
+  t.same(d.done('adopt'), []);
+  t.same(d.send({ type: 'bound', worker: 2, key: PORT }), [{ do: 'adopt', worker: 1, socket: socket(1) }]);
+});
+
 t.test('a rollout hands them on from the old worker to the new one', async (t) => {
   const d = Driver.running({ size: 2 });
   d.scale(1);

@@ -251,8 +251,12 @@ function checkOutcome({ before, after, now }: Step): void {
     const astray = live.filter((worker) => worker.generation !== after.stable);
     check(astray.length === 0, 'a failed rollout ends with all slots on the old generation', astray);
   }
-  if (before.stable !== after.stable && before.phase === 'running') {
+  if (before.stable !== after.stable && after.rollout.state !== 'none') {
     const proven = live.filter((worker) => worker.generation === after.stable && hasSoaked(after, worker, now));
-    check(proven.length >= before.size, 'a generation is accepted when it has soaked in all slots', after);
+    check(
+      proven.length >= Math.min(before.size, after.size),
+      'a generation is accepted when it has soaked in all slots',
+      after,
+    );
   }
 }

@@ -59,6 +59,30 @@ t.test('the old generation is let in again whatever the failed one listened on',
   t.equal(d.answers.get(request)?.ok, false);
 });
 
+t.test('what a failed release listened on binds nobody', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.reload();
+  d.bind(d.in(0), PORT, OTHER);
+  d.crash(d.in(1));
+  t.same(d.slots(), ['1 draining, 2 ready, 1 starting', '1 ready']);
+  const fix = d.reload();
+  d.settle(PORT);
+  t.same(d.slots(), ['3 ready', '3 ready']);
+  t.equal(d.answers.get(fix)?.ok, true);
+});
+
+t.test('what an accepted release listens on binds the next one, also after a crash', async (t) => {
+  const d = Driver.running({ size: 1 });
+  d.reload();
+  d.settle(OTHER, PORT);
+  d.crash(d.in(0));
+  d.reload();
+  d.bind(d.in(0), PORT);
+  t.same(d.slots(), ['3 starting']);
+  d.bind(d.in(0), OTHER);
+  t.same(d.slots(), ['3 ready']);
+});
+
 t.test('a rollback whose old generation does not come up either is answered, and goes on', async (t) => {
   const { d, request } = halfWay();
   d.crash(d.in(2), 'new fault');

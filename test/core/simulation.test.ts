@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import { type Action, actions, anyRelease, type Release, releases, type Setup, setups } from './course.js';
 import { check } from './invariants.js';
-import { QUALITIES, type Quality } from './process.js';
-import { type Action, type Release, type Setup, World } from './world.js';
+import { World } from './world.js';
 
 const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);
 const SEED = process.env.SIMULATION_SEED;
@@ -17,49 +17,6 @@ const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !==
 const LONG_MS = 40_000;
 /** A stop takes at most the time to drain, to end and to be killed. */
 const STOP_MS = 2_000;
-
-const sizes = fc.integer({ min: 1, max: 6 });
-
-function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
-  return fc.record({
-    quality: fc.constantFrom(...qualities),
-    ready: fc.constantFrom('listening', 'message'),
-    soakMs: fc.constantFrom(0, 300),
-    surge: fc.integer({ min: 1, max: 4 }),
-  });
-}
-
-const anyRelease = fc.oneof(
-  { weight: 3, arbitrary: releases('good') },
-  { weight: 4, arbitrary: releases(...QUALITIES) },
-);
-
-function actions(release: fc.Arbitrary<Release>): fc.Arbitrary<Action> {
-  const afterMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 3_000 }));
-  const size = fc.option(sizes, { nil: null, freq: 3 });
-  return fc.oneof(
-    { weight: 6, arbitrary: fc.record({ afterMs, do: fc.constant('reload'), release, size }) },
-    { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constant('restart'), release, size }) },
-    { weight: 3, arbitrary: fc.record({ afterMs, do: fc.constant('scale'), size: sizes }) },
-    { weight: 4, arbitrary: fc.record({ afterMs, do: fc.constant('killWorker') }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({ afterMs, do: fc.constantFrom('disconnectWorker', 'closeAddress', 'reopenAddress') }),
-    },
-    { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constantFrom('stop', 'stopNow') }) },
-  ) as fc.Arbitrary<Action>;
-}
-
-function setups(first: fc.Arbitrary<Release>, action: fc.Arbitrary<Action>): fc.Arbitrary<Setup> {
-  return fc.record({
-    seed: fc.integer(),
-    size: sizes,
-    listenMode: fc.constantFrom('reuseport', 'reuseaddr'),
-    ports: fc.constantFrom(['0.0.0.0:80'], ['0.0.0.0:80', '0.0.0.0:81'], ['0.0.0.0:80', '127.0.0.1:0#0']),
-    first,
-    actions: fc.array(action, { maxLength: 8 }),
-  });
-}
 
 function lastAction(setup: Setup): number {
   return setup.actions.reduce((sum, { afterMs }) => sum + afterMs, 0);

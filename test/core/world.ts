@@ -6,34 +6,11 @@ import { nextDeadline } from '../../src/core/deadline.js';
 import { initialState } from '../../src/core/state.js';
 import { step } from '../../src/core/step.js';
 import type { Effect, Event, Policy, SocketId, State } from '../../src/core/types.js';
-import type { ListenMode } from '../../src/protocol.js';
 import { Clock } from './clock.js';
+import type { Action, Release, Setup } from './course.js';
 import { deepFreeze, makePolicy } from './driver.js';
 import { check, Invariants } from './invariants.js';
-import { type Application, type Quality, SimulatedProcess } from './process.js';
-
-export interface Release {
-  readonly quality: Quality;
-  readonly ready: 'listening' | 'message';
-  readonly soakMs: number;
-  readonly surge: number;
-}
-
-export type Action = { readonly afterMs: number } & (
-  | { readonly do: 'reload' | 'restart'; readonly release: Release; readonly size: number | null }
-  | { readonly do: 'scale'; readonly size: number }
-  | { readonly do: 'stop' | 'stopNow' | 'killWorker' | 'disconnectWorker' | 'closeAddress' | 'reopenAddress' }
-);
-
-export interface Setup {
-  readonly seed: number;
-  readonly size: number;
-  readonly listenMode: ListenMode;
-  /** What every good application listens on. */
-  readonly ports: readonly string[];
-  readonly first: Release;
-  readonly actions: readonly Action[];
-}
+import { type Application, SimulatedProcess } from './process.js';
 
 const DRIVE_LIMIT = 20_000;
 

@@ -1,0 +1,70 @@
+/** Courses of things for the simulation: what the owner asks for and what fate does, and when. */
+import fc from 'fast-check';
+import type { ListenMode } from '../../src/protocol.js';
+import { QUALITIES, type Quality } from './process.js';
+
+export interface Release {
+  readonly quality: Quality;
+  readonly ready: 'listening' | 'message';
+  readonly soakMs: number;
+  readonly surge: number;
+}
+
+export type Action = { readonly afterMs: number } & (
+  | { readonly do: 'reload' | 'restart'; readonly release: Release; readonly size: number | null }
+  | { readonly do: 'scale'; readonly size: number }
+  | { readonly do: 'stop' | 'stopNow' | 'killWorker' | 'disconnectWorker' | 'closeAddress' | 'reopenAddress' }
+);
+
+export interface Setup {
+  readonly seed: number;
+  readonly size: number;
+  readonly listenMode: ListenMode;
+  /** What every good application listens on. */
+  readonly ports: readonly string[];
+  readonly first: Release;
+  readonly actions: readonly Action[];
+}
+
+const sizes = fc.integer({ min: 1, max: 6 });
+
+export function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
+  return fc.record({
+    quality: fc.constantFrom(...qualities),
+    ready: fc.constantFrom('listening', 'message'),
+    soakMs: fc.constantFrom(0, 300),
+    surge: fc.integer({ min: 1, max: 4 }),
+  });
+}
+
+export const anyRelease = fc.oneof(
+  { weight: 3, arbitrary: releases('good') },
+  { weight: 4, arbitrary: releases(...QUALITIES) },
+);
+
+export function actions(release: fc.Arbitrary<Release>): fc.Arbitrary<Action> {
+  const afterMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 3_000 }));
+  const size = fc.option(sizes, { nil: null, freq: 3 });
+  return fc.oneof(
+    { weight: 6, arbitrary: fc.record({ afterMs, do: fc.constant('reload'), release, size }) },
+    { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constant('restart'), release, size }) },
+    { weight: 3, arbitrary: fc.record({ afterMs, do: fc.constant('scale'), size: sizes }) },
+    { weight: 4, arbitrary: fc.record({ afterMs, do: fc.constant('killWorker') }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ afterMs, do: fc.constantFrom('disconnectWorker', 'closeAddress', 'reopenAddress') }),
+    },
+    { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constantFrom('stop', 'stopNow') }) },
+  ) as fc.Arbitrary<Action>;
+}
+
+export function setups(first: fc.Arbitrary<Release>, action: fc.Arbitrary<Action>): fc.Arbitrary<Setup> {
+  return fc.record({
+    seed: fc.integer(),
+    size: sizes,
+    listenMode: fc.constantFrom('reuseport', 'reuseaddr'),
+    ports: fc.constantFrom(['0.0.0.0:80'], ['0.0.0.0:80', '0.0.0.0:81'], ['0.0.0.0:80', '127.0.0.1:0#0']),
+    first,
+    actions: fc.array(action, { maxLength: 8 }),
+  });
+}
