@@ -2,6 +2,7 @@
  * `holdfast start`, second half: this very process becomes the supervisor. Imports neither the command-line parser nor
  * the schema library: what is loaded here stays in memory for as long as the supervisor runs.
  */
+import './engine.js';
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
 import { runSupervisor } from '../supervisor/run.js';

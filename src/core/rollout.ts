@@ -48,7 +48,6 @@ export function takeBack(draft: Draft, reason: string): void {
   const { state } = draft;
   state.rollout.state = 'rollingBack';
   state.rollout.reason = reason;
-  state.rollout.size = null;
   state.target = state.stable;
   report(draft, 'error', 'rollout taken back', { generation: state.rollout.to, to: state.stable, reason });
 }

@@ -81,7 +81,7 @@ export interface Rollout {
   reason: string | null;
   /** Requests that are answered when it ends. */
   requests: number[];
-  /** The size to take on once it is done; null leaves the size as it is. */
+  /** The size to take on once it is done, if it comes to that; null leaves the size as it is. */
   size: number | null;
 }
 

@@ -93,6 +93,15 @@ t.test('the socket of a worker that comes to listen after it was sent away is ad
   t.same(d.send({ type: 'bound', worker: 2, key: PORT }), [{ do: 'adopt', worker: 1, socket: socket(1) }]);
 });
 
+t.test('so is one that a draining worker still comes to listen on', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.bind(1, OTHER);
+  d.open(2, OTHER);
+  d.scale(1);
+  t.same(d.slots(), ['1 ready', '1 draining']);
+  t.same(d.send({ type: 'bound', worker: 2, key: OTHER }), [{ do: 'adopt', worker: 1, socket: socket(1, OTHER) }]);
+});
+
 t.test('a rollout hands them on from the old worker to the new one', async (t) => {
   const d = Driver.running({ size: 2 });
   d.scale(1);
