@@ -51,11 +51,10 @@ export type SupervisorMessage = {
   | { readonly type: 'socket'; readonly seq: number; readonly key: AddressKey; readonly errno: number }
   | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number }
   | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }
-  /**
-   * `timeoutMs`: what is left after it is cut off by the application's own way to end. `emptyQueue`: nobody else holds
-   * the sockets, so what waits in their queues is accepted before they are closed.
-   */
-  | { readonly type: 'drain'; readonly timeoutMs: number; readonly emptyQueue: boolean }
+  /** `emptyQueue`: nobody else holds the sockets, so what waits in their queues is accepted before they are closed. */
+  | { readonly type: 'drain'; readonly emptyQueue: boolean }
+  /** SIGTERM follows. */
+  | { readonly type: 'terminate' }
   /** `sentAtMs` is of the system's monotonic clock, which all processes of a machine share. */
   | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number }
 );

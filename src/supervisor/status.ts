@@ -22,6 +22,8 @@ export interface StatusSource {
 export async function collectStatus(source: StatusSource): Promise<SupervisorStatus> {
   const { state } = source;
   const now = performance.now();
+  // Before anything is waited for: a blocked worker takes a second not to answer, and queues do not wait.
+  const listening = addresses(source.custody);
   const pids = [process.pid, ...state.workers.flatMap((worker) => worker.pid ?? [])];
   const [used, answers] = await Promise.all([
     usage(pids),
@@ -47,7 +49,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
     steeringReason: 'the kernel chooses by its hash',
     generation: state.target,
     size: state.size,
-    addresses: addresses(source.custody),
+    addresses: listening,
     rollout: {
       state: state.rollout.state === 'rollingBack' ? 'running' : state.rollout.state,
       reason: state.rollout.reason,

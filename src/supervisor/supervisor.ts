@@ -158,17 +158,14 @@ export class Supervisor implements ControlTarget {
         this.#workforce.spawn(worker, slot, generation, this.#releases.of(state, generation));
         break;
       }
-      case 'drain': {
-        const generation = state.workers.find(({ id }) => id === effect.worker)?.generation ?? state.target;
-        const { drainTimeoutMs } = this.#releases.of(state, generation).config;
-        this.#workforce.drain(effect.worker, drainTimeoutMs, this.stopping);
+      case 'drain':
+        this.#workforce.drain(effect.worker, this.stopping);
         break;
-      }
       case 'terminate':
-        this.#workforce.signal(effect.worker, 'SIGTERM');
+        this.#workforce.terminate(effect.worker);
         break;
       case 'kill':
-        this.#workforce.signal(effect.worker, 'SIGKILL');
+        this.#workforce.kill(effect.worker);
         break;
       case 'adopt':
         this.#workforce.adopt(effect.worker, effect.socket);

@@ -47,7 +47,10 @@ export class WorkerHandle {
     this.#listener = listener;
     this.#cluster = fork(identity, release);
     const child = this.#cluster.process;
-    if (child.stdout === null || child.stderr === null) throw new Error('a worker has no output streams');
+    // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
+    this.#cluster.on('error', () => {});
+    // Where no descriptor is left, the process never comes to be and has no streams at all: its fault comes as an event.
+    if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
     this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
 
     child.on('internalMessage', (message: unknown) => {
@@ -66,8 +69,6 @@ export class WorkerHandle {
       // Only a process that never came to be ends without an exit.
       if (child.pid === undefined) this.#exited(null, null, [error.message]);
     });
-    // node:cluster passes errors of the channel on: a worker that dies while it is written to is no news.
-    this.#cluster.on('error', () => {});
   }
 
   get pid(): number | undefined {

@@ -58,12 +58,18 @@ export class Workforce {
   }
 
   /** @param emptyQueue whether the worker is the last to hold its sockets */
-  drain(worker: number, timeoutMs: number, emptyQueue: boolean): void {
-    void this.#workers.get(worker)?.send({ type: 'drain', timeoutMs, emptyQueue });
+  drain(worker: number, emptyQueue: boolean): void {
+    void this.#workers.get(worker)?.send({ type: 'drain', emptyQueue });
   }
 
-  signal(worker: number, signal: 'SIGTERM' | 'SIGKILL'): void {
-    this.#workers.get(worker)?.signal(signal);
+  terminate(worker: number): void {
+    const handle = this.#workers.get(worker);
+    void handle?.send({ type: 'terminate' });
+    handle?.signal('SIGTERM');
+  }
+
+  kill(worker: number): void {
+    this.#workers.get(worker)?.signal('SIGKILL');
   }
 
   adopt(worker: number, { slot, key }: SocketId): void {

@@ -8,6 +8,7 @@
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Channel } from './channel.js';
+import { makeLast } from './last-answer.js';
 import type { Listeners } from './listen.js';
 
 const POLL_MS = 20;
@@ -20,23 +21,22 @@ export class Drain {
   readonly #channel: Channel;
   readonly #listeners: Listeners;
   #draining = false;
-  #done = false;
+  #ended = false;
+  /** What the application asked for in vain, to be done when it may. */
+  readonly #spared = new Set<() => void>();
 
   constructor(channel: Channel, listeners: Listeners) {
     this.#channel = channel;
     this.#listeners = listeners;
   }
 
-  begin(timeoutMs: number, emptyQueue: boolean): void {
+  /** @param emptyQueue whether nobody else will accept what waits */
+  begin(emptyQueue: boolean): void {
     if (this.#draining) return;
     this.#draining = true;
     // The application's clean-up runs on SIGTERM, which is still to come: the process must not end for want of work.
     this.#channel.hold();
     this.#listeners.countAccepted();
-    const keepIdle = setTimeout(() => {
-      this.#done = true;
-    }, timeoutMs);
-    keepIdle.unref();
     // The message came in the middle of a turn; whole ones are counted, each with a look at the sockets.
     if (emptyQueue) setImmediate(() => this.#closeWhenEmpty(performance.now() + EMPTYING_MS, -1, 0));
     else this.#close();
@@ -44,7 +44,7 @@ export class Drain {
 
   /** Called for every request: from the drain on, its answer is the connection's last. */
   onRequest(response: ServerResponse): void {
-    if (this.#draining) response.shouldKeepAlive = false;
+    if (this.#draining) makeLast(response);
   }
 
   /**
@@ -67,18 +67,27 @@ export class Drain {
     this.#poll();
   }
 
+  /** SIGTERM is on its way: from now on the application ends in its own way. */
+  end(): void {
+    if (!this.#draining || this.#ended) return;
+    this.#ended = true;
+    for (const closeIdle of this.#spared) closeIdle();
+    this.#channel.letGo();
+  }
+
   /** An application that calls `server.close()` while it drains must not cut off its idle clients either. */
   #spareIdle(server: HttpServer): void {
     if (typeof server.closeIdleConnections !== 'function') return;
     const { closeIdleConnections } = server;
+    const closeIdle = () => closeIdleConnections.call(server);
     server.closeIdleConnections = () => {
-      if (this.#done) closeIdleConnections.call(server);
+      if (this.#ended) closeIdle();
+      else this.#spared.add(closeIdle);
     };
   }
 
   #poll(): void {
     if (this.#listeners.countConnections() === 0) {
-      this.#done = true;
       this.#channel.send({ type: 'drained' });
       return;
     }

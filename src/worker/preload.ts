@@ -46,7 +46,10 @@ function install(): void {
         listeners.release(message.slot, message.key);
         return;
       case 'drain':
-        drain.begin(message.timeoutMs, message.emptyQueue);
+        drain.begin(message.emptyQueue);
+        return;
+      case 'terminate':
+        drain.end();
         return;
       case 'stats':
         channel?.send({

@@ -5,6 +5,7 @@ import { ask } from './support/ask.js';
 import { apps, Holdfast, root } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
+import { listeners } from './support/tcp-state.js';
 
 const busy = path.join(apps, 'busy.cjs');
 const idle = { BUSY_MS: '0' };
@@ -163,12 +164,3 @@ t.test('100 reloads leave nothing behind in the supervisor', async (t) => {
   t.equal(after100.sockets, after10.sockets, `${after10.sockets} listening sockets`);
   t.ok(after100.rss <= after10.rss * 1.1, `${after10.rss} kB after 10 reloads, ${after100.rss} kB after 100`);
 });
-
-/** Sockets that listen on the port, by whatever process. */
-function listeners(port: number): number {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  return ['/proc/net/tcp', '/proc/net/tcp6']
-    .flatMap((file) => readFileSync(file, 'utf8').split('\n').slice(1))
-    .map((row) => row.trim().split(/\s+/))
-    .filter(([, local, , state]) => state === '0A' && local?.endsWith(`:${hex}`)).length;
-}

@@ -4,18 +4,31 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 
 const TIME_WAIT = '06';
+const LISTEN = '0A';
 
 /** Connections in TIME_WAIT whose local port is this one. */
 export function timeWaits(port: number): number {
+  return rows(port).filter(({ state }) => state === TIME_WAIT).length;
+}
+
+/** Sockets that listen on the port, by whatever process; one that is held twice counts once. */
+export function listeners(port: number): number {
+  return rows(port).filter(({ state }) => state === LISTEN).length;
+}
+
+/** Connections that wait to be accepted on the port, on all of its sockets. */
+export function queued(port: number): number {
+  // For a listening socket the receive queue is its accept queue: Documentation/networking/proc_net_tcp.rst.
+  return rows(port).reduce((sum, { state, receiveQueue }) => sum + (state === LISTEN ? receiveQueue : 0), 0);
+}
+
+function rows(port: number): { state: string; receiveQueue: number }[] {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  let count = 0;
-  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const row of readFileSync(file, 'utf8').split('\n').slice(1)) {
-      const [, local, , state] = row.trim().split(/\s+/);
-      if (state === TIME_WAIT && local?.endsWith(`:${hex}`)) count += 1;
-    }
-  }
-  return count;
+  return ['/proc/net/tcp', '/proc/net/tcp6']
+    .flatMap((file) => readFileSync(file, 'utf8').split('\n').slice(1))
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, local]) => local?.endsWith(`:${hex}`))
+    .map(([, , , state = '', queues = '']) => ({ state, receiveQueue: Number.parseInt(queues.slice(9), 16) }));
 }
 
 /** bind(2) on 0.0.0.0 with no option set, which Node cannot do: the name of its error, or `bound`. */
