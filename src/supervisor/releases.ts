@@ -35,17 +35,19 @@ export class Releases {
   /**
    * Reads configuration and links anew.
    *
-   * @returns the release, and the size that its configuration asks for where that has changed: a size that came by
-   *   `scale` stays otherwise
+   * @returns the release, and the size that its configuration asks for where that has changed since the generation
+   *   that all slots have reached: a size that came by `scale` stays otherwise
    * @throws HoldfastError for what is wrong with either
    */
-  async next(): Promise<{ release: Release; size: number | null }> {
+  async next(present: () => State): Promise<{ release: Release; size: number | null }> {
     const { config, warnings } = await this.#reloadConfig();
     for (const warning of warnings) this.#log.logger.warn({ warning }, 'configuration');
     this.#last += 1;
     const release = await resolveRelease(this.#last, config);
     this.#warnOfFixed(release);
-    const size = config.instances === this.#newest.config.instances ? null : config.instances;
+    const state = present();
+    const accepted = this.of(state, state.stable).config.instances;
+    const size = config.instances === accepted ? null : config.instances;
     this.#newest = release;
     this.#known.set(release.id, release);
     return { release, size };

@@ -138,7 +138,7 @@ export class Supervisor implements ControlTarget {
 
   async #renew(type: 'reload' | 'restart', done: string, progress: Progress): Promise<ControlResult> {
     try {
-      const { release, size } = await this.#releases.next();
+      const { release, size } = await this.#releases.next(() => this.#loop.state);
       const policy = policyFor(release);
       return await this.#requests.open(done, progress, (request) =>
         this.#loop.dispatch({ type, request, policy, size }),

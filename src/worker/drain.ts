@@ -12,6 +12,8 @@ import { makeLast } from './last-answer.js';
 import type { Listeners } from './listen.js';
 
 const POLL_MS = 20;
+/** By then a signal that was sent right after a message has arrived. */
+const SIGNAL_MS = 100;
 /** How long a queue is emptied into which clients go on to connect. */
 const EMPTYING_MS = 1_000;
 /** A turn of the loop in which something else took this long says nothing of the queue. */
@@ -72,7 +74,8 @@ export class Drain {
     if (!this.#draining || this.#ended) return;
     this.#ended = true;
     for (const closeIdle of this.#spared) closeIdle();
-    this.#channel.letGo();
+    // The signal comes a moment after the word: a process that ended in between would skip the application's clean-up.
+    setTimeout(() => this.#channel.letGo(), SIGNAL_MS);
   }
 
   /** An application that calls `server.close()` while it drains must not cut off its idle clients either. */
