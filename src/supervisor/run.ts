@@ -44,6 +44,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason },
       'supervisor started',
     );
+    if (config.listenMode === 'auto' && mode === 'reuseaddr') {
+      log.logger.warn({ reason }, 'SO_REUSEPORT cannot be had: one shared socket for each address instead');
+    }
 
     const supervisor = new Supervisor({
       release,

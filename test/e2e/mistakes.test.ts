@@ -113,6 +113,9 @@ t.test('without koffi on a Node that lacks reusePort, auto falls back and says s
     return;
   }
   t.equal(status.listenMode, 'reuseaddr');
+  const said = holdfast.log.filter(({ msg }) => msg.startsWith('SO_REUSEPORT cannot be had'));
+  t.equal(said.length, 1, 'said once');
+  t.match(said[0]?.reason, /koffi/);
   t.match(status.listenModeReason, /koffi/);
   const demanded = await mistake(['start', moody, '--listen-mode', 'reuseport'], makeRuntimeDir(t), env);
   t.equal(demanded.code, 2);
