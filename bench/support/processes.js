@@ -32,6 +32,8 @@ export async function startBare(count, nodeArgs = []) {
     const child = spawn(process.execPath, [...nodeArgs, server], {
       env: { ...process.env, PORT: String(port), BARE: count > 1 ? '1' : '' },
       stdio: ['ignore', 'pipe', 'inherit'],
+      // As holdfast's workers: the kernel shares the processors by session where no cgroup does (sched_autogroup).
+      detached: true,
     });
     children.push(child);
     const [line] = await once(createInterface({ input: child.stdout }), 'line');
