@@ -95,7 +95,11 @@ export class Holdfast {
     stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
+    // A test that is cut off by its time limit gets no teardown.
+    const lastResort = () => this.child.kill('SIGKILL');
+    process.once('exit', lastResort);
     this.closed = once(this.child, 'close').then(([code]) => {
+      process.removeListener('exit', lastResort);
       this.#ended = true;
       for (const look of this.#watchers) look();
       return code as number | null;
