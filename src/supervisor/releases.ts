@@ -4,18 +4,25 @@ import type { State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import { type Release, resolveRelease } from './release.js';
 
+interface Renewed {
+  readonly release: Release;
+  readonly size: number | null;
+}
+
 export class Releases {
   readonly #first: Release;
   readonly #log: Log;
   readonly #reloadConfig: () => Promise<LoadedConfig>;
   readonly #known = new Map<number, Release>();
   #newest: Release;
-  #last: number;
+  #lastId: number;
+  /** Settles when nobody reads any more. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(first: Release, reloadConfig: () => Promise<LoadedConfig>, log: Log) {
     this.#first = first;
     this.#newest = first;
-    this.#last = first.id;
+    this.#lastId = first.id;
     this.#log = log;
     this.#reloadConfig = reloadConfig;
     this.#known.set(first.id, first);
@@ -39,11 +46,18 @@ export class Releases {
    *   that all slots have reached: a size that came by `scale` stays otherwise
    * @throws HoldfastError for what is wrong with either
    */
-  async next(present: () => State): Promise<{ release: Release; size: number | null }> {
+  next(present: () => State): Promise<Renewed> {
+    // In turn: one that has read an older file must not come after one that has read a newer.
+    const renewed = this.#last.then(() => this.#read(present));
+    this.#last = renewed.catch(() => {});
+    return renewed;
+  }
+
+  async #read(present: () => State): Promise<Renewed> {
     const { config, warnings } = await this.#reloadConfig();
     for (const warning of warnings) this.#log.logger.warn({ warning }, 'configuration');
-    this.#last += 1;
-    const release = await resolveRelease(this.#last, config);
+    this.#lastId += 1;
+    const release = await resolveRelease(this.#lastId, config);
     this.#warnOfFixed(release);
     const state = present();
     const accepted = this.of(state, state.stable).config.instances;
