@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { ask } from './support/ask.js';
+import { ask, askBegin } from './support/ask.js';
 import { apps, bin, Holdfast, makeRuntimeDir, plainly } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { queued } from './support/tcp-state.js';
@@ -117,16 +119,14 @@ t.test('a stop serves what already waits in the queue', async (t) => {
     const port = await freePort();
     const holdfast = new Holdfast(t, moody, { args: ['-i', '2', '--listen-mode', mode], env: { PORT: String(port) } });
     await holdfast.message('started');
-    // Both workers are blocked for a while; what connects meanwhile waits.
-    const blocking = Array.from({ length: 12 }, () => ask(port, '/block', { 'x-ms': '200' }));
+    const until = path.join(holdfast.runtimeDir, 'go-on');
+    const blocking = await blockAll(port, [0, 1], until);
+    // Nobody accepts now: all of these wait.
     const waiting = Array.from({ length: 30 }, () => ask(port));
-    let count = queued(port);
-    while (count < 10) {
-      await turn();
-      count = queued(port);
-    }
-    t.pass(`${count} connections waited when the stop came`);
+    while (queued(port) < waiting.length) await turn();
     holdfast.child.kill('SIGTERM');
+    await holdfast.message('stopping');
+    writeFileSync(until, '');
     const answers = await Promise.allSettled([...blocking, ...waiting]);
     t.same(
       answers.filter(({ status }) => status === 'rejected'),
@@ -136,6 +136,23 @@ t.test('a stop serves what already waits in the queue', async (t) => {
     t.equal(await holdfast.closed, 0);
   }
 });
+
+/** Blocks the loops of all these slots until the file is there; the requests that did it, or wait behind one that did. */
+async function blockAll(port: number, slots: readonly number[], until: string): Promise<Promise<unknown>[]> {
+  const blocked = new Set<number>();
+  const requests: Promise<unknown>[] = [];
+  while (slots.some((slot) => !blocked.has(slot))) {
+    const { begun, answered } = askBegin(port, '/block', { 'x-until': until });
+    requests.push(answered);
+    begun.then(
+      ({ headers }) => blocked.add(Number(headers['x-slot'])),
+      () => {}, // told by `answered`
+    );
+    // One that came to a blocked worker's queue says nothing: the next one is sent all the same.
+    await Promise.race([begun, setTimeout(20)]);
+  }
+  return requests;
+}
 
 /** Lets the sockets of this process have their turn. */
 function turn(): Promise<void> {
