@@ -20,12 +20,16 @@ export interface SocketConstants {
   readonly SO_REUSEPORT: number;
   /** Where TCP_INFO tells the accept queue of a listening socket; null where it does not. */
   readonly tcpInfo: { readonly level: number; readonly name: number } | null;
+  /** Options at SOL_SOCKET by which a program picks the socket of a reuse-port group; null where there are none. */
+  readonly steering: { readonly attach: number; readonly detach: number } | null;
 }
 
 /** POSIX leaves these to the systems; the three agree. */
 export const F_SETFD = 2;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
+/** Of poll(2). */
+export const POLLIN = 1;
 
 const linux: SocketConstants = {
   AF_INET: 2,
@@ -38,6 +42,8 @@ const linux: SocketConstants = {
   SO_REUSEADDR: 2,
   SO_REUSEPORT: 15,
   tcpInfo: { level: 6, name: 11 },
+  // SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF
+  steering: { attach: 51, detach: 68 },
 };
 
 const darwin: SocketConstants = {
@@ -51,6 +57,7 @@ const darwin: SocketConstants = {
   SO_REUSEADDR: 0x0004,
   SO_REUSEPORT: 0x0200,
   tcpInfo: null,
+  steering: null,
 };
 
 const freebsd: SocketConstants = {
@@ -64,6 +71,7 @@ const freebsd: SocketConstants = {
   SO_REUSEADDR: 0x0004,
   SO_REUSEPORT: 0x00010000,
   tcpInfo: null,
+  steering: null,
 };
 
 /** Architectures on which Linux follows asm-generic; MIPS, for one, counts its options differently. */

@@ -5,15 +5,27 @@
  * Must never keep or close a file descriptor that it has handed out.
  */
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
-import { F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants } from './constants.js';
+import { F_SETFD, F_SETFL, FD_CLOEXEC, POLLIN, type SocketConstants, socketConstants } from './constants.js';
 
 /** The accept queue of a listening socket, in connections. */
 export interface ListenQueue {
   readonly length: number;
   /** What listen(2) was given, cut by the system's own limit. */
   readonly limit: number;
+}
+
+/** One instruction of classic BPF: `struct sock_filter` of Linux `include/uapi/linux/filter.h`. */
+export interface Instruction {
+  /** 16 bits. */
+  readonly code: number;
+  /** How many instructions to skip when a comparison holds, and when it does not; 0 to 255. */
+  readonly jt: number;
+  readonly jf: number;
+  /** 32 bits. */
+  readonly k: number;
 }
 
 export interface Native {
@@ -27,8 +39,21 @@ export interface Native {
   openTcpSocket(family: 4 | 6, options: { readonly reusePort: boolean }): number;
   /** An option that is an int; see getsockopt(2). @throws NativeError */
   getSockOptInt(fd: number, level: number, name: number): number;
+  /** listen(2). On a socket that listens already it changes nothing but the backlog. @throws NativeError */
+  listen(fd: number, backlog: number): void;
   /** null where the socket does not listen, or the system does not tell. */
   tcpListenQueue(fd: number): ListenQueue | null;
+  /** Which of these listening sockets have connections waiting, without waiting for any: poll(2). */
+  readable(fds: readonly number[]): number[];
+  /**
+   * Has the program choose the socket for each new connection of the reuse-port group that `fd` belongs to, in place of
+   * the one before. The kernel checks it; without privilege 4,096 instructions at most.
+   *
+   * @throws NativeError; ENOTSUP where the system has no such thing
+   */
+  attachReusePortProgram(fd: number, program: readonly Instruction[]): void;
+  /** Back to the kernel's hash. @throws NativeError; ENOENT if there is no program */
+  detachReusePortProgram(fd: number): void;
   /** @throws NativeError */
   close(fd: number): void;
 }
@@ -57,6 +82,13 @@ const TCP_LISTEN = 10;
 const TCPI_UNACKED = 24 / 4;
 const TCPI_SACKED = 28 / 4;
 const TCP_INFO_WORDS = 26;
+/** `sizeof(struct sock_filter)`: code, jt, jf, k. */
+const INSTRUCTION_BYTES = 8;
+/** `sizeof(struct pollfd)`: the descriptor, what is asked for, what is the case. */
+const POLLFD_BYTES = 8;
+const ENOTSUP = -os.constants.errno.ENOTSUP;
+
+const LITTLE_ENDIAN = os.endianness() === 'LE';
 
 let loaded: NativeLoad | undefined;
 
@@ -86,7 +118,13 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
   const setsockopt = libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)');
   const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
   const fcntl = libc.func('int fcntl(int fd, int command, ...)');
+  const listenFd = libc.func('int listen(int fd, int backlog)');
+  const pollFds = libc.func('int poll(void *fds, unsigned long count, int timeout)');
   const closeFd = libc.func('int close(int fd)');
+  const SockFprog = koffi.struct({ length: 'uint16_t', filter: 'const void *' });
+  const attach = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(SockFprog), 'uint32_t']);
+  /** Kept between calls: it is asked many times a second. */
+  let polled = new DataView(new ArrayBuffer(0));
 
   function check(result: number, task: string, syscall: string): number {
     if (result < 0) throw new NativeError(task, syscall, -koffi.errno());
@@ -120,6 +158,47 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     return value[0]!;
   }
 
+  function listen(fd: number, backlog: number): void {
+    check(listenFd(fd, backlog), 'listen on a socket', 'listen');
+  }
+
+  function readable(fds: readonly number[]): number[] {
+    if (polled.byteLength !== fds.length * POLLFD_BYTES)
+      polled = new DataView(new ArrayBuffer(fds.length * POLLFD_BYTES));
+    for (const [i, fd] of fds.entries()) {
+      polled.setInt32(i * POLLFD_BYTES, fd, LITTLE_ENDIAN);
+      polled.setInt16(i * POLLFD_BYTES + 4, POLLIN, LITTLE_ENDIAN);
+    }
+    if (check(pollFds(polled, fds.length, 0), 'look at sockets', 'poll') === 0) return [];
+    return fds.filter((_fd, i) => (polled.getInt16(i * POLLFD_BYTES + 6, LITTLE_ENDIAN) & POLLIN) !== 0);
+  }
+
+  function attachReusePortProgram(fd: number, program: readonly Instruction[]): void {
+    const task = 'attach a steering program';
+    if (constants.steering === null) throw new NativeError(task, 'setsockopt', ENOTSUP);
+    const filter = new DataView(new ArrayBuffer(program.length * INSTRUCTION_BYTES));
+    for (const [i, { code, jt, jf, k }] of program.entries()) {
+      const at = i * INSTRUCTION_BYTES;
+      filter.setUint16(at, code, LITTLE_ENDIAN);
+      filter.setUint8(at + 2, jt);
+      filter.setUint8(at + 3, jf);
+      filter.setUint32(at + 4, k >>> 0, LITTLE_ENDIAN);
+    }
+    const size = koffi.sizeof(SockFprog);
+    check(
+      attach(fd, constants.SOL_SOCKET, constants.steering.attach, { length: program.length, filter }, size),
+      task,
+      'setsockopt',
+    );
+  }
+
+  function detachReusePortProgram(fd: number): void {
+    const task = 'detach a steering program';
+    if (constants.steering === null) throw new NativeError(task, 'setsockopt', ENOTSUP);
+    const { steering } = constants;
+    check(setsockopt(fd, constants.SOL_SOCKET, steering.detach, new Int32Array([0]), 4), task, 'setsockopt');
+  }
+
   function tcpListenQueue(fd: number): ListenQueue | null {
     if (constants.tcpInfo === null) return null;
     const { level, name } = constants.tcpInfo;
@@ -134,5 +213,15 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     check(closeFd(fd), 'close a socket', 'close');
   }
 
-  return { constants, openTcpSocket, getSockOptInt, tcpListenQueue, close };
+  return {
+    constants,
+    openTcpSocket,
+    getSockOptInt,
+    listen,
+    tcpListenQueue,
+    readable,
+    attachReusePortProgram,
+    detachReusePortProgram,
+    close,
+  };
 }
