@@ -35,12 +35,16 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
   | { readonly type: 'bound'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }
   | { readonly type: 'drained' }
+  /** It accepts no longer on that socket, which it had been given by `adopt`. */
+  | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
       readonly type: 'stats';
       readonly seq: number;
       /** How long the question waited before the worker's event loop came to it, in milliseconds. */
       readonly eventLoopDelayMs: number;
       readonly connections: number;
+      /** Connections accepted since it began. */
+      readonly accepted: number;
       readonly requests: number;
     }
 );
@@ -68,6 +72,8 @@ export interface SocketStatus {
   readonly weight: number | null;
   /** Connections that wait to be accepted; null where the system does not tell. */
   readonly queueLength: number | null;
+  /** How many may wait, as the application asked and the system allows; null where the system does not tell. */
+  readonly backlog: number | null;
 }
 
 export interface AddressStatus {
@@ -89,6 +95,8 @@ export interface WorkerStatus {
   readonly rssBytes: number | null;
   readonly eventLoopDelayMs: number | null;
   readonly connections: number | null;
+  /** Connections accepted since it began. */
+  readonly accepted: number | null;
   readonly requests: number | null;
 }
 
@@ -115,6 +123,7 @@ export interface SupervisorStatus {
   readonly listenModeReason: string;
   readonly steering: boolean;
   readonly steeringReason: string;
+  readonly affinity: 'none' | 'client-ip';
   readonly generation: number;
   readonly size: number;
   readonly addresses: readonly AddressStatus[];

@@ -1,6 +1,6 @@
 /** The status of supervisors as text for people: pure. */
 import type { ListedSupervisor } from '../control/client.js';
-import type { AddressStatus, RolloutStatus, SupervisorStatus, WorkerStatus } from '../protocol.js';
+import type { AddressStatus, RolloutStatus, SocketStatus, SupervisorStatus, WorkerStatus } from '../protocol.js';
 import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from './quantity.js';
 import { type Cell, type Column, formatTable, type Paint, printable } from './table.js';
 
@@ -35,7 +35,7 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
     ['script', status.script],
     ['listens on', status.addresses.map(addressText).join(', ') || '-'],
     ['listen mode', `${status.listenMode}: ${status.listenModeReason}`],
-    ['steering', `${status.steering ? 'on' : 'off'}: ${status.steeringReason}`],
+    ['steering', steeringText(status)],
     ['rollout', rolloutText(status.rollout)],
     ['supervisor', supervisorText(status)],
   ];
@@ -43,7 +43,7 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
   const lines = facts.map(([label, text]) => `  ${label.padEnd(width)}  ${printable(text)}\n`).join('');
   const crashLoop = status.crashLoop ? `  ${paint.bad('crash loop: workers crash again and again')}\n` : '';
   const table =
-    status.workers.length === 0 ? '  no workers\n' : formatTable(workerColumns(paint), status.workers, paint.bold);
+    status.workers.length === 0 ? '  no workers\n' : formatTable(workerColumns(status.addresses, paint), status.workers, paint.bold);
   return `${head.join('  ')}\n${lines}${crashLoop}\n${table}`;
 }
 
@@ -53,7 +53,7 @@ export function listOfSupervisors(listed: readonly ListedSupervisor[], colour: b
   return formatTable(supervisorColumns(paint), listed, paint.bold);
 }
 
-function workerColumns(paint: Palette): Column<WorkerStatus>[] {
+function workerColumns(addresses: readonly AddressStatus[], paint: Palette): Column<WorkerStatus>[] {
   return [
     right('slot', (worker) => worker.slot),
     right('worker', (worker) => worker.id),
@@ -65,9 +65,23 @@ function workerColumns(paint: Palette): Column<WorkerStatus>[] {
     right('cpu', (worker) => formatPercent(worker.cpuPercent)),
     right('mem', (worker) => formatBytes(worker.rssBytes)),
     right('loop delay', (worker) => formatDelay(worker.eventLoopDelayMs)),
+    right('weight', ({ slot }) => formatCount(socketsOf(addresses, slot)[0]?.weight ?? null)),
+    right('queue', ({ slot }) => formatCount(queueOf(addresses, slot))),
     right('conns', (worker) => formatCount(worker.connections)),
+    right('accepted', (worker) => formatCount(worker.accepted)),
     right('reqs', (worker) => formatCount(worker.requests)),
   ];
+}
+
+/** Its own ones: not one that all slots share. */
+function socketsOf(addresses: readonly AddressStatus[], slot: number): SocketStatus[] {
+  return addresses.flatMap(({ sockets }) => sockets.filter((socket) => socket.slot === slot));
+}
+
+/** Connections that wait for the slot, on all of its addresses. */
+function queueOf(addresses: readonly AddressStatus[], slot: number): number | null {
+  const lengths = socketsOf(addresses, slot).flatMap(({ queueLength }) => queueLength ?? []);
+  return lengths.length === 0 ? null : lengths.reduce((sum, length) => sum + length, 0);
 }
 
 function supervisorColumns(paint: Palette): Column<ListedSupervisor>[] {
@@ -125,6 +139,10 @@ function workersText(status: SupervisorStatus): string {
 
 function addressText({ host, port }: AddressStatus): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function steeringText({ steering, steeringReason, affinity }: SupervisorStatus): string {
+  return `${steering ? 'on' : 'off'}: ${steeringReason}${affinity === 'none' ? '' : `, affinity ${affinity}`}`;
 }
 
 function rolloutText({ state, reason, from, to }: RolloutStatus): string {

@@ -16,6 +16,13 @@ export interface Config {
   readonly env: Readonly<Record<string, string>>;
   readonly instances: number;
   readonly listenMode: 'auto' | 'reuseport' | 'reuseaddr';
+  readonly steering: 'auto' | 'off';
+  /** `client-ip`: the same client address reaches the same slot. */
+  readonly affinity: 'none' | 'client-ip';
+  /** How long a connection waits for a busy worker before a sibling takes it. */
+  readonly adoptAfterMs: number;
+  /** Over which a new worker comes to its full share of connections; 0 for at once. */
+  readonly slowStartMs: number;
   readonly ready: 'listening' | 'message';
   readonly readyTimeoutMs: number;
   readonly soakMs: number;

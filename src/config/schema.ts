@@ -89,6 +89,18 @@ export const SETTINGS = {
   listenMode: oneOf(['auto', 'reuseport', 'reuseaddr'], 'auto', {
     description: 'A socket for each worker (reuseport), one for all (reuseaddr), or what the machine supports',
   }),
+  steering: oneOf(['auto', 'off'], 'auto', {
+    description: 'Whether the kernel is told which worker gets a new connection, in reuseport mode where it can be',
+  }),
+  affinity: oneOf(['none', 'client-ip'], 'none', {
+    description: 'client-ip: the same client address reaches the same slot; needs steering',
+  }),
+  adoptAfter: time(1, 60_000, '20ms', {
+    description: 'How long a connection waits for a busy worker before another one takes it; needs steering',
+  }),
+  slowStart: time(0, DAY_MS, '0', {
+    description: 'How long a new worker takes to come to its full share of connections; needs steering',
+  }),
   ready: oneOf(['listening', 'message'], 'listening', {
     description: "When a worker is ready: it listens, or it called process.send('ready')",
   }),

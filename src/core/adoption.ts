@@ -1,42 +1,48 @@
 /**
- * Who accepts on which socket: every socket in custody whose own slot has nobody is adopted by a sibling, and sockets
- * that no worker will ever accept on again are closed.
+ * Who accepts on which socket: what waits in a socket whose own slot has nobody, or nobody who gets round to it, is
+ * accepted by a sibling as well.
  */
-import { isLive, isSettled, report, sameSocket, targetPolicy, workersOf } from './state.js';
-import type { Draft, HeldSocket, SocketId, State, Worker } from './types.js';
+import { isLive, report, sameSocket, workersOf } from './state.js';
+import type { Draft, Event, HeldSocket, SocketId, State, Worker } from './types.js';
 
 export function arrangeAdoption(draft: Draft): void {
   const { state } = draft;
   for (const socket of state.sockets) {
+    // Shared by all slots: there is nothing to adopt.
+    if (socket.slot === null) continue;
+    if (socket.helpers.length > 0) {
+      adopt(draft, socket, (worker) => socket.helpers.indexOf(worker.slot));
+      // Named for this moment. If they are no help they will be named again, or others.
+      socket.helpers = [];
+    }
     const adopters = state.workers.filter((worker) => hasAdopted(worker, socket));
-    if (hasOwnAcceptor(state, socket)) {
+    const alone = !hasOwnAcceptor(state, socket);
+    if (alone && adopters.length === 0 && socket.listened && !socket.closing) {
+      // One whose own queue does not empty is better than nobody.
+      adopt(draft, socket, (worker) => (isStuck(state, worker, socket) ? 1 : 0));
+    } else if (!alone && !socket.congested) {
       for (const worker of adopters) release(draft, worker, socket);
-    } else if (socket.listened && adopters.length === 0) {
-      adopt(draft, socket);
     }
   }
 }
 
-/**
- * Only while nothing is on its way, and after the time that an application gets to become ready: a worker that was
- * just started, or just given the socket, may still come to listen on it, and connections may already wait there.
- */
-export function closeUnused(draft: Draft): void {
-  const { state, now } = draft;
-  const atRest = state.rollout.state !== 'running' && state.rollout.state !== 'rollingBack';
-  const quiet = state.phase === 'running' && atRest && isSettled(state);
-  const patienceMs = targetPolicy(state).readyTimeoutMs;
-  state.sockets = state.sockets.filter((socket) => {
-    if (!quiet || isServed(state, socket)) {
-      socket.unusedSince = null;
-      return true;
-    }
-    socket.unusedSince ??= now;
-    if (now < socket.unusedSince + patienceMs) return true;
-    draft.effects.push({ do: 'closeSocket', socket: identify(socket) });
-    report(draft, 'info', 'socket closed', { slot: socket.slot, address: socket.key });
-    return false;
-  });
+/** Said again for as long as connections wait: one more helps each time. */
+export function markCongested(draft: Draft, event: Extract<Event, { type: 'congested' }>): void {
+  const held = draft.state.sockets.find((socket) => sameSocket(socket, event.socket));
+  if (held === undefined) return;
+  if (!held.congested) report(draft, 'debug', 'queue congested', { slot: held.slot, address: held.key });
+  held.congested = true;
+  held.helpers = event.helpers;
+  // Connections wait there, whoever has listened on it.
+  held.listened = true;
+}
+
+export function markRelieved(draft: Draft, socket: SocketId): void {
+  const held = draft.state.sockets.find((candidate) => sameSocket(candidate, socket));
+  if (held === undefined || !held.congested) return;
+  report(draft, 'debug', 'queue relieved', { slot: held.slot, address: held.key });
+  held.congested = false;
+  held.helpers = [];
 }
 
 /** A worker listens on the address: on the socket of its slot, or on the one that all share. */
@@ -46,40 +52,47 @@ export function markListened(state: State, worker: Worker, key: string): void {
   }
 }
 
-function hasOwnAcceptor(state: State, socket: SocketId): boolean {
-  // Shared by all slots: there is nothing to adopt.
-  if (socket.slot === null) return true;
-  return workersOf(state, socket.slot).some((worker) => isLive(worker) && worker.listening.includes(socket.key));
+/** Whether a worker of its own slot accepts on it, and will go on to. */
+export function hasOwnAcceptor(state: State, { slot, key }: SocketId): boolean {
+  const own = slot === null ? state.workers : workersOf(state, slot);
+  return own.some((worker) => isLive(worker) && !worker.ended && worker.listening.includes(key));
 }
 
-function isServed(state: State, socket: SocketId): boolean {
-  return state.workers.some((worker) => {
-    if (hasAdopted(worker, socket)) return true;
-    const own = socket.slot === null || worker.slot === socket.slot;
-    return own && isLive(worker) && worker.listening.includes(socket.key);
-  });
+export function hasAdopted(worker: Worker, socket: SocketId): boolean {
+  return !worker.ended && worker.adopted.some((adopted) => sameSocket(adopted, socket));
 }
 
-function hasAdopted(worker: Worker, socket: SocketId): boolean {
-  return worker.adopted.some((adopted) => sameSocket(adopted, socket));
+export function release(draft: Draft, worker: Worker, socket: SocketId): void {
+  const identity = identify(socket);
+  worker.adopted = worker.adopted.filter((adopted) => !sameSocket(adopted, socket));
+  worker.releasing.push(identity);
+  draft.effects.push({ do: 'release', worker: worker.id, socket: identity });
 }
 
-function adopt(draft: Draft, held: HeldSocket): void {
-  const socket = identify(held);
+/** @param rank the lowest is taken; one below 0 is not to be */
+function adopt(draft: Draft, held: HeldSocket, rank: (worker: Worker) => number): void {
   const able = draft.state.workers.filter(
-    (worker) => worker.state === 'ready' && worker.listening.includes(socket.key),
+    (worker) =>
+      worker.state === 'ready' &&
+      !worker.ended &&
+      worker.slot !== held.slot &&
+      worker.listening.includes(held.key) &&
+      !hasAdopted(worker, held) &&
+      rank(worker) >= 0,
   );
-  able.sort((a, b) => a.adopted.length - b.adopted.length || a.id - b.id);
+  able.sort((a, b) => rank(a) - rank(b) || a.adopted.length - b.adopted.length || a.id - b.id);
   const [worker] = able;
   if (worker === undefined) return;
+  const socket = identify(held);
+  held.closing = false;
   worker.adopted.push(socket);
   draft.effects.push({ do: 'adopt', worker: worker.id, socket });
   report(draft, 'debug', 'socket adopted', { worker: worker.id, slot: socket.slot, address: socket.key });
 }
 
-function release(draft: Draft, worker: Worker, held: HeldSocket): void {
-  worker.adopted = worker.adopted.filter((socket) => !sameSocket(socket, held));
-  draft.effects.push({ do: 'release', worker: worker.id, socket: identify(held) });
+/** Its own queue does not empty either. */
+function isStuck(state: State, { slot }: Worker, { key }: SocketId): boolean {
+  return state.sockets.some((socket) => socket.congested && socket.slot === slot && socket.key === key);
 }
 
 function identify({ slot, key }: SocketId): SocketId {

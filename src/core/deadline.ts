@@ -1,4 +1,5 @@
 /** Deadlines are data: this is where the loop finds out until when it may sleep. */
+import { HANDSHAKE_MS } from './retirement.js';
 import { isLive, policyOf, targetPolicy, workersOf } from './state.js';
 import type { State } from './types.js';
 
@@ -24,7 +25,10 @@ export function nextDeadline(state: State, now: number): number | null {
       if (!present) waitFor(slot.retryAt);
     }
     const { readyTimeoutMs, restartWindowMs } = targetPolicy(state);
-    for (const { unusedSince } of state.sockets) if (unusedSince !== null) waitFor(unusedSince + readyTimeoutMs);
+    for (const { unusedSince, retiredSince } of state.sockets) {
+      if (unusedSince !== null) waitFor(unusedSince + readyTimeoutMs);
+      if (retiredSince !== null) waitFor(retiredSince + HANDSHAKE_MS);
+    }
     const [oldest] = state.crashes;
     if (state.crashLoop && oldest !== undefined) times.push(oldest + restartWindowMs);
   }

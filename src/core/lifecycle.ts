@@ -4,7 +4,7 @@
 import { rememberAddresses, requiredAddresses } from './addresses.js';
 import { markListened } from './adoption.js';
 import { crashed, describeExit } from './crash.js';
-import { label, policyOf, report } from './state.js';
+import { label, policyOf, report, sameSocket } from './state.js';
 import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
 type Handler<T extends WorkerEventType> = (
@@ -37,7 +37,17 @@ const closed: Handler<'closed'> = (draft, worker, event) => {
   worker.listening = worker.listening.filter((key) => key !== event.key);
   // The server that accepted for its siblings on this address is gone with it.
   worker.adopted = worker.adopted.filter((socket) => socket.key !== event.key);
+  worker.releasing = worker.releasing.filter((socket) => socket.key !== event.key);
   report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
+};
+
+const ended: Handler<'ended'> = (_draft, worker) => {
+  worker.ended = true;
+};
+
+const released: Handler<'released'> = (_draft, worker, event) => {
+  const at = worker.releasing.findIndex((socket) => sameSocket(socket, event.socket));
+  if (at >= 0) worker.releasing.splice(at, 1);
 };
 
 /** The exit that was on its way. */
@@ -49,6 +59,8 @@ const left: Handler<'exited'> = (draft, worker, event) => {
 const LIFECYCLE = {
   starting: {
     spawned,
+    ended,
+    released,
     bound,
     closed,
     saidReady: (draft, worker) => {
@@ -70,6 +82,8 @@ const LIFECYCLE = {
   },
   ready: {
     spawned,
+    ended,
+    released,
     bound,
     closed,
     saidReady: ignored,
@@ -93,6 +107,8 @@ const LIFECYCLE = {
   },
   draining: {
     spawned,
+    ended,
+    released,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -104,6 +120,8 @@ const LIFECYCLE = {
   },
   terminating: {
     spawned,
+    ended,
+    released,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -115,6 +133,8 @@ const LIFECYCLE = {
   },
   killing: {
     spawned,
+    ended,
+    released,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -149,6 +169,8 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     saidReady: false,
     listening: [],
     adopted: [],
+    releasing: [],
+    ended: false,
     fault: null,
   };
   worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
@@ -160,7 +182,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
 /** Sends a live worker away; what it has accepted is finished first. */
 export function dismiss(draft: Draft, worker: Worker): void {
   if (worker.state !== 'starting' && worker.state !== 'ready') return;
-  worker.adopted = [];
+  giveUpAdopted(worker);
   if (worker.listening.length === 0 && worker.state === 'starting') {
     terminate(draft, worker);
     return;
@@ -175,7 +197,7 @@ export function kill(draft: Draft, worker: Worker): void {
   if (worker.state === 'killing') return;
   worker.state = 'killing';
   worker.deadline = null;
-  worker.adopted = [];
+  giveUpAdopted(worker);
   draft.effects.push({ do: 'kill', worker: worker.id });
 }
 
@@ -233,6 +255,12 @@ function terminate(draft: Draft, worker: Worker): void {
   worker.state = 'terminating';
   worker.deadline = draft.now + policyOf(draft.state, worker).killTimeoutMs;
   draft.effects.push({ do: 'terminate', worker: worker.id });
+}
+
+/** It closes them with its own sockets, or by its end: until then it holds them. */
+function giveUpAdopted(worker: Worker): void {
+  worker.releasing.push(...worker.adopted);
+  worker.adopted = [];
 }
 
 function remove(draft: Draft, worker: Worker): void {

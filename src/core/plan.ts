@@ -81,7 +81,7 @@ function predecessors(state: State, slot: number): Worker[] {
 /** Ready workers in active slots; one of the target generation counts once it is soaked. */
 function countReady(state: State, now: number): number {
   return state.workers.filter((worker) => {
-    if (worker.slot >= state.size || worker.state !== 'ready') return false;
+    if (worker.slot >= state.size || worker.state !== 'ready' || worker.ended) return false;
     return worker.generation !== state.target || isSoaked(state, worker, now);
   }).length;
 }

@@ -2,12 +2,18 @@
 import type { ListenMode } from '../protocol.js';
 import type { Draft, Effect, Policy, ReportLevel, Slot, SocketId, State, Worker } from './types.js';
 
-export function initialState(options: { size: number; listenMode: ListenMode; policy: Policy }): State {
+export function initialState(options: {
+  readonly size: number;
+  readonly listenMode: ListenMode;
+  readonly steered: boolean;
+  readonly policy: Policy;
+}): State {
   return {
     phase: 'starting',
     steppedAt: 0,
     announced: false,
     listenMode: options.listenMode,
+    steered: options.steered,
     size: options.size,
     generation: 1,
     target: 1,

@@ -4,11 +4,12 @@
  * Pure: no clock, no timer, no chance, no input or output. The loop around it performs the effects, brings back what it
  * observes, and sleeps until `nextDeadline`.
  */
-import { arrangeAdoption, closeUnused } from './adoption.js';
+import { arrangeAdoption, markCongested, markRelieved } from './adoption.js';
 import { reviewCrashLoop } from './crash-loop.js';
 import { observe, overdue } from './lifecycle.js';
 import { converge } from './plan.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
+import { closeRetired, closeUnused } from './retirement.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { answer, isLive, isSettled, report, sameSocket } from './state.js';
 import type { Draft, Effect, Event, SocketId, State, WorkerEvent } from './types.js';
@@ -47,6 +48,12 @@ function apply(draft: Draft, event: Event): void {
     case 'socketOpened':
       hold(draft.state, event.socket);
       break;
+    case 'congested':
+      markCongested(draft, event);
+      break;
+    case 'relieved':
+      markRelieved(draft, event.socket);
+      break;
     case 'bindFailed':
       failBind(draft, event);
       break;
@@ -69,7 +76,10 @@ function hold(state: State, { slot, key }: SocketId): void {
   const held = state.sockets.find((socket) => sameSocket(socket, { slot, key }));
   // Given to a worker once more: it is wanted again, and has its time anew.
   if (held !== undefined) held.unusedSince = null;
-  else state.sockets.push({ slot, key, listened: false, unusedSince: null });
+  else {
+    const fresh = { listened: false, congested: false, helpers: [], closing: false };
+    state.sockets.push({ slot, key, ...fresh, retiredSince: null, unusedSince: null });
+  }
 }
 
 function failBind(draft: Draft, event: Extract<WorkerEvent, { type: 'bindFailed' }>): void {
@@ -103,6 +113,7 @@ function arrange(draft: Draft): void {
   advanceRollout(draft);
   // The end of a rollout may change the size.
   converge(draft);
+  closeRetired(draft);
   arrangeAdoption(draft);
   closeUnused(draft);
   answerSettled(draft);

@@ -21,6 +21,8 @@ export interface Policy {
   readonly backoffResetMs: number;
   readonly maxRestarts: number;
   readonly restartWindowMs: number;
+  /** Over which a new worker comes to its full share of connections; 0 for at once. */
+  readonly slowStartMs: number;
 }
 
 /** States of a worker that the core still knows; `gone` means that it is no longer in the state. */
@@ -41,6 +43,10 @@ export interface Worker {
   listening: AddressKey[];
   /** Sockets of other slots on which it accepts for the time being. */
   adopted: SocketId[];
+  /** Sockets of other slots that it has been asked to let go of, and may still hold. */
+  releasing: SocketId[];
+  /** Its process has ended; its last words are still being collected. */
+  ended: boolean;
   /** Why it goes before its time; null when it was asked to, or has not been. */
   fault: string | null;
 }
@@ -55,6 +61,14 @@ export interface SocketId {
 export interface HeldSocket extends SocketId {
   /** Whether a worker has ever listened on it: only then can connections wait in its queue. */
   listened: boolean;
+  /** Its queue does not empty: others are to serve what waits there. */
+  congested: boolean;
+  /** Slots whose workers have time for it just now, the idlest first. */
+  helpers: readonly number[];
+  /** Since when its slot is beyond the size; null while it is not. */
+  retiredSince: number | null;
+  /** Its adopters let go of it, so that it can be closed. */
+  closing: boolean;
   /** Since when nobody accepts on it, though nothing is on its way; null while somebody does or may come. */
   unusedSince: number | null;
 }
@@ -105,6 +119,8 @@ export interface State {
   /** Whether the start has had its good end; a failure of all slots after it does not end the supervisor. */
   announced: boolean;
   readonly listenMode: ListenMode;
+  /** Whether a program picks the socket for each new connection, so that one can be spared. */
+  readonly steered: boolean;
   size: number;
   /** The newest generation. Numbers are never used again. */
   generation: number;
@@ -148,6 +164,10 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'saidReady' }
   | { readonly type: 'drained' }
   | { readonly type: 'disconnected' }
+  /** The process has ended; `exited` follows once its output has been read. */
+  | { readonly type: 'ended' }
+  /** It accepts no longer on a socket of another slot. */
+  | { readonly type: 'released'; readonly socket: SocketId }
   /** The address cannot be had: `reason` is told to the owner. */
   | { readonly type: 'bindFailed'; readonly key: AddressKey; readonly reason: string }
   /** The address is held by another process and is waited for until `until`. */
@@ -167,6 +187,9 @@ export type Event =
   | RequestEvent
   | WorkerEvent
   | { readonly type: 'socketOpened'; readonly socket: SocketId }
+  /** What waits in its queue waits too long; `helpers` are the slots that could serve it, the idlest first. */
+  | { readonly type: 'congested'; readonly socket: SocketId; readonly helpers: readonly number[] }
+  | { readonly type: 'relieved'; readonly socket: SocketId }
   /** A deadline may have passed. */
   | { readonly type: 'ticked' };
 

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { loadNative, type NativeLoad } from '../native/libc.js';
 import { type BoundSocket, bindSocket } from '../sockets/bind.js';
+import { steeringProgram } from '../sockets/program.js';
 
 export interface Capabilities {
   /** For people to read, as in `process.platform` and `process.version`. */
@@ -13,6 +14,8 @@ export interface Capabilities {
   readonly nodeVersion: string;
   readonly koffi: { readonly ok: boolean; readonly reason: string };
   readonly reusePort: ReusePortCapability;
+  /** Whether a program can pick the socket of a reuse-port group. */
+  readonly steering: { readonly supported: boolean; readonly reason: string };
 }
 
 export interface ReusePortCapability {
@@ -34,7 +37,24 @@ export async function probe(native: NativeLoad = loadNative()): Promise<Capabili
     nodeVersion: process.version,
     koffi: native.ok ? { ok: true, reason: 'koffi is loaded' } : { ok: false, reason: native.reason },
     reusePort: await probeReusePort(native),
+    steering: probeSteering(native),
   };
+}
+
+/** The kernel takes the program; that it also goes by it is for `holdfast doctor` to see. */
+function probeSteering(load: NativeLoad): Capabilities['steering'] {
+  if (!load.ok) return { supported: false, reason: load.reason };
+  const { native } = load;
+  let fd: number | undefined;
+  try {
+    fd = native.openTcpSocket(4, { reusePort: true });
+    native.attachReusePortProgram(fd, steeringProgram({ kind: 'random', weights: [1] }));
+    return { supported: true, reason: 'the kernel takes a program that picks the socket' };
+  } catch (error) {
+    return { supported: false, reason: error instanceof Error ? error.message : String(error) };
+  } finally {
+    if (fd !== undefined) native.close(fd);
+  }
 }
 
 async function probeReusePort(native: NativeLoad): Promise<ReusePortCapability> {

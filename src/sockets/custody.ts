@@ -2,21 +2,24 @@
  * Custody: owns every bound socket of the supervisor, so that no accept queue ends with a worker. Nobody else binds
  * one or closes one.
  *
- * Called by the supervisor, which sends duplicates to workers. Must never listen or accept: the worker does, on its
- * duplicate, and both are the same socket in the kernel.
+ * Called by the supervisor, which sends duplicates to workers. Must never accept: the worker does, on its duplicate, and
+ * both are the same socket in the kernel.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { NativeLoad } from '../native/libc.js';
+import { type ListenQueue, NativeError, type NativeLoad } from '../native/libc.js';
 import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
 import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from './bind.js';
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
+import { GroupOrder } from './group-order.js';
 import { findOwner, type Owner } from './owner.js';
 
 export { addressKey } from './address.js';
 
 /** How often an address that is taken is tried again. */
 const RETRY_MS = 250;
+/** Node's own default; the worker's `listen` puts the application's in its place. */
+const BACKLOG = 511;
 
 export interface CustodySocket extends BoundSocket {
   readonly key: AddressKey;
@@ -38,6 +41,8 @@ export interface CustodyOptions {
   readonly mode: ListenMode;
   /** Must not be null in reuseport mode. */
   readonly how: ReusePortHow;
+  /** Whether sockets listen from the moment they are bound, so that their order in the kernel's group is known. */
+  readonly steered: boolean;
   readonly native: NativeLoad;
   /** How long an acquisition waits for an address that another process holds; 0 means not at all. */
   readonly bindTimeoutMs: number;
@@ -56,6 +61,8 @@ export class Custody {
   readonly #sockets = new Set<CustodySocket>();
   /** For each address the end of the queue of those who want to bind it; never rejects. */
   readonly #turns = new Map<AddressKey, Promise<void>>();
+  /** For each endpoint the sockets that listen there, in the kernel's order. */
+  readonly #groups = new Map<string, GroupOrder<CustodySocket>>();
   readonly #acquisitions = new Set<AbortController>();
   #closed = false;
   #order = 0;
@@ -105,6 +112,11 @@ export class Custody {
     return [...this.#sockets];
   }
 
+  /** Where connections are steered: the sockets of each endpoint, in the order that a steering program counts in. */
+  groups(): readonly (readonly CustodySocket[])[] {
+    return [...this.#groups.values()].map((group) => group.members);
+  }
+
   /**
    * Closes one socket; whatever waits in its queue is reset unless a worker still holds it. A number leaves the
    * socket that all slots share alone: that one goes by null.
@@ -127,9 +139,9 @@ export class Custody {
   }
 
   /** Connections that wait to be accepted; null where the system does not tell, or nobody has listened yet. */
-  queueLength(socket: CustodySocket): number | null {
+  queue(socket: CustodySocket): ListenQueue | null {
     const { native } = this.#options;
-    return native.ok ? (native.native.tcpListenQueue(socket.handle.fd)?.length ?? null) : null;
+    return native.ok ? native.native.tcpListenQueue(socket.handle.fd) : null;
   }
 
   #ofKey(key: AddressKey): CustodySocket[] {
@@ -139,6 +151,24 @@ export class Custody {
   #close(socket: CustodySocket): void {
     this.#sockets.delete(socket);
     socket.handle.close();
+    const group = this.#groups.get(endpoint(socket));
+    group?.leave(socket);
+    if (group?.members.length === 0) this.#groups.delete(endpoint(socket));
+  }
+
+  /** A socket joins its group when it starts to listen: the program in force knows nothing of it and gives it nothing. */
+  #listen(socket: CustodySocket): void {
+    const { native } = this.#options;
+    if (!native.ok) throw new Error('a group cannot be steered without libc');
+    try {
+      native.native.listen(socket.handle.fd, BACKLOG);
+    } catch (cause) {
+      if (cause instanceof NativeError) throw new BindError(socket, cause.errno, { cause });
+      throw cause;
+    }
+    const group = this.#groups.get(endpoint(socket)) ?? new GroupOrder<CustodySocket>();
+    this.#groups.set(endpoint(socket), group);
+    group.join(socket);
   }
 
   /** One at a time for an address: `came` resolves when all who were before have called `finish`. */
@@ -195,6 +225,12 @@ export class Custody {
     const bound = bindSocket(wanted, how, native);
     this.#order += 1;
     const socket = { ...bound, key, slot: mode === 'reuseport' ? slot : null, order: this.#order };
+    try {
+      if (this.#options.steered) this.#listen(socket);
+    } catch (error) {
+      bound.handle.close();
+      throw error;
+    }
     this.#sockets.add(socket);
     return socket;
   }
@@ -203,6 +239,11 @@ export class Custody {
   #isOurs(request: AddressRequest): boolean {
     return this.list().some((socket) => overlaps(socket, request));
   }
+}
+
+/** By which the kernel groups them. */
+function endpoint({ host, port, ipv6Only }: BoundSocket): string {
+  return `${formatAddress(host, port)}${ipv6Only ? ',v6only' : ''}`;
 }
 
 function place({ host, port, family }: BoundSocket) {

@@ -12,13 +12,16 @@ const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 export class Loop {
   #state: State;
   readonly #perform: (effect: Effect) => void;
+  readonly #onSettled: (state: State) => void;
   readonly #queue: Event[] = [];
   #busy = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(state: State, perform: (effect: Effect) => void) {
+  /** @param onSettled told of the state once no event is left to be done */
+  constructor(state: State, perform: (effect: Effect) => void, onSettled: (state: State) => void) {
     this.#state = state;
     this.#perform = perform;
+    this.#onSettled = onSettled;
   }
 
   get state(): State {
@@ -39,6 +42,7 @@ export class Loop {
     } finally {
       this.#busy = false;
     }
+    this.#onSettled(this.#state);
     this.#sleep();
   }
 

@@ -49,6 +49,7 @@ export function policyFor({ id, config }: Release): Policy {
     backoffResetMs: config.backoffResetMs,
     maxRestarts: config.maxRestarts,
     restartWindowMs: config.restartWindowMs,
+    slowStartMs: config.slowStartMs,
   };
 }
 

@@ -4,6 +4,19 @@ import type { State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import { type Release, resolveRelease } from './release.js';
 
+/** Settings that belong to the supervisor itself, not to a generation. */
+const FIXED = [
+  'name',
+  'listenMode',
+  'steering',
+  'affinity',
+  'adoptAfterMs',
+  'bindTimeoutMs',
+  'logFile',
+  'logFormat',
+  'logLevel',
+] as const;
+
 interface Renewed {
   readonly release: Release;
   readonly size: number | null;
@@ -80,7 +93,7 @@ export class Releases {
 
   /** Some settings belong to the supervisor itself and stay as they were at its start. */
   #warnOfFixed(release: Release): void {
-    for (const option of ['name', 'listenMode', 'bindTimeoutMs', 'logFile', 'logFormat', 'logLevel'] as const) {
+    for (const option of FIXED) {
       if (this.#first.config[option] === release.config[option]) continue;
       this.#log.logger.warn({ option }, 'this setting changes only when the supervisor is started anew');
     }

@@ -7,7 +7,7 @@ import { ControlServer } from '../control/server.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { createLog } from '../logs/logger.js';
 import { loadNative } from '../native/libc.js';
-import { chooseListenMode } from '../platform/mode.js';
+import { chooseListenMode, chooseSteering } from '../platform/mode.js';
 import { probe } from '../platform/probe.js';
 import { Custody } from '../sockets/custody.js';
 import { resolveRelease } from './release.js';
@@ -39,13 +39,19 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const release = await resolveRelease(1, config);
     const capabilities = await probe(native);
     const { mode, how, reason } = chooseListenMode(config.listenMode, capabilities);
+    const steering = chooseSteering(config, mode, capabilities);
+    const { steered } = steering;
     const version = ownVersion();
     log.logger.info(
-      { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason },
+      { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason, steering: steered },
       'supervisor started',
     );
     if (config.listenMode === 'auto' && mode === 'reuseaddr') {
       log.logger.warn({ reason }, 'SO_REUSEPORT cannot be had: one shared socket for each address instead');
+    }
+
+    if (config.steering === 'auto' && mode === 'reuseport' && !steered) {
+      log.logger.warn({ reason: steering.reason }, 'steering cannot be had');
     }
 
     const supervisor = new Supervisor({
@@ -55,7 +61,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       version,
       listenMode: mode,
       listenModeReason: reason,
-      openCustody: (onWaiting) => new Custody({ mode, how, native, bindTimeoutMs: config.bindTimeoutMs, onWaiting }),
+      steering,
+      native,
+      openCustody: (onWaiting) =>
+        new Custody({ mode, how, steered, native, bindTimeoutMs: config.bindTimeoutMs, onWaiting }),
     });
     const control = await ControlServer.open({ dir: options.runtimeDir, name: config.name, target: supervisor });
     const forgetSignals = handleSignals(supervisor, log);

@@ -1,8 +1,9 @@
 /** Puts the status together: from the core's state, from custody, from the workers and from the system. */
 import type { State } from '../core/types.js';
 import { usage } from '../monitor/usage.js';
+import type { SteeringChoice } from '../platform/mode.js';
 import type { AddressStatus, ListenMode, SupervisorStatus } from '../protocol.js';
-import type { Custody } from '../sockets/custody.js';
+import type { Custody, CustodySocket } from '../sockets/custody.js';
 import type { WorkerHandle } from './worker-handle.js';
 import type { WorkerStats } from './worker-stats.js';
 
@@ -14,7 +15,11 @@ export interface StatusSource {
   readonly startedAt: number;
   readonly listenMode: ListenMode;
   readonly listenModeReason: string;
+  readonly steering: SteeringChoice;
+  readonly affinity: 'none' | 'client-ip';
   readonly custody: Custody;
+  /** As the steering program in force has them. */
+  readonly weights: ReadonlyMap<CustodySocket, number>;
   readonly workers: ReadonlyMap<number, WorkerHandle>;
   readonly stats: WorkerStats;
 }
@@ -23,7 +28,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
   const { state } = source;
   const now = performance.now();
   // Before anything is waited for: a blocked worker takes a second not to answer, and queues do not wait.
-  const listening = addresses(source.custody);
+  const listening = addresses(source.custody, source.weights);
   const pids = [process.pid, ...state.workers.flatMap((worker) => worker.pid ?? [])];
   const [used, answers] = await Promise.all([
     usage(pids),
@@ -45,8 +50,9 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
     script: source.script,
     listenMode: source.listenMode,
     listenModeReason: source.listenModeReason,
-    steering: false,
-    steeringReason: 'the kernel chooses by its hash',
+    steering: source.steering.steered,
+    steeringReason: source.steering.reason,
+    affinity: source.affinity,
     generation: state.target,
     size: state.size,
     addresses: listening,
@@ -74,17 +80,24 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
         rssBytes: taken?.rssBytes ?? null,
         eventLoopDelayMs: stats?.eventLoopDelayMs ?? null,
         connections: stats?.connections ?? null,
+        accepted: stats?.accepted ?? null,
         requests: stats?.requests ?? null,
       };
     }),
   };
 }
 
-function addresses(custody: Custody): AddressStatus[] {
+function addresses(custody: Custody, weights: ReadonlyMap<CustodySocket, number>): AddressStatus[] {
   const byAddress = new Map<string, { host: string; port: number; sockets: AddressStatus['sockets'][number][] }>();
   for (const socket of custody.list()) {
     const found = byAddress.get(socket.key) ?? { host: socket.host, port: socket.port, sockets: [] };
-    found.sockets.push({ slot: socket.slot, weight: null, queueLength: custody.queueLength(socket) });
+    const queue = custody.queue(socket);
+    found.sockets.push({
+      slot: socket.slot,
+      weight: weights.get(socket) ?? null,
+      queueLength: queue?.length ?? null,
+      backlog: queue?.limit ?? null,
+    });
     byAddress.set(socket.key, found);
   }
   return [...byAddress.values()];

@@ -7,6 +7,8 @@ import type { LoadedConfig } from '../config/load.js';
 import { initialState } from '../core/state.js';
 import type { Effect } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
+import type { NativeLoad } from '../native/libc.js';
+import type { SteeringChoice } from '../platform/mode.js';
 import type { ControlResult, ControlTarget, ListenMode, SupervisorStatus } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
 import { type BindDelay, Listening } from './listening.js';
@@ -15,6 +17,7 @@ import { policyFor, type Release } from './release.js';
 import { Releases } from './releases.js';
 import { type Progress, Requests } from './requests.js';
 import { collectStatus } from './status.js';
+import { Steering } from './steering.js';
 import { tidyUp } from './tidy.js';
 import { Workforce } from './workforce.js';
 
@@ -27,6 +30,8 @@ export interface SupervisorOptions {
   readonly version: string;
   readonly listenMode: ListenMode;
   readonly listenModeReason: string;
+  readonly steering: SteeringChoice;
+  readonly native: NativeLoad;
   /** Makes custody; it is told whom to ask when an address has to be waited for. */
   readonly openCustody: (onWaiting: (delay: BindDelay) => void) => Custody;
 }
@@ -45,6 +50,7 @@ export class Supervisor implements ControlTarget {
   readonly #custody: Custody;
   readonly #workforce: Workforce;
   readonly #releases: Releases;
+  #steering: Steering | undefined;
   readonly #requests = new Requests();
   readonly #startedAt = performance.now();
   #custodyClosed: Promise<void> = Promise.resolve();
@@ -57,19 +63,32 @@ export class Supervisor implements ControlTarget {
   readonly ended: Promise<string | null>;
 
   constructor(options: SupervisorOptions) {
-    const { release, log, listenMode } = options;
+    const { release, log, listenMode, native } = options;
+    const { steered } = options.steering;
     this.#options = options;
     this.#log = log;
     this.#releases = new Releases(release, options.reloadConfig, log);
     const size = release.config.instances;
-    this.#loop = new Loop(initialState({ size, listenMode, policy: policyFor(release) }), (effect) =>
-      this.#perform(effect),
+    const state = initialState({ size, listenMode, steered, policy: policyFor(release) });
+    this.#loop = new Loop(
+      state,
+      (effect) => this.#perform(effect),
+      (settled) => this.#steering?.review(settled),
     );
     const dispatch = this.#loop.dispatch.bind(this.#loop);
     const listening = new Listening(dispatch, log);
     this.#custody = options.openCustody((delay) => listening.delayed(delay));
-    const { name } = release.config;
-    this.#workforce = new Workforce({ name, log, custody: this.#custody, listening, dispatch });
+    const { name, affinity, adoptAfterMs } = release.config;
+    const custody = this.#custody;
+    const workforce = new Workforce({ name, log, custody, listening, dispatch });
+    this.#workforce = workforce;
+    if (steered && native.ok) {
+      const ask = (worker: number) => workforce.ask(worker);
+      const how = { custody, native: native.native, log, affinity, adoptAfterMs, dispatch, ask };
+      const steering = new Steering(how, state);
+      workforce.onStats = (worker, stats) => steering.heard(worker, stats);
+      this.#steering = steering;
+    }
     this.started = new Promise((resolve) => {
       this.#announce = resolve;
     });
@@ -92,6 +111,9 @@ export class Supervisor implements ControlTarget {
       startedAt: this.#startedAt,
       listenMode,
       listenModeReason,
+      steering: this.#steeringNow(),
+      affinity: release.config.affinity,
+      weights: this.#steering?.programs.weights ?? new Map(),
       custody: this.#custody,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
@@ -150,6 +172,11 @@ export class Supervisor implements ControlTarget {
     }
   }
 
+  #steeringNow(): SteeringChoice {
+    const failure = this.#steering?.programs.failure ?? null;
+    return failure === null ? this.#options.steering : { steered: false, reason: failure };
+  }
+
   #perform(effect: Effect): void {
     const { state } = this.#loop;
     switch (effect.do) {
@@ -177,6 +204,7 @@ export class Supervisor implements ControlTarget {
         this.#custody.release(effect.socket.slot, effect.socket.key);
         break;
       case 'closeCustody':
+        this.#steering?.close();
         this.#custodyClosed = this.#workforce.closeCustody();
         break;
       case 'forgetGeneration':

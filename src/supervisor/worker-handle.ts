@@ -31,6 +31,8 @@ export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
   onSaidReady(): void;
   onDisconnected(): void;
+  /** The process has ended; `onExited` follows with what it wrote last. */
+  onEnded(): void;
   onExited(code: number | null, signal: string | null, lastLines: readonly string[]): void;
 }
 
@@ -98,6 +100,7 @@ export class WorkerHandle {
   #exited(code: number | null, signal: string | null, lines: readonly string[]): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#listener.onEnded();
     const timeout = setTimeout(tell, LAST_OUTPUT_MS);
     const output = this.#output;
     const listener = this.#listener;

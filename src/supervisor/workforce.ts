@@ -9,7 +9,7 @@ import type { Custody } from '../sockets/custody.js';
 import type { Listening } from './listening.js';
 import type { Release } from './release.js';
 import { WorkerHandle } from './worker-handle.js';
-import { WorkerStats } from './worker-stats.js';
+import { type Stats, WorkerStats } from './worker-stats.js';
 
 /** A worker that is stuck must not hold up a stop for the sake of a handle that it cannot take. */
 const PENDING_HANDLES_MS = 1_000;
@@ -24,6 +24,8 @@ export interface WorkforceOptions {
 
 export class Workforce {
   readonly stats = new WorkerStats();
+  /** Told of every answer: each is a sign of life as well. */
+  onStats: (worker: number, stats: Stats) => void = () => {};
   readonly #options: WorkforceOptions;
   readonly #workers = new Map<number, WorkerHandle>();
   /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
@@ -48,6 +50,7 @@ export class Workforce {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
         onDisconnected: () => dispatch({ type: 'disconnected', worker }),
+        onEnded: () => dispatch({ type: 'ended', worker }),
         onExited: exited,
       });
       this.#workers.set(worker, handle);
@@ -55,6 +58,12 @@ export class Workforce {
     } catch (error) {
       exited(null, null, [error instanceof Error ? error.message : String(error)]);
     }
+  }
+
+  /** Asks a worker for its figures; the answer comes by `onStats`. */
+  ask(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle !== undefined) void this.stats.ask(handle);
   }
 
   /** @param emptyQueue whether the worker is the last to hold its sockets */
@@ -111,8 +120,12 @@ export class Workforce {
       case 'drained':
         dispatch({ type: 'drained', worker });
         break;
+      case 'released':
+        dispatch({ type: 'released', worker, socket: { slot: message.slot, key: message.key } });
+        break;
       case 'stats':
         this.stats.answered(message);
+        this.onStats(worker, message);
         break;
     }
   }

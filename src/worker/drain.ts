@@ -38,7 +38,6 @@ export class Drain {
     this.#draining = true;
     // The application's clean-up runs on SIGTERM, which is still to come: the process must not end for want of work.
     this.#channel.hold();
-    this.#listeners.countAccepted();
     // The message came in the middle of a turn; whole ones are counted, each with a look at the sockets.
     if (emptyQueue) setImmediate(() => this.#closeWhenEmpty(performance.now() + EMPTYING_MS, -1, 0));
     else this.#close();

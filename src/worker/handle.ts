@@ -24,12 +24,16 @@ export function internals(server: Server): ServerInternals {
  *
  * @returns false where this Node does not let us
  */
-export function acceptOn(server: Server, own: TcpHandle, handle: TcpHandle): boolean {
+export function acceptOn(
+  { server, backlog }: { readonly server: Server; readonly backlog: number },
+  own: TcpHandle,
+  handle: TcpHandle,
+): boolean {
   const owner = Object.getOwnPropertySymbols(own).find((symbol) => symbol.description === 'owner_symbol');
   if (owner === undefined) return false;
   handle.onconnection = own.onconnection;
   (handle as unknown as Record<symbol, unknown>)[owner] = server;
-  if (handle.listen(511) !== 0) return false;
+  if (handle.listen(backlog) !== 0) return false;
   if (!own.hasRef()) handle.unref();
   return true;
 }

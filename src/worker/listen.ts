@@ -31,6 +31,8 @@ interface Listener {
   readonly server: Server;
   key: AddressKey | undefined;
   handle: TcpHandle | undefined;
+  /** As the application asked for; it holds for whoever accepts on a socket of this address. */
+  backlog: number;
   /** Sockets of other slots, by slot. */
   readonly adopted: Map<number, TcpHandle>;
 }
@@ -42,6 +44,7 @@ export class Listeners {
   /** Servers that may have connections, also after the application has closed them. */
   readonly #servers = new Set<Server>();
   #asked = 0;
+  /** Connections accepted since the process began, on sockets that the supervisor gave. */
   accepted = 0;
   #closed = false;
 
@@ -58,6 +61,10 @@ export class Listeners {
       if (isTcp(query)) this.#listen(server, query, reply);
       else original.call(cluster, server, query, reply);
     };
+    diagnosticsChannel.subscribe('net.server.socket', (message) => {
+      const { server } = (message as { socket: { server?: Server } }).socket;
+      if (server !== undefined && this.#servers.has(server)) this.accepted += 1;
+    });
     // `reusePort: true` makes Node bind past the cluster. What it asks for is what every worker gets here anyway.
     diagnosticsChannel.subscribe('tracing:net.server.listen:asyncStart', (message) => {
       const { options } = message as { options?: { reusePort?: boolean } };
@@ -76,7 +83,7 @@ export class Listeners {
       return;
     }
     const seq = ++this.#asked;
-    const listener: Listener = { request, server, key: undefined, handle: undefined, adopted: new Map() };
+    const listener: Listener = { request, server, key: undefined, handle: undefined, backlog: 511, adopted: new Map() };
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
     this.#channel.hold();
@@ -119,6 +126,7 @@ export class Listeners {
     }
     listener.key = key;
     listener.handle = handle;
+    watchListen(listener, handle);
     this.#watchClose(listener, handle);
     reply(0, handle);
     const listens = internals(listener.server)._handle === handle;
@@ -146,7 +154,7 @@ export class Listeners {
 
   adopt(slot: number, key: AddressKey, handle: TcpHandle): void {
     const listener = this.#find(key);
-    if (listener?.handle === undefined || this.#closed || !acceptOn(listener.server, listener.handle, handle)) {
+    if (listener?.handle === undefined || this.#closed || !acceptOn(listener, listener.handle, handle)) {
       handle.close();
       return;
     }
@@ -158,23 +166,7 @@ export class Listeners {
     const listener = this.#find(key);
     listener?.adopted.get(slot)?.close();
     listener?.adopted.delete(slot);
-  }
-
-  /** From now on `accepted` counts the connections that come in. Not before: nothing lies between Node and a server that serves. */
-  countAccepted(): void {
-    for (const listener of this.#open) {
-      for (const handle of [listener.handle, ...listener.adopted.values()]) {
-        if (handle === undefined) continue;
-        const { onconnection } = handle;
-        const count = () => {
-          this.accepted += 1;
-        };
-        handle.onconnection = function counted(this: TcpHandle, ...args: unknown[]) {
-          count();
-          return onconnection.apply(this, args);
-        };
-      }
-    }
+    this.#channel.send({ type: 'released', key, slot });
   }
 
   /** Stops accepting, on all sockets and for good. Connections are left alone. */
@@ -209,6 +201,16 @@ export class Listeners {
     for (const listener of this.#open) if (listener.key === key) return listener;
     return undefined;
   }
+}
+
+/** Node hands the backlog on to nobody but the handle. */
+function watchListen(listener: Listener, handle: TcpHandle): void {
+  const { listen } = handle;
+  handle.listen = (backlog) => {
+    Reflect.deleteProperty(handle, 'listen');
+    listener.backlog = backlog;
+    return listen.call(handle, backlog);
+  };
 }
 
 /** Where it really listens, once it does: a port of 0 has become a number then. */

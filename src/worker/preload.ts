@@ -57,6 +57,7 @@ function install(): void {
           seq: message.seq,
           eventLoopDelayMs: Math.max(0, Number(process.hrtime.bigint() / 1000n) / 1000 - message.sentAtMs),
           connections: listeners.countConnections(),
+          accepted: listeners.accepted,
           requests,
         });
         return;

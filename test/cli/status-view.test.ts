@@ -16,6 +16,7 @@ const WORKER: WorkerStatus = {
   rssBytes: 60 * 1024 * 1024,
   eventLoopDelayMs: 1.25,
   connections: 12,
+  accepted: 345,
   requests: 90_210,
 };
 

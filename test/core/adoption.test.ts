@@ -74,7 +74,7 @@ t.test('the socket of a draining worker is adopted at once: it accepts no longer
   t.same(d.worker(2).adopted, [socket(0)]);
 });
 
-t.test('the sockets of slots beyond the size stay with their adopters', async (t) => {
+t.test('without steering the sockets of slots beyond the size stay with their adopters', async (t) => {
   const d = Driver.running({ size: 3 });
   d.scale(1);
   d.clear();
@@ -186,4 +186,63 @@ t.test('nothing is closed while a seat is empty', async (t) => {
   t.same(d.done('closeSocket'), [], 'and the time begins anew afterwards');
   d.wait(1);
   t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(0, OTHER) }]);
+});
+
+t.test('a process that has ended is no acceptor any more, though its last words are still being read', async (t) => {
+  const d = Driver.running({ size: 2 });
+  t.same(d.send({ type: 'ended', worker: 1 }), [{ do: 'adopt', worker: 2, socket: socket(0) }]);
+  t.same(d.crash(1), [], 'and is not adopted twice');
+});
+
+t.test('what a process that has ended had adopted is adopted anew', async (t) => {
+  const d = Driver.running({ size: 3 });
+  d.crash(1);
+  t.same(d.worker(2).adopted, [socket(0)]);
+  t.same(d.send({ type: 'ended', worker: 2 }), [
+    { do: 'adopt', worker: 3, socket: socket(0) },
+    { do: 'adopt', worker: 3, socket: socket(1) },
+  ]);
+});
+
+t.test('a queue that does not empty is adopted by the idlest, and given back when it is relieved', async (t) => {
+  const d = Driver.running({ size: 4, steered: true });
+  t.same(d.send({ type: 'congested', socket: socket(0), helpers: [2, 1] }), [
+    { do: 'adopt', worker: 3, socket: socket(0) },
+  ]);
+  d.wait(10_000);
+  t.same(d.done('release'), []);
+  t.same(d.send({ type: 'relieved', socket: socket(0) }), [{ do: 'release', worker: 3, socket: socket(0) }]);
+});
+
+t.test('as long as connections wait, one more helps each time it is said', async (t) => {
+  const d = Driver.running({ size: 4, steered: true });
+  const congested = { type: 'congested', socket: socket(0), helpers: [2, 1] } as const;
+  d.send(congested);
+  t.same(d.send(congested), [{ do: 'adopt', worker: 2, socket: socket(0) }]);
+  t.same(d.send(congested), [], 'all who have time are there');
+  t.same(d.send({ type: 'relieved', socket: socket(0) }), [
+    { do: 'release', worker: 2, socket: socket(0) },
+    { do: 'release', worker: 3, socket: socket(0) },
+  ]);
+});
+
+t.test('nobody is burdened with a queue while all are busy', async (t) => {
+  const d = Driver.running({ size: 3, steered: true });
+  t.same(d.send({ type: 'congested', socket: socket(0), helpers: [] }), []);
+});
+
+t.test('a congested queue whose worker dies stays with its adopter', async (t) => {
+  const d = Driver.running({ size: 3, steered: true });
+  d.send({ type: 'congested', socket: socket(0), helpers: [1] });
+  t.same(d.crash(1), []);
+  t.same(d.send({ type: 'relieved', socket: socket(0) }), [], 'it is still the only one to accept there');
+  d.wait(75);
+  d.bind(d.in(0));
+  t.same(d.done('release'), [{ do: 'release', worker: 2, socket: socket(0) }]);
+});
+
+t.test('a socket of no slot in custody is nobody’s congestion', async (t) => {
+  const d = Driver.running({ size: 2, steered: true });
+  t.same(d.send({ type: 'congested', socket: socket(7), helpers: [1] }), []);
+  t.same(d.send({ type: 'relieved', socket: socket(7) }), []);
 });

@@ -13,6 +13,8 @@ export interface Release {
 export type Action = { readonly afterMs: number } & (
   | { readonly do: 'reload' | 'restart'; readonly release: Release; readonly size: number | null }
   | { readonly do: 'scale'; readonly size: number }
+  /** Connections wait in some queue for longer than they should. */
+  | { readonly do: 'congest' }
   | { readonly do: 'stop' | 'stopNow' | 'killWorker' | 'disconnectWorker' | 'closeAddress' | 'reopenAddress' }
 );
 
@@ -20,6 +22,8 @@ export interface Setup {
   readonly seed: number;
   readonly size: number;
   readonly listenMode: ListenMode;
+  /** In reuseport mode only. */
+  readonly steered: boolean;
   /** What every good application listens on. */
   readonly ports: readonly string[];
   readonly first: Release;
@@ -54,6 +58,7 @@ export function actions(release: fc.Arbitrary<Release>): fc.Arbitrary<Action> {
       weight: 1,
       arbitrary: fc.record({ afterMs, do: fc.constantFrom('disconnectWorker', 'closeAddress', 'reopenAddress') }),
     },
+    { weight: 3, arbitrary: fc.record({ afterMs, do: fc.constant('congest') }) },
     { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constantFrom('stop', 'stopNow') }) },
   ) as fc.Arbitrary<Action>;
 }
@@ -63,6 +68,7 @@ export function setups(first: fc.Arbitrary<Release>, action: fc.Arbitrary<Action
     seed: fc.integer(),
     size: sizes,
     listenMode: fc.constantFrom('reuseport', 'reuseaddr'),
+    steered: fc.boolean(),
     ports: fc.constantFrom(['0.0.0.0:80'], ['0.0.0.0:80', '0.0.0.0:81'], ['0.0.0.0:80', '127.0.0.1:0#0']),
     first,
     actions: fc.array(action, { maxLength: 8 }),

@@ -26,6 +26,7 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     backoffResetMs: 60_000,
     maxRestarts: 5,
     restartWindowMs: 60_000,
+    slowStartMs: 0,
     ...change,
   };
 }
@@ -46,6 +47,7 @@ export interface Answer {
 export interface DriverOptions {
   readonly size?: number;
   readonly listenMode?: ListenMode;
+  readonly steered?: boolean;
   readonly policy?: Partial<Policy>;
 }
 
@@ -58,9 +60,9 @@ export class Driver {
   readonly policy: Policy;
   #requests = 0;
 
-  constructor({ size = 1, listenMode = 'reuseport', policy = {} }: DriverOptions = {}) {
+  constructor({ size = 1, listenMode = 'reuseport', steered = false, policy = {} }: DriverOptions = {}) {
     this.policy = makePolicy(policy);
-    this.state = initialState({ size, listenMode, policy: this.policy });
+    this.state = initialState({ size, listenMode, steered, policy: this.policy });
   }
 
   /** @returns what this one event has caused, without reports */

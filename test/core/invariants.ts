@@ -125,11 +125,13 @@ export class Invariants {
     for (const socket of after.sockets) {
       if (
         !socket.listened ||
-        !after.workers.some((worker) => isReady(worker) && worker.listening.includes(socket.key))
+        socket.closing ||
+        !after.workers.some((worker) => isReady(worker) && !worker.ended && worker.listening.includes(socket.key))
       ) {
         continue;
       }
       const accepted = after.workers.some((worker) => {
+        if (worker.ended) return false;
         if (worker.adopted.some((adopted) => sameSocket(adopted, socket))) return true;
         const own = socket.slot === null || socket.slot === worker.slot;
         return own && isLive(worker) && worker.listening.includes(socket.key);

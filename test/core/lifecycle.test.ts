@@ -31,12 +31,16 @@ const EVENTS = {
   disconnected: { type: 'disconnected' },
   bindFailed: { type: 'bindFailed', key: OTHER, reason: 'EACCES' },
   bindDelayed: { type: 'bindDelayed', until: 99_000 },
+  ended: { type: 'ended' },
+  released: { type: 'released', socket: { slot: 1, key: PORT } },
   exited: { type: 'exited', code: 1, signal: null, chance: 0, lastLines: [] },
 } as const;
 
 const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   starting: {
     spawned: 'starting',
+    ended: 'starting',
+    released: 'starting',
     bound: 'ready',
     closed: 'starting',
     saidReady: 'starting',
@@ -48,6 +52,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   ready: {
     spawned: 'ready',
+    ended: 'ready',
+    released: 'ready',
     bound: 'ready',
     closed: 'ready',
     saidReady: 'ready',
@@ -59,6 +65,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   draining: {
     spawned: 'draining',
+    ended: 'draining',
+    released: 'draining',
     bound: 'draining',
     closed: 'draining',
     saidReady: 'draining',
@@ -70,6 +78,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   terminating: {
     spawned: 'terminating',
+    ended: 'terminating',
+    released: 'terminating',
     bound: 'terminating',
     closed: 'terminating',
     saidReady: 'terminating',
@@ -81,6 +91,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   killing: {
     spawned: 'killing',
+    ended: 'killing',
+    released: 'killing',
     bound: 'killing',
     closed: 'killing',
     saidReady: 'killing',

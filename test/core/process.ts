@@ -132,6 +132,7 @@ export class SimulatedProcess {
   release(socket: SocketId): void {
     this.#receive(() => {
       this.adopted = this.adopted.filter(({ slot, key }) => slot !== socket.slot || key !== socket.key);
+      this.#tell({ type: 'released', socket });
     });
   }
 
@@ -170,7 +171,12 @@ export class SimulatedProcess {
     this.adopted = [];
     const chance = this.#world.clock.chance();
     this.#connected = true;
-    this.#tell({ type: 'exited', code, signal, chance, lastLines: ['the last line'] });
+    this.#tell({ type: 'ended' });
+    // Its output may take a moment longer to come to its end.
+    const { clock } = this.#world;
+    const tell = () => this.#tell({ type: 'exited', code, signal, chance, lastLines: ['the last line'] });
+    if (clock.happens(0.3)) clock.after(clock.between(0, 250), tell);
+    else tell();
   }
 
   #receive(act: () => void): void {

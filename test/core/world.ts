@@ -33,7 +33,11 @@ export class World {
   constructor(setup: Setup) {
     this.#setup = setup;
     this.clock = new Clock(setup.seed);
-    this.state = initialState({ ...setup, policy: this.#policy(setup.first) });
+    this.state = initialState({
+      ...setup,
+      steered: setup.steered && setup.listenMode === 'reuseport',
+      policy: this.#policy(setup.first),
+    });
     this.clock.at(0, () => this.dispatch({ type: 'start' }));
     let at = 0;
     for (const action of setup.actions) {
@@ -56,6 +60,7 @@ export class World {
       backoffResetMs: 3_000,
       maxRestarts: 3,
       restartWindowMs: 4_000,
+      slowStartMs: 0,
     });
   }
 
@@ -86,12 +91,30 @@ export class World {
       case 'disconnectWorker':
         victim?.disconnect();
         break;
+      case 'congest':
+        this.#congest();
+        break;
       case 'closeAddress':
         victim?.closeSome();
         break;
       case 'reopenAddress':
         victim?.reopenSome();
     }
+  }
+
+  /** Some queue does not empty for a while, and is reported as often as the real one. */
+  #congest(): void {
+    const socket = this.clock.pick([...this.#custody.values()].filter(({ slot }) => slot !== null));
+    if (socket === undefined || !this.state.steered) return;
+    const again = this.clock.between(0, 5);
+    for (let i = 0; i <= again; i++) {
+      this.clock.after(i * 20, () => {
+        const slots = Array.from({ length: this.state.size }, (_none, slot) => slot);
+        const helpers = slots.filter((slot) => slot !== socket.slot && this.clock.happens(0.7));
+        this.dispatch({ type: 'congested', socket, helpers });
+      });
+    }
+    this.clock.after(again * 20 + this.clock.between(20, 3_000), () => this.dispatch({ type: 'relieved', socket }));
   }
 
   #request(make: (request: number) => Event): void {
@@ -215,6 +238,8 @@ export class World {
       const own = socket.slot === null || socket.slot === process.slot;
       const uses = own && (process.accepts.has(socket.key) || process.opening.has(socket.key));
       check(!uses || !process.alive || process.draining, 'no socket is closed that a worker uses', socket);
+      const adopted = process.alive && process.adopted.some((other) => name(other) === name(socket));
+      check(!adopted, 'no socket is closed while a sibling accepts on it', socket);
     }
   }
 

@@ -24,6 +24,7 @@ function custodyFor(t: Test, how: ReusePortHow, more: Partial<CustodyOptions> = 
   const custody = new Custody({
     mode: how === null ? 'reuseaddr' : 'reuseport',
     how,
+    steered: false,
     native,
     bindTimeoutMs: 0,
     onWaiting: () => t.fail('nobody has to wait here'),
@@ -259,7 +260,7 @@ for (const how of ways) {
   t.test(`keeps the queue of a socket whose worker accepts nothing, and reads its length (${how})`, async (t) => {
     const custody = custodyFor(t, how);
     const socket = await custody.acquire(0, request('127.0.0.1', 0));
-    t.equal(custody.queueLength(socket), null, 'nobody has listened');
+    t.equal(custody.queue(socket), null, 'nobody has listened');
     const worker = fork(fileURLToPath(new URL('../fixtures/sockets/stuck-worker.js', import.meta.url)), {
       execArgv: [],
       env: { ...process.env, NODE_OPTIONS: '' },
@@ -271,16 +272,16 @@ for (const how of ways) {
     });
     worker.send('listen', socket.handle as never);
     t.same(await once(worker, 'message').then(([message]) => message), { errno: 0 });
-    t.equal(custody.queueLength(socket), 0);
+    t.equal(custody.queue(socket)?.length, 0);
     for (let count = 1; count <= 3; count += 1) {
       const client = net.connect(socket.port, '127.0.0.1');
       t.teardown(() => client.destroy());
       await once(client, 'connect');
-      t.equal(custody.queueLength(socket), count);
+      t.equal(custody.queue(socket)?.length, count);
     }
     worker.kill('SIGKILL');
     await exited;
-    t.equal(custody.queueLength(socket), 3, 'the worker is gone, its queue is not');
+    t.equal(custody.queue(socket)?.length, 3, 'the worker is gone, its queue is not');
   });
 }
 
@@ -377,5 +378,5 @@ t.test('does not tell the queue without libc', async (t) => {
   const custody = custodyFor(t, null, { native: NO_NATIVE });
   const socket = await custody.acquire(0, request('127.0.0.1', 0));
   listen(t, socket);
-  t.equal(custody.queueLength(socket), null);
+  t.equal(custody.queue(socket), null);
 });

@@ -11,7 +11,7 @@ t.test('of two reloads at once the later one is the newest, though the earlier o
   const cwd = t.testdir({ 'app.js': '' });
   const config = { script: 'app.js', cwd, instances: 1 } as unknown as Config;
   const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd };
-  const state = initialState({ size: 1, listenMode: 'reuseaddr', policy: policyFor(first) });
+  const state = initialState({ size: 1, listenMode: 'reuseaddr', steered: false, policy: policyFor(first) });
   const log = { logger: { warn: () => {} } } as unknown as Log;
 
   let finishSlow: (loaded: LoadedConfig) => void = () => {};
@@ -36,7 +36,7 @@ t.test('a configuration that cannot be read does not hold up the next reload', a
   const cwd = t.testdir({ 'app.js': '' });
   const config = { script: 'app.js', cwd, instances: 1 } as unknown as Config;
   const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd };
-  const state = initialState({ size: 1, listenMode: 'reuseaddr', policy: policyFor(first) });
+  const state = initialState({ size: 1, listenMode: 'reuseaddr', steered: false, policy: policyFor(first) });
   const reads = [Promise.reject(new Error('broken')), Promise.resolve({ config, file: null, warnings: [] })];
   reads[0]?.catch(() => {});
   const releases = new Releases(first, () => reads.shift() as Promise<LoadedConfig>, {} as Log);

@@ -23,6 +23,7 @@ export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): Su
     listenModeReason: 'the kernel balances',
     steering: false,
     steeringReason: 'not asked for',
+    affinity: 'none',
     generation: 3,
     size: 2,
     addresses: [{ host: '127.0.0.1', port: 3000, sockets: [] }],

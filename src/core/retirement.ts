@@ -1,0 +1,67 @@
+/** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
+import { hasAdopted, hasOwnAcceptor, release } from './adoption.js';
+import { isSettled, report, sameSocket, targetPolicy } from './state.js';
+import type { Draft, HeldSocket, State } from './types.js';
+
+/**
+ * From when a socket is steered to zero until it is closed. A client whose SYN came before belongs to that socket, and
+ * is not in its queue until its ACK has come: over a bad line, after the SYN-ACK was sent a second and a third time
+ * (1 s and 3 s: RFC 6298).
+ */
+export const HANDSHAKE_MS = 5_000;
+
+/** A socket of a slot beyond the size, where it can be steered to zero: emptied by a sibling, then closed. */
+export function closeRetired(draft: Draft): void {
+  const { state, now } = draft;
+  if (!state.steered) return;
+  state.sockets = state.sockets.filter((socket) => {
+    if (socket.slot === null || socket.slot < state.size) {
+      socket.retiredSince = null;
+      socket.closing = false;
+      return true;
+    }
+    socket.retiredSince ??= now;
+    if (now < socket.retiredSince + HANDSHAKE_MS || socket.congested || hasOwnWorker(state, socket)) return true;
+    socket.closing = true;
+    // Whoever accepts on a socket that goes would get an error for a connection: all let go of it first.
+    for (const worker of state.workers) if (hasAdopted(worker, socket)) release(draft, worker, socket);
+    if (state.workers.some((worker) => worker.releasing.some((other) => sameSocket(other, socket)))) return true;
+    close(draft, socket);
+    return false;
+  });
+}
+
+/**
+ * Only while nothing is on its way, and after the time that an application gets to become ready: a worker that was
+ * just started, or just given the socket, may still come to listen on it, and connections may already wait there.
+ */
+export function closeUnused(draft: Draft): void {
+  const { state, now } = draft;
+  const atRest = state.rollout.state !== 'running' && state.rollout.state !== 'rollingBack';
+  const quiet = state.phase === 'running' && atRest && isSettled(state);
+  const patienceMs = targetPolicy(state).readyTimeoutMs;
+  state.sockets = state.sockets.filter((socket) => {
+    if (!quiet || isServed(state, socket)) {
+      socket.unusedSince = null;
+      return true;
+    }
+    socket.unusedSince ??= now;
+    if (now < socket.unusedSince + patienceMs) return true;
+    close(draft, socket);
+    return false;
+  });
+}
+
+/** In its last moments as well: it holds the socket until it has gone. */
+function hasOwnWorker(state: State, { slot }: HeldSocket): boolean {
+  return state.workers.some((worker) => worker.slot === slot);
+}
+
+function isServed(state: State, socket: HeldSocket): boolean {
+  return hasOwnAcceptor(state, socket) || state.workers.some((worker) => hasAdopted(worker, socket));
+}
+
+function close(draft: Draft, { slot, key }: HeldSocket): void {
+  draft.effects.push({ do: 'closeSocket', socket: { slot, key } });
+  report(draft, 'info', 'socket closed', { slot, address: key });
+}

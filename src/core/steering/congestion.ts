@@ -1,0 +1,126 @@
+/**
+ * What the accept queue of one socket tells of the worker behind it: a queue that does not empty is the one sign of a
+ * blocked event loop that needs no help from the worker. Pure; called many times a second, so nothing is cloned.
+ *
+ * A queue that is seen non-empty proves little: a connection that has just come waits for a moment everywhere. One that
+ * is still not empty a moment later is a suspicion: the worker gets no new connections until it gives a sign of life.
+ * Where that comes at once the suspicion was wrong, and the next one takes more to arise: so it does not flap.
+ */
+
+/** Limits of patience, in milliseconds. */
+export interface Patience {
+  /** From when on a queue that does not empty is a suspicion; for one that was wrong lately it takes longer. */
+  readonly suspectAfterMs: number;
+  /** From when on what waits is given to others. */
+  readonly adoptAfterMs: number;
+}
+
+export interface QueueState {
+  /** Connections that wait, smoothed over AVERAGE_MS. */
+  readonly average: number;
+  readonly sampledAt: number;
+  /** Since when it has not been seen empty; null while it is. */
+  readonly standingSince: number | null;
+  /** When the worker was asked for a sign of life that has not come yet; meanwhile it counts as blocked. */
+  readonly askedAt: number | null;
+  /** When it last gave one. */
+  readonly answeredAt: number;
+  /** What waits there is given to others, until the queue has been short for RELIEF_MS. */
+  readonly congested: boolean;
+  /** When it last stood for longer than a moment. */
+  readonly stoodAt: number;
+  /** Suspicions that were wrong, fading away. */
+  readonly falseAlarms: number;
+}
+
+const AVERAGE_MS = 50;
+/** Taking a queue over and giving it back are two messages and a descriptor: not for every moment of peace. */
+const RELIEF_MS = 200;
+/** False alarms count half as much after this time. */
+const FORGET_MS = 500;
+/** 2^4: the most that patience is multiplied by. */
+const MOST_ALARMS = 4;
+/** A queue that was seen non-empty and was empty at the second look: no alarm, but too many of them cost time. */
+const VAIN_LOOK = 0.1;
+
+export function quietQueue(now: number): QueueState {
+  return {
+    average: 0,
+    sampledAt: now,
+    standingSince: null,
+    askedAt: null,
+    answeredAt: Number.NEGATIVE_INFINITY,
+    congested: false,
+    stoodAt: Number.NEGATIVE_INFINITY,
+    falseAlarms: 0,
+  };
+}
+
+/** The queue has been looked at. Where `askedAt` becomes a time by it, the worker is to be asked for a sign of life. */
+export function sample(queue: QueueState, length: number, now: number, patience: Patience): QueueState {
+  const faded = fade(queue, now);
+  const average = smooth(queue, length, now);
+  if (length === 0) return seenEmpty(faded, average, now);
+  const standingSince = queue.standingSince ?? now;
+  // After a sign of life the worker gets its time anew; what waits does not.
+  const suspicious = now - Math.max(standingSince, queue.answeredAt) >= suspectAfter(faded, patience);
+  return {
+    ...faded,
+    average,
+    sampledAt: now,
+    standingSince,
+    stoodAt: suspicious ? now : queue.stoodAt,
+    askedAt: queue.askedAt ?? (suspicious ? now : null),
+    congested: queue.congested || now - standingSince >= patience.adoptAfterMs,
+  };
+}
+
+/** The worker has given a sign of life. */
+export function answered(queue: QueueState, now: number, patience: Patience): QueueState {
+  if (queue.askedAt === null) return queue;
+  const wasBusyOnly = now - queue.askedAt < patience.adoptAfterMs;
+  return {
+    ...queue,
+    askedAt: null,
+    answeredAt: now,
+    falseAlarms: wasBusyOnly ? Math.min(MOST_ALARMS, queue.falseAlarms + 1) : queue.falseAlarms,
+  };
+}
+
+/** Gets no new connections: it was asked for a sign of life and has not given one. */
+export function isBlocked(queue: QueueState): boolean {
+  return queue.askedAt !== null;
+}
+
+/** Whether a look in a moment would tell more than one in due time. */
+export function deservesSecondLook(queue: QueueState): boolean {
+  return queue.standingSince !== null && queue.askedAt === null && !queue.congested && queue.falseAlarms < 1;
+}
+
+function seenEmpty(queue: QueueState, average: number, now: number): QueueState {
+  const vain = queue.standingSince !== null && queue.askedAt === null;
+  return {
+    ...queue,
+    average,
+    sampledAt: now,
+    standingSince: null,
+    congested: queue.congested && (queue.askedAt !== null || now - queue.stoodAt < RELIEF_MS),
+    falseAlarms: vain ? Math.min(MOST_ALARMS, queue.falseAlarms + VAIN_LOOK) : queue.falseAlarms,
+  };
+}
+
+function suspectAfter(queue: QueueState, { suspectAfterMs }: Patience): number {
+  return suspectAfterMs * 2 ** queue.falseAlarms;
+}
+
+function fade(queue: QueueState, now: number): QueueState {
+  if (queue.falseAlarms === 0) return queue;
+  const left = queue.falseAlarms * 0.5 ** ((now - queue.sampledAt) / FORGET_MS);
+  return { ...queue, falseAlarms: left < 0.01 ? 0 : left };
+}
+
+function smooth({ average, sampledAt }: QueueState, length: number, now: number): number {
+  const share = 1 - Math.exp(-Math.max(0, now - sampledAt) / AVERAGE_MS);
+  const smoothed = average + (length - average) * share;
+  return smoothed < 0.01 ? 0 : smoothed;
+}

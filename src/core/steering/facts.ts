@@ -1,0 +1,48 @@
+/** What steering needs to know of a slot, out of the core's state. */
+import { policyOf } from '../state.js';
+import type { SocketId, State, Worker } from '../types.js';
+import { isBlocked, type QueueState } from './congestion.js';
+import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
+
+export interface Observed {
+  readonly queue: QueueState | undefined;
+  /** Open connections of all workers of the slot, as far as they have told. */
+  readonly connections: number | null;
+}
+
+export function slotFacts(state: State, { slot, key }: SocketId, observed: Observed, now: number): SlotFacts {
+  const accepting = acceptors(state, slot, key);
+  const of = (...states: Worker['state'][]) => accepting.filter((worker) => states.includes(worker.state));
+  const ready = of('ready');
+  const serving = ready.length > 0 ? 'ready' : of('starting').length > 0 ? 'starting' : undefined;
+  return {
+    serving: serving ?? (of('draining').length > 0 ? 'draining' : 'none'),
+    retired: slot !== null && slot >= state.size,
+    blocked: observed.queue !== undefined && isBlocked(observed.queue),
+    queue: observed.queue?.average ?? 0,
+    connections: observed.connections,
+    warmth: Math.max(0, ...ready.map((worker) => warmthOf(state, worker, now))),
+    share: null,
+  };
+}
+
+/** When a slow start has its next step, on the clock of `now`; null where none is under way. */
+export function nextWarmthChange(state: State, now: number): number | null {
+  const times = state.workers.flatMap((worker) => {
+    if (worker.state !== 'ready' || worker.readyAt === null) return [];
+    const step = nextWarmthStep(now - worker.readyAt, policyOf(state, worker).slowStartMs);
+    return step === null ? [] : worker.readyAt + step;
+  });
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+function warmthOf(state: State, worker: Worker, now: number): number {
+  return warmth(now - (worker.readyAt ?? now), policyOf(state, worker).slowStartMs);
+}
+
+/** Workers that accept on the socket as their own. */
+function acceptors(state: State, slot: number | null, key: string): Worker[] {
+  return state.workers.filter(
+    (worker) => !worker.ended && (slot === null || worker.slot === slot) && worker.listening.includes(key),
+  );
+}

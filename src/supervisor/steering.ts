@@ -1,0 +1,213 @@
+/**
+ * Steering at work: looks at the accept queues, asks a worker whose queue does not empty for a sign of life, and has the
+ * kernel choose by the weights that the core comes to.
+ *
+ * Nothing is decided here: `core/steering` does. The looks go past the core's `step`, which is told only of what
+ * changes: they are many a second.
+ */
+import { nextLook } from '../core/steering/cadence.js';
+import { answered, type Patience, type QueueState, quietQueue, sample } from '../core/steering/congestion.js';
+import { nextWarmthChange } from '../core/steering/facts.js';
+import type { Event, State } from '../core/types.js';
+import type { Log } from '../logs/logger.js';
+import type { Native } from '../native/libc.js';
+import type { Custody, CustodySocket } from '../sockets/custody.js';
+import { SteeringPrograms } from './steering-programs.js';
+import type { Stats } from './worker-stats.js';
+
+/** A queue that is not empty twice within this time raises a suspicion. */
+const SUSPECT_AFTER_MS = 2;
+/** With affinity a client is sent elsewhere only if its own slot hangs, not if it is busy: its session is there. */
+const HANGS_AFTER_MS = 1_000;
+/** How often workers are asked how many connections they have. */
+const COUNT_MS = 2_000;
+
+export interface SteeringOptions {
+  readonly custody: Custody;
+  readonly native: Native;
+  readonly log: Log;
+  readonly affinity: 'none' | 'client-ip';
+  readonly adoptAfterMs: number;
+  readonly dispatch: (event: Event) => void;
+  /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
+  readonly ask: (worker: number) => void;
+}
+
+export class Steering {
+  readonly #options: SteeringOptions;
+  readonly #patience: Patience;
+  #state: State;
+  readonly #queues = new Map<CustodySocket, QueueState>();
+  readonly #programs: SteeringPrograms;
+  /** Open connections, by worker. */
+  readonly #connections = new Map<number, number>();
+  /** Workers that owe an answer: one question at a time, or those for a worker that hangs would pile up. */
+  readonly #asked = new Set<number>();
+  readonly #toldCongested = new Map<CustodySocket, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #seenAt = Number.NEGATIVE_INFINITY;
+  #countAt = 0;
+  #warmAt: number | null = null;
+  #closed = false;
+
+  constructor(options: SteeringOptions, state: State) {
+    const { affinity, adoptAfterMs } = options;
+    this.#options = options;
+    this.#state = state;
+    this.#programs = new SteeringPrograms(options);
+    this.#patience =
+      affinity === 'none'
+        ? { suspectAfterMs: Math.min(SUSPECT_AFTER_MS, adoptAfterMs), adoptAfterMs }
+        : { suspectAfterMs: HANGS_AFTER_MS, adoptAfterMs: Math.max(HANGS_AFTER_MS, adoptAfterMs) };
+  }
+
+  get programs(): Pick<SteeringPrograms, 'weights' | 'failure'> {
+    return this.#programs;
+  }
+
+  /** Something has happened to workers or sockets. */
+  review(state: State): void {
+    this.#state = state;
+    if (this.#closed) return;
+    const present = new Set(this.#options.custody.list());
+    for (const socket of this.#queues.keys()) if (!present.has(socket)) this.#forget(socket);
+    const alive = new Set(state.workers.map(({ id }) => id));
+    for (const id of this.#connections.keys()) if (!alive.has(id)) this.#connections.delete(id);
+    for (const id of this.#asked) if (!alive.has(id)) this.#asked.delete(id);
+    this.#acceptSuccessors();
+    this.#program();
+    if (this.#timer === undefined && present.size > 0) this.#sleep(performance.now());
+  }
+
+  /** A worker has told its figures, which is a sign of life. */
+  heard(id: number, { connections }: Stats): void {
+    if (this.#closed) return;
+    const worker = this.#state.workers.find((candidate) => candidate.id === id);
+    if (worker === undefined) return;
+    this.#asked.delete(id);
+    this.#connections.set(id, connections);
+    const now = performance.now();
+    for (const [socket, queue] of this.#queues) {
+      if (socket.slot === worker.slot) this.#queues.set(socket, answered(queue, now, this.#patience));
+    }
+    this.#program();
+  }
+
+  /** From now on sockets may be closed. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #look(): void {
+    const { custody, native } = this.#options;
+    const now = performance.now();
+    const sockets = custody.list();
+    const readable = new Set(native.readable(sockets.map(({ handle }) => handle.fd)));
+    if (readable.size > 0) this.#seenAt = now;
+    let changed = false;
+    for (const socket of sockets) {
+      const before = this.#queues.get(socket);
+      const waits = readable.has(socket.handle.fd);
+      if (!waits && (before === undefined || isQuiet(before))) continue;
+      const length = waits ? (custody.queue(socket)?.length ?? 0) : 0;
+      const after = sample(before ?? quietQueue(now), length, now, this.#patience);
+      this.#queues.set(socket, after);
+      this.#tell(socket, before, after, now);
+      changed = true;
+    }
+    if (now >= this.#countAt) this.#count(now);
+    if (changed || (this.#warmAt !== null && now >= this.#warmAt)) this.#program();
+    this.#sleep(now);
+  }
+
+  #tell(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): void {
+    const { dispatch } = this.#options;
+    const { slot, key } = socket;
+    if ((before?.askedAt ?? null) === null && after.askedAt !== null) {
+      for (const worker of this.#state.workers) if (worker.slot === slot) this.#ask(worker.id);
+    }
+    if (after.congested) {
+      // Said again while connections wait: those who had no time for them may have it by now.
+      const toldAt = this.#toldCongested.get(socket) ?? Number.NEGATIVE_INFINITY;
+      if (after.standingSince === null || now - toldAt < this.#patience.adoptAfterMs) return;
+      this.#toldCongested.set(socket, now);
+      dispatch({ type: 'congested', socket: { slot, key }, helpers: this.#helpers(socket) });
+    } else if (before?.congested) {
+      this.#toldCongested.delete(socket);
+      dispatch({ type: 'relieved', socket: { slot, key } });
+    }
+  }
+
+  /** Slots of the same address whose queues are empty, the idlest first. */
+  #helpers(socket: CustodySocket): number[] {
+    const slots: { slot: number; queue: number; connections: number }[] = [];
+    for (const sibling of this.#options.custody.list()) {
+      if (sibling.key !== socket.key || sibling === socket || sibling.slot === null) continue;
+      const queue = this.#queues.get(sibling);
+      if (queue !== undefined && (queue.standingSince !== null || queue.askedAt !== null)) continue;
+      slots.push({ slot: sibling.slot, queue: queue?.average ?? 0, connections: this.#openIn(sibling.slot) ?? 0 });
+    }
+    slots.sort((a, b) => a.queue - b.queue || a.connections - b.connections);
+    return slots.map(({ slot }) => slot);
+  }
+
+  #program(): void {
+    const now = performance.now();
+    const observe = (socket: CustodySocket) => ({
+      queue: this.#queues.get(socket),
+      connections: socket.slot === null ? null : this.#openIn(socket.slot),
+    });
+    this.#programs.apply(this.#state, observe, now);
+    this.#warmAt = nextWarmthChange(this.#state, now);
+  }
+
+  #count(now: number): void {
+    this.#countAt = now + COUNT_MS;
+    for (const worker of this.#state.workers) if (worker.state === 'ready') this.#ask(worker.id);
+  }
+
+  #ask(worker: number): void {
+    if (this.#asked.has(worker)) return;
+    this.#asked.add(worker);
+    this.#options.ask(worker);
+  }
+
+  /** Whoever began to accept on a socket after the question was put has nothing to answer for. */
+  #acceptSuccessors(): void {
+    const now = performance.now();
+    for (const [socket, queue] of this.#queues) {
+      const { askedAt } = queue;
+      if (askedAt === null) continue;
+      const fresh = this.#state.workers.some(
+        (worker) => worker.slot === socket.slot && worker.startedAt > askedAt && worker.listening.includes(socket.key),
+      );
+      if (fresh) this.#queues.set(socket, answered(queue, now, this.#patience));
+    }
+  }
+
+  #openIn(slot: number): number | null {
+    let sum: number | null = null;
+    for (const worker of this.#state.workers) {
+      const count = worker.slot === slot ? this.#connections.get(worker.id) : undefined;
+      // Those of a worker that drains will be gone soon.
+      if (count !== undefined && worker.state === 'ready') sum = (sum ?? 0) + count;
+    }
+    return sum;
+  }
+
+  #forget(socket: CustodySocket): void {
+    this.#queues.delete(socket);
+    this.#toldCongested.delete(socket);
+  }
+
+  #sleep(now: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.#look(), nextLook(this.#queues.values(), this.#seenAt, now));
+  }
+}
+
+function isQuiet(queue: QueueState): boolean {
+  return queue.standingSince === null && queue.askedAt === null && !queue.congested && queue.average === 0;
+}

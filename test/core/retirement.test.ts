@@ -1,0 +1,93 @@
+import t from 'tap';
+import { HANDSHAKE_MS } from '../../src/core/retirement.js';
+import { Driver, PORT } from './driver.js';
+
+const socket = (slot: number) => ({ slot, key: PORT });
+
+/** Scaled from 3 to 2, the last worker gone. */
+function scaledDown(): Driver {
+  const d = Driver.running({ size: 3, steered: true });
+  d.scale(2);
+  d.clear();
+  return d;
+}
+
+t.test('a socket of a slot that has gone is served by a sibling, then let go of, then closed', async (t) => {
+  const d = scaledDown();
+  t.same(d.done('adopt'), [{ do: 'adopt', worker: 1, socket: socket(2) }]);
+  d.wait(HANDSHAKE_MS - 1);
+  t.same(d.done('release'), [], 'clients whose handshake is under way still come');
+  d.wait(1);
+  t.same(d.done('release'), [{ do: 'release', worker: 1, socket: socket(2) }]);
+  t.same(d.done('closeSocket'), [], 'whoever accepts on a closed socket gets an error');
+  t.same(d.send({ type: 'released', worker: 1, socket: socket(2) }), [{ do: 'closeSocket', socket: socket(2) }]);
+  t.same(d.sockets, [socket(0), socket(1)]);
+});
+
+t.test('it stays as long as a worker of its slot is there', async (t) => {
+  const d = Driver.running({ size: 3, steered: true });
+  d.scale(2);
+  d.wait(HANDSHAKE_MS * 2);
+  t.same(d.slots()[2], '1 draining');
+  t.same(d.done('release'), []);
+  d.clear();
+  t.same(d.done('release'), [{ do: 'release', worker: 1, socket: socket(2) }]);
+});
+
+t.test('it stays as long as connections wait in it', async (t) => {
+  const d = scaledDown();
+  d.send({ type: 'congested', socket: socket(2), helpers: [] });
+  d.wait(HANDSHAKE_MS * 2);
+  t.same(d.done('release'), []);
+  d.send({ type: 'relieved', socket: socket(2) });
+  t.same(d.done('release'), [{ do: 'release', worker: 1, socket: socket(2) }]);
+});
+
+t.test('an adopter that dies instead of letting go has let go', async (t) => {
+  const d = scaledDown();
+  d.wait(HANDSHAKE_MS);
+  d.crash(1);
+  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(2) }]);
+});
+
+t.test('one that stops listening on the address has let go as well', async (t) => {
+  const d = scaledDown();
+  d.wait(HANDSHAKE_MS);
+  d.send({ type: 'closed', worker: 1, key: PORT });
+  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(2) }]);
+});
+
+t.test('connections that come at the last moment are served', async (t) => {
+  const d = scaledDown();
+  d.wait(HANDSHAKE_MS);
+  t.same(d.send({ type: 'congested', socket: socket(2), helpers: [1] }), [
+    { do: 'adopt', worker: 2, socket: socket(2) },
+  ]);
+  d.send({ type: 'released', worker: 1, socket: socket(2) });
+  t.same(d.done('closeSocket'), []);
+  d.send({ type: 'relieved', socket: socket(2) });
+  d.send({ type: 'released', worker: 2, socket: socket(2) });
+  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(2) }]);
+});
+
+t.test('a slot that comes back in time finds its socket', async (t) => {
+  const d = scaledDown();
+  d.wait(HANDSHAKE_MS - 1);
+  d.scale(3);
+  d.bindAll();
+  d.send({ type: 'released', worker: 1, socket: socket(2) });
+  d.wait(HANDSHAKE_MS * 2);
+  t.same(d.done('closeSocket'), []);
+  t.same(d.sockets, [socket(0), socket(1), socket(2)]);
+});
+
+t.test('also when it comes back while the adopter lets go', async (t) => {
+  const d = scaledDown();
+  d.wait(HANDSHAKE_MS);
+  d.scale(3);
+  d.bindAll();
+  d.send({ type: 'released', worker: 1, socket: socket(2) });
+  d.wait(HANDSHAKE_MS * 2);
+  t.same(d.done('closeSocket'), []);
+  t.same(d.slots(), ['1 ready', '1 ready', '1 ready']);
+});

@@ -1,0 +1,120 @@
+import t from 'tap';
+import {
+  answered,
+  deservesSecondLook,
+  isBlocked,
+  type Patience,
+  type QueueState,
+  quietQueue,
+  sample,
+} from '../../../src/core/steering/congestion.js';
+
+const PATIENCE: Patience = { suspectAfterMs: 2, adoptAfterMs: 20 };
+
+/** Looks at the queue every `everyMs` until `untilMs`; `length` tells what is found. */
+function watch(
+  from: QueueState,
+  { fromMs, untilMs, everyMs = 2 }: { fromMs: number; untilMs: number; everyMs?: number },
+  length: (now: number) => number,
+): QueueState {
+  let queue = from;
+  for (let now = fromMs; now <= untilMs; now += everyMs) queue = sample(queue, length(now), now, PATIENCE);
+  return queue;
+}
+
+t.test('a connection that has just come is no suspicion, but worth a second look', async (t) => {
+  const queue = sample(quietQueue(0), 1, 5, PATIENCE);
+  t.notOk(isBlocked(queue));
+  t.ok(deservesSecondLook(queue));
+  const empty = sample(queue, 0, 7, PATIENCE);
+  t.notOk(isBlocked(empty));
+  t.notOk(deservesSecondLook(empty));
+});
+
+t.test('a queue that is still not empty a moment later makes its worker a suspect', async (t) => {
+  const queue = sample(sample(quietQueue(0), 1, 5, PATIENCE), 1, 7, PATIENCE);
+  t.ok(isBlocked(queue));
+  t.notOk(queue.congested, 'what waits there is not given away yet');
+});
+
+t.test('what has waited for adoptAfter is given to others', async (t) => {
+  const before = watch(quietQueue(0), { fromMs: 1, untilMs: 19 }, () => 1);
+  t.notOk(before.congested);
+  t.ok(watch(before, { fromMs: 21, untilMs: 21 }, () => 1).congested);
+});
+
+t.test('a suspect gets nothing until it answers, though its queue is empty', async (t) => {
+  const queue = watch(quietQueue(0), { fromMs: 1, untilMs: 10_000 }, (now) => (now < 30 ? 1 : 0));
+  t.ok(isBlocked(queue), 'siblings have emptied it; the worker has not said a word');
+  t.ok(queue.congested);
+  const alive = answered(queue, 10_001, PATIENCE);
+  t.notOk(isBlocked(alive));
+  t.equal(alive.falseAlarms, 0, 'it was no false alarm');
+});
+
+t.test('a congestion ends a while after the queue has become short, not at the first moment of peace', async (t) => {
+  let queue = answered(
+    watch(quietQueue(0), { fromMs: 1, untilMs: 29 }, () => 1),
+    30,
+    PATIENCE,
+  );
+  queue = watch(queue, { fromMs: 31, untilMs: 150, everyMs: 5 }, () => 0);
+  t.ok(queue.congested);
+  queue = watch(queue, { fromMs: 151, untilMs: 300, everyMs: 5 }, () => 0);
+  t.notOk(queue.congested);
+});
+
+t.test('an overloaded worker that answers every time has its queue shared all the same', async (t) => {
+  let queue = quietQueue(0);
+  for (let now = 0; now <= 100; now += 2) {
+    queue = sample(queue, 3, now, PATIENCE);
+    if (queue.askedAt !== null) queue = answered(queue, now + 1, PATIENCE);
+  }
+  t.ok(queue.congested);
+});
+
+t.test('false alarms make patient: the number of questions to a busy worker stays small', async (t) => {
+  let queue = quietQueue(0);
+  let questions = 0;
+  // Five milliseconds of work, one of rest, always with connections coming.
+  for (let now = 0; now < 10_000; now += 2) {
+    queue = sample(queue, now % 6 === 0 ? 0 : 2, now, PATIENCE);
+    if (queue.askedAt === null) continue;
+    questions += 1;
+    queue = answered(queue, now + 1, PATIENCE);
+  }
+  t.ok(questions < 100, `${questions} questions in ten seconds`);
+  t.notOk(isBlocked(queue));
+});
+
+t.test('also then a worker that blocks is found out within 50 ms', async (t) => {
+  let queue = quietQueue(0);
+  for (let now = 0; now < 5_000; now += 2) {
+    queue = sample(queue, 1, now, PATIENCE);
+    if (queue.askedAt !== null) queue = answered(queue, now + 1, PATIENCE);
+  }
+  queue = answered(sample(queue, 0, 5_000, PATIENCE), 5_001, PATIENCE);
+  let blockedAt = 0;
+  for (let now = 5_005; now < 5_200 && blockedAt === 0; now += 5) {
+    queue = sample(queue, 1, now, PATIENCE);
+    if (isBlocked(queue)) blockedAt = now;
+  }
+  t.ok(blockedAt > 0 && blockedAt <= 5_055, `found out at ${blockedAt}`);
+});
+
+t.test('false alarms are forgotten', async (t) => {
+  let queue = { ...quietQueue(0), falseAlarms: 4 };
+  queue = watch(queue, { fromMs: 0, untilMs: 6_000, everyMs: 20 }, () => 0);
+  t.equal(queue.falseAlarms, 0);
+});
+
+t.test('the average follows the length within a few looks and comes to rest at 0', async (t) => {
+  const full = watch(quietQueue(0), { fromMs: 5, untilMs: 500, everyMs: 5 }, () => 8);
+  t.ok(full.average > 7.9 && full.average <= 8);
+  t.equal(watch(full, { fromMs: 505, untilMs: 1_000, everyMs: 5 }, () => 0).average, 0);
+});
+
+t.test('an answer that nobody asked for changes nothing', async (t) => {
+  const queue = quietQueue(0);
+  t.equal(answered(queue, 5, PATIENCE), queue);
+});
