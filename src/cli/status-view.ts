@@ -43,7 +43,9 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
   const lines = facts.map(([label, text]) => `  ${label.padEnd(width)}  ${printable(text)}\n`).join('');
   const crashLoop = status.crashLoop ? `  ${paint.bad('crash loop: workers crash again and again')}\n` : '';
   const table =
-    status.workers.length === 0 ? '  no workers\n' : formatTable(workerColumns(status.addresses, paint), status.workers, paint.bold);
+    status.workers.length === 0
+      ? '  no workers\n'
+      : formatTable(workerColumns(status.addresses, paint), status.workers, paint.bold);
   return `${head.join('  ')}\n${lines}${crashLoop}\n${table}`;
 }
 

@@ -28,8 +28,6 @@ export interface SocketConstants {
 export const F_SETFD = 2;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
-/** Of poll(2). */
-export const POLLIN = 1;
 
 const linux: SocketConstants = {
   AF_INET: 2,

@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
-import { F_SETFD, F_SETFL, FD_CLOEXEC, POLLIN, type SocketConstants, socketConstants } from './constants.js';
+import { F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants } from './constants.js';
+import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 
 /** The accept queue of a listening socket, in connections. */
 export interface ListenQueue {
@@ -37,14 +38,21 @@ export interface Native {
    * @throws NativeError; nothing is left open then
    */
   openTcpSocket(family: 4 | 6, options: { readonly reusePort: boolean }): number;
+  /**
+   * Binds a socket of its own to a port of 127.0.0.1 with no option set, which Node cannot do, and closes it again: what
+   * would happen without SO_REUSEADDR.
+   *
+   * @throws NativeError; EADDRINUSE while a connection of the port is in TIME_WAIT
+   */
+  bindWithoutOptions(port: number): void;
   /** An option that is an int; see getsockopt(2). @throws NativeError */
   getSockOptInt(fd: number, level: number, name: number): number;
   /** listen(2). On a socket that listens already it changes nothing but the backlog. @throws NativeError */
   listen(fd: number, backlog: number): void;
   /** null where the socket does not listen, or the system does not tell. */
   tcpListenQueue(fd: number): ListenQueue | null;
-  /** Which of these listening sockets have connections waiting, without waiting for any: poll(2). */
-  readable(fds: readonly number[]): number[];
+  /** Looks after the accept queues of listening sockets. Linux only. @throws NativeError */
+  openQueueWatch(): QueueWatch;
   /**
    * Has the program choose the socket for each new connection of the reuse-port group that `fd` belongs to, in place of
    * the one before. The kernel checks it; without privilege 4,096 instructions at most.
@@ -84,8 +92,8 @@ const TCPI_SACKED = 28 / 4;
 const TCP_INFO_WORDS = 26;
 /** `sizeof(struct sock_filter)`: code, jt, jf, k. */
 const INSTRUCTION_BYTES = 8;
-/** `sizeof(struct pollfd)`: the descriptor, what is asked for, what is the case. */
-const POLLFD_BYTES = 8;
+/** `struct sockaddr_in`; see `loopbackAddress`. */
+const SOCKADDR_IN_BYTES = 16;
 const ENOTSUP = -os.constants.errno.ENOTSUP;
 
 const LITTLE_ENDIAN = os.endianness() === 'LE';
@@ -117,14 +125,12 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
   const socket = libc.func('int socket(int domain, int type, int protocol)');
   const setsockopt = libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)');
   const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
+  const bind = libc.func('int bind(int fd, const void *address, uint32_t length)');
   const fcntl = libc.func('int fcntl(int fd, int command, ...)');
   const listenFd = libc.func('int listen(int fd, int backlog)');
-  const pollFds = libc.func('int poll(void *fds, unsigned long count, int timeout)');
   const closeFd = libc.func('int close(int fd)');
   const SockFprog = koffi.struct({ length: 'uint16_t', filter: 'const void *' });
   const attach = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(SockFprog), 'uint32_t']);
-  /** Kept between calls: it is asked many times a second. */
-  let polled = new DataView(new ArrayBuffer(0));
 
   function check(result: number, task: string, syscall: string): number {
     if (result < 0) throw new NativeError(task, syscall, -koffi.errno());
@@ -152,6 +158,15 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     }
   }
 
+  function bindWithoutOptions(port: number): void {
+    const fd = check(socket(constants.AF_INET, constants.SOCK_STREAM, 0), 'open a socket', 'socket');
+    try {
+      check(bind(fd, loopbackAddress(constants.AF_INET, port), SOCKADDR_IN_BYTES), 'bind a socket', 'bind');
+    } finally {
+      closeFd(fd);
+    }
+  }
+
   function getSockOptInt(fd: number, level: number, name: number): number {
     const value = new Int32Array(1);
     check(getsockopt(fd, level, name, value, new Uint32Array([4])), 'read a socket option', 'getsockopt');
@@ -160,17 +175,6 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
 
   function listen(fd: number, backlog: number): void {
     check(listenFd(fd, backlog), 'listen on a socket', 'listen');
-  }
-
-  function readable(fds: readonly number[]): number[] {
-    if (polled.byteLength !== fds.length * POLLFD_BYTES)
-      polled = new DataView(new ArrayBuffer(fds.length * POLLFD_BYTES));
-    for (const [i, fd] of fds.entries()) {
-      polled.setInt32(i * POLLFD_BYTES, fd, LITTLE_ENDIAN);
-      polled.setInt16(i * POLLFD_BYTES + 4, POLLIN, LITTLE_ENDIAN);
-    }
-    if (check(pollFds(polled, fds.length, 0), 'look at sockets', 'poll') === 0) return [];
-    return fds.filter((_fd, i) => (polled.getInt16(i * POLLFD_BYTES + 6, LITTLE_ENDIAN) & POLLIN) !== 0);
   }
 
   function attachReusePortProgram(fd: number, program: readonly Instruction[]): void {
@@ -216,12 +220,23 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
   return {
     constants,
     openTcpSocket,
+    bindWithoutOptions,
     getSockOptInt,
     listen,
     tcpListenQueue,
-    readable,
+    openQueueWatch: () => openQueueWatch(libc, check),
     attachReusePortProgram,
     detachReusePortProgram,
     close,
   };
+}
+
+/** `struct sockaddr_in` of 127.0.0.1. Linux has the family in 16 bits; the BSDs have length and family in 8 bits each. */
+function loopbackAddress(family: number, port: number): Uint8Array {
+  const address = new DataView(new ArrayBuffer(SOCKADDR_IN_BYTES));
+  if (process.platform === 'linux') address.setUint16(0, family, LITTLE_ENDIAN);
+  else address.setUint16(0, (SOCKADDR_IN_BYTES << 8) | family);
+  address.setUint16(2, port);
+  address.setUint32(4, 0x7f00_0001);
+  return new Uint8Array(address.buffer);
 }

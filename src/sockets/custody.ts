@@ -7,6 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ListenQueue, NativeError, type NativeLoad } from '../native/libc.js';
+import type { QueueWatch } from '../native/queue-watch.js';
 import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
 import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from './bind.js';
@@ -63,12 +64,16 @@ export class Custody {
   readonly #turns = new Map<AddressKey, Promise<void>>();
   /** For each endpoint the sockets that listen there, in the kernel's order. */
   readonly #groups = new Map<string, GroupOrder<CustodySocket>>();
+  /** Where connections are steered. */
+  readonly #watch: QueueWatch | null;
   readonly #acquisitions = new Set<AbortController>();
   #closed = false;
   #order = 0;
 
   constructor(options: CustodyOptions) {
     this.#options = options;
+    const { steered, native } = options;
+    this.#watch = steered && native.ok ? native.native.openQueueWatch() : null;
     this.#now = options.now ?? (() => performance.now());
     this.#sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
   }
@@ -117,6 +122,17 @@ export class Custody {
     return [...this.#groups.values()].map((group) => group.members);
   }
 
+  /** Where connections are steered: the sockets in whose queues connections wait now. */
+  readable(): CustodySocket[] {
+    const fds = new Set(this.#watch?.ready());
+    return fds.size === 0 ? [] : this.list().filter(({ handle }) => fds.has(handle.fd));
+  }
+
+  /** Resolves when a connection comes; with false after a while without any. One call at a time. */
+  waitForConnection(): Promise<boolean> {
+    return this.#watch?.wait() ?? new Promise(() => {});
+  }
+
   /**
    * Closes one socket; whatever waits in its queue is reset unless a worker still holds it. A number leaves the
    * socket that all slots share alone: that one goes by null.
@@ -136,6 +152,7 @@ export class Custody {
     this.#closed = true;
     for (const acquisition of this.#acquisitions) acquisition.abort();
     for (const socket of this.list()) this.#close(socket);
+    this.#watch?.close();
   }
 
   /** Connections that wait to be accepted; null where the system does not tell, or nobody has listened yet. */
@@ -150,6 +167,7 @@ export class Custody {
 
   #close(socket: CustodySocket): void {
     this.#sockets.delete(socket);
+    this.#watch?.remove(socket.handle.fd);
     socket.handle.close();
     const group = this.#groups.get(endpoint(socket));
     group?.leave(socket);
@@ -169,6 +187,7 @@ export class Custody {
     const group = this.#groups.get(endpoint(socket)) ?? new GroupOrder<CustodySocket>();
     this.#groups.set(endpoint(socket), group);
     group.join(socket);
+    this.#watch?.add(socket.handle.fd);
   }
 
   /** One at a time for an address: `came` resolves when all who were before have called `finish`. */

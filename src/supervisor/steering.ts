@@ -5,8 +5,8 @@
  * Nothing is decided here: `core/steering` does. The looks go past the core's `step`, which is told only of what
  * changes: they are many a second.
  */
-import { nextLook } from '../core/steering/cadence.js';
-import { answered, type Patience, type QueueState, quietQueue, sample } from '../core/steering/congestion.js';
+import { nextLook, type Seen } from '../core/steering/cadence.js';
+import { answered, isAtRest, type Patience, type QueueState, quietQueue, sample } from '../core/steering/congestion.js';
 import { nextWarmthChange } from '../core/steering/facts.js';
 import type { Event, State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
@@ -45,7 +45,9 @@ export class Steering {
   readonly #asked = new Set<number>();
   readonly #toldCongested = new Map<CustodySocket, number>();
   #timer: NodeJS.Timeout | undefined;
-  #seenAt = Number.NEGATIVE_INFINITY;
+  #seen: Seen = { lastAt: Number.NEGATIVE_INFINITY, beforeAt: Number.NEGATIVE_INFINITY };
+  /** Whether the next connection is being waited for. */
+  #waiting = false;
   #countAt = 0;
   #warmAt: number | null = null;
   #closed = false;
@@ -70,13 +72,15 @@ export class Steering {
     this.#state = state;
     if (this.#closed) return;
     const present = new Set(this.#options.custody.list());
-    for (const socket of this.#queues.keys()) if (!present.has(socket)) this.#forget(socket);
+    for (const map of [this.#queues, this.#toldCongested]) {
+      for (const socket of map.keys()) if (!present.has(socket)) map.delete(socket);
+    }
     const alive = new Set(state.workers.map(({ id }) => id));
     for (const id of this.#connections.keys()) if (!alive.has(id)) this.#connections.delete(id);
     for (const id of this.#asked) if (!alive.has(id)) this.#asked.delete(id);
     this.#acceptSuccessors();
     this.#program();
-    if (this.#timer === undefined && present.size > 0) this.#sleep(performance.now());
+    this.#sleep(performance.now());
   }
 
   /** A worker has told its figures, which is a sign of life. */
@@ -93,30 +97,33 @@ export class Steering {
     this.#program();
   }
 
-  /** From now on sockets may be closed. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
   }
 
-  #look(): void {
-    const { custody, native } = this.#options;
+  /** @param hasCome whether a connection is known to have come, though it may have been accepted already */
+  #look(hasCome: boolean): void {
+    if (this.#closed) return;
+    const { custody } = this.#options;
     const now = performance.now();
     const sockets = custody.list();
-    const readable = new Set(native.readable(sockets.map(({ handle }) => handle.fd)));
-    if (readable.size > 0) this.#seenAt = now;
+    const readable = new Set(custody.readable());
+    if (hasCome || readable.size > 0) {
+      this.#seen = { lastAt: now, beforeAt: this.#seen.lastAt };
+      if (now >= this.#countAt) this.#count(now);
+    }
     let changed = false;
     for (const socket of sockets) {
       const before = this.#queues.get(socket);
-      const waits = readable.has(socket.handle.fd);
-      if (!waits && (before === undefined || isQuiet(before))) continue;
+      const waits = readable.has(socket);
+      if (!waits && (before === undefined || isAtRest(before))) continue;
       const length = waits ? (custody.queue(socket)?.length ?? 0) : 0;
       const after = sample(before ?? quietQueue(now), length, now, this.#patience);
       this.#queues.set(socket, after);
       this.#tell(socket, before, after, now);
       changed = true;
     }
-    if (now >= this.#countAt) this.#count(now);
     if (changed || (this.#warmAt !== null && now >= this.#warmAt)) this.#program();
     this.#sleep(now);
   }
@@ -196,18 +203,24 @@ export class Steering {
     return sum;
   }
 
-  #forget(socket: CustodySocket): void {
-    this.#queues.delete(socket);
-    this.#toldCongested.delete(socket);
-  }
-
+  /** Until the next look: for a time, or for the next connection. */
   #sleep(now: number): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => this.#look(), nextLook(this.#queues.values(), this.#seenAt, now));
+    const look = () => this.#look(false);
+    const delayMs = nextLook(this.#queues.values(), this.#seen, now);
+    if (delayMs !== null) {
+      this.#timer = setTimeout(look, delayMs);
+      return;
+    }
+    // A slow start goes on whether connections come or not.
+    if (this.#warmAt !== null) this.#timer = setTimeout(look, Math.ceil(this.#warmAt - now) + 1);
+    if (this.#waiting) return;
+    this.#waiting = true;
+    void this.#options.custody.waitForConnection().then((hasCome) => {
+      this.#waiting = false;
+      if (hasCome) this.#look(true);
+      else this.#sleep(performance.now());
+    });
   }
-}
-
-function isQuiet(queue: QueueState): boolean {
-  return queue.standingSince === null && queue.askedAt === null && !queue.congested && queue.average === 0;
 }

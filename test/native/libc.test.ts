@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import t from 'tap';
 import { load, loadNative, type Native, NativeError } from '../../src/native/libc.js';
 import { wrapFd } from '../../src/sockets/handle.js';
-import { nativeOf, openFds } from '../fixtures/sockets/support.js';
+import { freePort, nativeOf, openFds } from '../fixtures/sockets/support.js';
 
 const native = nativeOf();
 const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, SOCK_CLOEXEC, SOCK_NONBLOCK } = native.constants;
@@ -70,6 +72,30 @@ t.test('reads the queue of a socket that listens, and of no other', async (t) =>
   t.same(native.tcpListenQueue(fd), { length: 0, limit: 7 });
   t.equal(native.tcpListenQueue(-1), null, 'no socket at all');
   t.equal(variant({ tcpInfo: null }).tcpListenQueue(fd), null, 'a system that does not tell');
+});
+
+t.test('binds without an option: what TIME_WAIT and others hold is refused, and nothing stays open', async (t) => {
+  const server = net.createServer({ allowHalfOpen: true });
+  t.teardown(() => server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const before = openFds();
+  t.throws(() => native.bindWithoutOptions(port), { code: 'EADDRINUSE', syscall: 'bind' }, 'somebody listens');
+  t.equal(openFds(), before);
+
+  const client = net.connect(port, '127.0.0.1');
+  const [accepted] = (await once(server, 'connection')) as [net.Socket];
+  // The side that closes first keeps the TIME_WAIT.
+  accepted.end();
+  await once(client.resume(), 'close');
+  accepted.destroy();
+  server.close();
+  await once(server, 'close');
+  t.throws(() => native.bindWithoutOptions(port), { code: 'EADDRINUSE', syscall: 'bind' }, 'TIME_WAIT');
+
+  const other = await freePort();
+  native.bindWithoutOptions(other);
+  native.bindWithoutOptions(other);
 });
 
 t.test('loads once', async (t) => {

@@ -1,21 +1,28 @@
-/** How often the queues are looked at: often enough to matter while connections come, seldom when none do. */
-import { deservesSecondLook, type QueueState } from './congestion.js';
+/** When the queues are looked at: often enough to matter while connections come, and not at all while none do. */
+import { deservesSecondLook, isAtRest, type QueueState } from './congestion.js';
 
 /** A second look at a queue that was just found non-empty. */
 export const SECOND_LOOK_MS = 2;
-/** While connections come. */
+/** While many connections come, or one waits for too long. */
 export const BUSY_MS = 5;
-/** While none do. */
-export const IDLE_MS = 20;
-/** Without any connection in any queue for this long, none come. */
-const IDLE_AFTER_MS = 2_000;
+/** Connections that come at longer intervals are waited for one by one: that wakes up less often than looking. */
+const RARE_MS = 20;
+/** As long as this after the last one, more are expected. */
+const EXPECTED_MS = 100;
 
-/** @param seenAt when a connection was last seen waiting in any queue */
-export function nextLook(queues: Iterable<QueueState>, seenAt: number, now: number): number {
-  let standing = false;
+/** When connections were seen waiting, in any queue: at the last such look, and at the one before. */
+export interface Seen {
+  readonly lastAt: number;
+  readonly beforeAt: number;
+}
+
+/** @returns in how many milliseconds; null where the next connection is to be waited for */
+export function nextLook(queues: Iterable<QueueState>, { lastAt, beforeAt }: Seen, now: number): number | null {
+  let atRest = true;
   for (const queue of queues) {
     if (deservesSecondLook(queue)) return SECOND_LOOK_MS;
-    standing ||= queue.askedAt !== null || queue.congested;
+    atRest &&= isAtRest(queue);
   }
-  return standing || now - seenAt < IDLE_AFTER_MS ? BUSY_MS : IDLE_MS;
+  const areMany = lastAt - beforeAt < RARE_MS && now - lastAt < EXPECTED_MS;
+  return atRest && !areMany ? null : BUSY_MS;
 }

@@ -34,6 +34,8 @@ export interface QueueState {
 }
 
 const AVERAGE_MS = 50;
+/** For how long a look is taken to tell: what was there between two that are further apart nobody knows. */
+const TELLING_MS = 5;
 /** Taking a queue over and giving it back are two messages and a descriptor: not for every moment of peace. */
 const RELIEF_MS = 200;
 /** False alarms count half as much after this time. */
@@ -97,6 +99,11 @@ export function deservesSecondLook(queue: QueueState): boolean {
   return queue.standingSince !== null && queue.askedAt === null && !queue.congested && queue.falseAlarms < 1;
 }
 
+/** Nothing would change by looking, as long as no connection comes. */
+export function isAtRest(queue: QueueState): boolean {
+  return queue.standingSince === null && queue.askedAt === null && !queue.congested;
+}
+
 function seenEmpty(queue: QueueState, average: number, now: number): QueueState {
   const vain = queue.standingSince !== null && queue.askedAt === null;
   return {
@@ -120,7 +127,9 @@ function fade(queue: QueueState, now: number): QueueState {
 }
 
 function smooth({ average, sampledAt }: QueueState, length: number, now: number): number {
-  const share = 1 - Math.exp(-Math.max(0, now - sampledAt) / AVERAGE_MS);
-  const smoothed = average + (length - average) * share;
+  const sinceMs = Math.max(0, now - sampledAt);
+  const toldMs = Math.min(sinceMs, TELLING_MS);
+  const before = average * Math.exp((toldMs - sinceMs) / AVERAGE_MS);
+  const smoothed = length + (before - length) * Math.exp(-toldMs / AVERAGE_MS);
   return smoothed < 0.01 ? 0 : smoothed;
 }

@@ -29,7 +29,7 @@ const MOST_HALVINGS = 4;
 /** Who has fewer open connections gets up to this many times as many new ones: more would swamp a fresh worker. */
 const MOST_PREFERENCE = 4;
 /** Differences among so few connections are chance. */
-const CHANCE = 16;
+const CHANCE = 32;
 /** Weights are made finer where a share has to be met. */
 const FINE = 64;
 

@@ -112,6 +112,9 @@ t.test('the average follows the length within a few looks and comes to rest at 0
   const full = watch(quietQueue(0), { fromMs: 5, untilMs: 500, everyMs: 5 }, () => 8);
   t.ok(full.average > 7.9 && full.average <= 8);
   t.equal(watch(full, { fromMs: 505, untilMs: 1_000, everyMs: 5 }, () => 0).average, 0);
+  const later = sample(full, 0, 60_000, PATIENCE);
+  t.equal(later.average, 0, 'nobody has to look for that');
+  t.ok(sample(quietQueue(0), 8, 60_000, PATIENCE).average < 1, 'one look after a long time says little');
 });
 
 t.test('an answer that nobody asked for changes nothing', async (t) => {
