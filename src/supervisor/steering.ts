@@ -6,7 +6,15 @@
  * changes: they are many a second.
  */
 import { nextLook, type Seen } from '../core/steering/cadence.js';
-import { answered, isAtRest, type Patience, type QueueState, quietQueue, sample } from '../core/steering/congestion.js';
+import {
+  answered,
+  isAtRest,
+  isBlocked,
+  type Patience,
+  type QueueState,
+  quietQueue,
+  sample,
+} from '../core/steering/congestion.js';
 import { nextWarmthChange } from '../core/steering/facts.js';
 import type { Event, State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
@@ -148,22 +156,32 @@ export class Steering {
 
   /** Slots of the same address whose queues are empty, the idlest first. */
   #helpers(socket: CustodySocket): number[] {
+    const blocked = this.#blockedSlots();
     const slots: { slot: number; queue: number; connections: number }[] = [];
     for (const sibling of this.#options.custody.list()) {
       if (sibling.key !== socket.key || sibling === socket || sibling.slot === null) continue;
       const queue = this.#queues.get(sibling);
-      if (queue !== undefined && (queue.standingSince !== null || queue.askedAt !== null)) continue;
+      if (blocked.has(sibling.slot) || (queue !== undefined && queue.standingSince !== null)) continue;
       slots.push({ slot: sibling.slot, queue: queue?.average ?? 0, connections: this.#openIn(sibling.slot) ?? 0 });
     }
     slots.sort((a, b) => a.queue - b.queue || a.connections - b.connections);
     return slots.map(({ slot }) => slot);
   }
 
+  /** A worker has one event loop, however many sockets it accepts on. */
+  #blockedSlots(): Set<number | null> {
+    const slots = new Set<number | null>();
+    for (const [socket, queue] of this.#queues) if (isBlocked(queue)) slots.add(socket.slot);
+    return slots;
+  }
+
   #program(): void {
     const now = performance.now();
+    const blocked = this.#blockedSlots();
     const observe = (socket: CustodySocket) => ({
       queue: this.#queues.get(socket),
       connections: socket.slot === null ? null : this.#openIn(socket.slot),
+      blocked: blocked.has(socket.slot),
     });
     this.#programs.apply(this.#state, observe, now);
     this.#warmAt = nextWarmthChange(this.#state, now);

@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { ask, askBegin } from './support/ask.js';
+import { ask } from './support/ask.js';
+import { block } from './support/block.js';
 import { apps, bin, Holdfast, makeRuntimeDir, plainly } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { queued } from './support/tcp-state.js';
@@ -120,7 +120,7 @@ t.test('a stop serves what already waits in the queue', async (t) => {
     const holdfast = new Holdfast(t, moody, { args: ['-i', '2', '--listen-mode', mode], env: { PORT: String(port) } });
     await holdfast.message('started');
     const until = path.join(holdfast.runtimeDir, 'go-on');
-    const blocking = await blockAll(port, [0, 1], until);
+    const blocking = await block(port, [0, 1], until);
     // Nobody accepts now: all of these wait.
     const waiting = Array.from({ length: 30 }, () => ask(port));
     while (queued(port) < waiting.length) await turn();
@@ -136,23 +136,6 @@ t.test('a stop serves what already waits in the queue', async (t) => {
     t.equal(await holdfast.closed, 0);
   }
 });
-
-/** Blocks the loops of all these slots until the file is there; the requests that did it, or wait behind one that did. */
-async function blockAll(port: number, slots: readonly number[], until: string): Promise<Promise<unknown>[]> {
-  const blocked = new Set<number>();
-  const requests: Promise<unknown>[] = [];
-  while (slots.some((slot) => !blocked.has(slot))) {
-    const { begun, answered } = askBegin(port, '/block', { 'x-until': until });
-    requests.push(answered);
-    begun.then(
-      ({ headers }) => blocked.add(Number(headers['x-slot'])),
-      () => {}, // told by `answered`
-    );
-    // One that came to a blocked worker's queue says nothing: the next one is sent all the same.
-    await Promise.race([begun, setTimeout(20)]);
-  }
-  return requests;
-}
 
 /** Lets the sockets of this process have their turn. */
 function turn(): Promise<void> {

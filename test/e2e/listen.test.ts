@@ -1,8 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import dgram from 'node:dgram';
-import { once } from 'node:events';
 import http from 'node:http';
-import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
@@ -10,24 +6,15 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
+import { get, overHttp2, overUdp, type Ports, portsIn, serversEnv } from './support/servers.js';
 
 for (const mode of ['reuseport', 'reuseaddr']) {
   t.test(`servers of every kind listen and answer through a reload, in ${mode} mode`, async (t) => {
     const dir = makeRuntimeDir(t);
-    const key = path.join(dir, 'key.pem');
-    const cert = path.join(dir, 'cert.pem');
-    execFileSync(
-      'openssl',
-      [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-        ...['-subj', '/CN=localhost', '-keyout', key, '-out', cert],
-      ],
-      { stdio: 'ignore' },
-    );
     const udpPort = await freePort();
     const holdfast = new Holdfast(t, path.join(apps, 'servers.cjs'), {
       args: ['-i', '2', '--ready', 'message', '--listen-mode', mode],
-      env: { TLS_KEY: key, TLS_CERT: cert, PIPE_DIR: dir, UDP_PORT: String(udpPort) },
+      env: serversEnv(dir, udpPort),
     });
     await holdfast.message('started');
 
@@ -77,42 +64,3 @@ t.test('Express and Fastify run unchanged', async (t) => {
     t.equal(await holdfast.closed, 0);
   }
 });
-
-type Ports = Record<'http' | 'again' | 'any' | 'v6only' | 'https' | 'http2' | 'h2c' | 'net', number>;
-
-/** What the first `count` workers wrote of their ports. */
-async function portsIn(holdfast: Holdfast, count: number): Promise<Ports[]> {
-  const ports: Ports[] = [];
-  for (let from = 0; ports.length < count; ) {
-    const line = await holdfast.line(({ msg }) => msg.startsWith('PORTS '), from);
-    from = holdfast.log.indexOf(line) + 1;
-    ports.push(JSON.parse(line.msg.slice(6)) as Ports);
-  }
-  return ports;
-}
-
-async function get(client: typeof http | typeof https, options: https.RequestOptions): Promise<string> {
-  const request = client.get({ ...options, agent: false });
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-  return text(response);
-}
-
-async function overHttp2(url: string): Promise<string> {
-  const session = http2.connect(url, { rejectUnauthorized: false });
-  try {
-    return await text(session.request({ ':path': '/' }));
-  } finally {
-    session.close();
-  }
-}
-
-async function overUdp(port: number): Promise<string> {
-  const socket = dgram.createSocket('udp4');
-  try {
-    socket.send('hello', port, '127.0.0.1');
-    const [message] = await once(socket, 'message');
-    return String(message);
-  } finally {
-    socket.close();
-  }
-}

@@ -1,11 +1,13 @@
 /** What steering needs to know of a slot, out of the core's state. */
 import { policyOf } from '../state.js';
 import type { SocketId, State, Worker } from '../types.js';
-import { isBlocked, type QueueState } from './congestion.js';
+import type { QueueState } from './congestion.js';
 import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
 
 export interface Observed {
   readonly queue: QueueState | undefined;
+  /** Whether a worker of the slot owes a sign of life, on this socket's account or on another's. */
+  readonly blocked: boolean;
   /** Open connections of all workers of the slot, as far as they have told. */
   readonly connections: number | null;
 }
@@ -18,7 +20,7 @@ export function slotFacts(state: State, { slot, key }: SocketId, observed: Obser
   return {
     serving: serving ?? (of('draining').length > 0 ? 'draining' : 'none'),
     retired: slot !== null && slot >= state.size,
-    blocked: observed.queue !== undefined && isBlocked(observed.queue),
+    blocked: observed.blocked,
     queue: observed.queue?.average ?? 0,
     connections: observed.connections,
     warmth: Math.max(0, ...ready.map((worker) => warmthOf(state, worker, now))),
