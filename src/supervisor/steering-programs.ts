@@ -1,6 +1,6 @@
 /** Has the kernel choose by the weights of the slots: one program for each group of sockets, made when it changes. */
-import { type Observed, slotFacts } from '../core/steering/facts.js';
-import { type SlotFacts, weigh } from '../core/steering/weights.js';
+import { nextWarmthChange, type Observed, slotFacts } from '../core/steering/facts.js';
+import { isUrgent, type SlotFacts, weigh } from '../core/steering/weights.js';
 import type { State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { Native } from '../native/libc.js';
@@ -14,11 +14,21 @@ export interface SteeringProgramsOptions {
   readonly affinity: 'none' | 'client-ip';
 }
 
+/** How long a program is left as it is while only its proportions would change. */
+const SETTLE_MS = 50;
+
+/** What a group goes by. */
+interface InForce {
+  readonly group: readonly CustodySocket[];
+  readonly weights: readonly number[];
+  readonly text: string;
+  readonly since: number;
+}
+
 export class SteeringPrograms {
   readonly #options: SteeringProgramsOptions;
-  readonly #weights = new Map<CustodySocket, number>();
-  /** What a group goes by, by its first socket. */
-  #inForce = new Map<CustodySocket, string>();
+  /** By the first socket of each group. */
+  #inForce = new Map<CustodySocket, InForce>();
   #failure: string | null = null;
 
   constructor(options: SteeringProgramsOptions) {
@@ -27,7 +37,12 @@ export class SteeringPrograms {
 
   /** As the programs in force have them; with affinity 1 is a seat that is open and 0 one that is not. */
   get weights(): ReadonlyMap<CustodySocket, number> {
-    return this.#weights;
+    const affine = this.#options.affinity === 'client-ip';
+    const weights = new Map<CustodySocket, number>();
+    for (const { group, weights: all } of this.#inForce.values()) {
+      for (const [i, socket] of group.entries()) weights.set(socket, affine ? Math.min(1, all[i] ?? 0) : (all[i] ?? 0));
+    }
+    return weights;
   }
 
   /** Why the kernel chooses by its hash after all; null while it goes by the programs. */
@@ -35,29 +50,42 @@ export class SteeringPrograms {
     return this.#failure;
   }
 
-  /** @param observe what is known of the worker behind a socket */
-  apply(state: State, observe: (socket: CustodySocket) => Observed, now: number): void {
-    if (this.#failure !== null) return;
+  /**
+   * @param observe what is known of the worker behind a socket
+   * @returns when it is to be called again at the latest, on the clock of `now`; null where it need not
+   */
+  apply(state: State, observe: (socket: CustodySocket) => Observed, now: number): number | null {
+    if (this.#failure !== null) return null;
+    let againAt = nextWarmthChange(state, now);
     const groups = this.#options.custody.groups();
-    const inForce = new Map<CustodySocket, string>();
-    this.#weights.clear();
+    const inForce = new Map<CustodySocket, InForce>();
     for (const group of groups) {
       const [first] = group;
       if (first === undefined) continue;
       const facts = group.map((socket) => slotFacts(state, socket, observe(socket), now));
       const weights = weigh(facts);
-      const affine = this.#options.affinity === 'client-ip';
-      const choice: Choice = affine ? seating(group, facts, weights) : { kind: 'random', weights };
-      const text = JSON.stringify(choice);
-      if (this.#inForce.get(first) !== text && !this.#attach(first, choice)) return;
-      inForce.set(first, text);
-      for (const [i, socket] of group.entries()) {
-        const weight = weights[i] ?? 0;
-        this.#weights.set(socket, affine ? Math.min(1, weight) : weight);
+      const before = this.#inForce.get(first);
+      const same = before !== undefined && group.every((socket, i) => before.group[i] === socket);
+      if (same && !isUrgent(before.weights, weights) && now - before.since < SETTLE_MS) {
+        inForce.set(first, before);
+        const dueAt = before.since + SETTLE_MS;
+        if (weights.some((weight, i) => weight !== before.weights[i])) againAt = Math.min(againAt ?? dueAt, dueAt);
+        continue;
       }
-      if (this.#inForce.get(first) !== text) this.#report(group, facts);
+      const choice = this.#choose(group, facts, weights);
+      const text = JSON.stringify(choice);
+      if (before?.text !== text) {
+        if (!this.#attach(first, choice)) return null;
+        this.#report(group, facts, weights);
+      }
+      inForce.set(first, { group: [...group], weights, text, since: now });
     }
     this.#inForce = inForce;
+    return againAt;
+  }
+
+  #choose(group: readonly CustodySocket[], facts: readonly SlotFacts[], weights: readonly number[]): Choice {
+    return this.#options.affinity === 'client-ip' ? seating(group, facts, weights) : { kind: 'random', weights };
   }
 
   /** @returns false where the kernel refuses */
@@ -75,7 +103,7 @@ export class SteeringPrograms {
   #giveUp(reason: string): void {
     const { custody, native, log } = this.#options;
     this.#failure = reason;
-    this.#weights.clear();
+    this.#inForce.clear();
     log.logger.error({ reason }, 'steering has failed: the kernel chooses by its hash');
     for (const [socket] of custody.groups()) {
       try {
@@ -86,12 +114,12 @@ export class SteeringPrograms {
     }
   }
 
-  #report(group: readonly CustodySocket[], facts: readonly SlotFacts[]): void {
+  #report(group: readonly CustodySocket[], facts: readonly SlotFacts[], weights: readonly number[]): void {
     const { logger } = this.#options.log;
     if (!logger.isLevelEnabled('debug')) return;
     const sockets = group.map((socket, i) => ({
       slot: socket.slot,
-      weight: this.#weights.get(socket),
+      weight: weights[i],
       queue: Math.round(facts[i]?.queue ?? 0),
       connections: facts[i]?.connections ?? null,
     }));

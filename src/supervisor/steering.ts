@@ -9,13 +9,13 @@ import { nextLook, type Seen } from '../core/steering/cadence.js';
 import {
   answered,
   isAtRest,
-  isBlocked,
+  isAvoided,
+  isIdle,
   type Patience,
   type QueueState,
   quietQueue,
   sample,
 } from '../core/steering/congestion.js';
-import { nextWarmthChange } from '../core/steering/facts.js';
 import type { Event, State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { Native } from '../native/libc.js';
@@ -57,7 +57,8 @@ export class Steering {
   /** Whether the next connection is being waited for. */
   #waiting = false;
   #countAt = 0;
-  #warmAt: number | null = null;
+  /** When the programs are to be looked over, whether connections come or not: a slow start goes on. */
+  #programAt: number | null = null;
   #closed = false;
 
   constructor(options: SteeringOptions, state: State) {
@@ -132,7 +133,7 @@ export class Steering {
       this.#tell(socket, before, after, now);
       changed = true;
     }
-    if (changed || (this.#warmAt !== null && now >= this.#warmAt)) this.#program();
+    if (changed || (this.#programAt !== null && now >= this.#programAt)) this.#program();
     this.#sleep(now);
   }
 
@@ -154,14 +155,14 @@ export class Steering {
     }
   }
 
-  /** Slots of the same address whose queues are empty, the idlest first. */
+  /** Slots of the same address that have time, the idlest first. */
   #helpers(socket: CustodySocket): number[] {
-    const blocked = this.#blockedSlots();
+    const avoided = this.#avoidedSlots(performance.now());
     const slots: { slot: number; queue: number; connections: number }[] = [];
     for (const sibling of this.#options.custody.list()) {
       if (sibling.key !== socket.key || sibling === socket || sibling.slot === null) continue;
       const queue = this.#queues.get(sibling);
-      if (blocked.has(sibling.slot) || (queue !== undefined && queue.standingSince !== null)) continue;
+      if (avoided.has(sibling.slot) || (queue !== undefined && !isIdle(queue))) continue;
       slots.push({ slot: sibling.slot, queue: queue?.average ?? 0, connections: this.#openIn(sibling.slot) ?? 0 });
     }
     slots.sort((a, b) => a.queue - b.queue || a.connections - b.connections);
@@ -169,22 +170,21 @@ export class Steering {
   }
 
   /** A worker has one event loop, however many sockets it accepts on. */
-  #blockedSlots(): Set<number | null> {
+  #avoidedSlots(now: number): Set<number | null> {
     const slots = new Set<number | null>();
-    for (const [socket, queue] of this.#queues) if (isBlocked(queue)) slots.add(socket.slot);
+    for (const [socket, queue] of this.#queues) if (isAvoided(queue, now)) slots.add(socket.slot);
     return slots;
   }
 
   #program(): void {
     const now = performance.now();
-    const blocked = this.#blockedSlots();
+    const avoided = this.#avoidedSlots(now);
     const observe = (socket: CustodySocket) => ({
       queue: this.#queues.get(socket),
       connections: socket.slot === null ? null : this.#openIn(socket.slot),
-      blocked: blocked.has(socket.slot),
+      avoided: avoided.has(socket.slot),
     });
-    this.#programs.apply(this.#state, observe, now);
-    this.#warmAt = nextWarmthChange(this.#state, now);
+    this.#programAt = this.#programs.apply(this.#state, observe, now);
   }
 
   #count(now: number): void {
@@ -231,8 +231,7 @@ export class Steering {
       this.#timer = setTimeout(look, delayMs);
       return;
     }
-    // A slow start goes on whether connections come or not.
-    if (this.#warmAt !== null) this.#timer = setTimeout(look, Math.ceil(this.#warmAt - now) + 1);
+    if (this.#programAt !== null) this.#timer = setTimeout(look, Math.max(1, Math.ceil(this.#programAt - now)));
     if (this.#waiting) return;
     this.#waiting = true;
     void this.#options.custody.waitForConnection().then((hasCome) => {

@@ -1,10 +1,14 @@
 /** When the queues are looked at: often enough to matter while connections come, and not at all while none do. */
-import { deservesSecondLook, isAtRest, type QueueState } from './congestion.js';
+import { deservesSecondLook, isAtRest, isBlocked, type QueueState } from './congestion.js';
 
 /** A second look at a queue that was just found non-empty. */
 export const SECOND_LOOK_MS = 2;
 /** While many connections come, or one waits for too long. */
 export const BUSY_MS = 5;
+/** While so many come that queues are seldom empty, and that tells little: every look costs the workers time. */
+export const CROWDED_MS = 10;
+/** From how many false alarms on. */
+const CROWDED_ALARMS = 2;
 /** Connections that come at longer intervals are waited for one by one: that wakes up less often than looking. */
 const RARE_MS = 20;
 /** As long as this after the last one, more are expected. */
@@ -19,10 +23,15 @@ export interface Seen {
 /** @returns in how many milliseconds; null where the next connection is to be waited for */
 export function nextLook(queues: Iterable<QueueState>, { lastAt, beforeAt }: Seen, now: number): number | null {
   let atRest = true;
+  let owesAnswer = false;
+  let crowded = false;
   for (const queue of queues) {
     if (deservesSecondLook(queue)) return SECOND_LOOK_MS;
     atRest &&= isAtRest(queue);
+    owesAnswer ||= isBlocked(queue);
+    crowded ||= queue.falseAlarms >= CROWDED_ALARMS;
   }
   const areMany = lastAt - beforeAt < RARE_MS && now - lastAt < EXPECTED_MS;
-  return atRest && !areMany ? null : BUSY_MS;
+  if (atRest && !areMany) return null;
+  return crowded && !owesAnswer ? CROWDED_MS : BUSY_MS;
 }

@@ -40,8 +40,12 @@ const TELLING_MS = 5;
 const RELIEF_MS = 200;
 /** False alarms count half as much after this time. */
 const FORGET_MS = 500;
-/** 2^4: the most that patience is multiplied by. */
-const MOST_ALARMS = 4;
+/** 2^3.5, some eleven times: the most that patience is multiplied by. */
+const MOST_ALARMS = 3.5;
+/** How long a worker whose alarms are mostly false has to answer before it counts as blocked. */
+const GRACE_MS = 5;
+/** Who has fewer connections waiting than this, on average, has time for others. */
+const IDLE_AVERAGE = 0.5;
 /** A queue that was seen non-empty and was empty at the second look: no alarm, but too many of them cost time. */
 const VAIN_LOOK = 0.1;
 
@@ -64,8 +68,9 @@ export function sample(queue: QueueState, length: number, now: number, patience:
   const average = smooth(queue, length, now);
   if (length === 0) return seenEmpty(faded, average, now);
   const standingSince = queue.standingSince ?? now;
-  // After a sign of life the worker gets its time anew; what waits does not.
-  const suspicious = now - Math.max(standingSince, queue.answeredAt) >= suspectAfter(faded, patience);
+  // After a sign of life the worker gets its time anew.
+  const silentMs = now - Math.max(standingSince, queue.answeredAt);
+  const suspicious = silentMs >= suspectAfter(faded, patience);
   return {
     ...faded,
     average,
@@ -73,7 +78,7 @@ export function sample(queue: QueueState, length: number, now: number, patience:
     standingSince,
     stoodAt: suspicious ? now : queue.stoodAt,
     askedAt: queue.askedAt ?? (suspicious ? now : null),
-    congested: queue.congested || now - standingSince >= patience.adoptAfterMs,
+    congested: queue.congested || waitsTooLong(faded, now - standingSince, silentMs, patience),
   };
 }
 
@@ -89,9 +94,26 @@ export function answered(queue: QueueState, now: number, patience: Patience): Qu
   };
 }
 
-/** Gets no new connections: it was asked for a sign of life and has not given one. */
+/** It owes a sign of life. */
 export function isBlocked(queue: QueueState): boolean {
   return queue.askedAt !== null;
+}
+
+/**
+ * Gets no new connections: it is blocked, or may turn out to be at the second look. Until then there is as good a place
+ * for a new one elsewhere; where suspicions are mostly wrong that would only push the load to and fro.
+ */
+export function isAvoided(queue: QueueState, now: number): boolean {
+  if (queue.askedAt === null) return deservesSecondLook(queue);
+  return queue.falseAlarms < 1 || now - queue.askedAt >= GRACE_MS;
+}
+
+/**
+ * Has time for what waits elsewhere. A queue that is just empty proves nothing: where all are busy that is chance, and
+ * whoever accepts for another then is woken up for each of its connections.
+ */
+export function isIdle(queue: QueueState): boolean {
+  return isAtRest(queue) && queue.average < IDLE_AVERAGE;
 }
 
 /** Whether a look in a moment would tell more than one in due time. */
@@ -118,6 +140,16 @@ function seenEmpty(queue: QueueState, average: number, now: number): QueueState 
 
 function suspectAfter(queue: QueueState, { suspectAfterMs }: Patience): number {
   return suspectAfterMs * 2 ** queue.falseAlarms;
+}
+
+/**
+ * Of a worker that says nothing for so long, what waits waits for it. One that is busy and answers gets round to its
+ * queue by itself: only if that takes far longer is there more than it can do.
+ */
+function waitsTooLong(queue: QueueState, stoodMs: number, silentMs: number, patience: Patience): boolean {
+  const { adoptAfterMs } = patience;
+  const silence = queue.falseAlarms < 1 ? adoptAfterMs : adoptAfterMs + suspectAfter(queue, patience);
+  return silentMs >= silence || stoodMs >= adoptAfterMs * 2 ** (MOST_ALARMS + 1);
 }
 
 function fade(queue: QueueState, now: number): QueueState {

@@ -7,7 +7,7 @@ import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
 export interface Observed {
   readonly queue: QueueState | undefined;
   /** Whether a worker of the slot owes a sign of life, on this socket's account or on another's. */
-  readonly blocked: boolean;
+  readonly avoided: boolean;
   /** Open connections of all workers of the slot, as far as they have told. */
   readonly connections: number | null;
 }
@@ -20,7 +20,7 @@ export function slotFacts(state: State, { slot, key }: SocketId, observed: Obser
   return {
     serving: serving ?? (of('draining').length > 0 ? 'draining' : 'none'),
     retired: slot !== null && slot >= state.size,
-    blocked: observed.blocked,
+    avoided: observed.avoided,
     queue: observed.queue?.average ?? 0,
     connections: observed.connections,
     warmth: Math.max(0, ...ready.map((worker) => warmthOf(state, worker, now))),

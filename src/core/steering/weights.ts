@@ -8,7 +8,7 @@ export interface SlotFacts {
   /** Beyond the size: it gets nothing as long as there is any other. */
   readonly retired: boolean;
   /** Its event loop does not answer. */
-  readonly blocked: boolean;
+  readonly avoided: boolean;
   /** Connections that wait in its queue, smoothed. */
   readonly queue: number;
   /** Open connections; null where it has not told yet. */
@@ -52,6 +52,14 @@ export function weigh(facts: readonly SlotFacts[]): number[] {
   return meetShares(facts, weights);
 }
 
+/**
+ * Whether new weights are worth a new program at once: somebody is to get nothing any more, or something again. Other
+ * changes can wait, since the next one often takes them back.
+ */
+export function isUrgent(before: readonly number[], after: readonly number[]): boolean {
+  return before.length !== after.length || after.some((weight, i) => (weight === 0) !== (before[i] === 0));
+}
+
 /** How far along a slow start is, 0 to 1. @param sinceMs time since the worker became ready */
 export function warmth(sinceMs: number, slowStartMs: number): number {
   if (slowStartMs <= 0 || sinceMs >= slowStartMs) return 1;
@@ -67,11 +75,11 @@ export function nextWarmthStep(sinceMs: number, slowStartMs: number): number | n
 }
 
 /** From the best, 0, to the worst. Only the best that there are get connections. */
-function trouble({ serving, retired, blocked }: SlotFacts): number {
+function trouble({ serving, retired, avoided }: SlotFacts): number {
   if (retired) return 5;
   switch (serving) {
     case 'ready':
-      return blocked ? 1 : 0;
+      return avoided ? 1 : 0;
     case 'starting':
       return 2;
     case 'draining':

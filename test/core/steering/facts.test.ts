@@ -3,7 +3,7 @@ import { quietQueue, sample } from '../../../src/core/steering/congestion.js';
 import { nextWarmthChange, slotFacts } from '../../../src/core/steering/facts.js';
 import { Driver, PORT } from '../driver.js';
 
-const UNSEEN = { queue: undefined, connections: null, blocked: false };
+const UNSEEN = { queue: undefined, connections: null, avoided: false };
 const factsOf = (d: Driver, slot: number) => slotFacts(d.state, { slot, key: PORT }, UNSEEN, d.now);
 
 t.test('a slot is what the best of its workers is that accepts', async (t) => {
@@ -49,8 +49,8 @@ t.test('the queue and the connections are passed on', async (t) => {
   const d = Driver.running({ size: 1, steered: true });
   const patience = { suspectAfterMs: 2, adoptAfterMs: 20 };
   const queue = sample(sample(quietQueue(0), 4, 5, patience), 4, 9, patience);
-  const facts = slotFacts(d.state, { slot: 0, key: PORT }, { queue, connections: 7, blocked: true }, d.now);
-  t.match(facts, { blocked: true, connections: 7, queue: queue.average });
+  const facts = slotFacts(d.state, { slot: 0, key: PORT }, { queue, connections: 7, avoided: true }, d.now);
+  t.match(facts, { avoided: true, connections: 7, queue: queue.average });
 });
 
 t.test('a worker warms up from the moment at which it is ready', async (t) => {

@@ -5,7 +5,7 @@ import { nextWarmthStep, type SlotFacts, warmth, weigh } from '../../../src/core
 const READY: SlotFacts = {
   serving: 'ready',
   retired: false,
-  blocked: false,
+  avoided: false,
   queue: 0,
   connections: 0,
   warmth: 1,
@@ -16,7 +16,7 @@ const slot = (change: Partial<SlotFacts> = {}): SlotFacts => ({ ...READY, ...cha
 const anySlot: fc.Arbitrary<SlotFacts> = fc.record({
   serving: fc.constantFrom('ready', 'starting', 'draining', 'none'),
   retired: fc.boolean(),
-  blocked: fc.boolean(),
+  avoided: fc.boolean(),
   queue: fc.double({ min: 0, max: 4_096, noNaN: true }),
   connections: fc.option(fc.nat(100_000)),
   warmth: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -30,7 +30,7 @@ t.test('slots of which there is nothing to be said get the same', async (t) => {
 t.test('slots in trouble get nothing as long as one is well', async (t) => {
   const weights = weigh([
     slot(),
-    slot({ blocked: true }),
+    slot({ avoided: true }),
     slot({ serving: 'starting' }),
     slot({ serving: 'draining' }),
     slot({ serving: 'none' }),
@@ -42,7 +42,7 @@ t.test('slots in trouble get nothing as long as one is well', async (t) => {
 
 t.test('where all are in trouble the least bad ones get everything', async (t) => {
   const order = [
-    slot({ blocked: true }),
+    slot({ avoided: true }),
     slot({ serving: 'starting' }),
     slot({ serving: 'draining' }),
     slot({ serving: 'none' }),
@@ -74,7 +74,7 @@ t.test('whatever is the case: who is worse off never gets more', async () => {
   fc.assert(
     fc.property(fc.array(anySlot, { minLength: 1, maxLength: 8 }), fc.nat(5), (others, extra) => {
       const better = slot({ connections: 10 });
-      const worse = slot({ connections: 10 + extra * 40, queue: extra, warmth: 1 - extra / 10, blocked: extra === 5 });
+      const worse = slot({ connections: 10 + extra * 40, queue: extra, warmth: 1 - extra / 10, avoided: extra === 5 });
       const [one = 0, other = 0] = weigh([better, worse, ...others.map((facts) => ({ ...facts, share: null }))]);
       return one >= other;
     }),
@@ -148,9 +148,9 @@ t.test('a share is met, whatever the others get', async (t) => {
 });
 
 t.test('a share means nothing where there is nobody to share with', async (t) => {
-  t.ok((weigh([slot({ share: 0.05 }), slot({ blocked: true })])[0] ?? 0) > 0);
+  t.ok((weigh([slot({ share: 0.05 }), slot({ avoided: true })])[0] ?? 0) > 0);
 });
 
 t.test('a slot with a share that is in trouble gets nothing', async (t) => {
-  t.same(weigh([slot({ share: 0.05, blocked: true }), slot()])[0], 0);
+  t.same(weigh([slot({ share: 0.05, avoided: true }), slot()])[0], 0);
 });
