@@ -2,7 +2,9 @@ import t from 'tap';
 import {
   answered,
   deservesSecondLook,
+  isAvoided,
   isBlocked,
+  isIdle,
   type Patience,
   type QueueState,
   quietQueue,
@@ -64,13 +66,33 @@ t.test('a congestion ends a while after the queue has become short, not at the f
   t.notOk(queue.congested);
 });
 
-t.test('an overloaded worker that answers every time has its queue shared all the same', async (t) => {
+t.test('a busy worker that answers every time keeps its queue, unless it cannot cope at all', async (t) => {
   let queue = quietQueue(0);
-  for (let now = 0; now <= 100; now += 2) {
-    queue = sample(queue, 3, now, PATIENCE);
-    if (queue.askedAt !== null) queue = answered(queue, now + 1, PATIENCE);
-  }
+  const work = (fromMs: number, untilMs: number) => {
+    for (let now = fromMs; now <= untilMs; now += 2) {
+      queue = sample(queue, 3, now, PATIENCE);
+      if (queue.askedAt !== null) queue = answered(queue, now + 1, PATIENCE);
+    }
+  };
+  work(0, 200);
+  t.notOk(queue.congested);
+  work(202, 600);
   t.ok(queue.congested);
+});
+
+t.test('a worker whose alarms are mostly false has a moment to answer before it is avoided', async (t) => {
+  const asked = { ...quietQueue(0), falseAlarms: 3, standingSince: 50, askedAt: 100 };
+  t.notOk(isAvoided(asked, 104));
+  t.ok(isAvoided(asked, 105));
+  t.ok(isAvoided({ ...asked, falseAlarms: 0 }, 100));
+  t.ok(isAvoided({ ...quietQueue(0), standingSince: 50 }, 50), 'before the second look');
+  t.notOk(isAvoided(quietQueue(0), 0));
+});
+
+t.test('who has time is told from who just happens to have an empty queue', async (t) => {
+  t.ok(isIdle(quietQueue(0)));
+  t.notOk(isIdle({ ...quietQueue(0), average: 2 }));
+  t.notOk(isIdle({ ...quietQueue(0), askedAt: 1 }));
 });
 
 t.test('false alarms make patient: the number of questions to a busy worker stays small', async (t) => {
