@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   monitor: [],
   control: ['protocol', 'errors', 'nearest'],
   supervisor: ['core', 'sockets', 'native', 'platform', 'config', 'logs', 'monitor', 'control', 'protocol', 'errors'],
-  cli: ['supervisor', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
+  cli: ['supervisor', 'platform', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
   protocol: [],
   errors: [],
   nearest: [],

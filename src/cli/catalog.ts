@@ -140,6 +140,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/logs.js'),
   },
   {
+    name: 'doctor',
+    aliases: [],
+    describe: 'Try what this machine supports, by doing it, and say what that means',
+    flags: async () => [{ flag: 'json', describe: 'Print the report as JSON', kind: 'switch' }],
+    examples: [['$0 doctor', 'takes a moment; uses the loopback interface only, and leaves nothing behind']],
+    note: 'Ends with 1 and the remedy when a promise cannot be kept on this machine.',
+    load: () => import('./commands/doctor.js'),
+  },
+  {
     name: 'check',
     aliases: [],
     describe: 'Check a configuration and show what it comes to; start nothing',

@@ -3,6 +3,7 @@
  *
  * Implemented by the files beside this one, run by doctor.ts. A check must close and remove whatever it makes.
  */
+import { HoldfastError } from '../../errors.js';
 import type { NativeLoad } from '../../native/libc.js';
 
 /**
@@ -37,6 +38,12 @@ export interface Finding {
   readonly remedy: string | null;
 }
 
+export interface CheckReport extends Finding {
+  readonly id: CheckId;
+  /** What was checked, for people to read. */
+  readonly title: string;
+}
+
 /** What is looked at: replaced by tests, piece by piece. */
 export interface Machine {
   readonly native: NativeLoad;
@@ -51,7 +58,7 @@ export interface Machine {
   readonly root: string;
   /** Where the control sockets of this user lie. */
   readonly runtimeDir: string;
-  /** Creates the folder, or makes sure that it is safe. @throws HoldfastError */
+  /** Creates the folder, or makes sure that it is safe and fit for a control socket. @throws HoldfastError */
   readonly ensureRuntimeDir: (dir: string) => Promise<void>;
 }
 
@@ -69,8 +76,11 @@ export interface Check<Facts> {
   judge(facts: Facts): Finding;
 }
 
-/** `EACCES` for what the system refused, the first line of the message for everything else. */
+export const INSTALL_KOFFI = 'install koffi beside holdfast (npm install koffi)';
+
+/** What went wrong, on one line: `connect: ECONNREFUSED` for what the system refused. */
 export function reasonOf(error: unknown): string {
+  if (error instanceof HoldfastError) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (code !== undefined && syscall !== undefined) return `${syscall}: ${code}`;

@@ -3,6 +3,7 @@
  *
  * Nothing of this stays: unless it is asked for, no connection is left in TIME_WAIT.
  */
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { NativeLoad } from '../../native/libc.js';
@@ -60,8 +61,10 @@ export interface Visit {
 }
 
 /** Connects, and resolves when the other side has closed. Rejects with what the system says. */
-export function visit({ port, from, leave, signal }: Visit): Promise<void> {
-  return new Promise((resolve, reject) => {
+export async function visit({ port, from, leave, signal }: Visit): Promise<void> {
+  // Node would connect all the same, and nobody would close it.
+  signal.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
     const reset = leave === 'nothing';
     const local = from === undefined ? {} : { localAddress: from };
     const socket = connect({ host: LOOPBACK.host, port, signal, allowHalfOpen: reset, ...local });
@@ -71,6 +74,29 @@ export function visit({ port, from, leave, signal }: Visit): Promise<void> {
     socket.on('close', () => resolve());
     socket.resume();
   });
+}
+
+/**
+ * Opens connections and leaves them open. Rejects with what the system says; all are closed then.
+ *
+ * @returns what closes them
+ */
+export async function connections(count: number, port: number, signal: AbortSignal): Promise<() => void> {
+  signal.throwIfAborted();
+  const sockets = Array.from({ length: count }, () =>
+    // For the time when nobody waits any longer: the other side may end it with a reset.
+    connect({ host: LOOPBACK.host, port, signal }).on('error', () => {}),
+  );
+  const close = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  try {
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    return close;
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 /** Many visits, `together` of them at a time. Rejects with the first that fails. */

@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { NativeError } from '../../native/libc.js';
 import { parseProcNetTcp } from '../../sockets/owner.js';
 import { probe, type ReusePortCapability } from '../probe.js';
-import { type Check, type Machine, reasonOf } from './check.js';
-import { LOOPBACK, listenOnLoopback, visit } from './loopback.js';
+import { type Check, INSTALL_KOFFI, type Machine, reasonOf } from './check.js';
+import { listenOnLoopback, visit } from './loopback.js';
 
 export const reusePort: Check<ReusePortCapability> = {
   id: 'reusePort',
@@ -19,20 +19,20 @@ export const reusePort: Check<ReusePortCapability> = {
     return (await probe(native)).reusePort;
   },
 
-  judge({ supported, how, reason }) {
+  judge({ supported, reason }) {
     if (supported) {
       return {
         result: 'ok',
         found: `two sockets were bound to one port, and both got connections (${reason})`,
         meaning: 'each slot gets a socket and an accept queue of its own',
-        remedy: how === 'native' ? 'none is needed; from 22.12 on, Node sets the option itself' : null,
+        remedy: null,
       };
     }
     return {
       result: 'missing',
       found: reason,
       meaning: 'all workers share one socket (listen mode reuseaddr): nothing is lost, but nothing is steered either',
-      remedy: 'use Linux with Node 22.12 or later, or install koffi beside holdfast (npm install koffi)',
+      remedy: `use Linux, with Node 22.12 or later; or ${INSTALL_KOFFI}`,
     };
   },
 };
@@ -91,7 +91,7 @@ export const reuseAddr: Check<ReuseAddrFacts> = {
       result: 'unknown',
       found: 'a port was bound again, but nothing shows whether TIME_WAIT held it',
       meaning: `most likely ${meaning}`,
-      remedy: 'install koffi beside holdfast (npm install koffi): the counter-check needs it',
+      remedy: `${INSTALL_KOFFI}: the counter-check needs it`,
     };
   },
 };
@@ -134,6 +134,6 @@ function bindAgain(native: Machine['native'], port: number): string | null {
     listenOnLoopback(port, 1, null, native).close();
     return null;
   } catch (error) {
-    return `${LOOPBACK.host}: ${reasonOf(error)}`;
+    return reasonOf(error);
   }
 }

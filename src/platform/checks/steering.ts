@@ -2,11 +2,11 @@
  * Checks of steering: groups of sockets on loopback with a program in the kernel, and connections that show whether it
  * is obeyed; and the accept queue as the kernel tells it, which says when to steer.
  */
-import type { ListenQueue } from '../../native/libc.js';
+import { type ListenQueue, NativeError } from '../../native/libc.js';
 import { bindSocket } from '../../sockets/bind.js';
 import { type Choice, steeringProgram } from '../../sockets/program.js';
-import { type Check, type Finding, type Machine, reasonOf } from './check.js';
-import { type Listening, LOOPBACK, listenOnLoopback, visits } from './loopback.js';
+import { type Check, type Finding, INSTALL_KOFFI, type Machine, reasonOf } from './check.js';
+import { connections, type Listening, LOOPBACK, listenOnLoopback, visits } from './loopback.js';
 
 /** Why no program could be tried at all. */
 export type Untried = { readonly why: 'noLibc' | 'noGroup' | 'refused'; readonly reason: string };
@@ -19,8 +19,8 @@ export interface SteeringFacts {
 const WEIGHTS = [0, 1, 3];
 const CONNECTIONS = 256;
 /** In flight at the same time. */
-const TOGETHER = 32;
-/** How far a share may be off, in standard deviations of it: chance alone does that once in 10^9 times. */
+const TOGETHER = 8;
+/** How far a share may be off, in standard deviations of it: chance alone does it less than once in 10^8 times. */
 const TOLERANCE = 6;
 
 export const steering: Check<Untried | SteeringFacts> = {
@@ -47,8 +47,7 @@ export const steering: Check<Untried | SteeringFacts> = {
       result: 'missing',
       found: `the kernel takes a program and does not go by it: ${found}`,
       meaning: 'the kernel chooses as it likes: connections wait behind a stuck worker',
-      remedy:
-        'run holdfast on a Linux kernel of its own kind, not an emulated one; --steering off hides the fault only',
+      remedy: ON_LINUX,
     };
   },
 };
@@ -113,14 +112,14 @@ export const acceptQueue: Check<QueueFacts> = {
   async collect({ native }, signal) {
     if (!native.ok) return { why: 'noLibc', reason: native.reason };
     const { handle, port } = bindSocket({ ...LOOPBACK, port: 0 }, null, native);
-    const leaving = new AbortController();
+    let leave = () => {};
     try {
       // Not by the handle: that would accept.
       native.native.listen(handle.fd, WAITING);
-      await connected(WAITING, port, AbortSignal.any([signal, leaving.signal]));
+      leave = await connections(WAITING, port, signal);
       return { waiting: WAITING, queue: native.native.tcpListenQueue(handle.fd) };
     } finally {
-      leaving.abort();
+      leave();
       handle.close();
     }
   },
@@ -145,13 +144,13 @@ export const acceptQueue: Check<QueueFacts> = {
   },
 };
 
-const ON_LINUX = 'use Linux';
+const ON_LINUX = 'use Linux, not a sandbox or a system that imitates it';
 
 function untried({ why, reason }: Untried | { why: 'noLibc'; reason: string }, meaning: string): Finding {
   const remedies = {
-    noLibc: 'install koffi beside holdfast (npm install koffi), on Linux',
-    noGroup: 'see SO_REUSEPORT',
-    refused: 'use Linux 4.5 or later; in a container, let its seccomp profile allow setsockopt(2) as Docker does',
+    noLibc: `${INSTALL_KOFFI}, on Linux`,
+    noGroup: 'see what the check of SO_REUSEPORT says',
+    refused: 'use Linux 4.6 or later; in a container, let its seccomp profile allow setsockopt(2) as Docker does',
   };
   return { result: 'missing', found: reason, meaning, remedy: remedies[why] };
 }
