@@ -1,8 +1,30 @@
-// The server of every benchmark. Bare processes share the port by themselves (BARE=1), workers by holdfast.
+// The server of every benchmark. Bare processes share the port by themselves (BARE=1), workers by whoever runs them.
 const http = require('node:http');
 
-const server = http.createServer((_request, response) => response.end('ok'));
+const busyMs = Number(process.env.BUSY_MS ?? 0);
+
+function burn(ms) {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+/** Busy for four fifths of the time: an idle loop accepts so fast that it hides lost connections. */
+function stayBusy() {
+  burn(busyMs);
+  setTimeout(stayBusy, busyMs / 4);
+}
+if (busyMs > 0) stayBusy();
+
+const server = http.createServer((request, response) => {
+  request.resume();
+  if (request.url === '/block') burn(Number(request.headers['x-ms']));
+  response.setHeader('x-pid', process.pid);
+  response.end('ok');
+});
 server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', reusePort: process.env.BARE === '1' }, () => {
   // Milliseconds since the process began: what start-up costs.
   console.log(`ready ${performance.now()}`);
 });
+
+// What every guide tells an application to do; PM2 says SIGINT.
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => server.close(() => process.exit(0)));
