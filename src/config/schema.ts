@@ -95,7 +95,7 @@ export const SETTINGS = {
   affinity: oneOf(['none', 'client-ip'], 'none', {
     description: 'client-ip: the same client address reaches the same slot; needs steering',
   }),
-  adoptAfter: time(1, 60_000, '10ms', {
+  adoptAfter: time(1, 60_000, '5ms', {
     description: 'How long a connection waits for a busy worker before another one takes it; needs steering',
   }),
   slowStart: time(0, DAY_MS, '0', {

@@ -101,7 +101,7 @@ export class Steering {
     this.#connections.set(id, connections);
     const now = performance.now();
     for (const [socket, queue] of this.#queues) {
-      if (socket.slot === worker.slot) this.#queues.set(socket, answered(queue, now, this.#patience));
+      if (socket.slot === worker.slot) this.#queues.set(socket, answered(queue, now));
     }
     this.#program();
   }
@@ -207,7 +207,7 @@ export class Steering {
       const fresh = this.#state.workers.some(
         (worker) => worker.slot === socket.slot && worker.startedAt > askedAt && worker.listening.includes(socket.key),
       );
-      if (fresh) this.#queues.set(socket, answered(queue, now, this.#patience));
+      if (fresh) this.#queues.set(socket, answered(queue, now));
     }
   }
 
@@ -226,7 +226,7 @@ export class Steering {
     clearTimeout(this.#timer);
     if (this.#closed) return;
     const look = () => this.#look(false);
-    const delayMs = nextLook(this.#queues.values(), this.#seen, now);
+    const delayMs = nextLook(this.#queues.values(), this.#seen, this.#patience, now);
     if (delayMs !== null) {
       this.#timer = setTimeout(look, delayMs);
       return;

@@ -1,5 +1,5 @@
 /** When the queues are looked at: often enough to matter while connections come, and not at all while none do. */
-import { deservesSecondLook, isAtRest, isBlocked, type QueueState } from './congestion.js';
+import { deservesSecondLook, isAtRest, isBlocked, type Patience, type QueueState, untilTooLong } from './congestion.js';
 
 /** A second look at a queue that was just found non-empty. */
 export const SECOND_LOOK_MS = 2;
@@ -21,17 +21,25 @@ export interface Seen {
 }
 
 /** @returns in how many milliseconds; null where the next connection is to be waited for */
-export function nextLook(queues: Iterable<QueueState>, { lastAt, beforeAt }: Seen, now: number): number | null {
+export function nextLook(
+  queues: Iterable<QueueState>,
+  { lastAt, beforeAt }: Seen,
+  patience: Patience,
+  now: number,
+): number | null {
   let atRest = true;
   let owesAnswer = false;
   let crowded = false;
+  let dueMs = Number.POSITIVE_INFINITY;
   for (const queue of queues) {
     if (deservesSecondLook(queue)) return SECOND_LOOK_MS;
     atRest &&= isAtRest(queue);
     owesAnswer ||= isBlocked(queue);
+    if (isBlocked(queue) && !queue.congested) dueMs = Math.min(dueMs, untilTooLong(queue, patience, now));
     crowded ||= queue.falseAlarms >= CROWDED_ALARMS;
   }
   const areMany = lastAt - beforeAt < RARE_MS && now - lastAt < EXPECTED_MS;
   if (atRest && !areMany) return null;
-  return crowded && !owesAnswer ? CROWDED_MS : BUSY_MS;
+  const regularMs = crowded && !owesAnswer ? CROWDED_MS : BUSY_MS;
+  return Math.max(1, Math.min(regularMs, Math.ceil(dueMs)));
 }

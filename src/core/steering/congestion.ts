@@ -37,11 +37,13 @@ const AVERAGE_MS = 50;
 /** For how long a look is taken to tell: what was there between two that are further apart nobody knows. */
 const TELLING_MS = 5;
 /** Taking a queue over and giving it back are two messages and a descriptor: not for every moment of peace. */
-const RELIEF_MS = 200;
+const RELIEF_MS = 100;
 /** False alarms count half as much after this time. */
 const FORGET_MS = 500;
 /** 2^3.5, some eleven times: the most that patience is multiplied by. */
 const MOST_ALARMS = 3.5;
+/** Who answers within this time was busy, as everybody is now and then, or waited for a processor. */
+const BUSY_ONLY_MS = 20;
 /** How long a worker whose alarms are mostly false has to answer before it counts as blocked. */
 const GRACE_MS = 5;
 /** Who has fewer connections waiting than this, on average, has time for others. */
@@ -83,9 +85,9 @@ export function sample(queue: QueueState, length: number, now: number, patience:
 }
 
 /** The worker has given a sign of life. */
-export function answered(queue: QueueState, now: number, patience: Patience): QueueState {
+export function answered(queue: QueueState, now: number): QueueState {
   if (queue.askedAt === null) return queue;
-  const wasBusyOnly = now - queue.askedAt < patience.adoptAfterMs;
+  const wasBusyOnly = now - queue.askedAt < BUSY_ONLY_MS;
   return {
     ...queue,
     askedAt: null,
@@ -106,6 +108,13 @@ export function isBlocked(queue: QueueState): boolean {
 export function isAvoided(queue: QueueState, now: number): boolean {
   if (queue.askedAt === null) return deservesSecondLook(queue);
   return queue.falseAlarms < 1 || now - queue.askedAt >= GRACE_MS;
+}
+
+/** In how many milliseconds what waits for a silent worker has waited too long; infinite where nothing waits. */
+export function untilTooLong(queue: QueueState, patience: Patience, now: number): number {
+  if (queue.standingSince === null) return Number.POSITIVE_INFINITY;
+  const silentSince = Math.max(queue.standingSince, queue.answeredAt);
+  return Math.max(0, silentSince + longestSilence(queue, patience) - now);
 }
 
 /**
@@ -147,9 +156,13 @@ function suspectAfter(queue: QueueState, { suspectAfterMs }: Patience): number {
  * queue by itself: only if that takes far longer is there more than it can do.
  */
 function waitsTooLong(queue: QueueState, stoodMs: number, silentMs: number, patience: Patience): boolean {
+  return silentMs >= longestSilence(queue, patience) || stoodMs >= patience.adoptAfterMs * 2 ** (MOST_ALARMS + 1);
+}
+
+function longestSilence(queue: QueueState, patience: Patience): number {
   const { adoptAfterMs } = patience;
-  const silence = queue.falseAlarms < 1 ? adoptAfterMs : adoptAfterMs + suspectAfter(queue, patience);
-  return silentMs >= silence || stoodMs >= adoptAfterMs * 2 ** (MOST_ALARMS + 1);
+  // Where all are busy a worker may just not have had its turn, and whoever helps it is not idle for long either.
+  return queue.falseAlarms < 1 ? adoptAfterMs : adoptAfterMs + 2 * suspectAfter(queue, patience);
 }
 
 function fade(queue: QueueState, now: number): QueueState {
