@@ -44,25 +44,54 @@ function steeringOf(wanted: 'auto' | 'off', mode: ListenMode, capabilities: Pick
   return { steered: supported, reason: supported ? reason : `the kernel chooses by its hash: ${reason}` };
 }
 
-/** @throws HoldfastError REUSEPORT_UNSUPPORTED if reuseport is demanded and the machine cannot do it */
+/**
+ * `auto` takes sockets of their own for the slots only where the kernel's choice among them can be steered: by the
+ * kernel's hash a connection waits behind a blocked worker while others are idle (`npm run bench:modes`).
+ *
+ * @throws HoldfastError REUSEPORT_UNSUPPORTED if reuseport is demanded and the machine cannot do it
+ */
 export function chooseListenMode(
-  wanted: 'auto' | ListenMode,
-  { reusePort }: Pick<Capabilities, 'reusePort'>,
+  { listenMode, steering }: { readonly listenMode: 'auto' | ListenMode; readonly steering: 'auto' | 'off' },
+  capabilities: Pick<Capabilities, 'reusePort' | 'steering'>,
 ): ListenChoice {
-  if (wanted === 'reuseaddr') {
-    return { mode: 'reuseaddr', how: null, reason: 'the configuration asks for reuseaddr' };
+  const { reusePort } = capabilities;
+  switch (listenMode) {
+    case 'reuseaddr':
+      return { mode: 'reuseaddr', how: null, reason: 'the configuration asks for reuseaddr' };
+    case 'reuseport':
+      if (reusePort.how === null) throw unsupported(reusePort.reason);
+      return {
+        mode: 'reuseport',
+        how: reusePort.how,
+        reason: `the configuration asks for reuseport: ${reusePort.reason}`,
+      };
+    case 'auto':
+      if (reusePort.how === null) {
+        return shared(
+          `this machine does not support SO_REUSEPORT, so all workers share one socket: ${reusePort.reason}`,
+        );
+      }
+      if (steering === 'off') return shared('steering is turned off, so all workers share one socket');
+      if (!capabilities.steering.supported) {
+        const { reason } = capabilities.steering;
+        return shared(`connections cannot be steered here, so all workers share one socket: ${reason}`);
+      }
+      return {
+        mode: 'reuseport',
+        how: reusePort.how,
+        reason: `this machine supports SO_REUSEPORT: ${reusePort.reason}`,
+      };
   }
-  if (reusePort.how !== null) {
-    const asked = wanted === 'auto' ? 'this machine supports SO_REUSEPORT' : 'the configuration asks for reuseport';
-    return { mode: 'reuseport', how: reusePort.how, reason: `${asked}: ${reusePort.reason}` };
-  }
-  if (wanted === 'auto') {
-    const reason = `this machine does not support SO_REUSEPORT, so all workers share one socket: ${reusePort.reason}`;
-    return { mode: 'reuseaddr', how: null, reason };
-  }
-  throw new HoldfastError(
+}
+
+function shared(reason: string): ListenChoice {
+  return { mode: 'reuseaddr', how: null, reason };
+}
+
+function unsupported(reason: string): HoldfastError {
+  return new HoldfastError(
     'REUSEPORT_UNSUPPORTED',
-    `cannot use listen mode reuseport: this machine does not support SO_REUSEPORT (${reusePort.reason})`,
+    `cannot use listen mode reuseport: this machine does not support SO_REUSEPORT (${reason})`,
     {
       exitCode: EXIT.usage,
       hint: 'use --listen-mode auto, which falls back to reuseaddr; holdfast doctor shows what this machine supports',

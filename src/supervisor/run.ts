@@ -38,7 +38,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
     const release = await resolveRelease(1, config);
     const capabilities = await probe(native);
-    const { mode, how, reason } = chooseListenMode(config.listenMode, capabilities);
+    const { mode, how, reason } = chooseListenMode(config, capabilities);
     const steering = chooseSteering(config, mode, capabilities);
     const { steered } = steering;
     const version = ownVersion();
@@ -46,8 +46,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason, steering: steered },
       'supervisor started',
     );
-    if (config.listenMode === 'auto' && mode === 'reuseaddr') {
-      log.logger.warn({ reason }, 'SO_REUSEPORT cannot be had: one shared socket for each address instead');
+    if (config.listenMode === 'auto' && config.steering === 'auto' && mode === 'reuseaddr') {
+      log.logger.warn({ reason }, 'one shared socket for each address');
     }
 
     if (config.steering === 'auto' && mode === 'reuseport' && !steered) {

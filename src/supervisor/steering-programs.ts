@@ -94,13 +94,13 @@ export class SteeringPrograms {
       this.#options.native.attachReusePortProgram(socket.handle.fd, steeringProgram(choice));
       return true;
     } catch (error) {
-      this.#giveUp(error instanceof Error ? error.message : String(error));
+      this.giveUp(error instanceof Error ? error.message : String(error));
       return false;
     }
   }
 
-  /** The kernel took programs until now, and does not any more. */
-  #giveUp(reason: string): void {
+  /** From now on the kernel chooses by its hash. */
+  giveUp(reason: string): void {
     const { custody, native, log } = this.#options;
     this.#failure = reason;
     this.#inForce.clear();

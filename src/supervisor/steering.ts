@@ -68,8 +68,8 @@ export class Steering {
     this.#programs = new SteeringPrograms(options);
     this.#patience =
       affinity === 'none'
-        ? { suspectAfterMs: Math.min(SUSPECT_AFTER_MS, adoptAfterMs), adoptAfterMs }
-        : { suspectAfterMs: HANGS_AFTER_MS, adoptAfterMs: Math.max(HANGS_AFTER_MS, adoptAfterMs) };
+        ? { suspectAfterMs: Math.min(SUSPECT_AFTER_MS, adoptAfterMs), adoptAfterMs, sticky: false }
+        : { suspectAfterMs: HANGS_AFTER_MS, adoptAfterMs: Math.max(HANGS_AFTER_MS, adoptAfterMs), sticky: true };
   }
 
   get programs(): Pick<SteeringPrograms, 'weights' | 'failure'> {
@@ -114,6 +114,16 @@ export class Steering {
   /** @param hasCome whether a connection is known to have come, though it may have been accepted already */
   #look(hasCome: boolean): void {
     if (this.#closed) return;
+    try {
+      this.#lookAt(hasCome);
+    } catch (error) {
+      // Workers serve without it as well: nothing that goes wrong here may end the supervisor.
+      this.#programs.giveUp(error instanceof Error ? error.message : String(error));
+      this.close();
+    }
+  }
+
+  #lookAt(hasCome: boolean): void {
     const { custody } = this.#options;
     const now = performance.now();
     const sockets = custody.list();
@@ -172,7 +182,7 @@ export class Steering {
   /** A worker has one event loop, however many sockets it accepts on. */
   #avoidedSlots(now: number): Set<number | null> {
     const slots = new Set<number | null>();
-    for (const [socket, queue] of this.#queues) if (isAvoided(queue, now)) slots.add(socket.slot);
+    for (const [socket, queue] of this.#queues) if (isAvoided(queue, this.#patience, now)) slots.add(socket.slot);
     return slots;
   }
 

@@ -127,6 +127,8 @@ t.test('with affinity a client address keeps its slot: through reloads, and whil
   t.equal(new Set(home.values()).size, 4, 'the addresses are spread over all slots');
   t.equal((await holdfast.run('reload')).code, 0);
   t.same(await slotsOf(port), home, 'slots stay, whoever sits there');
+  const crowd = (await Promise.all(Array.from({ length: 200 }, () => ask(port)))) as { slot: number }[];
+  t.equal(new Set(crowd.map(({ slot }) => slot)).size, 1, 'also when so many come at once that they have to wait');
 
   const { workers } = await holdfast.status();
   const at = holdfast.log.length;
@@ -154,7 +156,7 @@ t.test('affinity where it cannot be had is refused with a reason', async (t) => 
 
 t.test('steering can be turned off, and status says so', async (t) => {
   const holdfast = new Holdfast(t, moody, {
-    args: ['-i', '2', '--steering', 'off'],
+    args: ['-i', '2', '--listen-mode', 'reuseport', '--steering', 'off'],
     env: { PORT: String(await freePort()) },
   });
   await holdfast.message('started');

@@ -32,7 +32,7 @@ export function nextLook(
   let crowded = false;
   let dueMs = Number.POSITIVE_INFINITY;
   for (const queue of queues) {
-    if (deservesSecondLook(queue)) return SECOND_LOOK_MS;
+    if (deservesSecondLook(queue, patience)) return SECOND_LOOK_MS;
     atRest &&= isAtRest(queue);
     owesAnswer ||= isBlocked(queue);
     if (isBlocked(queue) && !queue.congested) dueMs = Math.min(dueMs, untilTooLong(queue, patience, now));

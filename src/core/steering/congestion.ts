@@ -13,6 +13,8 @@ export interface Patience {
   readonly suspectAfterMs: number;
   /** From when on what waits is given to others. */
   readonly adoptAfterMs: number;
+  /** Whether a client belongs to its worker, so that none is as good as another. */
+  readonly sticky: boolean;
 }
 
 export interface QueueState {
@@ -105,8 +107,8 @@ export function isBlocked(queue: QueueState): boolean {
  * Gets no new connections: it is blocked, or may turn out to be at the second look. Until then there is as good a place
  * for a new one elsewhere; where suspicions are mostly wrong that would only push the load to and fro.
  */
-export function isAvoided(queue: QueueState, now: number): boolean {
-  if (queue.askedAt === null) return deservesSecondLook(queue);
+export function isAvoided(queue: QueueState, patience: Patience, now: number): boolean {
+  if (queue.askedAt === null) return deservesSecondLook(queue, patience);
   return queue.falseAlarms < 1 || now - queue.askedAt >= GRACE_MS;
 }
 
@@ -126,8 +128,8 @@ export function isIdle(queue: QueueState): boolean {
 }
 
 /** Whether a look in a moment would tell more than one in due time. */
-export function deservesSecondLook(queue: QueueState): boolean {
-  return queue.standingSince !== null && queue.askedAt === null && !queue.congested && queue.falseAlarms < 1;
+export function deservesSecondLook(queue: QueueState, { sticky }: Patience): boolean {
+  return !sticky && queue.standingSince !== null && queue.askedAt === null && !queue.congested && queue.falseAlarms < 1;
 }
 
 /** Nothing would change by looking, as long as no connection comes. */

@@ -31,7 +31,9 @@ const MOST_PREFERENCE = 4;
 /** Differences among so few connections are chance. */
 const CHANCE = 32;
 /** Weights are made finer where a share has to be met. */
-const FINE = 64;
+const FINE = 16;
+/** What slots with a share of their own can have in all; the others never get nothing. */
+const MOST_SHARED = 0.95;
 
 /**
  * @returns a whole number for each, in the same order. At least one is above 0: where all are in a bad way, those that
@@ -112,10 +114,11 @@ function meetShares(facts: readonly SlotFacts[], weights: number[]): number[] {
   const fixed = facts.map((slot, i) => (weights[i] === 0 ? null : slot.share));
   const claimed = fixed.reduce<number>((sum, share) => sum + (share ?? 0), 0);
   const rest = weights.reduce((sum, weight, i) => sum + (fixed[i] === null ? weight : 0), 0);
-  if (claimed <= 0 || claimed >= 1 || rest === 0) return weights;
-  const whole = (rest * FINE) / (1 - claimed);
+  if (claimed <= 0 || rest === 0) return weights;
+  const cut = Math.min(1, MOST_SHARED / claimed);
+  const whole = (rest * FINE) / (1 - claimed * cut);
   return weights.map((weight, i) => {
     const share = fixed[i] ?? null;
-    return share === null ? weight * FINE : Math.max(1, Math.round(whole * share));
+    return share === null ? weight * FINE : Math.max(1, Math.round(whole * share * cut));
   });
 }

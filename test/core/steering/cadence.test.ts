@@ -2,7 +2,7 @@ import t from 'tap';
 import { BUSY_MS, nextLook, SECOND_LOOK_MS } from '../../../src/core/steering/cadence.js';
 import { answered, quietQueue, sample } from '../../../src/core/steering/congestion.js';
 
-const PATIENCE = { suspectAfterMs: 2, adoptAfterMs: 20 };
+const PATIENCE = { suspectAfterMs: 2, adoptAfterMs: 20, sticky: false };
 const NEVER = { lastAt: Number.NEGATIVE_INFINITY, beforeAt: Number.NEGATIVE_INFINITY };
 
 t.test('while nothing comes nothing is looked at: the next connection is waited for', async (t) => {

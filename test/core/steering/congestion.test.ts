@@ -11,7 +11,7 @@ import {
   sample,
 } from '../../../src/core/steering/congestion.js';
 
-const PATIENCE: Patience = { suspectAfterMs: 2, adoptAfterMs: 20 };
+const PATIENCE: Patience = { suspectAfterMs: 2, adoptAfterMs: 20, sticky: false };
 
 /** Looks at the queue every `everyMs` until `untilMs`; `length` tells what is found. */
 function watch(
@@ -27,10 +27,10 @@ function watch(
 t.test('a connection that has just come is no suspicion, but worth a second look', async (t) => {
   const queue = sample(quietQueue(0), 1, 5, PATIENCE);
   t.notOk(isBlocked(queue));
-  t.ok(deservesSecondLook(queue));
+  t.ok(deservesSecondLook(queue, PATIENCE));
   const empty = sample(queue, 0, 7, PATIENCE);
   t.notOk(isBlocked(empty));
-  t.notOk(deservesSecondLook(empty));
+  t.notOk(deservesSecondLook(empty, PATIENCE));
 });
 
 t.test('a queue that is still not empty a moment later makes its worker a suspect', async (t) => {
@@ -81,11 +81,22 @@ t.test('a busy worker that answers every time keeps its queue, unless it cannot 
 
 t.test('a worker whose alarms are mostly false has a moment to answer before it is avoided', async (t) => {
   const asked = { ...quietQueue(0), falseAlarms: 3, standingSince: 50, askedAt: 100 };
-  t.notOk(isAvoided(asked, 104));
-  t.ok(isAvoided(asked, 105));
-  t.ok(isAvoided({ ...asked, falseAlarms: 0 }, 100));
-  t.ok(isAvoided({ ...quietQueue(0), standingSince: 50 }, 50), 'before the second look');
-  t.notOk(isAvoided(quietQueue(0), 0));
+  t.notOk(isAvoided(asked, PATIENCE, 104));
+  t.ok(isAvoided(asked, PATIENCE, 105));
+  t.ok(isAvoided({ ...asked, falseAlarms: 0 }, PATIENCE, 100));
+  t.ok(isAvoided({ ...quietQueue(0), standingSince: 50 }, PATIENCE, 50), 'before the second look');
+  t.notOk(isAvoided(quietQueue(0), PATIENCE, 0));
+});
+
+t.test('where clients belong to their workers none is sent elsewhere on a mere suspicion', async (t) => {
+  const sticky = { suspectAfterMs: 1_000, adoptAfterMs: 1_000, sticky: true };
+  let queue = quietQueue(0);
+  for (let now = 0; now < 1_000; now += 5) {
+    queue = sample(queue, 5, now, sticky);
+    if (isAvoided(queue, sticky, now) || queue.congested) t.fail(`avoided after ${now} ms`);
+  }
+  queue = sample(queue, 5, 1_000, sticky);
+  t.ok(isAvoided(queue, sticky, 1_000), 'one that hangs is avoided all the same');
 });
 
 t.test('who has time is told from who just happens to have an empty queue', async (t) => {

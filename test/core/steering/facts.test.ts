@@ -47,7 +47,7 @@ t.test('another address of the same slot is another matter', async (t) => {
 
 t.test('the queue and the connections are passed on', async (t) => {
   const d = Driver.running({ size: 1, steered: true });
-  const patience = { suspectAfterMs: 2, adoptAfterMs: 20 };
+  const patience = { suspectAfterMs: 2, adoptAfterMs: 20, sticky: false };
   const queue = sample(sample(quietQueue(0), 4, 5, patience), 4, 9, patience);
   const facts = slotFacts(d.state, { slot: 0, key: PORT }, { queue, connections: 7, avoided: true }, d.now);
   t.match(facts, { avoided: true, connections: 7, queue: queue.average });

@@ -147,6 +147,12 @@ t.test('a share is met, whatever the others get', async (t) => {
   t.ok(Math.abs((weights[0] ?? 0) / sum - 0.05) < 0.001);
 });
 
+t.test('shares that come to more than all are cut: the others never get nothing', async (t) => {
+  const weights = weigh([slot({ share: 0.9 }), slot({ share: 0.9 }), slot()]);
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  t.ok(Math.abs((weights[2] ?? 0) / sum - 0.05) < 0.001);
+});
+
 t.test('a share means nothing where there is nobody to share with', async (t) => {
   t.ok((weigh([slot({ share: 0.05 }), slot({ avoided: true })])[0] ?? 0) > 0);
 });
