@@ -21,6 +21,8 @@ const bin = path.join(here, '../../bin/holdfast.js');
 const run = promisify(execFile);
 const temporary = path.join(os.tmpdir(), 'holdfast-bench');
 const started = new Set();
+/** What a worker has to end by itself in a reload: PM2's default. */
+const PATIENCE_MS = 1_600;
 
 export const CONTENDERS = {
   bare: { title: 'bare processes with `reusePort`', start: startBare },
@@ -124,7 +126,10 @@ async function startBare({ workers, env = {}, port: given }) {
     async reload() {
       for (const [i, old] of [...all].entries()) {
         all[i] = await one();
+        // As long as clients go on asking over their connections it does not end by itself; the second signal does it.
+        const force = setTimeout(() => old.child.kill('SIGTERM'), PATIENCE_MS);
         await end(old.child);
+        clearTimeout(force);
       }
     },
     async stop() {

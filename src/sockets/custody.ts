@@ -6,21 +6,18 @@
  * both are the same socket in the kernel.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ListenQueue, NativeError, type NativeLoad } from '../native/libc.js';
-import type { QueueWatch } from '../native/queue-watch.js';
+import type { ListenQueue, NativeLoad } from '../native/libc.js';
 import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
 import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from './bind.js';
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
-import { GroupOrder } from './group-order.js';
 import { findOwner, type Owner } from './owner.js';
+import { SteeredGroups } from './steered-groups.js';
 
 export { addressKey } from './address.js';
 
 /** How often an address that is taken is tried again. */
 const RETRY_MS = 250;
-/** Node's own default; the worker's `listen` puts the application's in its place. */
-const BACKLOG = 511;
 
 export interface CustodySocket extends BoundSocket {
   readonly key: AddressKey;
@@ -55,6 +52,9 @@ export interface CustodyOptions {
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** What there is to see of the groups from outside: only custody has sockets come and go. */
+export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'leave' | 'close'>;
+
 export class Custody {
   readonly #options: CustodyOptions;
   readonly #now: () => number;
@@ -62,10 +62,8 @@ export class Custody {
   readonly #sockets = new Set<CustodySocket>();
   /** For each address the end of the queue of those who want to bind it; never rejects. */
   readonly #turns = new Map<AddressKey, Promise<void>>();
-  /** For each endpoint the sockets that listen there, in the kernel's order. */
-  readonly #groups = new Map<string, GroupOrder<CustodySocket>>();
-  /** Where connections are steered. */
-  readonly #watch: QueueWatch | null;
+  /** null where connections are not steered. */
+  readonly #groups: SteeredGroups<CustodySocket> | null;
   readonly #acquisitions = new Set<AbortController>();
   #closed = false;
   #order = 0;
@@ -73,7 +71,7 @@ export class Custody {
   constructor(options: CustodyOptions) {
     this.#options = options;
     const { steered, native } = options;
-    this.#watch = steered && native.ok ? native.native.openQueueWatch() : null;
+    this.#groups = steered && native.ok ? new SteeredGroups(native.native) : null;
     this.#now = options.now ?? (() => performance.now());
     this.#sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
   }
@@ -117,20 +115,9 @@ export class Custody {
     return [...this.#sockets];
   }
 
-  /** Where connections are steered: the sockets of each endpoint, in the order that a steering program counts in. */
-  groups(): readonly (readonly CustodySocket[])[] {
-    return [...this.#groups.values()].map((group) => group.members);
-  }
-
-  /** Where connections are steered: the sockets in whose queues connections wait now. */
-  readable(): CustodySocket[] {
-    const fds = new Set(this.#watch?.ready());
-    return fds.size === 0 ? [] : this.list().filter(({ handle }) => fds.has(handle.fd));
-  }
-
-  /** Resolves when a connection comes; with false after a while without any. One call at a time. */
-  waitForConnection(): Promise<boolean> {
-    return this.#watch?.wait() ?? new Promise(() => {});
+  /** The groups among whose sockets the kernel's choice is steered; null where it is not. */
+  get groups(): SteeredSockets | null {
+    return this.#groups;
   }
 
   /**
@@ -152,7 +139,7 @@ export class Custody {
     this.#closed = true;
     for (const acquisition of this.#acquisitions) acquisition.abort();
     for (const socket of this.list()) this.#close(socket);
-    this.#watch?.close();
+    this.#groups?.close();
   }
 
   /** Connections that wait to be accepted; null where the system does not tell, or nobody has listened yet. */
@@ -167,27 +154,8 @@ export class Custody {
 
   #close(socket: CustodySocket): void {
     this.#sockets.delete(socket);
-    this.#watch?.remove(socket.handle.fd);
+    this.#groups?.leave(socket);
     socket.handle.close();
-    const group = this.#groups.get(endpoint(socket));
-    group?.leave(socket);
-    if (group?.members.length === 0) this.#groups.delete(endpoint(socket));
-  }
-
-  /** A socket joins its group when it starts to listen: the program in force knows nothing of it and gives it nothing. */
-  #listen(socket: CustodySocket): void {
-    const { native } = this.#options;
-    if (!native.ok) throw new Error('a group cannot be steered without libc');
-    try {
-      native.native.listen(socket.handle.fd, BACKLOG);
-    } catch (cause) {
-      if (cause instanceof NativeError) throw new BindError(socket, cause.errno, { cause });
-      throw cause;
-    }
-    const group = this.#groups.get(endpoint(socket)) ?? new GroupOrder<CustodySocket>();
-    this.#groups.set(endpoint(socket), group);
-    group.join(socket);
-    this.#watch?.add(socket.handle.fd);
   }
 
   /** One at a time for an address: `came` resolves when all who were before have called `finish`. */
@@ -245,7 +213,7 @@ export class Custody {
     this.#order += 1;
     const socket = { ...bound, key, slot: mode === 'reuseport' ? slot : null, order: this.#order };
     try {
-      if (this.#options.steered) this.#listen(socket);
+      this.#groups?.join(socket);
     } catch (error) {
       bound.handle.close();
       throw error;
@@ -258,11 +226,6 @@ export class Custody {
   #isOurs(request: AddressRequest): boolean {
     return this.list().some((socket) => overlaps(socket, request));
   }
-}
-
-/** By which the kernel groups them. */
-function endpoint({ host, port, ipv6Only }: BoundSocket): string {
-  return `${formatAddress(host, port)}${ipv6Only ? ',v6only' : ''}`;
 }
 
 function place({ host, port, family }: BoundSocket) {

@@ -4,11 +4,11 @@ import { isUrgent, type SlotFacts, weigh } from '../core/steering/weights.js';
 import type { State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { Native } from '../native/libc.js';
-import type { Custody, CustodySocket } from '../sockets/custody.js';
+import type { CustodySocket, SteeredSockets } from '../sockets/custody.js';
 import { type Choice, steeringProgram } from '../sockets/program.js';
 
 export interface SteeringProgramsOptions {
-  readonly custody: Custody;
+  readonly groups: SteeredSockets;
   readonly native: Native;
   readonly log: Log;
   readonly affinity: 'none' | 'client-ip';
@@ -57,7 +57,7 @@ export class SteeringPrograms {
   apply(state: State, observe: (socket: CustodySocket) => Observed, now: number): number | null {
     if (this.#failure !== null) return null;
     let againAt = nextWarmthChange(state, now);
-    const groups = this.#options.custody.groups();
+    const groups = this.#options.groups.list();
     const inForce = new Map<CustodySocket, InForce>();
     for (const group of groups) {
       const [first] = group;
@@ -101,11 +101,11 @@ export class SteeringPrograms {
 
   /** From now on the kernel chooses by its hash. */
   giveUp(reason: string): void {
-    const { custody, native, log } = this.#options;
+    const { groups, native, log } = this.#options;
     this.#failure = reason;
     this.#inForce.clear();
     log.logger.error({ reason }, 'steering has failed: the kernel chooses by its hash');
-    for (const [socket] of custody.groups()) {
+    for (const [socket] of groups.list()) {
       try {
         if (socket !== undefined) native.detachReusePortProgram(socket.handle.fd);
       } catch {

@@ -19,7 +19,7 @@ import {
 import type { Event, State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { Native } from '../native/libc.js';
-import type { Custody, CustodySocket } from '../sockets/custody.js';
+import type { CustodySocket, SteeredSockets } from '../sockets/custody.js';
 import { SteeringPrograms } from './steering-programs.js';
 import type { Stats } from './worker-stats.js';
 
@@ -31,7 +31,7 @@ const HANGS_AFTER_MS = 1_000;
 const COUNT_MS = 2_000;
 
 export interface SteeringOptions {
-  readonly custody: Custody;
+  readonly groups: SteeredSockets;
   readonly native: Native;
   readonly log: Log;
   readonly affinity: 'none' | 'client-ip';
@@ -80,7 +80,7 @@ export class Steering {
   review(state: State): void {
     this.#state = state;
     if (this.#closed) return;
-    const present = new Set(this.#options.custody.list());
+    const present = new Set(this.#options.groups.list().flat());
     for (const map of [this.#queues, this.#toldCongested]) {
       for (const socket of map.keys()) if (!present.has(socket)) map.delete(socket);
     }
@@ -124,10 +124,10 @@ export class Steering {
   }
 
   #lookAt(hasCome: boolean): void {
-    const { custody } = this.#options;
+    const { groups } = this.#options;
     const now = performance.now();
-    const sockets = custody.list();
-    const readable = new Set(custody.readable());
+    const sockets = groups.list().flat();
+    const readable = new Set(groups.readable());
     if (hasCome || readable.size > 0) {
       this.#seen = { lastAt: now, beforeAt: this.#seen.lastAt };
       if (now >= this.#countAt) this.#count(now);
@@ -137,7 +137,7 @@ export class Steering {
       const before = this.#queues.get(socket);
       const waits = readable.has(socket);
       if (!waits && (before === undefined || isAtRest(before))) continue;
-      const length = waits ? (custody.queue(socket)?.length ?? 0) : 0;
+      const length = waits ? (groups.queue(socket)?.length ?? 0) : 0;
       const after = sample(before ?? quietQueue(now), length, now, this.#patience);
       this.#queues.set(socket, after);
       this.#tell(socket, before, after, now);
@@ -169,7 +169,7 @@ export class Steering {
   #helpers(socket: CustodySocket): number[] {
     const avoided = this.#avoidedSlots(performance.now());
     const slots: { slot: number; queue: number; connections: number }[] = [];
-    for (const sibling of this.#options.custody.list()) {
+    for (const sibling of this.#options.groups.list().flat()) {
       if (sibling.key !== socket.key || sibling === socket || sibling.slot === null) continue;
       const queue = this.#queues.get(sibling);
       if (avoided.has(sibling.slot) || (queue !== undefined && !isIdle(queue))) continue;
@@ -244,7 +244,7 @@ export class Steering {
     if (this.#programAt !== null) this.#timer = setTimeout(look, Math.max(1, Math.ceil(this.#programAt - now)));
     if (this.#waiting) return;
     this.#waiting = true;
-    void this.#options.custody.waitForConnection().then((hasCome) => {
+    void this.#options.groups.wait().then((hasCome) => {
       this.#waiting = false;
       if (hasCome) this.#look(true);
       else this.#sleep(performance.now());

@@ -82,9 +82,9 @@ export class Supervisor implements ControlTarget {
     const custody = this.#custody;
     const workforce = new Workforce({ name, log, custody, listening, dispatch });
     this.#workforce = workforce;
-    if (steered && native.ok) {
+    if (custody.groups !== null && native.ok) {
       const ask = (worker: number) => workforce.ask(worker);
-      const how = { custody, native: native.native, log, affinity, adoptAfterMs, dispatch, ask };
+      const how = { groups: custody.groups, native: native.native, log, affinity, adoptAfterMs, dispatch, ask };
       const steering = new Steering(how, state);
       workforce.onStats = (worker, stats) => steering.heard(worker, stats);
       this.#steering = steering;

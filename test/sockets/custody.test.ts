@@ -295,11 +295,11 @@ t.test('where connections are steered sockets listen at once, and their order is
   ];
   const other = await custody.acquire(0, request('127.0.0.1', 0));
   t.equal(custody.queue(c)?.length, 0, 'it listens');
-  t.same(custody.groups(), [[a, b, c], [other]]);
+  t.same(custody.groups?.list(), [[a, b, c], [other]]);
   custody.release(2, a.key);
-  t.same(custody.groups(), [[c, b], [other]], 'the last one takes the place of one that goes, as in the kernel');
+  t.same(custody.groups?.list(), [[c, b], [other]], 'the last one takes the place of one that goes, as in the kernel');
   custody.releaseAddress(other.key);
-  t.same(custody.groups(), [[c, b]]);
+  t.same(custody.groups?.list(), [[c, b]]);
 });
 
 t.test('two addresses that come to mean the same are one group', async (t) => {
@@ -308,23 +308,23 @@ t.test('two addresses that come to mean the same are one group', async (t) => {
   const any = await custody.acquire(0, request(null, port));
   const named = await custody.acquire(0, request(any.host, port));
   t.not(any.key, named.key);
-  t.same(custody.groups(), [[any, named]]);
+  t.same(custody.groups?.list(), [[any, named]]);
 });
 
 t.test('tells in which queues connections wait, and when one comes', async (t) => {
   const custody = custodyFor(t, 'native', { steered: true });
   await custody.acquire(0, request('127.0.0.1', 0));
   const other = await custody.acquire(0, request('127.0.0.1', 0));
-  t.same(custody.readable(), []);
-  const came = custody.waitForConnection();
+  t.same(custody.groups?.readable(), []);
+  const came = custody.groups?.wait();
   // It is reset when the socket goes.
   const client = net.connect(other.port, '127.0.0.1').on('error', () => {});
   t.teardown(() => client.destroy());
   t.equal(await came, true);
-  t.same(custody.readable(), [other]);
+  t.same(custody.groups?.readable(), [other]);
   custody.releaseAddress(other.key);
-  t.same(custody.readable(), [], 'what is closed is not looked at');
-  const waiting = custody.waitForConnection();
+  t.same(custody.groups?.readable(), [], 'what is closed is not looked at');
+  const waiting = custody.groups?.wait();
   custody.closeAll();
   t.equal(await waiting, false, 'who waits is woken up by the end');
   t.same(custody.list(), []);

@@ -1,0 +1,81 @@
+/**
+ * The reuse-port groups of a steered custody: which sockets belong together and in which order, and in which queues
+ * connections wait. Custody tells of every socket that comes and goes; it owns them.
+ */
+import { type ListenQueue, type Native, NativeError } from '../native/libc.js';
+import type { QueueWatch } from '../native/queue-watch.js';
+import { formatAddress } from './address.js';
+import type { BoundSocket } from './bind.js';
+import { BindError } from './bind-error.js';
+import { GroupOrder } from './group-order.js';
+
+/** Node's own default; the worker's `listen` puts the application's in its place. */
+const BACKLOG = 511;
+
+export class SteeredGroups<T extends BoundSocket> {
+  readonly #native: Native;
+  readonly #watch: QueueWatch;
+  /** By what the kernel groups by: the address that was really bound. */
+  readonly #groups = new Map<string, GroupOrder<T>>();
+
+  constructor(native: Native) {
+    this.#native = native;
+    this.#watch = native.openQueueWatch();
+  }
+
+  /** The sockets of each group, in the order that a steering program counts in. */
+  list(): readonly (readonly T[])[] {
+    return [...this.#groups.values()].map((group) => group.members);
+  }
+
+  /**
+   * Has the socket listen, by which it joins its group: the program in force knows nothing of it and gives it nothing.
+   *
+   * @throws BindError
+   */
+  join(socket: T): void {
+    try {
+      this.#native.listen(socket.handle.fd, BACKLOG);
+    } catch (cause) {
+      if (cause instanceof NativeError) throw new BindError(socket, cause.errno, { cause });
+      throw cause;
+    }
+    const group = this.#groups.get(endpoint(socket)) ?? new GroupOrder<T>();
+    this.#groups.set(endpoint(socket), group);
+    group.join(socket);
+    this.#watch.add(socket.handle.fd);
+  }
+
+  /** To be called just before custody closes the socket, which nobody else may hold any more. */
+  leave(socket: T): void {
+    this.#watch.remove(socket.handle.fd);
+    const group = this.#groups.get(endpoint(socket));
+    group?.leave(socket);
+    if (group?.members.length === 0) this.#groups.delete(endpoint(socket));
+  }
+
+  queue(socket: T): ListenQueue | null {
+    return this.#native.tcpListenQueue(socket.handle.fd);
+  }
+
+  /** The sockets in whose queues connections wait now. */
+  readable(): T[] {
+    const fds = new Set(this.#watch.ready());
+    if (fds.size === 0) return [];
+    return this.list().flatMap((group) => group.filter(({ handle }) => fds.has(handle.fd)));
+  }
+
+  /** Resolves with true when a connection comes, with false after a while without any. One call at a time. */
+  wait(): Promise<boolean> {
+    return this.#watch.wait();
+  }
+
+  /** Wakes who waits; nothing else may be called afterwards. */
+  close(): void {
+    this.#watch.close();
+  }
+}
+
+function endpoint({ host, port, ipv6Only }: BoundSocket): string {
+  return `${formatAddress(host, port)}${ipv6Only ? ',v6only' : ''}`;
+}
