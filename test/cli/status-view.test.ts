@@ -31,6 +31,7 @@ const STARTING: WorkerStatus = {
   rssBytes: null,
   eventLoopDelayMs: null,
   connections: null,
+  accepted: null,
   requests: null,
 };
 
@@ -38,8 +39,8 @@ t.test('one supervisor: what holds for all of it, then its workers', async (t) =
   const status = statusOf('shop', {
     pid: 99,
     addresses: [
-      { host: '0.0.0.0', port: 80, sockets: [] },
-      { host: '::', port: 81, sockets: [] },
+      { host: '0.0.0.0', port: 80, sockets: [{ slot: 0, weight: 64, queueLength: 2, backlog: 511 }] },
+      { host: '::', port: 81, sockets: [{ slot: 0, weight: 64, queueLength: 1, backlog: 511 }] },
     ],
     rollout: { state: 'rolledBack', reason: 'worker 9 did not become ready', from: 2, to: 3 },
     workers: [WORKER, STARTING],
@@ -54,9 +55,9 @@ t.test('one supervisor: what holds for all of it, then its workers', async (t) =
   rollout      rolled back (generation 2 to 3): worker 9 did not become ready
   supervisor   holdfast 1.2.3, node v20.0.0, cpu 0.5%, mem 50.0M
 
-slot  worker  gen   pid  state     uptime  restarts   cpu    mem  loop delay  conns   reqs
-   0       7    3  4242  ready      1m 2s         1  1.5%  60.0M       1.3ms     12  90210
-  10      12    3     -  starting    40ms         1     -      -           -      -      -
+slot  worker  gen   pid  state     uptime  restarts   cpu    mem  loop delay  weight  queue  conns  accepted   reqs
+   0       7    3  4242  ready      1m 2s         1  1.5%  60.0M       1.3ms      64      3     12       345  90210
+  10      12    3     -  starting    40ms         1     -      -           -       -      -      -         -      -
 `,
   );
 });

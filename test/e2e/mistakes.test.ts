@@ -91,36 +91,47 @@ t.test('a runtime folder that is not safe is refused', async (t) => {
   }
 });
 
-t.test('without koffi on a Node that lacks reusePort, auto falls back and says so; a demand is refused', async (t) => {
-  const hide = path.join(
-    t.testdir({
-      'hide.cjs': `const Module = require('node:module');
+t.test(
+  'without koffi auto shares one socket and says so; a demand is refused where Node cannot do it itself',
+  async (t) => {
+    const hide = path.join(
+      t.testdir({
+        'hide.cjs': `const Module = require('node:module');
         const { _load } = Module;
         Module._load = function (request, ...rest) {
           if (request === 'koffi') throw Object.assign(new Error('hidden by the test'), { code: 'MODULE_NOT_FOUND' });
           return _load.call(this, request, ...rest);
         };`,
-    }),
-    'hide.cjs',
-  );
-  const env = { NODE_OPTIONS: `--require ${hide}`, PORT: String(await freePort()) };
-  const holdfast = new Holdfast(t, moody, { env });
-  await holdfast.message('started');
-  const status = await holdfast.status();
-  const [major = 0] = process.versions.node.split('.').map(Number);
-  if (major >= 22) {
-    t.equal(status.listenMode, 'reuseport', "Node's own way is enough");
-    return;
-  }
-  t.equal(status.listenMode, 'reuseaddr');
-  const said = holdfast.log.filter(({ msg }) => msg.startsWith('SO_REUSEPORT cannot be had'));
-  t.equal(said.length, 1, 'said once');
-  t.match(said[0]?.reason, /koffi/);
-  t.match(status.listenModeReason, /koffi/);
-  const demanded = await mistake(['start', moody, '--listen-mode', 'reuseport'], makeRuntimeDir(t), env);
-  t.equal(demanded.code, 2);
-  t.match(demanded.stderr, /koffi|22\.12/);
-});
+      }),
+      'hide.cjs',
+    );
+    const env = { NODE_OPTIONS: `--require ${hide}`, PORT: String(await freePort()) };
+    const holdfast = new Holdfast(t, moody, { env });
+    await holdfast.message('started');
+    const status = await holdfast.status();
+    t.match(status, { listenMode: 'reuseaddr', steering: false });
+    const said = holdfast.lines('one shared socket for each address');
+    t.equal(said.length, 1, 'said once');
+    t.match(said[0]?.reason, /koffi/);
+    t.match(status.listenModeReason, /koffi/);
+    const [major = 0] = process.versions.node.split('.').map(Number);
+    if (major >= 22) {
+      const elsewhere = { ...env, PORT: String(await freePort()) };
+      const own = new Holdfast(t, moody, { args: ['--listen-mode', 'reuseport'], env: elsewhere });
+      await own.message('started');
+      t.match(
+        await own.status(),
+        { listenMode: 'reuseport', steering: false, steeringReason: /koffi/ },
+        "Node's own way",
+      );
+      t.equal(own.lines('steering cannot be had').length, 1, 'and that the kernel is not steered is said');
+      return;
+    }
+    const demanded = await mistake(['start', moody, '--listen-mode', 'reuseport'], makeRuntimeDir(t), env);
+    t.equal(demanded.code, 2);
+    t.match(demanded.stderr, /koffi|22\.12/);
+  },
+);
 
 t.test('a configuration is checked, with all its faults at once', async (t) => {
   const dir = t.testdir({
