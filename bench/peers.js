@@ -2,7 +2,7 @@
  * `npm run bench:peers`: holdfast and others before the same application, in one run, round by round.
  *
  * Figures of one run compare with each other and with nothing else. ROUNDS, SECONDS, ONLY (names of contenders) and
- * SCENARIOS say what is done; the tables go to docs/benchmarks.md unless NO_WRITE is set.
+ * SCENARIOS say what is done; the table goes to README.md unless NO_WRITE is set.
  */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +42,7 @@ const machine = `${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, ${os.
 const table = markdownTable([...rows.values()]);
 console.log(`${machine}\n\n${table}`);
 if (process.env.NO_WRITE === undefined) {
-  const file = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+  const file = fileURLToPath(new URL('../README.md', import.meta.url));
   const head = `${[machine, ...versions].join(', ')}; ${ROUNDS} rounds of ${SECONDS} s.`;
   writeSection(file, 'bench:peers', `${head}\n\n${table}`);
 }

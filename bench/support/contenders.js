@@ -218,7 +218,8 @@ async function startPm2({ workers, env = {} }) {
 
 function findHaproxy() {
   try {
-    return /version (\S+)/.exec(execFileSync('haproxy', ['-v'], { encoding: 'utf8' }))?.[0] ?? null;
+    const version = /version ([\d.]+)/.exec(execFileSync('haproxy', ['-v'], { encoding: 'utf8' }))?.[1];
+    return version === undefined ? null : `HAProxy ${version}`;
   } catch {
     return null;
   }
