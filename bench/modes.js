@@ -2,82 +2,72 @@
  * `npm run bench:modes`: which listen mode is better when. Steered and unsteered `reuseport` and `reuseaddr`, at several
  * numbers of workers, in one run, round by round.
  *
- * ROUNDS, SECONDS and WORKERS say how much; the table goes to docs/benchmarks.md unless NO_WRITE is set.
+ * ROUNDS, SECONDS and WORKERS say how much; the tables go to docs/benchmarks.md unless NO_WRITE is set.
  */
-import os from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { CONTENDERS } from './support/contenders.js';
-import { addErrors, errorText, markdownTable, median, percentile, writeSection } from './support/figures.js';
-import { tail, throughput } from './support/scenarios.js';
+import { evenness, latencyText, median, sumOf } from './support/figures.js';
+import { machine, publish } from './support/report.js';
+import { oneByOne, sideBySide } from './support/rounds.js';
+import { closedLoop, hold, tail } from './support/scenarios.js';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
 const SECONDS = Number(process.env.SECONDS ?? 3);
 const WORKERS = (process.env.WORKERS ?? '2,4,8,16').split(',').map(Number);
-const MODES = { steered: 'holdfast-reuseport', unsteered: 'holdfast-unsteered', reuseaddr: 'holdfast-reuseaddr' };
+const MODES = { 'holdfast-reuseport': 'steered', 'holdfast-unsteered': 'unsteered', 'holdfast-reuseaddr': 'reuseaddr' };
+const HELD = { workers: 4, count: 200, everyMs: 20 };
 
-/** New connections a second; one in twenty blocks its worker for 50 ms, or none does. */
+/** Where it blocks, one request in twenty does, for 50 ms. */
 const LOADS = {
-  'light, 50/s': { rate: 50 },
-  'light, 1,000/s': { rate: 1_000 },
-  'blocking, 50/s': { rate: 50, blockMs: 50, blockEveryMs: 400 },
-  'blocking, 200/s': { rate: 200, blockMs: 50, blockEveryMs: 100 },
+  'light, 50/s': (contender) => tail(contender, { seconds: SECONDS, rate: 50 }),
+  'light, 1,000/s': (contender) => tail(contender, { seconds: SECONDS, rate: 1_000 }),
+  'light, 64 clients': (contender) => closedLoop(contender, { seconds: SECONDS, clients: 64 }),
+  'blocking, 50/s': (contender) => tail(contender, { seconds: SECONDS, rate: 50, blockMs: 50, blockEveryMs: 400 }),
+  'blocking, 200/s': (contender) => tail(contender, { seconds: SECONDS, rate: 200, blockMs: 50, blockEveryMs: 100 }),
+  'blocking, 64 clients': (contender) =>
+    closedLoop(contender, { seconds: SECONDS, clients: 64, blockMs: 50, blockEvery: 20 }),
 };
 
+const names = Object.keys(MODES);
 const rows = [];
 for (const workers of WORKERS) {
-  const all = new Map();
-  try {
-    for (const [mode, name] of Object.entries(MODES)) all.set(mode, await CONTENDERS[name].start({ workers }));
-    for (const [title, how] of Object.entries(LOADS)) rows.push(await underRate(all, workers, title, how));
-    rows.push(await atFullSpeed(all, workers));
-  } finally {
-    for (const contender of all.values()) await contender.stop();
-  }
+  console.error(`measuring ${workers} workers`);
+  const warmUp = (contender) => closedLoop(contender, { seconds: 1, clients: 64 });
+  const measures = [warmUp, ...Object.values(LOADS)];
+  const [, ...found] = await sideBySide(names, { workers }, { rounds: ROUNDS }, measures);
+  for (const [i, load] of Object.keys(LOADS).entries()) rows.push(loadRow(workers, load, found[i]));
 }
+console.error('measuring connections that stay');
+const tables = [rows, await heldRows()];
+publish('docs/benchmarks.md', 'bench:modes', `${machine()}; ${ROUNDS} rounds of ${SECONDS} s.`, tables);
 
-const machine = `${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, ${os.type()} ${os.release()}, Node ${process.version}`;
-const table = markdownTable(rows);
-console.log(`${machine}\n\n${table}`);
-if (process.env.NO_WRITE === undefined) {
-  const file = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
-  writeSection(file, 'bench:modes', `${machine}; ${ROUNDS} rounds of ${SECONDS} s.\n\n${table}`);
-}
-
-/** p50 / p99 / p99.9 in ms, and how many times the mean the busiest worker accepted. */
-async function underRate(all, workers, title, how) {
-  const row = { workers, load: title };
-  const found = new Map([...all.keys()].map((mode) => [mode, { latencies: [], byPid: {}, errors: {} }]));
-  await inTurn(all, async (mode, contender) => {
-    const { latencies, byPid, errors } = await tail(contender, { seconds: SECONDS, ...how });
-    const sum = found.get(mode);
-    sum.latencies.push(...latencies);
-    addErrors(sum.byPid, byPid);
-    addErrors(sum.errors, errors);
-  });
-  for (const [mode, { latencies, byPid, errors }] of found) {
-    const at = (share) => percentile(latencies, share).toFixed(1);
-    const counts = Object.values(byPid);
-    const unevenness = (Math.max(...counts) * workers) / counts.reduce((sum, count) => sum + count, 0);
-    const trouble = errorText(errors) === '0' ? '' : ` (${errorText(errors)})`;
-    row[mode] = `${at(0.5)} / ${at(0.99)} / ${at(0.999)}, × ${unevenness.toFixed(1)}${trouble}`;
+function loadRow(workers, load, found) {
+  const row = { 'workers, load': `${workers}, ${load}` };
+  for (const [name, samples] of found) {
+    const { maxToMean, variation } = evenness(sumOf(samples.map(({ byPid }) => byPid)), workers);
+    const latencies = latencyText(samples, [0.5, 0.99, 0.999]);
+    const spread = `× ${maxToMean.toFixed(1)} (${variation.toFixed(2)})`;
+    const rates = samples.map(({ rate }) => rate).filter((rate) => rate !== undefined);
+    const rate = rates.length === 0 ? '' : `${Math.round(median(rates))}/s, `;
+    row[MODES[name]] = `${rate}${latencies}, ${spread}`;
   }
   return row;
 }
 
-async function atFullSpeed(all, workers) {
-  const row = { workers, load: '64 clients at full speed' };
-  const rates = new Map([...all.keys()].map((mode) => [mode, []]));
-  await inTurn(all, async (mode, contender) => {
-    rates.get(mode).push((await throughput(contender, { seconds: SECONDS, connections: 64, kind: 'short' })).rate);
+/** Idle connections that are opened slowly after a reload, and stay. */
+async function heldRows() {
+  const { workers, count, everyMs } = HELD;
+  const found = await oneByOne(names, { workers }, { rounds: ROUNDS }, async (contender) => {
+    await contender.reload();
+    return hold(contender, { count, everyMs });
   });
-  for (const [mode, found] of rates) row[mode] = `${Math.round(median(found))} requests/s`;
-  return row;
+  const row = { [`${count} connections that stay`]: `${workers} workers, most / fewest` };
+  for (const [name, samples] of found) {
+    const lost = sumOf(samples.map(({ errors }) => errors));
+    if (Object.keys(lost).length > 0) throw new Error(`cannot hold connections under ${name}: ${JSON.stringify(lost)}`);
+    row[MODES[name]] = samples.map(({ byPid }) => spreadText(evenness(byPid, workers))).join('; ');
+  }
+  return [row];
 }
 
-async function inTurn(all, measure) {
-  for (let round = 0; round < ROUNDS; round++) {
-    const order = [...all.entries()];
-    for (let i = 0; i < round % order.length; i++) order.push(order.shift());
-    for (const [mode, contender] of order) await measure(mode, contender);
-  }
+function spreadText({ max, min }) {
+  return `${max} / ${min}`;
 }

@@ -4,9 +4,9 @@
  * The two are measured in turn within one run, round by round, and compared as ratios: absolute figures of a shared
  * machine mean little. Needs Node 22.12 or later, for the bare processes.
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import os from 'node:os';
+import { end, start } from './support/launch.js';
 import { cpuSeconds, load, rssBytes, startBare, startHoldfast } from './support/processes.js';
 
 const WORKERS = 2;
@@ -59,7 +59,7 @@ async function throughput(kind) {
 }
 
 async function memory() {
-  const idle = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log("up")'], {
+  const idle = start(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log("up")'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(idle.stdout, 'data');
@@ -73,7 +73,7 @@ async function memory() {
       'ratio at most 1.5',
     );
   } finally {
-    idle.kill();
+    await end(idle);
     await holdfast.stop();
   }
 }

@@ -9,6 +9,7 @@ const keepAlive = kind === 'keep-alive';
 const request = Buffer.from(
   `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`,
 );
+const TWO = '2'.charCodeAt(0);
 let requests = 0;
 let errors = 0;
 let running = true;
@@ -16,20 +17,21 @@ let running = true;
 function client() {
   if (!running) return;
   const socket = net.connect({ host: '127.0.0.1', port: Number(port), noDelay: true });
-  let failed = false;
+  let isAnswered = false;
   socket.on('connect', () => socket.write(request));
-  socket.on('data', () => {
-    // The answer is far smaller than a packet: one event is one answer.
-    requests += 1;
-    if (keepAlive && running) socket.write(request);
-    else if (keepAlive) socket.end();
+  socket.on('data', (chunk) => {
+    // The answer is far smaller than a packet: one event is one answer. Its status begins at the tenth byte.
+    isAnswered = chunk[9] === TWO;
+    if (isAnswered) requests += 1;
+    else if (keepAlive) errors += 1;
+    if (keepAlive) socket.write(request);
   });
-  socket.on('error', () => {
-    failed = true;
-    errors += 1;
-  });
+  // It closes as well, and is counted there.
+  socket.on('error', () => {});
   socket.on('close', () => {
-    if (!keepAlive || failed) client();
+    // Nobody but the client has a reason to close a kept connection, or one without an answer.
+    if (keepAlive || !isAnswered) errors += 1;
+    client();
   });
 }
 

@@ -1,5 +1,4 @@
-/** Medians, percentiles and tables. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** Medians, percentiles and the like, and how tables show them. */
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -7,10 +6,34 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** @param share 0 to 1 */
-export function percentile(values, share) {
+/** Percentiles of what several samples found together. @param shares 0 to 1; 1 is the largest. */
+export function percentiles(values, shares) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+  return shares.map((share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
+}
+
+/**
+ * How even a number of connections was spread.
+ *
+ * @param counts connections by PID; who got none is missing from it, and counts all the same
+ * @returns the largest and the smallest count, the largest in terms of the mean, and the coefficient of variation
+ */
+export function evenness(counts, workers) {
+  const all = Object.values(counts);
+  while (all.length < workers) all.push(0);
+  const mean = all.reduce((sum, count) => sum + count, 0) / all.length;
+  const variance = all.reduce((sum, count) => sum + (count - mean) ** 2, 0) / all.length;
+  const max = Math.max(...all);
+  return { max, min: Math.min(...all), maxToMean: max / mean, variation: Math.sqrt(variance) / mean };
+}
+
+/** @param records objects of counts. @returns one with the sums */
+export function sumOf(records) {
+  const sum = {};
+  for (const record of records) {
+    for (const [key, count] of Object.entries(record)) sum[key] = (sum[key] ?? 0) + count;
+  }
+  return sum;
 }
 
 /** Every kind of error that occurred, with its number; `0` where there was none. */
@@ -19,26 +42,12 @@ export function errorText(errors) {
   return kinds.length === 0 ? '0' : kinds.map(([kind, count]) => `${count} ${kind}`).join(', ');
 }
 
-export function addErrors(sum, errors) {
-  for (const [kind, count] of Object.entries(errors)) sum[kind] = (sum[kind] ?? 0) + count;
-}
-
-/** @param rows objects with the same keys, the first of which names the row */
-export function markdownTable(rows) {
-  const columns = Object.keys(rows[0]);
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(columns), line(columns.map(() => '---')), ...rows.map((row) => line(columns.map((c) => row[c])))].join(
-    '\n',
-  );
-}
-
-/** Puts `text` between `<!-- name -->` and `<!-- /name -->` of a Markdown file and leaves the rest alone. */
-export function writeSection(file, name, text) {
-  const before = readFileSync(file, 'utf8');
-  const begin = `<!-- ${name} -->`;
-  const end = `<!-- /${name} -->`;
-  const from = before.indexOf(begin);
-  const to = before.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${file} has no section ${name}`);
-  writeFileSync(file, `${before.slice(0, from + begin.length)}\n\n${text}\n\n${before.slice(to)}`);
+/** Latencies in ms, as `1.0 / 5.6 / 12.6`, and the errors beside them. */
+export function latencyText(samples, shares) {
+  const latencies = samples.flatMap((sample) => sample.latencies);
+  const errors = errorText(sumOf(samples.map((sample) => sample.errors)));
+  const figures = percentiles(latencies, shares)
+    .map((value) => value?.toFixed(1) ?? '–')
+    .join(' / ');
+  return errors === '0' ? figures : `${figures} (${errors})`;
 }

@@ -1,13 +1,11 @@
 /** Starts what is measured, reads what the system says of it, ends it by PID. */
-import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { end, makeFolder, removeFolder, run, start } from './launch.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const server = path.join(here, '../apps/server.cjs');
@@ -29,11 +27,9 @@ export async function startBare(count, nodeArgs = []) {
   const children = [];
   const readyMs = [];
   for (let i = 0; i < count; i++) {
-    const child = spawn(process.execPath, [...nodeArgs, server], {
+    const child = start(process.execPath, [...nodeArgs, server], {
       env: { ...process.env, PORT: String(port), BARE: count > 1 ? '1' : '' },
       stdio: ['ignore', 'pipe', 'inherit'],
-      // As holdfast's workers: the kernel shares the processors by session where no cgroup does (sched_autogroup).
-      detached: true,
     });
     children.push(child);
     const [line] = await once(createInterface({ input: child.stdout }), 'line');
@@ -45,13 +41,14 @@ export async function startBare(count, nodeArgs = []) {
 /** The same under holdfast; `pids` begins with the supervisor. */
 export async function startHoldfast(count, options = []) {
   const port = await freePort();
-  const runtimeDir = mkdtempSync(path.join(os.tmpdir(), 'hf-bench-'));
-  const child = spawn(
+  const runtimeDir = makeFolder('run-');
+  const child = start(
     process.execPath,
     [bin, 'start', server, '-i', String(count), '--log-format', 'json', ...options],
     {
       env: { ...process.env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      // Its hints for people stay away from the table.
+      stdio: ['ignore', 'pipe', 'ignore'],
     },
   );
   const pids = [child.pid];
@@ -73,17 +70,15 @@ export async function startHoldfast(count, options = []) {
     readyMs,
     async stop() {
       await stopAll([child]);
-      rmSync(runtimeDir, { recursive: true, force: true });
+      removeFolder(runtimeDir);
     },
   };
 }
 
+/** As many requests as go, by a process of its own. @param kind `short` or `keep-alive` */
 export async function load(port, seconds, connections, kind) {
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    path.join(here, 'client.js'),
-    ...[port, seconds, connections, kind].map(String),
-  ]);
-  return JSON.parse(stdout);
+  const args = [path.join(here, 'client.js'), ...[port, seconds, connections, kind].map(String)];
+  return JSON.parse(await run(process.execPath, args));
 }
 
 /** Seconds of processor time that these processes have used. */
@@ -103,10 +98,5 @@ export function rssBytes(pid) {
 }
 
 async function stopAll(children) {
-  for (const child of children) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const gone = once(child, 'exit');
-    child.kill('SIGTERM');
-    await gone;
-  }
+  for (const child of children) await end(child);
 }

@@ -1,14 +1,11 @@
-/** What is done to a contender, and what comes out. */
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** What is done to a contender, and what comes out. Each load generator is a process of its own. */
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { end, pause, run, start } from './launch.js';
 import { cpuSeconds, load } from './processes.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const run = promisify(execFile);
 
 /** As many requests as go. @param kind `short` or `keep-alive` */
 export async function throughput(contender, { seconds, connections, kind }) {
@@ -18,17 +15,26 @@ export async function throughput(contender, { seconds, connections, kind }) {
   return { rate: requests / took, cpuMicros: ((cpuSeconds(pids) - before) / requests) * 1e6, errors };
 }
 
-/** A fixed rate of new connections, beside which requests block their workers. */
-export async function tail(contender, { seconds, rate, blockMs = 0, blockEveryMs = 0 }) {
-  const args = [contender.port, seconds, rate, blockMs, blockEveryMs].map(String);
-  const { stdout } = await run(process.execPath, [path.join(here, 'tail-client.js'), ...args], { maxBuffer: 2 ** 28 });
-  return JSON.parse(stdout);
+/** A fixed rate of new connections, beside which requests block their workers. Latencies in ms. */
+export function tail({ port }, { seconds, rate, blockMs = 0, blockEveryMs = 0 }) {
+  return generate('tail-client.js', [port, seconds, rate, blockMs, blockEveryMs]);
 }
 
-/** Clients that see loss, while `meanwhile` happens. */
-export async function loss(contender, { fresh, keepAlive }, meanwhile) {
-  const args = [path.join(here, 'loss-client.js'), ...[contender.port, fresh, keepAlive].map(String)];
-  const client = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+/** Clients that connect anew for each request; one request in `blockEvery` blocks its worker. Latencies in ms. */
+export async function closedLoop({ port }, { seconds, clients, blockMs = 0, blockEvery = 0 }) {
+  const found = await generate('closed-client.js', [port, seconds, clients, blockMs, blockEvery]);
+  return { ...found, rate: found.requests / found.seconds };
+}
+
+/** Connections that stay, opened one every `everyMs`. @returns how many each worker has, by PID, and errors */
+export function hold({ port }, { count, everyMs }) {
+  return generate('hold-client.js', [port, count, everyMs]);
+}
+
+/** Clients that see loss, while `meanwhile` happens; its answer is `result`. */
+export async function loss({ port }, { fresh, kept }, meanwhile) {
+  const args = [path.join(here, 'loss-client.js'), ...[port, fresh, kept].map(String)];
+  const client = start(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const told = text(client.stdout);
   try {
     await pause(500);
@@ -37,10 +43,7 @@ export async function loss(contender, { fresh, keepAlive }, meanwhile) {
     client.stdin.end();
     return { ...JSON.parse(await told), result };
   } finally {
-    if (client.exitCode === null) {
-      client.kill('SIGKILL');
-      await once(client, 'exit').catch(() => {});
-    }
+    await end(client, 'SIGKILL');
   }
 }
 
@@ -55,15 +58,15 @@ export async function reloads(contender, times) {
   return tookMs;
 }
 
-/** kill -9 of a worker each second, each time another one. */
+/** kill -9 of some worker each second. */
 export async function kills(contender, times) {
   for (let i = 0; i < times; i++) {
     const pids = contender.workers();
-    process.kill(pids[i % pids.length], 'SIGKILL');
+    process.kill(pids[Math.floor(Math.random() * pids.length)], 'SIGKILL');
     await pause(1_000);
   }
 }
 
-export function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+async function generate(script, args) {
+  return JSON.parse(await run(process.execPath, [path.join(here, script), ...args.map(String)]));
 }
