@@ -54,6 +54,15 @@ function apply(draft: Draft, event: Event): void {
     case 'relieved':
       markRelieved(draft, event.socket);
       break;
+    case 'steeringFailed':
+      draft.state.steered = false;
+      for (const socket of draft.state.sockets) {
+        markRelieved(draft, socket);
+        // Wanted again: the hash knows no retirement.
+        socket.retiredSince = null;
+        socket.closing = false;
+      }
+      break;
     case 'bindFailed':
       failBind(draft, event);
       break;

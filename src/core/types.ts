@@ -120,7 +120,7 @@ export interface State {
   announced: boolean;
   readonly listenMode: ListenMode;
   /** Whether a program picks the socket for each new connection, so that one can be spared. */
-  readonly steered: boolean;
+  steered: boolean;
   size: number;
   /** The newest generation. Numbers are never used again. */
   generation: number;
@@ -190,6 +190,8 @@ export type Event =
   /** What waits in its queue waits too long; `helpers` are the slots that could serve it, the idlest first. */
   | { readonly type: 'congested'; readonly socket: SocketId; readonly helpers: readonly number[] }
   | { readonly type: 'relieved'; readonly socket: SocketId }
+  /** From now on the kernel chooses by its hash. */
+  | { readonly type: 'steeringFailed' }
   /** A deadline may have passed. */
   | { readonly type: 'ticked' };
 

@@ -16,7 +16,7 @@ export interface QueueWatch {
    * Resolves with true when there is one, with false after WAIT_MS or `close`. One call at a time. Never rejects.
    */
   wait(): Promise<boolean>;
-  /** Wakes who waits. No other method may be called afterwards. */
+  /** Wakes who waits; a second time it does nothing. No other method may be called afterwards. */
   close(): void;
 }
 
@@ -87,6 +87,7 @@ export function openQueueWatch(
   }
 
   function close(): void {
+    if (closed) return;
     closed = true;
     // A number that is closed under a sleeping thread might be somebody else's before it wakes.
     if (waiting) write(waker, new BigUint64Array([1n]), 8);

@@ -21,10 +21,10 @@ export interface SteeringChoice {
  */
 export function chooseSteering(
   { steering, affinity }: { readonly steering: 'auto' | 'off'; readonly affinity: 'none' | 'client-ip' },
-  mode: ListenMode,
+  listen: Pick<ListenChoice, 'mode' | 'reason'>,
   capabilities: Pick<Capabilities, 'steering'>,
 ): SteeringChoice {
-  const choice = steeringOf(steering, mode, capabilities);
+  const choice = steeringOf(steering, listen, capabilities);
   if (affinity === 'none' || choice.steered) return choice;
   throw new HoldfastError(
     'AFFINITY_UNSUPPORTED',
@@ -36,10 +36,14 @@ export function chooseSteering(
   );
 }
 
-function steeringOf(wanted: 'auto' | 'off', mode: ListenMode, capabilities: Pick<Capabilities, 'steering'>) {
+function steeringOf(
+  wanted: 'auto' | 'off',
+  listen: Pick<ListenChoice, 'mode' | 'reason'>,
+  capabilities: Pick<Capabilities, 'steering'>,
+): SteeringChoice {
   if (wanted === 'off') return { steered: false, reason: 'the configuration turns it off' };
-  if (mode === 'reuseaddr')
-    return { steered: false, reason: 'all workers share one socket, any idle one takes the next connection' };
+  // Whatever led to one socket for all is the reason for this, too.
+  if (listen.mode === 'reuseaddr') return { steered: false, reason: listen.reason };
   const { supported, reason } = capabilities.steering;
   return { steered: supported, reason: supported ? reason : `the kernel chooses by its hash: ${reason}` };
 }

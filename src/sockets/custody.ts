@@ -23,7 +23,7 @@ export interface CustodySocket extends BoundSocket {
   readonly key: AddressKey;
   /** null in reuseaddr mode, where all slots share the socket. */
   readonly slot: number | null;
-  /** Rises with each socket that custody binds; says nothing of the order in which they listen. */
+  /** Rises with each socket that custody binds. */
   readonly order: number;
 }
 

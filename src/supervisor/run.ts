@@ -39,7 +39,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const release = await resolveRelease(1, config);
     const capabilities = await probe(native);
     const { mode, how, reason } = chooseListenMode(config, capabilities);
-    const steering = chooseSteering(config, mode, capabilities);
+    const steering = chooseSteering(config, { mode, reason }, capabilities);
     const { steered } = steering;
     const version = ownVersion();
     log.logger.info(

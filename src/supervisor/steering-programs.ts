@@ -52,6 +52,7 @@ export class SteeringPrograms {
 
   /**
    * @param observe what is known of the worker behind a socket
+   * @throws NativeError where the kernel takes no more programs
    * @returns when it is to be called again at the latest, on the clock of `now`; null where it need not
    */
   apply(state: State, observe: (socket: CustodySocket) => Observed, now: number): number | null {
@@ -75,7 +76,7 @@ export class SteeringPrograms {
       const choice = this.#choose(group, facts, weights);
       const text = JSON.stringify(choice);
       if (before?.text !== text) {
-        if (!this.#attach(first, choice)) return null;
+        this.#options.native.attachReusePortProgram(first.handle.fd, steeringProgram(choice));
         this.#report(group, facts, weights);
       }
       inForce.set(first, { group: [...group], weights, text, since: now });
@@ -86,17 +87,6 @@ export class SteeringPrograms {
 
   #choose(group: readonly CustodySocket[], facts: readonly SlotFacts[], weights: readonly number[]): Choice {
     return this.#options.affinity === 'client-ip' ? seating(group, facts, weights) : { kind: 'random', weights };
-  }
-
-  /** @returns false where the kernel refuses */
-  #attach(socket: CustodySocket, choice: Choice): boolean {
-    try {
-      this.#options.native.attachReusePortProgram(socket.handle.fd, steeringProgram(choice));
-      return true;
-    } catch (error) {
-      this.giveUp(error instanceof Error ? error.message : String(error));
-      return false;
-    }
   }
 
   /** From now on the kernel chooses by its hash. */

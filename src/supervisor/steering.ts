@@ -8,6 +8,7 @@
 import { nextLook, type Seen } from '../core/steering/cadence.js';
 import {
   answered,
+  excused,
   isAtRest,
   isAvoided,
   isIdle,
@@ -16,6 +17,7 @@ import {
   quietQueue,
   sample,
 } from '../core/steering/congestion.js';
+import { ownAcceptors } from '../core/steering/facts.js';
 import type { Event, State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { Native } from '../native/libc.js';
@@ -79,31 +81,32 @@ export class Steering {
   /** Something has happened to workers or sockets. */
   review(state: State): void {
     this.#state = state;
-    if (this.#closed) return;
-    const present = new Set(this.#options.groups.list().flat());
-    for (const map of [this.#queues, this.#toldCongested]) {
-      for (const socket of map.keys()) if (!present.has(socket)) map.delete(socket);
-    }
-    const alive = new Set(state.workers.map(({ id }) => id));
-    for (const id of this.#connections.keys()) if (!alive.has(id)) this.#connections.delete(id);
-    for (const id of this.#asked) if (!alive.has(id)) this.#asked.delete(id);
-    this.#acceptSuccessors();
-    this.#program();
-    this.#sleep(performance.now());
+    this.#guarded(() => {
+      const present = new Set(this.#options.groups.list().flat());
+      for (const map of [this.#queues, this.#toldCongested]) {
+        for (const socket of map.keys()) if (!present.has(socket)) map.delete(socket);
+      }
+      const alive = new Set(state.workers.map(({ id }) => id));
+      for (const id of this.#connections.keys()) if (!alive.has(id)) this.#connections.delete(id);
+      for (const id of this.#asked) if (!alive.has(id)) this.#asked.delete(id);
+      this.#program();
+      this.#sleep(performance.now());
+    });
   }
 
-  /** A worker has told its figures, which is a sign of life. */
+  /** A worker has told its figures: a sign of life on all sockets that it accepts on as their own. */
   heard(id: number, { connections }: Stats): void {
-    if (this.#closed) return;
-    const worker = this.#state.workers.find((candidate) => candidate.id === id);
-    if (worker === undefined) return;
+    if (!this.#state.workers.some((worker) => worker.id === id)) return;
     this.#asked.delete(id);
     this.#connections.set(id, connections);
-    const now = performance.now();
-    for (const [socket, queue] of this.#queues) {
-      if (socket.slot === worker.slot) this.#queues.set(socket, answered(queue, now));
-    }
-    this.#program();
+    this.#guarded(() => {
+      const now = performance.now();
+      for (const [socket, queue] of this.#queues) {
+        const accepts = ownAcceptors(this.#state, socket).some((worker) => worker.id === id);
+        if (accepts) this.#queues.set(socket, answered(queue, now));
+      }
+      this.#program();
+    });
   }
 
   close(): void {
@@ -111,16 +114,21 @@ export class Steering {
     clearTimeout(this.#timer);
   }
 
-  /** @param hasCome whether a connection is known to have come, though it may have been accepted already */
-  #look(hasCome: boolean): void {
+  /** Workers serve without it as well: nothing that goes wrong here may end the supervisor. */
+  #guarded(act: () => void): void {
     if (this.#closed) return;
     try {
-      this.#lookAt(hasCome);
+      act();
     } catch (error) {
-      // Workers serve without it as well: nothing that goes wrong here may end the supervisor.
-      this.#programs.giveUp(error instanceof Error ? error.message : String(error));
       this.close();
+      this.#programs.giveUp(error instanceof Error ? error.message : String(error));
+      this.#options.dispatch({ type: 'steeringFailed' });
     }
+  }
+
+  /** @param hasCome whether a connection is known to have come, though it may have been accepted already */
+  #look(hasCome: boolean): void {
+    this.#guarded(() => this.#lookAt(hasCome));
   }
 
   #lookAt(hasCome: boolean): void {
@@ -138,8 +146,11 @@ export class Steering {
       const waits = readable.has(socket);
       if (!waits && (before === undefined || isAtRest(before))) continue;
       const length = waits ? (groups.queue(socket)?.length ?? 0) : 0;
-      const after = sample(before ?? quietQueue(now), length, now, this.#patience);
+      const sampled = sample(before ?? quietQueue(now), length, now, this.#patience);
+      const acceptors = ownAcceptors(this.#state, socket);
+      const after = acceptors.length === 0 ? excused(sampled) : sampled;
       this.#queues.set(socket, after);
+      if (after.askedAt !== null) for (const worker of acceptors) this.#ask(worker.id);
       this.#tell(socket, before, after, now);
       changed = true;
     }
@@ -150,9 +161,6 @@ export class Steering {
   #tell(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): void {
     const { dispatch } = this.#options;
     const { slot, key } = socket;
-    if ((before?.askedAt ?? null) === null && after.askedAt !== null) {
-      for (const worker of this.#state.workers) if (worker.slot === slot) this.#ask(worker.id);
-    }
     if (after.congested) {
       // Said again while connections wait: those who had no time for them may have it by now.
       const toldAt = this.#toldCongested.get(socket) ?? Number.NEGATIVE_INFINITY;
@@ -208,19 +216,6 @@ export class Steering {
     this.#options.ask(worker);
   }
 
-  /** Whoever began to accept on a socket after the question was put has nothing to answer for. */
-  #acceptSuccessors(): void {
-    const now = performance.now();
-    for (const [socket, queue] of this.#queues) {
-      const { askedAt } = queue;
-      if (askedAt === null) continue;
-      const fresh = this.#state.workers.some(
-        (worker) => worker.slot === socket.slot && worker.startedAt > askedAt && worker.listening.includes(socket.key),
-      );
-      if (fresh) this.#queues.set(socket, answered(queue, now));
-    }
-  }
-
   #openIn(slot: number): number | null {
     let sum: number | null = null;
     for (const worker of this.#state.workers) {
@@ -247,7 +242,7 @@ export class Steering {
     void this.#options.groups.wait().then((hasCome) => {
       this.#waiting = false;
       if (hasCome) this.#look(true);
-      else this.#sleep(performance.now());
+      else this.#guarded(() => this.#sleep(performance.now()));
     });
   }
 }

@@ -70,6 +70,22 @@ t.test('connections that come at the last moment are served', async (t) => {
   t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(2) }]);
 });
 
+t.test('when steering fails sockets that the hash may choose again stay open, with a sibling', async (t) => {
+  const d = scaledDown();
+  d.wait(HANDSHAKE_MS);
+  d.send({ type: 'steeringFailed' });
+  d.send({ type: 'released', worker: 1, socket: socket(2) });
+  d.wait(HANDSHAKE_MS * 2);
+  t.same(d.done('closeSocket'), []);
+  t.ok(d.state.workers.some(({ adopted }) => adopted.some(({ slot }) => slot === 2)));
+});
+
+t.test('when steering fails nobody helps any longer whose own worker is there', async (t) => {
+  const d = Driver.running({ size: 2, steered: true });
+  d.send({ type: 'congested', socket: socket(0), helpers: [1] });
+  t.same(d.send({ type: 'steeringFailed' }), [{ do: 'release', worker: 2, socket: socket(0) }]);
+});
+
 t.test('a slot that comes back in time finds its socket', async (t) => {
   const d = scaledDown();
   d.wait(HANDSHAKE_MS - 1);

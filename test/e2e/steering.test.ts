@@ -67,6 +67,27 @@ t.test('servers of every kind are served by a sibling while their worker is bloc
   writeFileSync(until, '');
 });
 
+t.test('a sibling that takes a socket over keeps the backlog that the application asked for', async (t) => {
+  const dir = makeRuntimeDir(t);
+  const holdfast = new Holdfast(t, path.join(apps, 'servers.cjs'), {
+    args: ['-i', '2', '--ready', 'message', '--backoff-base', '1h', '--backoff-max', '1h', '--log-level', 'debug'],
+    env: serversEnv(dir, await freePort()),
+  });
+  await holdfast.message('started');
+  const [ports] = await portsIn(holdfast, 1);
+  const before = await holdfast.status();
+  process.kill(before.workers[0]?.pid ?? 0, 'SIGKILL');
+  await holdfast.line(({ msg, address }) => msg === 'socket adopted' && address === '127.0.0.1:0#1');
+  // The worker's figures come after what it was told before them.
+  await holdfast.status();
+  const { addresses } = await holdfast.status();
+  const { sockets = [] } = addresses.find(({ port }) => port === ports?.again) ?? {};
+  t.same(
+    sockets.map(({ backlog }) => backlog),
+    [16, 16],
+  );
+});
+
 t.test('scaling from 4 to 2 and back ten times loses nothing, and closes what it has opened', async (t) => {
   const holdfast = new Holdfast(t, busy, { args: ['-i', '4'], env: { BUSY_MS: '2' } });
   const port = await holdfast.port();

@@ -67,6 +67,17 @@ t.test('closes what it has opened, whether somebody waits or not', async (t) => 
   t.equal(openFds(), before);
 });
 
+t.test('a second close closes nothing that somebody else may have opened meanwhile', async (t) => {
+  const watch = native.openQueueWatch();
+  const waiting = watch.wait();
+  watch.close();
+  await waiting;
+  // The numbers are free again: whoever opens next gets them.
+  const others = [native.openTcpSocket(4, { reusePort: false }), native.openTcpSocket(4, { reusePort: false })];
+  watch.close();
+  for (const fd of others) t.doesNotThrow(() => native.close(fd));
+});
+
 t.test('refuses what is no socket', async (t) => {
   const watch = native.openQueueWatch();
   t.teardown(() => watch.close());

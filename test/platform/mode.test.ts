@@ -6,6 +6,8 @@ const byNode: ReusePortCapability = { supported: true, how: 'node', reason: 'Nod
 const byLibc: ReusePortCapability = { supported: true, how: 'native', reason: 'libc sets it' };
 const missing: ReusePortCapability = { supported: false, how: null, reason: 'nobody sets it' };
 const steered = { supported: true, reason: 'it takes a program' };
+const own = { mode: 'reuseport', reason: 'it is supported' } as const;
+const shared = { mode: 'reuseaddr', reason: 'no koffi' } as const;
 const refused = { supported: false, reason: 'no koffi' };
 
 t.test('chooses the mode by wish and capability, and says why', async (t) => {
@@ -47,24 +49,24 @@ t.test('refuses reuseport as wrong use where it is demanded and cannot be had', 
 
 t.test('steers where there are sockets to choose from and the kernel takes a program', async (t) => {
   const wanted = { steering: 'auto', affinity: 'none' } as const;
-  t.match(chooseSteering(wanted, 'reuseport', { steering: steered }), { steered: true, reason: /takes a program/ });
-  t.match(chooseSteering(wanted, 'reuseport', { steering: refused }), { steered: false, reason: /hash: no koffi/ });
-  t.match(chooseSteering(wanted, 'reuseaddr', { steering: steered }), { steered: false, reason: /share one socket/ });
+  t.match(chooseSteering(wanted, own, { steering: steered }), { steered: true, reason: /takes a program/ });
+  t.match(chooseSteering(wanted, own, { steering: refused }), { steered: false, reason: /hash: no koffi/ });
+  t.match(chooseSteering(wanted, shared, { steering: steered }), { steered: false, reason: 'no koffi' });
   const off = { steering: 'off', affinity: 'none' } as const;
-  t.match(chooseSteering(off, 'reuseport', { steering: steered }), { steered: false, reason: /configuration/ });
+  t.match(chooseSteering(off, own, { steering: steered }), { steered: false, reason: /configuration/ });
 });
 
 t.test('refuses an affinity that cannot be kept, rather than lose sessions', async (t) => {
   const wanted = { steering: 'auto', affinity: 'client-ip' } as const;
-  t.match(chooseSteering(wanted, 'reuseport', { steering: steered }), { steered: true });
-  for (const [mode, can] of [
-    ['reuseport', refused],
-    ['reuseaddr', steered],
+  t.match(chooseSteering(wanted, own, { steering: steered }), { steered: true });
+  for (const [listen, can] of [
+    [own, refused],
+    [shared, steered],
   ] as const) {
-    t.throws(() => chooseSteering(wanted, mode, { steering: can }), {
+    t.throws(() => chooseSteering(wanted, listen, { steering: can }), {
       code: 'AFFINITY_UNSUPPORTED',
       exitCode: 2,
-      message: /^cannot keep affinity client-ip without steering: /,
+      message: /^cannot keep affinity client-ip without steering: .*no koffi$/,
       hint: /--affinity none/,
     });
   }

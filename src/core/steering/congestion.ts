@@ -98,6 +98,11 @@ export function answered(queue: QueueState, now: number): QueueState {
   };
 }
 
+/** Nobody is there who could answer. */
+export function excused(queue: QueueState): QueueState {
+  return queue.askedAt === null ? queue : { ...queue, askedAt: null };
+}
+
 /** It owes a sign of life. */
 export function isBlocked(queue: QueueState): boolean {
   return queue.askedAt !== null;

@@ -1,5 +1,5 @@
 /** What steering needs to know of a slot, out of the core's state. */
-import { policyOf } from '../state.js';
+import { isLive, policyOf } from '../state.js';
 import type { SocketId, State, Worker } from '../types.js';
 import type { QueueState } from './congestion.js';
 import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
@@ -42,7 +42,11 @@ function warmthOf(state: State, worker: Worker, now: number): number {
   return warmth(now - (worker.readyAt ?? now), policyOf(state, worker).slowStartMs);
 }
 
-/** Workers that accept on the socket as their own. */
+/** Workers that accept on the socket as their own, and will go on to: the ones whose sign of life counts. */
+export function ownAcceptors(state: State, { slot, key }: SocketId): Worker[] {
+  return acceptors(state, slot, key).filter(isLive);
+}
+
 function acceptors(state: State, slot: number | null, key: string): Worker[] {
   return state.workers.filter(
     (worker) => !worker.ended && (slot === null || worker.slot === slot) && worker.listening.includes(key),
