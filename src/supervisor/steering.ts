@@ -8,10 +8,12 @@
 import { nextLook, type Seen } from '../core/steering/cadence.js';
 import {
   answered,
+  averageAt,
   excused,
   isAtRest,
   isAvoided,
   isIdle,
+  needsAnyHelp,
   type Patience,
   type QueueState,
   quietQueue,
@@ -175,13 +177,18 @@ export class Steering {
 
   /** Slots of the same address that have time, the idlest first. */
   #helpers(socket: CustodySocket): number[] {
-    const avoided = this.#avoidedSlots(performance.now());
+    const now = performance.now();
+    const avoided = this.#avoidedSlots(now);
+    const own = this.#queues.get(socket);
+    const anybody = own !== undefined && needsAnyHelp(own, now);
     const slots: { slot: number; queue: number; connections: number }[] = [];
     for (const sibling of this.#options.groups.list().flat()) {
       if (sibling.key !== socket.key || sibling === socket || sibling.slot === null) continue;
       const queue = this.#queues.get(sibling);
-      if (avoided.has(sibling.slot) || (queue !== undefined && !isIdle(queue))) continue;
-      slots.push({ slot: sibling.slot, queue: queue?.average ?? 0, connections: this.#openIn(sibling.slot) ?? 0 });
+      if (avoided.has(sibling.slot)) continue;
+      if (queue !== undefined && !isIdle(queue, now) && !anybody) continue;
+      const length = queue === undefined ? 0 : averageAt(queue, now);
+      slots.push({ slot: sibling.slot, queue: length, connections: this.#openIn(sibling.slot) ?? 0 });
     }
     slots.sort((a, b) => a.queue - b.queue || a.connections - b.connections);
     return slots.map(({ slot }) => slot);

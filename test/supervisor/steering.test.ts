@@ -95,6 +95,24 @@ t.test('a worker whose queue does not empty is asked, gets nothing until it answ
   t.ok((s.weight(0) ?? 0) > 0);
 });
 
+t.test('a sibling that had a burst long ago helps all the same', async (t) => {
+  const driver = Driver.running({ size: 2, steered: true });
+  const s = steered(t, driver);
+  s.fill(1, 500);
+  await until(() => s.asked.includes(2));
+  s.steering.heard(2, stats);
+  const asked = s.asked.length;
+  await until(() => s.asked.length > asked);
+  const before = s.waits();
+  s.fill(1, 0);
+  s.steering.heard(2, stats);
+  await until(() => s.waits() > before);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  s.fill(0, 1);
+  await until(() => s.events.length > 0);
+  t.match(s.events[0], { type: 'congested', socket: { slot: 0, key: PORT }, helpers: [1] });
+});
+
 t.test('the answer of a predecessor that drains says nothing of its blocked successor', async (t) => {
   const driver = Driver.running({ size: 2, steered: true });
   driver.reload();

@@ -18,7 +18,7 @@ export interface Patience {
 }
 
 export interface QueueState {
-  /** Connections that wait, smoothed over AVERAGE_MS. */
+  /** Connections that waited when it was last looked at, smoothed over AVERAGE_MS; `averageAt` tells of now. */
   readonly average: number;
   readonly sampledAt: number;
   /** Since when it has not been seen empty; null while it is. */
@@ -48,6 +48,8 @@ const MOST_ALARMS = 3.5;
 const BUSY_ONLY_MS = 20;
 /** How long a worker whose alarms are mostly false has to answer before it counts as blocked. */
 const GRACE_MS = 5;
+/** A worker that is silent for so long is not just busy: what waits for it is worth a busy sibling's time. */
+const ANY_HELP_MS = 50;
 /** Who has fewer connections waiting than this, on average, has time for others. */
 const IDLE_AVERAGE = 0.5;
 /** A queue that was seen non-empty and was empty at the second look: no alarm, but too many of them cost time. */
@@ -128,8 +130,18 @@ export function untilTooLong(queue: QueueState, patience: Patience, now: number)
  * Has time for what waits elsewhere. A queue that is just empty proves nothing: where all are busy that is chance, and
  * whoever accepts for another then is woken up for each of its connections.
  */
-export function isIdle(queue: QueueState): boolean {
-  return isAtRest(queue) && queue.average < IDLE_AVERAGE;
+export function isIdle(queue: QueueState, now: number): boolean {
+  return isAtRest(queue) && averageAt(queue, now) < IDLE_AVERAGE;
+}
+
+/** It owes a sign of life for so long that help by somebody who is busy is better than none. */
+export function needsAnyHelp(queue: QueueState, now: number): boolean {
+  return queue.askedAt !== null && now - queue.askedAt >= ANY_HELP_MS;
+}
+
+/** Connections that wait, smoothed. A queue at rest is not looked at as long as none come: it fades by itself. */
+export function averageAt(queue: QueueState, now: number): number {
+  return isAtRest(queue) ? smooth(queue, 0, now) : queue.average;
 }
 
 /** Whether a look in a moment would tell more than one in due time. */

@@ -1,7 +1,7 @@
 /** What steering needs to know of a slot, out of the core's state. */
 import { isLive, policyOf } from '../state.js';
 import type { SocketId, State, Worker } from '../types.js';
-import type { QueueState } from './congestion.js';
+import { averageAt, type QueueState } from './congestion.js';
 import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
 
 export interface Observed {
@@ -21,7 +21,7 @@ export function slotFacts(state: State, { slot, key }: SocketId, observed: Obser
     serving: serving ?? (of('draining').length > 0 ? 'draining' : 'none'),
     retired: slot !== null && slot >= state.size,
     avoided: observed.avoided,
-    queue: observed.queue?.average ?? 0,
+    queue: observed.queue === undefined ? 0 : averageAt(observed.queue, now),
     connections: observed.connections,
     warmth: Math.max(0, ...ready.map((worker) => warmthOf(state, worker, now))),
     share: null,

@@ -1,10 +1,13 @@
 import t from 'tap';
 import {
   answered,
+  averageAt,
   deservesSecondLook,
+  isAtRest,
   isAvoided,
   isBlocked,
   isIdle,
+  needsAnyHelp,
   type Patience,
   type QueueState,
   quietQueue,
@@ -100,9 +103,24 @@ t.test('where clients belong to their workers none is sent elsewhere on a mere s
 });
 
 t.test('who has time is told from who just happens to have an empty queue', async (t) => {
-  t.ok(isIdle(quietQueue(0)));
-  t.notOk(isIdle({ ...quietQueue(0), average: 2 }));
-  t.notOk(isIdle({ ...quietQueue(0), askedAt: 1 }));
+  t.ok(isIdle(quietQueue(0), 0));
+  t.notOk(isIdle({ ...quietQueue(0), average: 2 }, 0));
+  t.notOk(isIdle({ ...quietQueue(0), askedAt: 1 }, 0));
+});
+
+t.test('a burst that is over is forgotten, though nobody looks at the queue again', async (t) => {
+  const burst = sample(sample(quietQueue(0), 32, 10, PATIENCE), 0, 12, PATIENCE);
+  t.ok(isAtRest(burst));
+  t.notOk(isIdle(burst, 12));
+  t.ok(isIdle(burst, 200));
+  t.equal(averageAt(burst, 1_000), 0);
+});
+
+t.test('a worker that is silent for long is helped by anybody', async (t) => {
+  const queue = watch(quietQueue(0), { fromMs: 1, untilMs: 3 }, () => 1);
+  t.notOk(needsAnyHelp(queue, 50));
+  t.ok(needsAnyHelp(queue, 53));
+  t.notOk(needsAnyHelp(answered(queue, 60), 120));
 });
 
 t.test('false alarms make patient: the number of questions to a busy worker stays small', async (t) => {
