@@ -90,15 +90,21 @@ async function measureReloads() {
   }
 }
 
-/** 4 workers under 32 clients that connect anew. */
+/** 4 busy workers: under 32 clients that connect anew; and with 200 new connections a second, with and without kills. */
 async function measureKills() {
   const options = { workers: 4, env: { BUSY_MS: '1' } };
-  const found = await oneByOne(names, options, { rounds: LOSS_ROUNDS }, (contender) =>
-    loss(contender, { fresh: 32, kept: 0 }, () => kills(contender, KILLS)),
-  );
+  const how = { seconds: KILLS, rate: 200 };
+  const found = await oneByOne(names, options, { rounds: LOSS_ROUNDS }, async (contender) => {
+    const calm = await tail(contender, how);
+    const [killed] = await Promise.all([tail(contender, how), kills(contender, KILLS)]);
+    return { ...(await loss(contender, { fresh: 32, kept: 0 }, () => kills(contender, KILLS))), calm, killed };
+  });
   for (const [name, samples] of found) {
     rows.get(name)[`${LOSS_ROUNDS * KILLS} × kill -9: errors`] = lossText(samples.map(({ fresh }) => fresh));
-    rows.get(name)['longest wait, ms'] = Math.round(Math.max(...samples.map(({ fresh }) => fresh.longestMs)));
+    const [killed, calm] = ['killed', 'calm'].map((which) => samples.map((sample) => sample[which]));
+    const lost = errorText(sumOf(killed.map(({ errors }) => errors)));
+    rows.get(name)['longest wait, with kills / without, ms'] =
+      `${latencyText(killed, [1])} (${lost}) / ${latencyText(calm, [1])}`;
   }
 }
 

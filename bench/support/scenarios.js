@@ -1,5 +1,6 @@
 /** What is done to a contender, and what comes out. Each load generator is a process of its own. */
 import path from 'node:path';
+import readline from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { end, pause, run, start } from './launch.js';
@@ -26,9 +27,29 @@ export async function closedLoop({ port }, { seconds, clients, blockMs = 0, bloc
   return { ...found, rate: found.requests / found.seconds };
 }
 
-/** Connections that stay, opened one every `everyMs`. @returns how many each worker has, by PID, and errors */
-export function hold({ port }, { count, everyMs }) {
-  return generate('hold-client.js', [port, count, everyMs]);
+/**
+ * Connections that stay, and connect anew where they are cut off: `count` of them see a reload, then `more` come, one
+ * every `everyMs`.
+ *
+ * @returns how many each worker has, by PID, and errors: at first, after the reload, and in the end
+ */
+export async function hold(contender, { count, more, everyMs }) {
+  const args = [path.join(here, 'hold-client.js'), ...[contender.port, count, more, everyMs].map(String)];
+  const client = start(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    const lines = readline.createInterface({ input: client.stdout })[Symbol.asyncIterator]();
+    const say = async (word) => {
+      client.stdin.write(`${word}\n`);
+      return JSON.parse((await lines.next()).value);
+    };
+    const first = await say('count');
+    await contender.reload();
+    await pause(500);
+    const reloaded = await say('count');
+    return { first, reloaded, last: await say('more') };
+  } finally {
+    await end(client, 'SIGKILL');
+  }
 }
 
 /** Clients that see loss, while `meanwhile` happens; its answer is `result`. */

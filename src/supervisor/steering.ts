@@ -17,6 +17,7 @@ import {
   type Patience,
   type QueueState,
   quietQueue,
+  reliefAt,
   sample,
 } from '../core/steering/congestion.js';
 import { ownAcceptors } from '../core/steering/facts.js';
@@ -31,8 +32,11 @@ import type { Stats } from './worker-stats.js';
 const SUSPECT_AFTER_MS = 2;
 /** With affinity a client is sent elsewhere only if its own slot hangs, not if it is busy: its session is there. */
 const HANGS_AFTER_MS = 1_000;
-/** How often workers are asked how many connections they have. */
-const COUNT_MS = 2_000;
+/** How often workers are asked how many connections they have, while new ones come. */
+const COUNT_MS = 500;
+/** The same while the numbers change a lot: in a reload all connections of a worker go elsewhere at once. */
+const COUNT_MOVING_MS = 100;
+const MOVING = 8;
 
 export interface SteeringOptions {
   readonly groups: SteeredSockets;
@@ -61,6 +65,8 @@ export class Steering {
   /** Whether the next connection is being waited for. */
   #waiting = false;
   #countAt = 0;
+  /** Whether somebody's number has changed a lot since the last count but one. */
+  #moving = false;
   /** When the programs are to be looked over, whether connections come or not: a slow start goes on. */
   #programAt: number | null = null;
   #closed = false;
@@ -100,6 +106,7 @@ export class Steering {
   heard(id: number, { connections }: Stats): void {
     if (!this.#state.workers.some((worker) => worker.id === id)) return;
     this.#asked.delete(id);
+    this.#moving ||= Math.abs(connections - (this.#connections.get(id) ?? 0)) >= MOVING;
     this.#connections.set(id, connections);
     this.#guarded(() => {
       const now = performance.now();
@@ -213,7 +220,8 @@ export class Steering {
   }
 
   #count(now: number): void {
-    this.#countAt = now + COUNT_MS;
+    this.#countAt = now + (this.#moving ? COUNT_MOVING_MS : COUNT_MS);
+    this.#moving = false;
     for (const worker of this.#state.workers) if (worker.state === 'ready') this.#ask(worker.id);
   }
 
@@ -243,7 +251,9 @@ export class Steering {
       this.#timer = setTimeout(look, delayMs);
       return;
     }
-    if (this.#programAt !== null) this.#timer = setTimeout(look, Math.max(1, Math.ceil(this.#programAt - now)));
+    let dueAt = this.#programAt ?? Number.POSITIVE_INFINITY;
+    for (const queue of this.#queues.values()) dueAt = Math.min(dueAt, reliefAt(queue));
+    if (dueAt < Number.POSITIVE_INFINITY) this.#timer = setTimeout(look, Math.max(1, Math.ceil(dueAt - now)));
     if (this.#waiting) return;
     this.#waiting = true;
     void this.#options.groups.wait().then((hasCome) => {

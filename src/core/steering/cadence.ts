@@ -1,5 +1,13 @@
 /** When the queues are looked at: often enough to matter while connections come, and not at all while none do. */
-import { deservesSecondLook, isAtRest, isBlocked, type Patience, type QueueState, untilTooLong } from './congestion.js';
+import {
+  deservesSecondLook,
+  isBlocked,
+  isCalm,
+  isCrowded,
+  type Patience,
+  type QueueState,
+  untilTooLong,
+} from './congestion.js';
 
 /** A second look at a queue that was just found non-empty. */
 export const SECOND_LOOK_MS = 2;
@@ -7,8 +15,6 @@ export const SECOND_LOOK_MS = 2;
 export const BUSY_MS = 5;
 /** While so many come that queues are seldom empty, and that tells little: every look costs the workers time. */
 export const CROWDED_MS = 10;
-/** From how many false alarms on. */
-const CROWDED_ALARMS = 2;
 /** Connections that come at longer intervals are waited for one by one: that wakes up less often than looking. */
 const RARE_MS = 20;
 /** As long as this after the last one, more are expected. */
@@ -27,19 +33,19 @@ export function nextLook(
   patience: Patience,
   now: number,
 ): number | null {
-  let atRest = true;
+  let calm = true;
   let owesAnswer = false;
   let crowded = false;
   let dueMs = Number.POSITIVE_INFINITY;
   for (const queue of queues) {
     if (deservesSecondLook(queue, patience)) return SECOND_LOOK_MS;
-    atRest &&= isAtRest(queue);
+    calm &&= isCalm(queue);
     owesAnswer ||= isBlocked(queue);
     if (isBlocked(queue) && !queue.congested) dueMs = Math.min(dueMs, untilTooLong(queue, patience, now));
-    crowded ||= queue.falseAlarms >= CROWDED_ALARMS;
+    crowded ||= isCrowded(queue);
   }
   const areMany = lastAt - beforeAt < RARE_MS && now - lastAt < EXPECTED_MS;
-  if (atRest && !areMany) return null;
+  if (calm && !areMany) return null;
   const regularMs = crowded && !owesAnswer ? CROWDED_MS : BUSY_MS;
   return Math.max(1, Math.min(regularMs, Math.ceil(dueMs)));
 }

@@ -27,20 +27,29 @@ export interface QueueState {
   readonly askedAt: number | null;
   /** When it last gave one. */
   readonly answeredAt: number;
-  /** What waits there is given to others, until the queue has been short for RELIEF_MS. */
+  /** What waits there is given to others, until the queue has been short for `reliefMs`. */
   readonly congested: boolean;
+  /** It grows each time it turns out to have been too short: who blocks again and again is helped all the time. */
+  readonly reliefMs: number;
+  /** When the last congestion ended. */
+  readonly relievedAt: number;
   /** When it last stood for longer than a moment. */
   readonly stoodAt: number;
   /** Suspicions that were wrong, fading away. */
   readonly falseAlarms: number;
+  /** Second looks that found the queue empty, fading away: they make no patience, but cost time. */
+  readonly vainLooks: number;
 }
 
 const AVERAGE_MS = 50;
 /** For how long a look is taken to tell: what was there between two that are further apart nobody knows. */
 const TELLING_MS = 5;
 /** Taking a queue over and giving it back are two messages and a descriptor: not for every moment of peace. */
-const RELIEF_MS = 100;
-/** False alarms count half as much after this time. */
+const RELIEF_MS = 200;
+const MOST_RELIEF_MS = 30_000;
+/** Congested again within so many times the relief, the next one is twice as long; else it begins anew. */
+const RELAPSE = 10;
+/** False alarms and vain looks count half as much after this time. */
 const FORGET_MS = 500;
 /** 2^3.5, some eleven times: the most that patience is multiplied by. */
 const MOST_ALARMS = 3.5;
@@ -52,8 +61,11 @@ const GRACE_MS = 5;
 const ANY_HELP_MS = 50;
 /** Who has fewer connections waiting than this, on average, has time for others. */
 const IDLE_AVERAGE = 0.5;
-/** A queue that was seen non-empty and was empty at the second look: no alarm, but too many of them cost time. */
-const VAIN_LOOK = 0.1;
+/** With so many in vain lately (some 14 a second for good) there are no more second looks. */
+const MOST_VAIN_LOOKS = 10;
+/** With twice as many connections come so densely that a look tells little: `nextLook` looks less often. */
+const CROWDED_VAIN_LOOKS = 20;
+const CROWDED_ALARMS = 2;
 
 export function quietQueue(now: number): QueueState {
   return {
@@ -63,8 +75,11 @@ export function quietQueue(now: number): QueueState {
     askedAt: null,
     answeredAt: Number.NEGATIVE_INFINITY,
     congested: false,
+    reliefMs: RELIEF_MS,
+    relievedAt: Number.NEGATIVE_INFINITY,
     stoodAt: Number.NEGATIVE_INFINITY,
     falseAlarms: 0,
+    vainLooks: 0,
   };
 }
 
@@ -77,6 +92,7 @@ export function sample(queue: QueueState, length: number, now: number, patience:
   // After a sign of life the worker gets its time anew.
   const silentMs = now - Math.max(standingSince, queue.answeredAt);
   const suspicious = silentMs >= suspectAfter(faded, patience);
+  const congested = queue.congested || waitsTooLong(faded, now - standingSince, silentMs, patience);
   return {
     ...faded,
     average,
@@ -84,7 +100,8 @@ export function sample(queue: QueueState, length: number, now: number, patience:
     standingSince,
     stoodAt: suspicious ? now : queue.stoodAt,
     askedAt: queue.askedAt ?? (suspicious ? now : null),
-    congested: queue.congested || waitsTooLong(faded, now - standingSince, silentMs, patience),
+    congested,
+    reliefMs: congested && !queue.congested ? nextRelief(queue, now) : queue.reliefMs,
   };
 }
 
@@ -131,7 +148,7 @@ export function untilTooLong(queue: QueueState, patience: Patience, now: number)
  * whoever accepts for another then is woken up for each of its connections.
  */
 export function isIdle(queue: QueueState, now: number): boolean {
-  return isAtRest(queue) && averageAt(queue, now) < IDLE_AVERAGE;
+  return isCalm(queue) && averageAt(queue, now) < IDLE_AVERAGE;
 }
 
 /** It owes a sign of life for so long that help by somebody who is busy is better than none. */
@@ -139,31 +156,53 @@ export function needsAnyHelp(queue: QueueState, now: number): boolean {
   return queue.askedAt !== null && now - queue.askedAt >= ANY_HELP_MS;
 }
 
-/** Connections that wait, smoothed. A queue at rest is not looked at as long as none come: it fades by itself. */
+/** Connections that wait, smoothed. A calm queue is not looked at as long as none come: it fades by itself. */
 export function averageAt(queue: QueueState, now: number): number {
-  return isAtRest(queue) ? smooth(queue, 0, now) : queue.average;
+  return isCalm(queue) ? smooth(queue, 0, now) : queue.average;
 }
 
 /** Whether a look in a moment would tell more than one in due time. */
 export function deservesSecondLook(queue: QueueState, { sticky }: Patience): boolean {
-  return !sticky && queue.standingSince !== null && queue.askedAt === null && !queue.congested && queue.falseAlarms < 1;
+  if (sticky || queue.standingSince === null || queue.askedAt !== null || queue.congested) return false;
+  return queue.falseAlarms < 1 && queue.vainLooks < MOST_VAIN_LOOKS;
+}
+
+/** So many connections come that a look tells little, and every one costs the workers time. */
+export function isCrowded(queue: QueueState): boolean {
+  return queue.falseAlarms >= CROWDED_ALARMS || queue.vainLooks >= CROWDED_VAIN_LOOKS;
+}
+
+/** Nothing waits, and nobody owes an answer: as long as no connection comes only a relief can follow. */
+export function isCalm(queue: QueueState): boolean {
+  return queue.standingSince === null && queue.askedAt === null;
 }
 
 /** Nothing would change by looking, as long as no connection comes. */
 export function isAtRest(queue: QueueState): boolean {
-  return queue.standingSince === null && queue.askedAt === null && !queue.congested;
+  return isCalm(queue) && !queue.congested;
+}
+
+/** When a calm queue is to be looked at, since its congestion may have ended; infinite where there is none. */
+export function reliefAt(queue: QueueState): number {
+  return queue.congested && isCalm(queue) ? queue.stoodAt + queue.reliefMs : Number.POSITIVE_INFINITY;
 }
 
 function seenEmpty(queue: QueueState, average: number, now: number): QueueState {
   const vain = queue.standingSince !== null && queue.askedAt === null;
+  const relieved = queue.congested && queue.askedAt === null && now - queue.stoodAt >= queue.reliefMs;
   return {
     ...queue,
     average,
     sampledAt: now,
     standingSince: null,
-    congested: queue.congested && (queue.askedAt !== null || now - queue.stoodAt < RELIEF_MS),
-    falseAlarms: vain ? Math.min(MOST_ALARMS, queue.falseAlarms + VAIN_LOOK) : queue.falseAlarms,
+    congested: queue.congested && !relieved,
+    relievedAt: relieved ? now : queue.relievedAt,
+    vainLooks: vain ? queue.vainLooks + 1 : queue.vainLooks,
   };
+}
+
+function nextRelief({ reliefMs, relievedAt }: QueueState, now: number): number {
+  return now - relievedAt < RELAPSE * reliefMs ? Math.min(MOST_RELIEF_MS, 2 * reliefMs) : RELIEF_MS;
 }
 
 function suspectAfter(queue: QueueState, { suspectAfterMs }: Patience): number {
@@ -185,9 +224,13 @@ function longestSilence(queue: QueueState, patience: Patience): number {
 }
 
 function fade(queue: QueueState, now: number): QueueState {
-  if (queue.falseAlarms === 0) return queue;
-  const left = queue.falseAlarms * 0.5 ** ((now - queue.sampledAt) / FORGET_MS);
-  return { ...queue, falseAlarms: left < 0.01 ? 0 : left };
+  if (queue.falseAlarms === 0 && queue.vainLooks === 0) return queue;
+  const left = 0.5 ** ((now - queue.sampledAt) / FORGET_MS);
+  return { ...queue, falseAlarms: faint(queue.falseAlarms * left), vainLooks: faint(queue.vainLooks * left) };
+}
+
+function faint(count: number): number {
+  return count < 0.01 ? 0 : count;
 }
 
 function smooth({ average, sampledAt }: QueueState, length: number, now: number): number {

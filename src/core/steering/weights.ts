@@ -29,7 +29,9 @@ const MOST_HALVINGS = 4;
 /** Who has fewer open connections gets up to this many times as many new ones: more would swamp a fresh worker. */
 const MOST_PREFERENCE = 4;
 /** Differences among so few connections are chance. */
-const CHANCE = 32;
+const CHANCE = 16;
+/** How hard it is pulled: with 1, twice as many connections have to come before a difference has halved. */
+const PULL = 3;
 /** Weights are made finer where a share has to be met. */
 const FINE = 16;
 /** What slots with a share of their own can have in all; the others never get nothing. */
@@ -101,11 +103,11 @@ function pressure(queue: number, shortest: number): number {
   return 0.5 ** Math.min(MOST_HALVINGS, halvings);
 }
 
-/** In steps of half a doubling, so that not each connection is a new program. */
+/** In steps of a quarter of a doubling, so that not each connection is a new program. */
 function evenness(connections: number | null, mean: number): number {
   if (connections === null) return 1;
   const ratio = (mean + CHANCE) / (connections + CHANCE);
-  const stepped = 2 ** (Math.round(2 * Math.log2(ratio)) / 2);
+  const stepped = 2 ** (Math.round(4 * PULL * Math.log2(ratio)) / 4);
   return Math.min(MOST_PREFERENCE, Math.max(1 / MOST_PREFERENCE, stepped));
 }
 

@@ -6,11 +6,13 @@ import {
   isAtRest,
   isAvoided,
   isBlocked,
+  isCalm,
   isIdle,
   needsAnyHelp,
   type Patience,
   type QueueState,
   quietQueue,
+  reliefAt,
   sample,
 } from '../../../src/core/steering/congestion.js';
 
@@ -62,10 +64,45 @@ t.test('a congestion ends a while after the queue has become short, not at the f
     watch(quietQueue(0), { fromMs: 1, untilMs: 29 }, () => 1),
     30,
   );
-  queue = watch(queue, { fromMs: 31, untilMs: 100, everyMs: 5 }, () => 0);
+  queue = watch(queue, { fromMs: 31, untilMs: 200, everyMs: 5 }, () => 0);
   t.ok(queue.congested);
-  queue = watch(queue, { fromMs: 101, untilMs: 200, everyMs: 5 }, () => 0);
+  queue = watch(queue, { fromMs: 201, untilMs: 300, everyMs: 5 }, () => 0);
   t.notOk(queue.congested);
+});
+
+t.test('who blocks again and again is helped all the time, until it has been well for long', async (t) => {
+  let queue = quietQueue(0);
+  let congestions = 0;
+  /** Blocked for 50 ms, ten times a second; a sibling that helps empties the queue at once. */
+  const relapse = (fromMs: number, untilMs: number) => {
+    for (let now = fromMs; now < untilMs; now += 2) {
+      const before = queue.congested;
+      queue = sample(queue, now % 100 < 50 && !before ? 1 : 0, now, PATIENCE);
+      if (queue.congested && !before) congestions += 1;
+      if (queue.askedAt !== null && now % 100 >= 50) queue = answered(queue, now);
+    }
+  };
+  relapse(0, 20_000);
+  t.ok(congestions < 10, `${congestions} in 20 s`);
+  queue = watch(queue, { fromMs: 20_000, untilMs: 60_000, everyMs: 100 }, () => 0);
+  t.notOk(queue.congested);
+  t.ok(queue.reliefMs > 10_000, `${queue.reliefMs}`);
+  queue = watch(queue, { fromMs: 500_000, untilMs: 500_030 }, () => 1);
+  t.ok(queue.congested);
+  t.ok(queue.reliefMs < 1_000, 'what was long ago does not count');
+});
+
+t.test('a calm queue is known to be relieved in time', async (t) => {
+  const queue = answered(
+    watch(quietQueue(0), { fromMs: 1, untilMs: 29 }, () => 1),
+    30,
+  );
+  t.equal(reliefAt(queue), Number.POSITIVE_INFINITY, 'something waits');
+  const calm = sample(queue, 0, 31, PATIENCE);
+  t.ok(isCalm(calm) && !isAtRest(calm));
+  t.notOk(sample(calm, 0, reliefAt(calm), PATIENCE).congested);
+  t.ok(sample(calm, 0, reliefAt(calm) - 1, PATIENCE).congested);
+  t.equal(reliefAt(quietQueue(0)), Number.POSITIVE_INFINITY);
 });
 
 t.test('a busy worker that answers every time keeps its queue, unless it cannot cope at all', async (t) => {

@@ -28,6 +28,8 @@ export class Load {
   readonly #options: Required<LoadOptions>;
   readonly answers: Answer[] = [];
   readonly errors: Record<string, number> = {};
+  /** The client's port of each request that failed; undefined where there was no connection. */
+  readonly failedPorts: (number | undefined)[] = [];
   readonly #clients: Promise<void>[] = [];
   #running = true;
   slowestMs = 0;
@@ -73,9 +75,18 @@ export class Load {
         path: '/',
         headers: keepAlive ? { 'content-length': BODY.length } : {},
       });
+      let localPort: number | undefined;
+      request.on('socket', (socket) => {
+        const note = () => {
+          localPort = socket.localPort;
+        };
+        if (socket.connecting) socket.once('connect', note);
+        else note();
+      });
       const timer = setTimeout(() => request.destroy(new Error('timeout')), timeoutMs);
       const fail = (error: Error) => {
         clearTimeout(timer);
+        this.failedPorts.push(localPort);
         reject(error);
       };
       request.on('error', fail);

@@ -1,5 +1,5 @@
 /** What the kernel says of TCP ports: shown, not assumed. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 
@@ -22,13 +22,37 @@ export function queued(port: number): number {
   return rows(port).reduce((sum, { state, receiveQueue }) => sum + (state === LISTEN ? receiveQueue : 0), 0);
 }
 
-function rows(port: number): { state: string; receiveQueue: number }[] {
+/**
+ * Peers' ports of the connections to the port that a process has accepted and holds open. For a process that is
+ * stopped: what runs has changed before it is told.
+ */
+export function acceptedBy(pid: number, port: number): Set<number> {
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).map((fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]),
+  );
+  const held = rows(port).filter(({ state, inode }) => state !== LISTEN && inodes.has(inode));
+  return new Set(held.map(({ peer }) => peer));
+}
+
+interface Row {
+  readonly state: string;
+  readonly peer: number;
+  readonly receiveQueue: number;
+  readonly inode: string;
+}
+
+function rows(port: number): Row[] {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   return ['/proc/net/tcp', '/proc/net/tcp6']
     .flatMap((file) => readFileSync(file, 'utf8').split('\n').slice(1))
     .map((row) => row.trim().split(/\s+/))
     .filter(([, local]) => local?.endsWith(`:${hex}`))
-    .map(([, , , state = '', queues = '']) => ({ state, receiveQueue: Number.parseInt(queues.slice(9), 16) }));
+    .map(([, , remote = '', state = '', queues = '', , , , , inode = '']) => ({
+      state,
+      peer: Number.parseInt(remote.slice(remote.indexOf(':') + 1), 16),
+      receiveQueue: Number.parseInt(queues.slice(9), 16),
+      inode,
+    }));
 }
 
 /** bind(2) on 0.0.0.0 with no option set, which Node cannot do: the name of its error, or `bound`. */
