@@ -35,6 +35,8 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
   | { readonly type: 'bound'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }
   | { readonly type: 'drained' }
+  /** What is still open when the drain is about to end: those that are about to be cut off, the first of them named. */
+  | { readonly type: 'leftover'; readonly counts: ConnectionCounts; readonly named: readonly OpenConnection[] }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
@@ -55,13 +57,72 @@ export type SupervisorMessage = {
   | { readonly type: 'socket'; readonly seq: number; readonly key: AddressKey; readonly errno: number }
   | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number }
   | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }
-  /** `emptyQueue`: nobody else holds the sockets, so what waits in their queues is accepted before they are closed. */
-  | { readonly type: 'drain'; readonly emptyQueue: boolean }
+  /**
+   * `emptyQueue`: nobody else holds the sockets, so what waits in their queues is accepted before they are closed.
+   * SIGTERM follows after `windowMs` at the latest; within the first `spreadMs` idle clients are asked to go elsewhere.
+   */
+  | {
+      readonly type: 'drain';
+      readonly emptyQueue: boolean;
+      readonly windowMs: number;
+      readonly spreadMs: number;
+      readonly reason: DrainReason;
+    }
+  /** The key of TLS session tickets, 48 bytes in base64: the same in all workers. The newest holds. */
+  | { readonly type: 'ticketKey'; readonly key: string }
   /** SIGTERM follows. */
   | { readonly type: 'terminate' }
   /** `sentAtMs` is of the system's monotonic clock, which all processes of a machine share. */
   | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number }
 );
+
+/** Why a worker goes: another one takes its place, or its place is no more. */
+export type DrainReason = 'replaced' | 'stopping';
+
+/** What a connection is, for a drain; `other` is any conversation over TCP that is none of the others. */
+export type ConnectionKind = 'http1' | 'http2' | 'websocket' | 'upgraded' | 'other';
+export type ConnectionCounts = Readonly<Partial<Record<ConnectionKind, number>>>;
+
+export interface OpenConnection {
+  readonly kind: ConnectionKind;
+  readonly ageMs: number;
+  /** Address and port of the peer; null where Node no longer knows. */
+  readonly remote: string | null;
+  /** Of the request that is being answered, without its query; null between requests. */
+  readonly path: string | null;
+}
+
+// ---- public API, inside the application's process -----------------------------------------------------------------
+
+/** Where the preload leaves its `WorkerApi` on `globalThis`, for `import 'holdfast'` in the application. */
+export type WorkerApiSymbol = 'holdfast.worker';
+
+/** What an application is told when its worker begins to drain. */
+export interface DrainEvent {
+  readonly reason: DrainReason;
+  /** How long open connections have, in milliseconds, from when the drain began. */
+  readonly windowMs: number;
+  /** Aborted when the window is over. */
+  readonly signal: AbortSignal;
+  /** The application closes its WebSockets and other upgraded connections itself: holdfast leaves them alone. */
+  keepUpgraded(): void;
+}
+
+/** May take its time: the drain is not over before it has settled, or the window is. */
+export type DrainHandler = (event: DrainEvent) => void | Promise<void>;
+
+export interface WorkerApi {
+  readonly name: string;
+  readonly slot: number;
+  readonly generation: number;
+  /** Incarnations are counted through all slots. */
+  readonly worker: number;
+  isDraining(): boolean;
+  /** The same as `process.send('ready')`. */
+  ready(): void;
+  /** @returns takes the handler back */
+  onDrain(handler: DrainHandler): () => void;
+}
 
 // ---- control API ------------------------------------------------------------------------------------------------
 
