@@ -94,7 +94,7 @@ export interface OpenConnection {
 
 // ---- public API, inside the application's process -----------------------------------------------------------------
 
-/** Where the preload leaves its `WorkerApi` on `globalThis`, for `import 'holdfast'` in the application. */
+/** Where the preload leaves its `WorkerApi` on `globalThis`, for the public API in the application. */
 export type WorkerApiSymbol = 'holdfast.worker';
 
 /** What an application is told when its worker begins to drain. */
@@ -190,6 +190,8 @@ export interface SupervisorStatus {
   readonly addresses: readonly AddressStatus[];
   readonly rollout: RolloutStatus;
   readonly crashLoop: boolean;
+  /** Connections that were still open when the drain of their worker ended, since the supervisor began; by kind. */
+  readonly cutOff: ConnectionCounts;
   readonly cpuPercent: number | null;
   readonly rssBytes: number | null;
   readonly workers: readonly WorkerStatus[];

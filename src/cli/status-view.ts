@@ -1,6 +1,13 @@
 /** The status of supervisors as text for people: pure. */
 import type { ListedSupervisor } from '../control/client.js';
-import type { AddressStatus, RolloutStatus, SocketStatus, SupervisorStatus, WorkerStatus } from '../protocol.js';
+import type {
+  AddressStatus,
+  ConnectionCounts,
+  RolloutStatus,
+  SocketStatus,
+  SupervisorStatus,
+  WorkerStatus,
+} from '../protocol.js';
 import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from './quantity.js';
 import { type Cell, type Column, formatTable, type Paint, printable } from './table.js';
 
@@ -39,6 +46,8 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
     ['rollout', rolloutText(status.rollout)],
     ['supervisor', supervisorText(status)],
   ];
+  const cutOff = countsText(status.cutOff);
+  if (cutOff !== '') facts.push(['cut off', `${cutOff}: still open when their worker's drain was over`]);
   const width = Math.max(...facts.map(([label]) => label.length));
   const lines = facts.map(([label, text]) => `  ${label.padEnd(width)}  ${printable(text)}\n`).join('');
   const crashLoop = status.crashLoop ? `  ${paint.bad('crash loop: workers crash again and again')}\n` : '';
@@ -53,6 +62,12 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
 export function listOfSupervisors(listed: readonly ListedSupervisor[], colour: boolean): string {
   const paint = palette(colour);
   return formatTable(supervisorColumns(paint), listed, paint.bold);
+}
+
+function countsText(counts: ConnectionCounts): string {
+  return Object.entries(counts)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ');
 }
 
 function workerColumns(addresses: readonly AddressStatus[], paint: Palette): Column<WorkerStatus>[] {

@@ -39,6 +39,7 @@ export function assemble(chosen: ChosenOptions, found: Found, isUncertain: Uncer
     soakMs: value('soak'),
     surge: surgeOf(value('surge'), instances),
     drainTimeoutMs: value('drainTimeout'),
+    spreadMs: value('spread'),
     killTimeoutMs: value('killTimeout'),
     bindTimeoutMs: value('bindTimeout'),
     backoffBaseMs: value('backoffBase'),

@@ -29,6 +29,8 @@ export interface Config {
   /** How many workers more than `instances` may live during a rollout; at least 1. Already counted from a percentage. */
   readonly surge: number;
   readonly drainTimeoutMs: number;
+  /** Over which idle clients and WebSockets of a draining worker are asked to leave. */
+  readonly spreadMs: number;
   readonly killTimeoutMs: number;
   /** How long a start waits for an address that another process holds; 0 means not at all. */
   readonly bindTimeoutMs: number;

@@ -118,6 +118,9 @@ export const SETTINGS = {
     { description: 'Workers beyond the instances during a rollout: a number, or 50% of them', reading: 'number' },
   ),
   drainTimeout: time(0, DAY_MS, '30s', { description: 'How long open connections have to finish before SIGTERM' }),
+  spread: time(0, DAY_MS, '5s', {
+    description: 'Over what time idle clients and WebSockets of a draining worker are asked to leave, one by one',
+  }),
   killTimeout: time(0, DAY_MS, '5s', { description: 'From SIGTERM to SIGKILL' }),
   bindTimeout: time(0, DAY_MS, '0', { description: 'How long to wait for an address that another process holds' }),
   backoffBase: time(1, DAY_MS, '100ms', { description: 'Delay before a crashed worker is replaced, the first time' }),

@@ -188,9 +188,16 @@ export function dismiss(draft: Draft, worker: Worker): void {
     return;
   }
   worker.state = 'draining';
-  worker.deadline = draft.now + policyOf(draft.state, worker).drainTimeoutMs;
-  draft.effects.push({ do: 'drain', worker: worker.id });
+  const { drainTimeoutMs: windowMs, spreadMs } = policyOf(draft.state, worker);
+  worker.deadline = draft.now + windowMs;
+  const reason = hasSuccessor(draft.state, worker) ? 'replaced' : 'stopping';
+  draft.effects.push({ do: 'drain', worker: worker.id, windowMs, spreadMs, reason });
   report(draft, 'info', 'worker draining', label(worker));
+}
+
+/** Whether its slot goes on. */
+function hasSuccessor({ phase, size }: State, { slot }: Worker): boolean {
+  return phase !== 'stopping' && phase !== 'stopped' && slot < size;
 }
 
 export function kill(draft: Draft, worker: Worker): void {

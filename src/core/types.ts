@@ -3,7 +3,7 @@
  *
  * Owns no behaviour. All times are milliseconds of a monotonic clock that the caller brings along.
  */
-import type { AddressKey, ListenMode, SupervisorState, WorkerState } from '../protocol.js';
+import type { AddressKey, DrainReason, ListenMode, SupervisorState, WorkerState } from '../protocol.js';
 
 /** What a generation asks of its workers. Comes from the configuration, one for each generation. */
 export interface Policy {
@@ -14,6 +14,8 @@ export interface Policy {
   readonly soakMs: number;
   readonly surge: number;
   readonly drainTimeoutMs: number;
+  /** Over which idle clients of a draining worker are asked to leave. */
+  readonly spreadMs: number;
   readonly killTimeoutMs: number;
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
@@ -201,7 +203,13 @@ export type ReportLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type Effect =
   | { readonly do: 'spawn'; readonly worker: number; readonly slot: number; readonly generation: number }
-  | { readonly do: 'drain'; readonly worker: number }
+  | {
+      readonly do: 'drain';
+      readonly worker: number;
+      readonly windowMs: number;
+      readonly spreadMs: number;
+      readonly reason: DrainReason;
+    }
   | { readonly do: 'terminate'; readonly worker: number }
   | { readonly do: 'kill'; readonly worker: number }
   | { readonly do: 'adopt'; readonly worker: number; readonly socket: SocketId }

@@ -42,6 +42,7 @@ export function policyFor({ id, config }: Release): Policy {
     soakMs: config.soakMs,
     surge: config.surge,
     drainTimeoutMs: config.drainTimeoutMs,
+    spreadMs: config.spreadMs,
     killTimeoutMs: config.killTimeoutMs,
     backoffBaseMs: config.backoffBaseMs,
     backoffMaxMs: config.backoffMaxMs,

@@ -2,7 +2,7 @@
 import type { State } from '../core/types.js';
 import { usage } from '../monitor/usage.js';
 import type { SteeringChoice } from '../platform/mode.js';
-import type { AddressStatus, ListenMode, SupervisorStatus } from '../protocol.js';
+import type { AddressStatus, ConnectionCounts, ListenMode, SupervisorStatus } from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
 import type { WorkerHandle } from './worker-handle.js';
 import type { WorkerStats } from './worker-stats.js';
@@ -22,6 +22,7 @@ export interface StatusSource {
   readonly weights: ReadonlyMap<CustodySocket, number>;
   readonly workers: ReadonlyMap<number, WorkerHandle>;
   readonly stats: WorkerStats;
+  readonly cutOff: ConnectionCounts;
 }
 
 export async function collectStatus(source: StatusSource): Promise<SupervisorStatus> {
@@ -63,6 +64,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
       to: state.rollout.state === 'none' ? null : state.rollout.to,
     },
     crashLoop: state.crashLoop,
+    cutOff: { ...source.cutOff },
     cpuPercent: own?.cpuPercent ?? null,
     rssBytes: own?.rssBytes ?? null,
     workers: state.workers.map((worker, index) => {

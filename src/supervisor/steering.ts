@@ -37,6 +37,8 @@ const COUNT_MS = 500;
 /** The same while the numbers change a lot: in a reload all connections of a worker go elsewhere at once. */
 const COUNT_MOVING_MS = 100;
 const MOVING = 8;
+/** As many workers are asked that often. */
+const OFTEN_WORKERS = 4;
 
 export interface SteeringOptions {
   readonly groups: SteeredSockets;
@@ -220,7 +222,9 @@ export class Steering {
   }
 
   #count(now: number): void {
-    this.#countAt = now + (this.#moving ? COUNT_MOVING_MS : COUNT_MS);
+    // Each question costs a worker a turn: many workers are asked less often.
+    const often = Math.max(1, this.#state.workers.length / OFTEN_WORKERS);
+    this.#countAt = now + (this.#moving ? COUNT_MOVING_MS : COUNT_MS) * often;
     this.#moving = false;
     for (const worker of this.#state.workers) if (worker.state === 'ready') this.#ask(worker.id);
   }

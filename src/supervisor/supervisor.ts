@@ -117,6 +117,7 @@ export class Supervisor implements ControlTarget {
       custody: this.#custody,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
+      cutOff: this.#workforce.cutOff,
     });
   }
 
@@ -186,7 +187,7 @@ export class Supervisor implements ControlTarget {
         break;
       }
       case 'drain':
-        this.#workforce.drain(effect.worker, this.stopping);
+        this.#workforce.drain(effect.worker, { ...effect, emptyQueue: this.stopping });
         break;
       case 'terminate':
         this.#workforce.terminate(effect.worker);

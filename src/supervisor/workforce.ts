@@ -4,12 +4,14 @@
  */
 import type { Event, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
-import type { WorkerMessage } from '../protocol.js';
+import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
 import type { Listening } from './listening.js';
 import type { Release } from './release.js';
 import { WorkerHandle } from './worker-handle.js';
 import { type Stats, WorkerStats } from './worker-stats.js';
+
+type DrainOrder = Extract<SupervisorMessage, { type: 'drain' }>;
 
 /** A worker that is stuck must not hold up a stop for the sake of a handle that it cannot take. */
 const PENDING_HANDLES_MS = 1_000;
@@ -26,6 +28,8 @@ export class Workforce {
   readonly stats = new WorkerStats();
   /** Told of every answer: each is a sign of life as well. */
   onStats: (worker: number, stats: Stats) => void = () => {};
+  /** Connections that were still open when the drain of their worker ended, since the supervisor began. */
+  readonly cutOff: Partial<Record<ConnectionKind, number>> = {};
   readonly #options: WorkforceOptions;
   readonly #workers = new Map<number, WorkerHandle>();
   /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
@@ -66,9 +70,8 @@ export class Workforce {
     if (handle !== undefined) void this.stats.ask(handle);
   }
 
-  /** @param emptyQueue whether the worker is the last to hold its sockets */
-  drain(worker: number, emptyQueue: boolean): void {
-    void this.#workers.get(worker)?.send({ type: 'drain', emptyQueue });
+  drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: Omit<DrainOrder, 'cmd' | 'type'>): void {
+    void this.#workers.get(worker)?.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason });
   }
 
   terminate(worker: number): void {
@@ -123,11 +126,22 @@ export class Workforce {
       case 'released':
         dispatch({ type: 'released', worker, socket: { slot: message.slot, key: message.key } });
         break;
+      case 'leftover':
+        this.#leftOver(handle, message);
+        break;
       case 'stats':
         this.stats.answered(message);
         this.onStats(worker, message);
         break;
     }
+  }
+
+  #leftOver({ identity }: WorkerHandle, { counts, named }: Extract<WorkerMessage, { type: 'leftover' }>): void {
+    for (const [kind, count] of Object.entries(counts) as [ConnectionKind, number][]) {
+      this.cutOff[kind] = (this.cutOff[kind] ?? 0) + count;
+    }
+    const { worker, slot, generation } = identity;
+    this.#options.log.logger.warn({ worker, slot, generation, counts, connections: named }, 'connections still open');
   }
 
   #track(sending: Promise<void>): void {

@@ -14,6 +14,8 @@ const CMD: IpcCommand = 'NODE_HOLDFAST';
 export interface Channel {
   /** Tells the supervisor; where the channel is closed, `onLost` is called instead. Never throws. */
   send(message: WithoutCommand<WorkerMessage>, onLost?: () => void): void;
+  /** PM2's word: the application is ready. Never throws. */
+  sayReady(): void;
   /** While held, the process does not end for want of work: an answer of the supervisor is still to come. */
   hold(): void;
   letGo(): void;
@@ -37,6 +39,9 @@ export function openChannel(
       send({ cmd: CMD, ...message }, undefined, undefined, (error) => {
         if (error !== null) onLost?.();
       });
+    },
+    sayReady() {
+      send('ready', undefined, undefined, () => {});
     },
     hold() {
       holders += 1;

@@ -1,15 +1,25 @@
 /**
- * A worker's way out: it accepts nothing new, answers what comes on its open connections with `Connection: close`, and
- * tells the supervisor when the last one has ended.
- *
- * Idle keep-alive connections are left open on purpose: a client may be sending its next request just now, and would
- * see a reset. `server.close()` would end them.
+ * A worker's way out: it accepts nothing new, asks its clients to go elsewhere, each in the way of its protocol, and tells
+ * the supervisor when the last one has.
  */
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
+import type { SupervisorMessage } from '../protocol.js';
+import type { Application } from './api.js';
 import type { Channel } from './channel.js';
-import { makeLast } from './last-answer.js';
+import { type Connections, isHttp, kindOf } from './connections.js';
+import { Farewell } from './farewell.js';
+import { answerLater, LastAnswers } from './last-answer.js';
 import type { Listeners } from './listen.js';
+
+export type DrainOrder = Extract<SupervisorMessage, { type: 'drain' }>;
+
+export interface DrainOptions {
+  readonly channel: Channel;
+  readonly listeners: Listeners;
+  readonly connections: Connections;
+  readonly application: Application;
+}
 
 const POLL_MS = 20;
 /** By then a signal that was sent right after a message has arrived. */
@@ -18,54 +28,73 @@ const SIGNAL_MS = 100;
 const EMPTYING_MS = 1_000;
 /** A turn of the loop in which something else took this long says nothing of the queue. */
 const SHORT_TURN_MS = 2;
+/** So long before its end what is still open is reported: afterwards there may be nobody left to do it. */
+const REPORT_MS = 50;
 
 export class Drain {
-  readonly #channel: Channel;
-  readonly #listeners: Listeners;
+  readonly #options: DrainOptions;
+  readonly #answers = new LastAnswers();
   #draining = false;
   #ended = false;
   /** What the application asked for in vain, to be done when it may. */
   readonly #spared = new Set<() => void>();
 
-  constructor(channel: Channel, listeners: Listeners) {
-    this.#channel = channel;
-    this.#listeners = listeners;
+  constructor(options: DrainOptions) {
+    this.#options = options;
   }
 
-  /** @param emptyQueue whether nobody else will accept what waits */
-  begin(emptyQueue: boolean): void {
+  begin(order: DrainOrder): void {
     if (this.#draining) return;
     this.#draining = true;
     // The application's clean-up runs on SIGTERM, which is still to come: the process must not end for want of work.
-    this.#channel.hold();
+    this.#options.channel.hold();
+    const beganAt = performance.now();
     // The message came in the middle of a turn; whole ones are counted, each with a look at the sockets.
-    if (emptyQueue) setImmediate(() => this.#closeWhenEmpty(performance.now() + EMPTYING_MS, -1, 0));
-    else this.#close();
+    if (order.emptyQueue) setImmediate(() => this.#closeWhenEmpty(order, beganAt, -1, 0));
+    else this.#close(order, beganAt);
   }
 
   /** Called for every request: from the drain on, its answer is the connection's last. */
   onRequest(response: ServerResponse): void {
-    if (this.#draining) makeLast(response);
+    if (this.#draining) this.#answers.expect(response);
   }
 
   /**
    * Each turn of the loop accepts one connection of a queue, if there is one (libuv's way since 1.45): a short turn in
    * which none came was a look at an empty queue.
    */
-  #closeWhenEmpty(until: number, acceptedBefore: number, turnBegan: number): void {
+  #closeWhenEmpty(order: DrainOrder, beganAt: number, acceptedBefore: number, turnBegan: number): void {
     const now = performance.now();
-    const accepted = this.#listeners.accepted;
+    const { accepted } = this.#options.connections;
     const quiet = accepted === acceptedBefore && now - turnBegan < SHORT_TURN_MS;
-    if (quiet || now >= until) this.#close();
-    else setImmediate(() => this.#closeWhenEmpty(until, accepted, now));
+    if (quiet || now >= beganAt + EMPTYING_MS) this.#close(order, beganAt);
+    else setImmediate(() => this.#closeWhenEmpty(order, beganAt, accepted, now));
   }
 
-  #close(): void {
-    this.#listeners.closeAll();
-    for (const server of this.#listeners.servers) this.#spareIdle(server as HttpServer);
+  #close({ windowMs, spreadMs, reason }: DrainOrder, beganAt: number): void {
+    const { listeners, connections, application } = this.#options;
+    listeners.closeAll();
+    for (const server of listeners.servers) {
+      this.#spareIdle(server as HttpServer);
+      if (isHttp(server)) answerLater(server as HttpServer);
+    }
+    for (const connection of connections.list()) {
+      const answer = connection.socket._httpMessage;
+      if (kindOf(connection) === 'http1' && answer && !answer.headersSent) this.#answers.expect(answer);
+    }
+    const endsAt = beganAt + windowMs;
+    const farewell = new Farewell({ beganAt, endsAt, spreadMs: Math.min(spreadMs, windowMs), reason });
+    application.drain({
+      reason,
+      windowMs,
+      keepUpgraded: () => {
+        farewell.keepUpgraded = true;
+      },
+    });
     // PM2's word for it: applications that know it begin their own clean-up.
     process.emit('message', 'shutdown', undefined);
-    this.#poll();
+    setTimeout(() => this.#report(), endsAt - REPORT_MS - performance.now()).unref();
+    this.#poll(farewell);
   }
 
   /** SIGTERM is on its way: from now on the application ends in its own way. */
@@ -74,7 +103,7 @@ export class Drain {
     this.#ended = true;
     for (const closeIdle of this.#spared) closeIdle();
     // The signal comes a moment after the word: a process that ended in between would skip the application's clean-up.
-    setTimeout(() => this.#channel.letGo(), SIGNAL_MS);
+    setTimeout(() => this.#options.channel.letGo(), SIGNAL_MS);
   }
 
   /** An application that calls `server.close()` while it drains must not cut off its idle clients either. */
@@ -88,11 +117,19 @@ export class Drain {
     };
   }
 
-  #poll(): void {
-    if (this.#listeners.countConnections() === 0) {
-      this.#channel.send({ type: 'drained' });
+  #poll(farewell: Farewell): void {
+    const { channel, listeners, connections, application } = this.#options;
+    if (listeners.countConnections() === 0 && application.isDone) {
+      channel.send({ type: 'drained' });
       return;
     }
-    setTimeout(() => this.#poll(), POLL_MS).unref();
+    if (!this.#ended) farewell.tick(connections.list(), performance.now());
+    setTimeout(() => this.#poll(farewell), POLL_MS).unref();
+  }
+
+  #report(): void {
+    const { channel, connections } = this.#options;
+    const named = connections.describe();
+    if (named.length > 0 && !this.#ended) channel.send({ type: 'leftover', counts: connections.counts(), named });
   }
 }

@@ -1,22 +1,51 @@
 /**
- * Makes an answer the last one of its connection: `Connection: close`, also where the application gives the header
+ * Makes answers the last ones of their connections: `Connection: close`, also where the application gives the header
  * itself, as proxies do that pass their upstream's on.
+ *
+ * Clients may send several requests at once (pipelining): only the answer to the last of them may say so, or those
+ * behind it would never be answered.
  */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 const NAME = /^connection$/i;
 const KEEP_ALIVE = /keep-alive/i;
 
-export function makeLast(response: ServerResponse): void {
-  response.shouldKeepAlive = false;
-  const { writeHead } = response;
-  // Whatever way an answer begins, it comes by here; Node lets the header win over `shouldKeepAlive`.
-  response.writeHead = function last(this: ServerResponse, ...args: unknown[]) {
-    if (KEEP_ALIVE.test(String(this.getHeader('connection')))) this.setHeader('Connection', 'close');
-    const headers = args.at(-1);
-    if (typeof headers === 'object' && headers !== null) args[args.length - 1] = closing(headers);
-    return Reflect.apply(writeHead, this, args) as ServerResponse;
-  } as typeof writeHead;
+export class LastAnswers {
+  /** The answer to the newest request of each connection that had one since the drain began. */
+  readonly #newest = new WeakMap<Socket, ServerResponse>();
+
+  /** A request begins, or its answer is still to come. */
+  expect(response: ServerResponse): void {
+    const { socket } = response.req;
+    this.#newest.set(socket, response);
+    const isLast = () => this.#newest.get(socket) === response;
+    const { writeHead } = response;
+    // Whatever way an answer begins, it comes by here; Node lets the header win over `shouldKeepAlive`.
+    response.writeHead = function last(this: ServerResponse, ...args: unknown[]) {
+      if (isLast()) {
+        this.shouldKeepAlive = false;
+        if (KEEP_ALIVE.test(String(this.getHeader('connection')))) this.setHeader('Connection', 'close');
+        const headers = args.at(-1);
+        if (typeof headers === 'object' && headers !== null) args[args.length - 1] = closing(headers);
+      }
+      return Reflect.apply(writeHead, this, args) as ServerResponse;
+    } as typeof writeHead;
+  }
+}
+
+/**
+ * Has each request answered a turn later. Requests that came in one piece are parsed one after the other, each with its
+ * handler in between: only afterwards is it known whether there is another one behind.
+ */
+export function answerLater(server: Server): void {
+  const { emit } = server;
+  server.emit = function later(this: Server, event: string, ...args: unknown[]): boolean {
+    const request = args[0] as Partial<IncomingMessage> | undefined;
+    if (event !== 'request' || request?.httpVersionMajor !== 1) return Reflect.apply(emit, this, [event, ...args]);
+    setImmediate(() => Reflect.apply(emit, this, [event, ...args]));
+    return true;
+  } as typeof emit;
 }
 
 /** Headers as `writeHead` takes them: an object, or names and values in turn. Copied, they are the application's. */

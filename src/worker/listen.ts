@@ -39,17 +39,22 @@ interface Listener {
 
 export class Listeners {
   readonly #channel: Channel;
+  readonly #onListening: (server: Server) => void;
   readonly #open = new Set<Listener>();
   readonly #waiting = new Map<number, { listener: Listener; reply: Reply }>();
   /** Servers that may have connections, also after the application has closed them. */
   readonly #servers = new Set<Server>();
   #asked = 0;
-  /** Connections accepted since the process began, on sockets that the supervisor gave. */
-  accepted = 0;
   #closed = false;
 
-  constructor(channel: Channel) {
+  /** @param onListening called when a server begins to listen on a socket that the supervisor gave */
+  constructor(channel: Channel, onListening: (server: Server) => void) {
     this.#channel = channel;
+    this.#onListening = onListening;
+  }
+
+  has(server: Server): boolean {
+    return this.#servers.has(server);
   }
 
   install(): void {
@@ -61,10 +66,6 @@ export class Listeners {
       if (isTcp(query)) this.#listen(server, query, reply);
       else original.call(cluster, server, query, reply);
     };
-    diagnosticsChannel.subscribe('net.server.socket', (message) => {
-      const { server } = (message as { socket: { server?: Server } }).socket;
-      if (server !== undefined && this.#servers.has(server)) this.accepted += 1;
-    });
     // `reusePort: true` makes Node bind past the cluster. What it asks for is what every worker gets here anyway.
     diagnosticsChannel.subscribe('tracing:net.server.listen:asyncStart', (message) => {
       const { options } = message as { options?: { reusePort?: boolean } };
@@ -134,6 +135,7 @@ export class Listeners {
       if (this.#open.has(listener)) handle.close();
       return;
     }
+    if (!this.#servers.has(listener.server)) this.#onListening(listener.server);
     this.#servers.add(listener.server);
     this.#channel.send({ type: 'bound', key });
     if (this.#closed) this.#close(listener);

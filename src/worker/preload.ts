@@ -8,7 +8,9 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
 import type { SupervisorMessage } from '../protocol.js';
+import { Application } from './api.js';
 import { openChannel } from './channel.js';
+import { Connections } from './connections.js';
 import { Drain } from './drain.js';
 import type { TcpHandle } from './handle.js';
 import { Listeners } from './listen.js';
@@ -26,9 +28,13 @@ function install(): void {
   let requests = 0;
   const channel = openChannel((message, handle) => receive(message, handle));
   if (channel === undefined) return;
-  const listeners = new Listeners(channel);
-  const drain = new Drain(channel, listeners);
+  const connections: Connections = new Connections((server) => listeners.has(server));
+  const listeners: Listeners = new Listeners(channel, (server) => connections.watch(server));
+  const application = new Application();
+  const drain = new Drain({ channel, listeners, connections, application });
   listeners.install();
+  connections.install();
+  application.publish(identity(), () => channel.sayReady());
   diagnosticsChannel.subscribe('http.server.request.start', (message) => {
     requests += 1;
     drain.onRequest((message as { response: ServerResponse }).response);
@@ -46,7 +52,9 @@ function install(): void {
         listeners.release(message.slot, message.key);
         return;
       case 'drain':
-        drain.begin(message.emptyQueue);
+        drain.begin(message);
+        return;
+      case 'ticketKey':
         return;
       case 'terminate':
         drain.end();
@@ -57,12 +65,22 @@ function install(): void {
           seq: message.seq,
           eventLoopDelayMs: Math.max(0, Number(process.hrtime.bigint() / 1000n) / 1000 - message.sentAtMs),
           connections: listeners.countConnections(),
-          accepted: listeners.accepted,
+          accepted: connections.accepted,
           requests,
         });
         return;
     }
   }
+}
+
+function identity() {
+  const { HOLDFAST_NAME, HOLDFAST_SLOT, HOLDFAST_GENERATION, HOLDFAST_WORKER } = process.env;
+  return {
+    name: HOLDFAST_NAME ?? '',
+    slot: Number(HOLDFAST_SLOT),
+    generation: Number(HOLDFAST_GENERATION),
+    worker: Number(HOLDFAST_WORKER),
+  };
 }
 
 function leaveNoTrace(): void {

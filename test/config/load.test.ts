@@ -27,6 +27,7 @@ t.test('a script alone gets every default', async (t) => {
     soakMs: 0,
     surge: 1,
     drainTimeoutMs: 30_000,
+    spreadMs: 5_000,
     killTimeoutMs: 5000,
     bindTimeoutMs: 0,
     backoffBaseMs: 100,

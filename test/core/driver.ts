@@ -19,6 +19,7 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     soakMs: 0,
     surge: 1,
     drainTimeoutMs: 30_000,
+    spreadMs: 5_000,
     killTimeoutMs: 5_000,
     backoffBaseMs: 100,
     backoffMaxMs: 10_000,

@@ -115,6 +115,17 @@ for (const [from, row] of Object.entries(TABLE) as [LiveState, (typeof TABLE)[Li
   });
 }
 
+t.test('a drain says how long it may take, and whether somebody takes the place', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.scale(1);
+  t.match(d.done('drain'), [{ worker: 2, windowMs: 30_000, spreadMs: 5_000, reason: 'stopping' }]);
+  d.exit(2);
+  d.effects.length = 0;
+  d.reload();
+  d.bindAll();
+  t.match(d.done('drain'), [{ worker: 1, reason: 'replaced' }]);
+});
+
 t.test('answers of a worker that is gone change nothing', async (t) => {
   const d = Driver.running({ size: 2 });
   d.crash(1);

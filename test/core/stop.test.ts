@@ -4,7 +4,11 @@ import { Driver, PORT } from './driver.js';
 t.test('a stop drains all workers, and ends when the last has gone', async (t) => {
   const d = Driver.running({ size: 2 });
   const request = d.stop();
-  t.same(d.effects, [{ do: 'closeCustody' }, { do: 'drain', worker: 1 }, { do: 'drain', worker: 2 }]);
+  t.same(d.effects, [
+    { do: 'closeCustody' },
+    { do: 'drain', worker: 1, windowMs: 30_000, spreadMs: 5_000, reason: 'stopping' },
+    { do: 'drain', worker: 2, windowMs: 30_000, spreadMs: 5_000, reason: 'stopping' },
+  ]);
   d.send({ type: 'drained', worker: 1 });
   d.exit(1);
   t.equal(d.answers.has(request), false);

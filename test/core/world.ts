@@ -54,6 +54,7 @@ export class World {
       surge,
       readyTimeoutMs: 2_000,
       drainTimeoutMs: 1_000,
+      spreadMs: 500,
       killTimeoutMs: 300,
       backoffBaseMs: 50,
       backoffMaxMs: 1_000,

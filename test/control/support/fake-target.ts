@@ -29,6 +29,7 @@ export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): Su
     addresses: [{ host: '127.0.0.1', port: 3000, sockets: [] }],
     rollout: { state: 'none', reason: null, from: null, to: null },
     crashLoop: false,
+    cutOff: {},
     cpuPercent: 0.5,
     rssBytes: 50 * 1024 * 1024,
     workers: [],

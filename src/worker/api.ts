@@ -1,0 +1,55 @@
+/** What the application can ask of its worker through the package's public API: left under a symbol that nothing else reads. */
+import { performance } from 'node:perf_hooks';
+import type { DrainEvent, DrainHandler, DrainReason, WorkerApi, WorkerApiSymbol } from '../protocol.js';
+
+const NAME: WorkerApiSymbol = 'holdfast.worker';
+
+export class Application {
+  readonly #handlers = new Set<DrainHandler>();
+  #draining = false;
+  /** Handlers that have not settled. */
+  #busy = 0;
+
+  /** @param sayReady the same as `process.send('ready')` */
+  publish(identity: Pick<WorkerApi, 'name' | 'slot' | 'generation' | 'worker'>, sayReady: () => void): void {
+    const api: WorkerApi = {
+      ...identity,
+      isDraining: () => this.#draining,
+      ready: sayReady,
+      onDrain: (handler) => {
+        // One that registers the same function twice means it twice.
+        const own: DrainHandler = (event) => handler(event);
+        this.#handlers.add(own);
+        return () => {
+          this.#handlers.delete(own);
+        };
+      },
+    };
+    Object.defineProperty(globalThis, Symbol.for(NAME), { value: Object.freeze(api), configurable: true });
+  }
+
+  /** Whether what the application does on its way out is done. */
+  get isDone(): boolean {
+    return this.#busy === 0;
+  }
+
+  /**
+   * Calls all handlers. What they throw is thrown on, as from a listener of an event: the application's own rules for
+   * uncaught errors hold.
+   */
+  drain({ reason, windowMs, keepUpgraded }: { reason: DrainReason; windowMs: number; keepUpgraded: () => void }): void {
+    this.#draining = true;
+    if (this.#handlers.size === 0) return;
+    const endsAt = performance.now() + windowMs;
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error('the drain is over')), Math.max(0, endsAt - performance.now())).unref();
+    const event: DrainEvent = { reason, windowMs, signal: controller.signal, keepUpgraded };
+    for (const handler of this.#handlers) {
+      this.#busy += 1;
+      const settled = () => {
+        this.#busy -= 1;
+      };
+      void (async () => handler(event))().finally(settled);
+    }
+  }
+}
