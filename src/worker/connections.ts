@@ -43,6 +43,8 @@ export class Connections {
   readonly #isOurs: (server: Server) => boolean;
   #sweepAt = SWEEP_AFTER;
   #latest: Connection | undefined;
+  /** A session whose connection has not been told yet. */
+  #early: ServerHttp2Session | undefined;
   /** Accepted since the process began. */
   accepted = 0;
 
@@ -56,7 +58,10 @@ export class Connections {
       const { socket } = message as { socket: ServerSocket };
       if (socket.server === undefined || !this.#isOurs(socket.server)) return;
       this.accepted += 1;
-      this.#add({ socket, acceptedAt: performance.now() });
+      const connection: Connection = { socket, acceptedAt: performance.now() };
+      this.#add(connection);
+      if (this.#early !== undefined && isOver(this.#early, socket)) connection.session = this.#early;
+      this.#early = undefined;
     });
   }
 
@@ -109,10 +114,10 @@ export class Connections {
     this.#add({ socket, acceptedAt: known.acceptedAt });
   }
 
-  /** Emitted while the connection is handed over, so it is the latest one's. */
+  /** Over TLS it begins with the latest connection; else Node tells of the session first, and then of the connection. */
   #sessionBegan(session: ServerHttp2Session): void {
-    const latest = this.#latest;
-    if (latest !== undefined && session.socket.remotePort === latest.socket.remotePort) latest.session = session;
+    if (this.#latest !== undefined && isOver(session, this.#latest.socket)) this.#latest.session = session;
+    else this.#early = session;
   }
 
   #sweep(): void {
@@ -120,6 +125,10 @@ export class Connections {
     this.#sweepAt = 2 * this.#open.size + SWEEP_AFTER;
     if (this.#latest?.socket.destroyed === true) this.#latest = undefined;
   }
+}
+
+function isOver({ socket: of }: ServerHttp2Session, socket: Socket): boolean {
+  return of.remotePort === socket.remotePort && of.remoteAddress === socket.remoteAddress;
 }
 
 export function kindOf({ socket, session }: Connection): ConnectionKind {
