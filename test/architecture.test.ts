@@ -18,6 +18,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   control: ['protocol', 'errors', 'nearest'],
   supervisor: ['core', 'sockets', 'native', 'platform', 'config', 'logs', 'monitor', 'control', 'protocol', 'errors'],
   cli: ['supervisor', 'platform', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
+  index: ['protocol'],
   protocol: [],
   errors: [],
   nearest: [],
