@@ -9,7 +9,7 @@ import type { DrainHandler, WorkerApi, WorkerApiSymbol } from './protocol.js';
 export type { DrainEvent, DrainHandler, DrainReason } from './protocol.js';
 
 /** Who this worker is. */
-export interface WorkerStatus {
+export interface OwnStatus {
   /** Name of the supervisor. */
   readonly name: string;
   readonly slot: number;
@@ -42,7 +42,7 @@ export function onDrain(handler: DrainHandler): () => void {
 }
 
 /** @returns null where the process is not a worker of holdfast */
-export function status(): WorkerStatus | null {
+export function status(): OwnStatus | null {
   const api = worker();
   if (api === undefined) return null;
   const { name, slot, generation, worker: id } = api;

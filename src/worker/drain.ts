@@ -3,6 +3,7 @@
  * the supervisor when the last one has.
  */
 import type { Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { SupervisorMessage } from '../protocol.js';
 import type { Application } from './api.js';
@@ -38,6 +39,8 @@ export class Drain {
   #ended = false;
   /** What the application asked for in vain, to be done when it may. */
   readonly #spared = new Set<() => void>();
+  /** Servers that look as if they listened; the application may close them. */
+  #stilled: Server[] = [];
 
   constructor(options: DrainOptions) {
     this.#options = options;
@@ -73,6 +76,7 @@ export class Drain {
 
   #close({ windowMs, spreadMs, reason }: DrainOrder, beganAt: number): void {
     const { listeners, connections, application } = this.#options;
+    this.#stilled = [...listeners.servers].filter((server) => server.listening);
     listeners.closeAll();
     for (const server of listeners.servers) {
       this.#spareIdle(server as HttpServer);
@@ -120,6 +124,7 @@ export class Drain {
   #poll(farewell: Farewell): void {
     const { channel, listeners, connections, application } = this.#options;
     if (listeners.countConnections() === 0 && application.isDone) {
+      this.#expectSignal();
       channel.send({ type: 'drained' });
       return;
     }
@@ -127,7 +132,18 @@ export class Drain {
     setTimeout(() => this.#poll(farewell), POLL_MS).unref();
   }
 
+  /**
+   * For applications that know PM2's ways and not SIGTERM, which would end them in the middle of their clean-up: one that
+   * closed its servers when it heard `shutdown` ends by itself, any other gets the SIGINT that it waits for.
+   */
+  #expectSignal(): void {
+    if (process.listenerCount('SIGTERM') > 0) return;
+    if (this.#stilled.some((server) => !server.listening)) process.on('SIGTERM', () => {});
+    else if (process.listenerCount('SIGINT') > 0) process.once('SIGTERM', () => process.emit('SIGINT', 'SIGINT'));
+  }
+
   #report(): void {
+    this.#expectSignal();
     const { channel, connections } = this.#options;
     const named = connections.describe();
     if (named.length > 0 && !this.#ended) channel.send({ type: 'leftover', counts: connections.counts(), named });

@@ -10,6 +10,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { DrainReason } from '../protocol.js';
 import { type Connection, isHttp, kindOf, type ServerSocket, webSocketOf } from './connections.js';
+import { leaveSession } from './session-farewell.js';
 
 export interface Schedule {
   /** When the drain began, and when its window ends. */
@@ -32,10 +33,8 @@ interface Plan {
 
 /** A client that was silent for so long, or for half the spread, is not just about to speak. */
 const QUIET_MS = 1_000;
-/** From the notice that no more streams should come to the word that none are taken. */
+/** How long a client of HTTP/2 has to hear that no more streams are allowed. */
 const NOTICE_MS = 1_000;
-/** GOAWAY with the greatest stream there can be refuses none of those that are on their way: RFC 9113, section 6.8. */
-const ANY_STREAM = 2 ** 31 - 1;
 /** RFC 6455, section 7.4.1, and the registry of close codes that it opened. */
 const GOING_AWAY = 1001;
 const SERVICE_RESTART = 1012;
@@ -114,16 +113,11 @@ export class Farewell {
   }
 
   #leaveSession({ session, socket }: Connection, plan: Plan, now: number): void {
-    if (session === undefined || session.destroyed || session.closed || now < plan.at) return;
+    if (session === undefined || session.destroyed || now < plan.at) return;
     if (!plan.told) {
       plan.told = true;
-      plan.at = now + Math.min(NOTICE_MS, Math.max(0, (this.#schedule.endsAt - now) / 2));
-      session.goaway(0, ANY_STREAM);
-      return;
-    }
-    session.close();
-    // One that has no stream any more, and a peer that does not go, is silent like any other.
-    if (plan.quietSince + QUIET_MS < now && now >= this.#lastCallAt) socket.end();
+      leaveSession(session, Math.min(NOTICE_MS, Math.max(0, (this.#schedule.endsAt - now) / 2)));
+    } else if (session.closed && now >= this.#lastCallAt && now - plan.quietSince >= QUIET_MS) socket.end();
   }
 
   #closeWebSocket(socket: Socket): void {

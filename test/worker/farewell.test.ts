@@ -78,24 +78,6 @@ t.test('a connection over which nothing was ever said is silent', async (t) => {
   t.same(done, ['silent cut off']);
 });
 
-t.test('a session of HTTP/2 gets a notice that refuses no stream, and the last word a second later', async (t) => {
-  const { connect, done } = world();
-  const said: string[] = [];
-  const connection = connect('h2', { parser: null });
-  connection.session = {
-    destroyed: false,
-    closed: false,
-    goaway: (code: number, last: number) => said.push(`goaway ${code} ${last}`),
-    close: () => said.push('close'),
-  } as unknown as NonNullable<Connection['session']>;
-  const farewell = new Farewell({ ...SCHEDULE, spreadMs: 0 });
-  tick(farewell, () => [connection], 0, 980);
-  t.same(said, [`goaway 0 ${2 ** 31 - 1}`]);
-  tick(farewell, () => [connection], 1_000, 1_000);
-  t.same(said.slice(1), ['close']);
-  t.same(done, [], 'its streams go on');
-});
-
 t.test('a WebSocket is told once why it is closed, unless the application does that', async (t) => {
   for (const [reason, code] of [
     ['replaced', 1012],

@@ -1,0 +1,117 @@
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import type { Client } from './support/clients/client.js';
+import { Download, Events, ExpectContinue, HalfHead, Pipelining, Silent, Upload } from './support/clients/http1.js';
+import { Grpc, Http2 } from './support/clients/http2.js';
+import {
+  Conversation,
+  Datagrams,
+  IdleConversation,
+  SlowReader,
+  SocketIoCounter,
+  WebSockets,
+} from './support/clients/sockets.js';
+import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
+import { Load } from './support/load.js';
+import { freePort } from './support/ports.js';
+import { serversEnv } from './support/servers.js';
+
+const RELOADS = 5;
+
+async function startAll(t: Test, mode: string, args: readonly string[]) {
+  const dir = makeRuntimeDir(t);
+  const udpPort = await freePort();
+  const grpcPort = await freePort();
+  const holdfast = new Holdfast(t, path.join(apps, 'connections.cjs'), {
+    args: ['-i', '2', '--surge', '100%', '--ready', 'message', '--listen-mode', mode, ...args],
+    env: { ...serversEnv(dir, udpPort), GRPC_PORT: String(grpcPort) },
+  });
+  await holdfast.message('started');
+  const { msg } = await holdfast.line(({ msg }) => msg.startsWith('PORTS '));
+  const ports = JSON.parse(msg.slice(6)) as Record<'web' | 'sockets' | 'chat' | 'h2c' | 'h2' | 'tcp', number>;
+  return { holdfast, ports: { ...ports, grpc: grpcPort, udp: udpPort } };
+}
+
+async function reloadAll(t: Test, holdfast: Holdfast): Promise<void> {
+  for (let i = 0; i < RELOADS; i++) {
+    const { code, stderr } = await holdfast.run('reload');
+    t.equal(code, 0, `reload ${stderr}`);
+  }
+}
+
+async function everyKind(t: Test, mode: string): Promise<void> {
+  const { holdfast, ports } = await startAll(t, mode, ['--drain-timeout', '10s', '--spread', '600ms']);
+  const sockets = new WebSockets('WebSocket', ports.sockets).start(10);
+  const http2 = [
+    new Http2('HTTP/2 over TLS', `https://127.0.0.1:${ports.h2}`).start(),
+    new Http2('HTTP/2 without TLS', `http://127.0.0.1:${ports.h2c}`).start(),
+  ];
+  const counter = new SocketIoCounter('socket.io', ports.chat).start();
+  const clients: Client[] = [
+    sockets,
+    ...http2,
+    counter,
+    new Pipelining('pipelined requests', ports.web).start(2),
+    new HalfHead('half a head', ports.web).start(2),
+    new Upload('upload', ports.web).start(2),
+    new Download('endless answer', ports.web).start(2),
+    new ExpectContinue('Expect: 100-continue', ports.web).start(2),
+    new Silent('silent keep-alive', ports.web).start(4),
+    new Events('server-sent events', ports.web).start(4),
+    new Grpc('gRPC', ports.grpc).start(2),
+    new Conversation('TCP conversation', ports.tcp).start(2),
+    new SlowReader('slow reader', ports.tcp).start(),
+    new Datagrams('UDP', ports.udp).start(),
+  ];
+  const load = new Load({ port: ports.web, fresh: 2, keepAlive: 4 });
+  t.teardown(() => Promise.allSettled([...clients.map((client) => client.stop()), load.stop()]));
+  await reloadAll(t, holdfast);
+  await load.stop();
+  t.same(load.errors, {}, `keep-alive POSTs and new connections, ${load.answers.length} answers`);
+  for (const client of clients) {
+    await client.stop();
+    t.same(client.errors, {}, `${client.name}, ${client.done} conversations`);
+    t.ok(client.done >= RELOADS, `${client.name} went on`);
+  }
+  for (const { name, codes, unsent } of http2) {
+    t.ok(codes.length >= RELOADS, `${name}: GOAWAY in each reload`);
+    t.same(new Set(codes), new Set([0]), `${name}: without an error`);
+    t.comment(`${name}: ${unsent} streams were never sent`);
+  }
+  t.same(new Set(sockets.closed.map(({ code }) => code)), new Set([1012]), 'WebSockets hear that the service restarts');
+  const [first] = sockets.closed;
+  const together = sockets.closed.filter(({ at }) => at - (first?.at ?? 0) < 1_000).map(({ at }) => at);
+  t.ok(Math.max(...together) - Math.min(...together) > 150, `they leave one by one: ${together.length} in a reload`);
+  t.ok(counter.connects > RELOADS, 'socket.io connected again');
+  t.same(holdfast.lines('drain timeout'), [], 'nobody had to be cut off');
+  t.same((await holdfast.status()).cutOff, {});
+}
+
+t.test('connections of every kind go through five reloads', async (t) => {
+  // Side by side: most of the time is waiting.
+  t.jobs = 2;
+  await Promise.all(
+    ['reuseport', 'reuseaddr'].map((mode) =>
+      t.test(mode, { buffered: true }, async (t) => {
+        await everyKind(t, mode);
+      }),
+    ),
+  );
+});
+
+t.test('who says nothing for the whole drain hears its end, not a reset', async (t) => {
+  t.jobs = 2;
+  await Promise.all(
+    ['reuseport', 'reuseaddr'].map((mode) =>
+      t.test(mode, { buffered: true }, async (t) => {
+        const { holdfast, ports } = await startAll(t, mode, ['--drain-timeout', '1s', '--spread', '100ms']);
+        const idle = new IdleConversation('idle', ports.tcp).start(4);
+        t.teardown(() => idle.stop());
+        await reloadAll(t, holdfast);
+        await idle.stop();
+        t.same(idle.errors, {});
+        t.ok(idle.done >= 4 * RELOADS, `${idle.done} were ended`);
+      }),
+    ),
+  );
+});

@@ -1,0 +1,132 @@
+/** HTTP/1.1 as real clients speak it, and as few do: each a conversation that a drain may come into. */
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client } from './client.js';
+
+const host = '127.0.0.1';
+const GET = `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+
+abstract class HttpClient extends Client {
+  protected readonly port: number;
+
+  constructor(name: string, port: number) {
+    super(name);
+    this.port = port;
+  }
+
+  protected async answerTo(request: http.ClientRequest): Promise<string> {
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const body = await text(response);
+    if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`);
+    if (!response.complete) throw new Error('cut off');
+    return body;
+  }
+}
+
+/** Three requests in one piece, again and again over one connection, until an answer says that it was the last. */
+export class Pipelining extends HttpClient {
+  protected async converse(): Promise<void> {
+    const socket = net.connect(this.port, host);
+    let heard = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => {
+      heard += chunk;
+    });
+    const closed = once(socket, 'close');
+    try {
+      for (let burst = 1; this.running; burst++) {
+        socket.write(GET.repeat(3));
+        while (answers(heard) < burst * 3) await Promise.race([once(socket, 'data'), closed.then(cutOff)]);
+        if (/connection: close/i.test(heard)) break;
+        await pause(10);
+      }
+    } finally {
+      socket.destroy();
+    }
+    function cutOff(): never {
+      throw new Error(`${answers(heard) % 3} of 3 answers`);
+    }
+  }
+}
+
+function answers(heard: string): number {
+  return heard.split('HTTP/1.1 200').length - 1;
+}
+
+/** Sends half a head, thinks for a while, and sends the rest. */
+export class HalfHead extends HttpClient {
+  protected async converse(): Promise<void> {
+    const socket = net.connect(this.port, host);
+    const half = GET.length / 2;
+    socket.write(GET.slice(0, half));
+    await pause(300);
+    socket.write(`${GET.slice(half, -2)}Connection: close\r\n\r\n`);
+    if (answers(await text(socket)) !== 1) throw new Error('no answer');
+  }
+}
+
+/** A body in pieces, over half a second. */
+export class Upload extends HttpClient {
+  protected async converse(): Promise<void> {
+    const request = http.request({ host, port: this.port, method: 'POST', agent: false });
+    const answer = this.answerTo(request);
+    for (let i = 0; i < 10; i++) {
+      request.write('x'.repeat(1_000));
+      await pause(50);
+    }
+    request.end();
+    if (JSON.parse(await answer).received !== 10_000) throw new Error('body cut off');
+  }
+}
+
+/** An answer in pieces, over half a second, to which the application gives `Connection: keep-alive` itself. */
+export class Download extends HttpClient {
+  protected async converse(): Promise<void> {
+    const body = await this.answerTo(http.get({ host, port: this.port, path: '/stream', agent: false }));
+    if (body.split('\n').length !== 11) throw new Error('answer cut off');
+  }
+}
+
+/** Waits to be told to go on before it sends its body. */
+export class ExpectContinue extends HttpClient {
+  protected async converse(): Promise<void> {
+    const headers = { expect: '100-continue', 'content-length': 5 };
+    const request = http.request({ host, port: this.port, method: 'POST', agent: false, headers });
+    const answer = this.answerTo(request);
+    request.flushHeaders();
+    await Promise.race([once(request, 'continue'), answer]);
+    await pause(20);
+    request.end('hello');
+    if (JSON.parse(await answer).received !== 5) throw new Error('body cut off');
+    await pause(20);
+  }
+}
+
+/** Asks once and is silent, for longer than any drain, until it is told to go. */
+export class Silent extends HttpClient {
+  protected async converse(): Promise<void> {
+    const socket = net.connect(this.port, host);
+    this.endless.add(socket);
+    socket.on('error', (error) => this.fail(error));
+    socket.write(GET);
+    await once(socket, 'data');
+    socket.resume();
+    if (!socket.destroyed) await once(socket, 'close');
+    this.endless.delete(socket);
+  }
+}
+
+/** An endless answer, which the application ends when its worker drains. */
+export class Events extends HttpClient {
+  protected async converse(): Promise<void> {
+    const request = http.get({ host, port: this.port, path: '/events', agent: false });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    this.endless.add(response.socket);
+    // Ended by the test, not by the application.
+    const heard = await text(response).catch((error: unknown) => (this.running ? Promise.reject(error) : ''));
+    this.endless.delete(response.socket);
+    if (this.running && !(response.complete && heard.includes('hello'))) throw new Error('cut off');
+  }
+}
