@@ -8,6 +8,7 @@ import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protoc
 import type { Custody } from '../sockets/custody.js';
 import type { Listening } from './listening.js';
 import type { Release } from './release.js';
+import { TicketKey } from './ticket-key.js';
 import { WorkerHandle } from './worker-handle.js';
 import { type Stats, WorkerStats } from './worker-stats.js';
 
@@ -30,6 +31,9 @@ export class Workforce {
   onStats: (worker: number, stats: Stats) => void = () => {};
   /** Connections that were still open when the drain of their worker ended, since the supervisor began. */
   readonly cutOff: Partial<Record<ConnectionKind, number>> = {};
+  readonly #ticketKey = new TicketKey((key) => {
+    for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
+  });
   readonly #options: WorkforceOptions;
   readonly #workers = new Map<number, WorkerHandle>();
   /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
@@ -58,6 +62,8 @@ export class Workforce {
         onExited: exited,
       });
       this.#workers.set(worker, handle);
+      // Before any answer to `listen`: the channel keeps the order.
+      void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
       if (handle.pid !== undefined) dispatch({ type: 'spawned', worker, pid: handle.pid });
     } catch (error) {
       exited(null, null, [error instanceof Error ? error.message : String(error)]);
@@ -98,6 +104,7 @@ export class Workforce {
 
   /** Closes all sockets of custody, once those that are being handed over have been. */
   async closeCustody(): Promise<void> {
+    this.#ticketKey.close();
     if (this.#handlesUnderWay.size > 0) {
       let timer: NodeJS.Timeout | undefined;
       const patience = new Promise((resolve) => {

@@ -14,6 +14,7 @@ import { Connections } from './connections.js';
 import { Drain } from './drain.js';
 import type { TcpHandle } from './handle.js';
 import { Listeners } from './listen.js';
+import { Tickets } from './tickets.js';
 
 try {
   if (process.env.HOLDFAST_WORKER !== undefined) install();
@@ -28,8 +29,12 @@ function install(): void {
   let requests = 0;
   const channel = openChannel((message, handle) => receive(message, handle));
   if (channel === undefined) return;
+  const tickets = new Tickets();
   const connections: Connections = new Connections((server) => listeners.has(server));
-  const listeners: Listeners = new Listeners(channel, (server) => connections.watch(server));
+  const listeners: Listeners = new Listeners(channel, (server) => {
+    connections.watch(server);
+    tickets.watch(server);
+  });
   const application = new Application();
   const drain = new Drain({ channel, listeners, connections, application });
   listeners.install();
@@ -55,6 +60,7 @@ function install(): void {
         drain.begin(message);
         return;
       case 'ticketKey':
+        tickets.renew(message.key);
         return;
       case 'terminate':
         drain.end();
