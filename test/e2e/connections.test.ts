@@ -1,7 +1,16 @@
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { Client } from './support/clients/client.js';
-import { Download, Events, ExpectContinue, HalfHead, Pipelining, Silent, Upload } from './support/clients/http1.js';
+import {
+  Download,
+  EventListener,
+  Events,
+  ExpectContinue,
+  HalfHead,
+  Pipelining,
+  Silent,
+  Upload,
+} from './support/clients/http1.js';
 import { Grpc, Http2 } from './support/clients/http2.js';
 import {
   Conversation,
@@ -47,6 +56,7 @@ async function everyKind(t: Test, mode: string): Promise<void> {
     new Http2('HTTP/2 without TLS', `http://127.0.0.1:${ports.h2c}`).start(),
   ];
   const counter = new SocketIoCounter('socket.io', ports.chat).start();
+  const listener = new EventListener('EventSource', ports.web).start();
   const clients: Client[] = [
     sockets,
     ...http2,
@@ -58,6 +68,7 @@ async function everyKind(t: Test, mode: string): Promise<void> {
     new ExpectContinue('Expect: 100-continue', ports.web).start(2),
     new Silent('silent keep-alive', ports.web).start(4),
     new Events('server-sent events', ports.web).start(4),
+    listener,
     new Grpc('gRPC', ports.grpc).start(2),
     new Conversation('TCP conversation', ports.tcp).start(2),
     new SlowReader('slow reader', ports.tcp).start(),
@@ -82,6 +93,7 @@ async function everyKind(t: Test, mode: string): Promise<void> {
   const [first] = sockets.closed;
   const together = sockets.closed.filter(({ at }) => at - (first?.at ?? 0) < 1_000).map(({ at }) => at);
   t.ok(Math.max(...together) - Math.min(...together) > 150, `they leave one by one: ${together.length} in a reload`);
+  t.ok(listener.opened > RELOADS, 'EventSource connected again');
   t.ok(counter.connects > RELOADS, 'socket.io connected again');
   t.same(holdfast.lines('drain timeout'), [], 'nobody had to be cut off');
   t.same((await holdfast.status()).cutOff, {});

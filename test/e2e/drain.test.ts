@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import { createRequire } from 'node:module';
+import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { WebSocket } from 'ws';
 import { ask } from './support/ask.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 
+const require = createRequire(import.meta.url);
 const moody = path.join(apps, 'moody.cjs');
 
 function application(t: Test, code: string): string {
@@ -96,4 +100,92 @@ t.test('a worker that does not end is cut off: drain timeout, kill timeout, SIGK
     steps,
   );
   t.equal(holdfast.lines('worker exited')[0]?.signal, 'SIGKILL');
+});
+
+t.test('what is still open when the drain is over is in the log and in the status, without its query', async (t) => {
+  const port = await freePort();
+  const script = application(
+    t,
+    `require('node:http').createServer((q, r) => {
+       if (q.url === '/') r.end('{}');
+       else r.write('it never ends');
+     }).listen(${port}, '127.0.0.1');`,
+  );
+  const holdfast = new Holdfast(t, script, { args: ['-i', '1', '--drain-timeout', '500ms', '--kill-timeout', '5s'] });
+  await holdfast.message('started');
+  const [response] = (await once(
+    http.get({ port, host: '127.0.0.1', path: '/endless?token=secret', agent: false }),
+    'response',
+  )) as [http.IncomingMessage];
+  const cut = text(response).then(
+    () => 'ended',
+    () => 'cut off',
+  );
+  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal(await cut, 'cut off');
+  const line = await holdfast.message('connections still open');
+  t.match(line, {
+    level: 'warn',
+    slot: 0,
+    worker: 1,
+    generation: 1,
+    counts: { http1: 1 },
+    connections: [{ kind: 'http1', ageMs: Number, remote: /^127\.0\.0\.1 \d+$/, path: '/endless' }],
+  });
+  t.notMatch(JSON.stringify(holdfast.log), /secret/);
+  t.same((await holdfast.status()).cutOff, { http1: 1 });
+  t.match((await holdfast.run('status')).stdout, /cut off +1 http1/);
+});
+
+t.test('WebSockets of a slot that goes hear 1001, and what nobody knows goes on until the drain is over', async (t) => {
+  const port = await freePort();
+  const script = application(
+    t,
+    `const { WebSocketServer } = require(${JSON.stringify(require.resolve('ws'))});
+     const server = require('node:http').createServer().listen(${port}, '127.0.0.1');
+     const sockets = new WebSocketServer({ noServer: true });
+     server.on('upgrade', (request, socket, head) => {
+       if (request.url === '/known') return sockets.handleUpgrade(request, socket, head, (one) => one.send('hello'));
+       socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: echo\\r\\nConnection: Upgrade\\r\\n\\r\\n');
+       socket.on('data', (chunk) => socket.write(chunk));
+     });`,
+  );
+  const args = ['-i', '1', '--drain-timeout', '1s', '--spread', '100ms'];
+  const holdfast = new Holdfast(t, script, { args });
+  await holdfast.message('started');
+  const known = new WebSocket(`ws://127.0.0.1:${port}/known`);
+  await once(known, 'message');
+  const code = once(known, 'close').then(([code]) => code as number);
+  const unknown = net.connect(port, '127.0.0.1');
+  unknown.write('GET /other HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+  await once(unknown, 'data');
+  const stopped = holdfast.run('stop');
+  t.equal(await code, 1001);
+  unknown.write('still there?');
+  t.match(String(await once(unknown, 'data')), 'still there?');
+  t.equal((await stopped).code, 0);
+  t.match(holdfast.lines('connections still open')[0], { counts: { upgraded: 1 } });
+});
+
+t.test('an application that keeps its WebSockets closes them itself', async (t) => {
+  const port = await freePort();
+  const script = application(
+    t,
+    `const { WebSocketServer } = require(${JSON.stringify(require.resolve('ws'))});
+     const server = require('node:http').createServer().listen(${port}, '127.0.0.1');
+     const sockets = new WebSocketServer({ server });
+     sockets.on('connection', (one) => one.send('hello'));
+     globalThis[Symbol.for('holdfast.worker')].onDrain(async ({ keepUpgraded }) => {
+       keepUpgraded();
+       await new Promise((done) => setTimeout(done, 300));
+       for (const one of sockets.clients) one.close(4000, 'by the application');
+     });`,
+  );
+  const holdfast = new Holdfast(t, script, { args: ['-i', '1', '--spread', '0'] });
+  await holdfast.message('started');
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+  await once(socket, 'message');
+  const code = once(socket, 'close').then(([code]) => code as number);
+  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal(await code, 4000);
 });

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
@@ -80,7 +81,7 @@ async function probeStatus(port: number, probe: string): Promise<number | undefi
 }
 
 async function answeredBy(load: Load, generation: number): Promise<void> {
-  while (load.answers.at(-1)?.generation !== generation) await new Promise((resolve) => setImmediate(resolve));
+  while (load.answers.at(-1)?.generation !== generation) await pause(5);
 }
 
 t.test("PM2's contract: says ready, and ends on the message shutdown", { buffered: true }, async (t) => {

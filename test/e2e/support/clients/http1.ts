@@ -4,6 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
+import { EventSource } from 'eventsource';
 import { Client } from './client.js';
 
 const host = '127.0.0.1';
@@ -115,6 +116,39 @@ export class Silent extends HttpClient {
     socket.resume();
     if (!socket.destroyed) await once(socket, 'close');
     this.endless.delete(socket);
+  }
+}
+
+/** The same by a library that connects again by itself. */
+export class EventListener extends HttpClient {
+  readonly #source: EventSource;
+  opened = 0;
+
+  constructor(name: string, port: number) {
+    super(name, port);
+    this.#source = new EventSource(`http://${host}:${port}/events`);
+    this.#source.addEventListener('open', () => {
+      this.opened += 1;
+    });
+    // One that gives up is closed; else it only says that it connects again.
+    this.#source.addEventListener('error', ({ message }) => {
+      if (this.#source.readyState === this.#source.CLOSED) this.fail(new Error(message ?? 'gave up'));
+    });
+  }
+
+  override async stop(): Promise<void> {
+    this.#source.close();
+    await super.stop();
+  }
+
+  /** An event that comes. */
+  protected async converse(): Promise<void> {
+    const ended = new AbortController();
+    this.endless.add({ destroy: () => ended.abort() });
+    await new Promise<void>((resolve) => {
+      this.#source.addEventListener('message', () => resolve(), { once: true, signal: ended.signal });
+      ended.signal.addEventListener('abort', () => resolve());
+    });
   }
 }
 
