@@ -1,6 +1,6 @@
 /**
- * The connections that a worker has open, and what each of them is. Seen by diagnostics channels and two events; nothing
- * is put on a socket, and one that has closed is forgotten in time without a listener of its own.
+ * The connections that a worker has open, and what each of them is. Looked up when somebody wants to know: a list kept up to
+ * date would hold every socket for longer than it lives, which costs short connections several percent.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
@@ -27,6 +27,10 @@ export interface Connection {
 /** A connection over TLS has a socket beneath it. */
 type LayeredSocket = TLSSocket & { _parent?: Socket };
 
+/** When a socket was accepted, in milliseconds: all that is put on it. */
+const ACCEPTED_AT = Symbol('accepted at');
+type Stamped = { [ACCEPTED_AT]?: number };
+
 /** An instance of `ws`, as far as it is used here: other libraries put nothing of that name on their sockets. */
 export interface WebSocketLike {
   close(code: number, reason: string): void;
@@ -35,16 +39,30 @@ export interface WebSocketLike {
 /** As many of the connections that are cut off are named, the oldest first: a log line has to end somewhere. */
 const MOST_NAMED = 20;
 const LONGEST_PATH = 200;
-/** Closed ones are swept out when there are this many more than after the last time. */
+/** What has closed is swept out when there are this many more than after the last time. */
 const SWEEP_AFTER = 64;
 
-export class Connections {
-  readonly #open = new Map<Socket, Connection>();
-  readonly #isOurs: (server: Server) => boolean;
+/** Sockets of TLS and sessions of HTTP/2: Node does not list them, and each costs far more than a place in a set. */
+class Open<T extends { readonly destroyed: boolean }> {
+  readonly #all = new Set<T>();
   #sweepAt = SWEEP_AFTER;
-  #latest: Connection | undefined;
-  /** A session whose connection has not been told yet. */
-  #early: ServerHttp2Session | undefined;
+
+  add(one: T): void {
+    this.#all.add(one);
+    if (this.#all.size >= this.#sweepAt) this.list();
+  }
+
+  list(): T[] {
+    for (const one of this.#all) if (one.destroyed) this.#all.delete(one);
+    this.#sweepAt = 2 * this.#all.size + SWEEP_AFTER;
+    return [...this.#all];
+  }
+}
+
+export class Connections {
+  readonly #isOurs: (server: Server) => boolean;
+  readonly #secure = new Open<LayeredSocket>();
+  readonly #sessions = new Open<ServerHttp2Session>();
   /** Accepted since the process began. */
   accepted = 0;
 
@@ -55,26 +73,38 @@ export class Connections {
 
   install(): void {
     diagnosticsChannel.subscribe('net.server.socket', (message) => {
-      const { socket } = message as { socket: ServerSocket };
+      const { socket } = message as { socket: ServerSocket & Stamped };
       if (socket.server === undefined || !this.#isOurs(socket.server)) return;
       this.accepted += 1;
-      const connection: Connection = { socket, acceptedAt: performance.now() };
-      this.#add(connection);
-      if (this.#early !== undefined && isOver(this.#early, socket)) connection.session = this.#early;
-      this.#early = undefined;
+      socket[ACCEPTED_AT] = performance.now();
     });
   }
 
   /** A server begins to listen: those of TLS and HTTP/2 say themselves what becomes of a connection. */
   watch(server: Server): void {
-    // First, so that it is known which connection a session is for.
-    if (isTls(server)) server.prependListener('secureConnection', (socket: LayeredSocket) => this.#layered(socket));
-    if (isHttp2(server)) server.on('session', (session) => this.#sessionBegan(session));
+    if (isTls(server)) server.on('secureConnection', (socket: LayeredSocket) => this.#secure.add(socket));
+    if (isHttp2(server)) server.on('session', (session) => this.#sessions.add(session));
   }
 
   list(): Connection[] {
-    this.#sweep();
-    return [...this.#open.values()];
+    const sockets: ServerSocket[] = [...this.#plainSockets(), ...this.#secure.list()];
+    const sessions = new Map(this.#sessions.list().map((session) => [peerOf(session.socket), session]));
+    return sockets.map((socket) => {
+      const below = (socket as LayeredSocket)._parent ?? socket;
+      const acceptedAt = (below as Stamped)[ACCEPTED_AT] ?? performance.now();
+      const session = sessions.get(peerOf(socket));
+      return { socket, acceptedAt, ...(session && { session }) };
+    });
+  }
+
+  /** Without those that only carry TLS. */
+  #plainSockets(): ServerSocket[] {
+    const { _getActiveHandles: handles } = process as { _getActiveHandles?: () => unknown[] };
+    const active = (handles?.call(process) ?? []) as Partial<ServerSocket>[];
+    return active.filter(
+      (handle): handle is ServerSocket =>
+        handle?.server !== undefined && this.#isOurs(handle.server) && !isTls(handle.server) && !handle.destroyed,
+    );
   }
 
   counts(): ConnectionCounts {
@@ -99,36 +129,15 @@ export class Connections {
         return { kind: kindOf(connection), ageMs: Math.round(now - acceptedAt), remote, path: pathOf(socket) };
       });
   }
-
-  #add(connection: Connection): void {
-    this.#open.set(connection.socket, connection);
-    this.#latest = connection;
-    if (this.#open.size >= this.#sweepAt) this.#sweep();
-  }
-
-  #layered(socket: LayeredSocket): void {
-    const below = socket._parent;
-    const known = below === undefined ? undefined : this.#open.get(below);
-    if (below === undefined || known === undefined) return;
-    this.#open.delete(below);
-    this.#add({ socket, acceptedAt: known.acceptedAt });
-  }
-
-  /** Over TLS it begins with the latest connection; else Node tells of the session first, and then of the connection. */
-  #sessionBegan(session: ServerHttp2Session): void {
-    if (this.#latest !== undefined && isOver(session, this.#latest.socket)) this.#latest.session = session;
-    else this.#early = session;
-  }
-
-  #sweep(): void {
-    for (const socket of this.#open.keys()) if (socket.destroyed) this.#open.delete(socket);
-    this.#sweepAt = 2 * this.#open.size + SWEEP_AFTER;
-    if (this.#latest?.socket.destroyed === true) this.#latest = undefined;
-  }
 }
 
-function isOver({ socket: of }: ServerHttp2Session, socket: Socket): boolean {
-  return of.remotePort === socket.remotePort && of.remoteAddress === socket.remoteAddress;
+/** What tells the connections of one process apart, also through the stand-in that a session has for its socket. */
+function peerOf({
+  remoteAddress,
+  remotePort,
+  localPort,
+}: Pick<Socket, 'remoteAddress' | 'remotePort' | 'localPort'>): string {
+  return `${remoteAddress} ${remotePort} ${localPort}`;
 }
 
 export function kindOf({ socket, session }: Connection): ConnectionKind {
