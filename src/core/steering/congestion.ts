@@ -33,6 +33,8 @@ export interface QueueState {
   readonly reliefMs: number;
   /** When the last congestion ended. */
   readonly relievedAt: number;
+  /** Whether the worker was silent in the last congestion for longer than one that is just busy. */
+  readonly proved: boolean;
   /** When it last stood for longer than a moment. */
   readonly stoodAt: number;
   /** Suspicions that were wrong, fading away. */
@@ -45,7 +47,7 @@ const AVERAGE_MS = 50;
 /** For how long a look is taken to tell: what was there between two that are further apart nobody knows. */
 const TELLING_MS = 5;
 /** Taking a queue over and giving it back are two messages and a descriptor: not for every moment of peace. */
-const RELIEF_MS = 200;
+const RELIEF_MS = 100;
 const MOST_RELIEF_MS = 30_000;
 /** Congested again within so many times the relief, the next one is twice as long; else it begins anew. */
 const RELAPSE = 10;
@@ -77,6 +79,7 @@ export function quietQueue(now: number): QueueState {
     congested: false,
     reliefMs: RELIEF_MS,
     relievedAt: Number.NEGATIVE_INFINITY,
+    proved: false,
     stoodAt: Number.NEGATIVE_INFINITY,
     falseAlarms: 0,
     vainLooks: 0,
@@ -101,7 +104,7 @@ export function sample(queue: QueueState, length: number, now: number, patience:
     stoodAt: suspicious ? now : queue.stoodAt,
     askedAt: queue.askedAt ?? (suspicious ? now : null),
     congested,
-    reliefMs: congested && !queue.congested ? nextRelief(queue, now) : queue.reliefMs,
+    ...(congested && !queue.congested && { reliefMs: nextRelief(queue, now), proved: false }),
   };
 }
 
@@ -114,6 +117,7 @@ export function answered(queue: QueueState, now: number): QueueState {
     askedAt: null,
     answeredAt: now,
     falseAlarms: wasBusyOnly ? Math.min(MOST_ALARMS, queue.falseAlarms + 1) : queue.falseAlarms,
+    proved: queue.proved || (queue.congested && !wasBusyOnly),
   };
 }
 
@@ -201,8 +205,10 @@ function seenEmpty(queue: QueueState, average: number, now: number): QueueState 
   };
 }
 
-function nextRelief({ reliefMs, relievedAt }: QueueState, now: number): number {
-  return now - relievedAt < RELAPSE * reliefMs ? Math.min(MOST_RELIEF_MS, 2 * reliefMs) : RELIEF_MS;
+/** Where all are busy, help costs more than it gives: who accepts for another is woken up for each of its connections. */
+function nextRelief({ reliefMs, relievedAt, proved }: QueueState, now: number): number {
+  if (now - relievedAt >= RELAPSE * reliefMs) return RELIEF_MS;
+  return proved ? Math.min(MOST_RELIEF_MS, 2 * reliefMs) : reliefMs;
 }
 
 function suspectAfter(queue: QueueState, { suspectAfterMs }: Patience): number {

@@ -64,9 +64,9 @@ t.test('a congestion ends a while after the queue has become short, not at the f
     watch(quietQueue(0), { fromMs: 1, untilMs: 29 }, () => 1),
     30,
   );
-  queue = watch(queue, { fromMs: 31, untilMs: 200, everyMs: 5 }, () => 0);
+  queue = watch(queue, { fromMs: 31, untilMs: 100, everyMs: 5 }, () => 0);
   t.ok(queue.congested);
-  queue = watch(queue, { fromMs: 201, untilMs: 300, everyMs: 5 }, () => 0);
+  queue = watch(queue, { fromMs: 101, untilMs: 200, everyMs: 5 }, () => 0);
   t.notOk(queue.congested);
 });
 
@@ -90,6 +90,20 @@ t.test('who blocks again and again is helped all the time, until it has been wel
   queue = watch(queue, { fromMs: 500_000, untilMs: 500_030 }, () => 1);
   t.ok(queue.congested);
   t.ok(queue.reliefMs < 1_000, 'what was long ago does not count');
+});
+
+t.test('who is just busy again and again is not helped for longer each time', async (t) => {
+  let queue = quietQueue(0);
+  let congestions = 0;
+  for (let now = 0; now < 20_000; now += 2) {
+    const before = queue.congested;
+    queue = sample(queue, now % 1_000 < 24 && !before ? 1 : 0, now, { ...PATIENCE, adoptAfterMs: 5 });
+    if (queue.congested && !before) congestions += 1;
+    // It answers within 16 ms, each time.
+    if (queue.askedAt !== null && now - queue.askedAt >= 16) queue = answered(queue, now);
+  }
+  t.ok(congestions > 5, `${congestions} congestions`);
+  t.equal(queue.reliefMs, quietQueue(0).reliefMs);
 });
 
 t.test('a calm queue is known to be relieved in time', async (t) => {
