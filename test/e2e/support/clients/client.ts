@@ -47,6 +47,16 @@ export abstract class Client {
   }
 }
 
+/** A client of one port on loopback. */
+export abstract class PortClient extends Client {
+  protected readonly port: number;
+
+  constructor(name: string, port: number) {
+    super(name);
+    this.port = port;
+  }
+}
+
 /** @throws Error when the promise has not settled after `ms` milliseconds */
 export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

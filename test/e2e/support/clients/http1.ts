@@ -5,19 +5,12 @@ import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EventSource } from 'eventsource';
-import { Client } from './client.js';
+import { PortClient } from './client.js';
 
 const host = '127.0.0.1';
 const GET = `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
 
-abstract class HttpClient extends Client {
-  protected readonly port: number;
-
-  constructor(name: string, port: number) {
-    super(name);
-    this.port = port;
-  }
-
+abstract class HttpClient extends PortClient {
   protected async answerTo(request: http.ClientRequest): Promise<string> {
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     const body = await text(response);

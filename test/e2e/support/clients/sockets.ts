@@ -6,21 +6,15 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
-import { Client } from './client.js';
+import { Client, PortClient } from './client.js';
 
 const host = '127.0.0.1';
 
 /** Is answered until it is told to go, and why; comes back then. */
-export class WebSockets extends Client {
-  readonly #port: number;
+export class WebSockets extends PortClient {
   /** When each was closed by the server, in milliseconds, and with which code. */
   readonly closed: { at: number; code: number }[] = [];
   readonly #open = new Set<WebSocket>();
-
-  constructor(name: string, port: number) {
-    super(name);
-    this.#port = port;
-  }
 
   override async stop(): Promise<void> {
     this.running = false;
@@ -29,7 +23,7 @@ export class WebSockets extends Client {
   }
 
   protected async converse(): Promise<void> {
-    const socket = new WebSocket(`ws://${host}:${this.#port}/ws`);
+    const socket = new WebSocket(`ws://${host}:${this.port}/ws`);
     await once(socket, 'open');
     this.#open.add(socket);
     const told = once(socket, 'close').then(([code]) => {
@@ -77,16 +71,9 @@ export class SocketIoCounter extends Client {
 }
 
 /** Lines that come back, over half a second; then its own end, after which the last answers still come. */
-export class Conversation extends Client {
-  readonly #port: number;
-
-  constructor(name: string, port: number) {
-    super(name);
-    this.#port = port;
-  }
-
+export class Conversation extends PortClient {
   protected async converse(): Promise<void> {
-    const socket = net.connect({ port: this.#port, host, allowHalfOpen: true });
+    const socket = net.connect({ port: this.port, host, allowHalfOpen: true });
     const heard = text(socket);
     for (let i = 0; i < 10; i++) {
       socket.write(`line ${i}\n`);
@@ -98,16 +85,9 @@ export class Conversation extends Client {
 }
 
 /** Four megabytes that are read slowly: most of them still have to be sent when the worker drains. */
-export class SlowReader extends Client {
-  readonly #port: number;
-
-  constructor(name: string, port: number) {
-    super(name);
-    this.#port = port;
-  }
-
+export class SlowReader extends PortClient {
   protected async converse(): Promise<void> {
-    const socket = net.connect({ port: this.#port, host });
+    const socket = net.connect({ port: this.port, host });
     socket.write('BIG\n');
     let received = 0;
     for await (const chunk of socket) {
@@ -119,15 +99,9 @@ export class SlowReader extends Client {
 }
 
 /** Says nothing at all, until it hears the end; a reset is an error. */
-export class IdleConversation extends Client {
-  readonly #port: number;
-  constructor(name: string, port: number) {
-    super(name);
-    this.#port = port;
-  }
-
+export class IdleConversation extends PortClient {
   protected async converse(): Promise<void> {
-    const socket = net.connect({ port: this.#port, host });
+    const socket = net.connect({ port: this.port, host });
     this.endless.add(socket);
     socket.resume();
     await once(socket, 'close');
@@ -136,18 +110,11 @@ export class IdleConversation extends Client {
 }
 
 /** One datagram at a time; one without an answer is lost. */
-export class Datagrams extends Client {
-  readonly #port: number;
-
-  constructor(name: string, port: number) {
-    super(name);
-    this.#port = port;
-  }
-
+export class Datagrams extends PortClient {
   protected async converse(): Promise<void> {
     const socket = dgram.createSocket('udp4');
     try {
-      socket.send('hello', this.#port, host);
+      socket.send('hello', this.port, host);
       await once(socket, 'message', { signal: AbortSignal.timeout(1_000) });
     } finally {
       socket.close();
