@@ -197,15 +197,39 @@ export interface SupervisorStatus {
   readonly workers: readonly WorkerStatus[];
 }
 
-/** One line of the newline-delimited JSON that `POST /reload`, `/restart`, `/scale` and `/stop` answer with. */
+/** One line of the newline-delimited JSON that all `POST` requests answer with. */
 export type ControlLine =
   | { readonly type: 'progress'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly type: 'result'; readonly ok: boolean; readonly message: string; readonly reason: string | null };
+  | ({ readonly type: 'result' } & ControlResult);
+
+/** The body of `POST /reload`; both at once make no sense. */
+export interface ReloadOptions {
+  /** One new worker first, with this share of new connections (above 0, at most 0.5), for this long. */
+  readonly canary?: { readonly share: number; readonly forMs: number };
+  /** Only tell what would change. */
+  readonly dryRun?: boolean;
+}
+
+/** What a reload would change. Values of environment variables are never told: `from` and `to` are null there. */
+export interface Change {
+  readonly what: 'option' | 'environment' | 'script' | 'folder' | 'node';
+  /** Of the option or the variable. */
+  readonly name: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
 
 /** What the control server asks of the supervisor. Promises settle when the request has ended, well or badly. */
 export interface ControlTarget {
   status(): Promise<SupervisorStatus>;
-  reload(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  reload(
+    progress: (line: ControlLine & { type: 'progress' }) => void,
+    options?: ReloadOptions,
+  ): Promise<ControlResult>;
+  /** The canary's release is to take over before its time is over. */
+  promote(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  /** The rollout that is under way is to be taken back. */
+  abort(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   restart(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
@@ -218,4 +242,6 @@ export interface ControlResult {
   readonly ok: boolean;
   readonly message: string;
   readonly reason: string | null;
+  /** The answer to a dry run. */
+  readonly changes?: readonly Change[];
 }

@@ -25,6 +25,11 @@ export interface Config {
   readonly slowStartMs: number;
   readonly ready: 'listening' | 'message';
   readonly readyTimeoutMs: number;
+  /** Path that a worker's own HTTP server must answer well before it is ready, and while it soaks; null for none. */
+  readonly health: string | null;
+  readonly healthTimeoutMs: number;
+  /** From one question to the next. */
+  readonly healthIntervalMs: number;
   readonly soakMs: number;
   /** How many workers more than `instances` may live during a rollout; at least 1. Already counted from a percentage. */
   readonly surge: number;
@@ -43,6 +48,31 @@ export interface Config {
   /** More than `maxRestarts` crashes within `restartWindowMs` are a crash loop (OTP's restart intensity). */
   readonly maxRestarts: number;
   readonly restartWindowMs: number;
+  /** What to do in a crash loop: go on trying at the longest delay, or end the supervisor with an error. */
+  readonly onCrashLoop: 'keep' | 'exit';
+  /** Exit codes by which a worker says that it is not to be replaced. */
+  readonly stopExitCodes: readonly number[];
+  /** A worker whose event loop gives no sign of life for this long is replaced and killed; 0 for never. */
+  readonly hangTimeoutMs: number;
+  /** Limits at which a worker is replaced, as in a reload of its slot; null for none. */
+  readonly maxMemoryBytes: number | null;
+  readonly maxRequests: number | null;
+  readonly maxAgeMs: number | null;
+  readonly maxEventLoopDelayMs: number | null;
+  /** Limits of a canary, compared with the generation that serves. */
+  readonly canaryMaxErrorRate: number;
+  readonly canaryMaxLatencyRatio: number;
+  readonly canaryMaxLoopDelayMs: number;
+  readonly canaryMinRequests: number;
+  /** Shell command that must end with 0 before a reload begins; null for none. */
+  readonly beforeReload: string | null;
+  readonly beforeReloadTimeoutMs: number;
+  /** Five fields of a cron expression; null for none. */
+  readonly reloadCron: string | null;
+  /** IANA name; null is the system's. */
+  readonly reloadCronTimeZone: string | null;
+  /** Reload when files of the working folder change. */
+  readonly watch: boolean;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** `auto`: pretty on a terminal, JSON elsewhere. */
   readonly logFormat: 'auto' | 'json' | 'pretty';

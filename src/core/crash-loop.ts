@@ -3,7 +3,8 @@ import { restartIntensity } from './restart-policy.js';
 import { report, targetPolicy } from './state.js';
 import type { Draft, Policy } from './types.js';
 
-export function countCrash(draft: Draft, policy: Policy): void {
+/** @param reason of the crash, for who is told that it was one too many */
+export function countCrash(draft: Draft, policy: Policy, reason: string): void {
   const { state, now } = draft;
   const { crashes, exceeded } = restartIntensity([...state.crashes, now], now, policy);
   state.crashes = crashes;
@@ -14,6 +15,10 @@ export function countCrash(draft: Draft, policy: Policy): void {
     restartWindowMs: policy.restartWindowMs,
     maxRestarts: policy.maxRestarts,
   });
+  if (policy.onCrashLoop === 'exit') {
+    state.givesUp = true;
+    state.failure = `more than ${policy.maxRestarts} crashes within ${policy.restartWindowMs / 1000} s, the last one: ${reason}`;
+  }
 }
 
 /** Looks whether the crashes of the window are still too many; called whenever time has passed. */

@@ -1,27 +1,42 @@
 /** What follows from a worker that crashed or never became ready: blame, backoff, and news for those who wait. */
+import { causeOfDeath } from './cause-of-death.js';
 import { countCrash } from './crash-loop.js';
 import { backoff } from './restart-policy.js';
 import { answerFailedRollback, isOnTrial, takeBack } from './rollout.js';
 import { answer, policyOf, report, slotOf } from './state.js';
 import type { Draft, Worker, WorkerEvent } from './types.js';
 
-/** One sentence for people: how a worker ended, and what it said last. */
-export function describeExit(event: Extract<WorkerEvent, { type: 'exited' }>, when: string): string {
-  const { code, signal, lastLines } = event;
-  // Neither of the two: there never was a process.
-  if (code === null && signal === null) return `a worker could not be started: ${lastLines.join('\n')}`;
-  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-  const last = lastLines.length === 0 ? '' : `; the last it wrote:\n${lastLines.join('\n')}`;
-  return `a worker ${how} ${when}${last}`;
+type Exit = Extract<WorkerEvent, { type: 'exited' }>;
+
+/** What there is to judge an end by that nobody asked for. */
+export function facts({ code, signal, lastLines, oomKilled = false }: Exit): Parameters<typeof causeOfDeath>[0] {
+  return { code, signal, lastLines, oomKilled, killedByUs: false };
+}
+
+/** For people: how a worker ended, and what it said last. */
+export function describeExit(event: Exit, when: string): string {
+  const { cause, text } = causeOfDeath(facts(event));
+  if (cause === 'notStarted') return text;
+  const last = event.lastLines.length === 0 ? '' : `; the last it wrote:\n${event.lastLines.join('\n')}`;
+  const comma = cause === 'exit' || cause === 'signal' ? '' : ',';
+  return `${text}${comma} ${when}${last}`;
+}
+
+export interface Fault {
+  readonly reason: string;
+  /** 0 to 1, for the jitter. */
+  readonly chance: number;
+  /** Its exit code, where it has ended. */
+  readonly code?: number | null;
+  /** The first replacement does not wait. */
+  readonly atOnce?: boolean;
 }
 
 /**
  * Takes note of a fault of a worker that was live up to now. There are none while the supervisor stops or restarts, nor
  * in slots beyond the size: all of those have been sent away.
- *
- * @param chance 0 to 1, for the jitter
  */
-export function crashed(draft: Draft, worker: Worker, reason: string, chance: number): void {
+export function crashed(draft: Draft, worker: Worker, { reason, chance, code = null, atOnce = false }: Fault): void {
   const { state, now } = draft;
   const slot = slotOf(state, worker.slot);
   if (state.phase === 'starting') {
@@ -35,24 +50,33 @@ export function crashed(draft: Draft, worker: Worker, reason: string, chance: nu
   }
   // A generation that is on its way out: nobody will replace it by its like.
   if (worker.generation !== state.target) return;
+  slot.reason = reason;
 
   const policy = policyOf(state, worker);
+  if (code !== null && policy.stopExitCodes.includes(code)) {
+    slot.finished = true;
+    report(draft, 'warn', 'slot finished', { slot: slot.slot, code });
+    answerFailedRollback(draft, reason);
+    answerWaiting(draft, `${reason}; its exit code says that it is not to be replaced`);
+    return;
+  }
   if (worker.readyAt !== null && now - worker.readyAt >= policy.backoffResetMs) slot.attempts = 0;
   slot.attempts += 1;
   slot.restarts += 1;
-  const delayMs = backoff(slot.attempts, policy, chance);
-  slot.retryAt = now + delayMs;
   answerFailedRollback(draft, reason);
-  answerWaiting(draft, reason);
-  countCrash(draft, policy);
+  answerWaiting(draft, `${reason}; holdfast keeps trying`);
+  countCrash(draft, policy, reason);
+  const attempts = state.crashLoop ? Number.POSITIVE_INFINITY : slot.attempts;
+  const delayMs = atOnce && slot.attempts === 1 ? 0 : backoff(attempts, policy, chance);
+  slot.retryAt = now + delayMs;
   report(draft, 'info', 'replacement scheduled', { slot: slot.slot, attempt: slot.attempts, delayMs });
 }
 
 function answerWaiting(draft: Draft, reason: string): void {
   const { state } = draft;
-  for (const scale of state.scales) answer(draft, [scale.request], false, `${reason}; holdfast keeps trying`);
+  for (const scale of state.scales) answer(draft, [scale.request], false, reason);
   state.scales = [];
   if (state.restart === null || state.phase !== 'running') return;
-  answer(draft, state.restart.requests, false, `${reason}; holdfast keeps trying`);
+  answer(draft, state.restart.requests, false, reason);
   state.restart = null;
 }

@@ -16,6 +16,7 @@ export function nextDeadline(state: State, now: number): number | null {
   };
   for (const worker of state.workers) {
     if (worker.deadline !== null) times.push(worker.deadline);
+    if (worker.healthAt !== null) times.push(worker.healthAt);
     if (worker.state === 'ready' && worker.readyAt !== null) waitFor(worker.readyAt + policyOf(state, worker).soakMs);
   }
   if (state.phase === 'starting' || state.phase === 'running') {
@@ -29,6 +30,8 @@ export function nextDeadline(state: State, now: number): number | null {
       if (unusedSince !== null) waitFor(unusedSince + readyTimeoutMs);
       if (retiredSince !== null) waitFor(retiredSince + HANDSHAKE_MS);
     }
+    const { canary } = state.rollout;
+    if (canary?.until != null && !canary.asked) waitFor(canary.until);
     const [oldest] = state.crashes;
     if (state.crashLoop && oldest !== undefined) times.push(oldest + restartWindowMs);
   }

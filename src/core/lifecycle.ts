@@ -3,9 +3,13 @@
  */
 import { rememberAddresses, requiredAddresses } from './addresses.js';
 import { markListened } from './adoption.js';
-import { crashed, describeExit } from './crash.js';
-import { label, policyOf, report, sameSocket } from './state.js';
+import { causeOfDeath } from './cause-of-death.js';
+import { crashed, describeExit, facts } from './crash.js';
+import { isLive, isSoaked, label, policyOf, report, sameSocket } from './state.js';
 import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
+
+/** What a hung worker has left to tell where it hangs, before it is killed. */
+export const DIAGNOSIS_MS = 2_500;
 
 type Handler<T extends WorkerEventType> = (
   draft: Draft,
@@ -28,6 +32,41 @@ const bound: Handler<'bound'> = (draft, worker, event) => {
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
   if (worker.state === 'ready') rememberAddresses(draft.state, worker);
   else checkReady(draft, worker);
+};
+
+const healthTold: Handler<'healthTold'> = (draft, worker, { ailment }) => {
+  worker.ailment = ailment;
+  if (ailment === null) worker.healthy = true;
+  if (worker.state === 'starting') checkReady(draft, worker);
+  else if (ailment !== null && !isSoaked(draft.state, worker, draft.now)) fail(draft, worker, `a worker did not stay healthy: ${ailment}`);
+  if (isLive(worker) && wantsHealth(draft.state, worker, draft.now)) {
+    worker.healthAt = draft.now + policyOf(draft.state, worker).healthIntervalMs;
+  }
+};
+
+const exceeded: Handler<'exceeded'> = (draft, worker, { reason }) => {
+  if (worker.recycling !== null) return;
+  worker.recycling = reason;
+  report(draft, 'info', 'recycling', { ...label(worker), reason });
+};
+
+/** Its loop does not turn: it can neither be drained nor asked to end, and what it has is lost. */
+const hung: Handler<'hung'> = (draft, worker, { silentMs }) => {
+  const reason = `the event loop of a worker hung: no sign of life for ${Math.round(silentMs / 100) / 10} s`;
+  worker.fault = reason;
+  worker.hung = true;
+  report(draft, 'error', 'worker hung', { ...label(worker), silentMs: Math.round(silentMs) });
+  giveUpAdopted(worker);
+  worker.state = 'terminating';
+  worker.healthAt = null;
+  worker.deadline = draft.now + DIAGNOSIS_MS;
+  draft.effects.push({ do: 'diagnose', worker: worker.id });
+  crashed(draft, worker, { reason, chance: 0.5, atOnce: true });
+};
+
+/** What a hung worker was given time for. */
+const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
+  if (worker.hung) kill(draft, worker);
 };
 
 /** It listens no longer than its drain allows, but from now on connections may wait in that queue. */
@@ -70,6 +109,11 @@ const LIFECYCLE = {
     drained: ignored,
     disconnected: (draft, worker) =>
       fail(draft, worker, 'a worker closed its channel to the supervisor before it was ready'),
+    healthTold,
+    // The time that it has to become ready tells.
+    hung: ignored,
+    diagnosed: ignored,
+    exceeded: ignored,
     bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
     bindDelayed: (draft, worker, event) => {
       worker.deadline = Math.max(worker.deadline ?? 0, event.until + policyOf(draft.state, worker).readyTimeoutMs);
@@ -77,7 +121,8 @@ const LIFECYCLE = {
     exited: (draft, worker, event) => {
       remove(draft, worker);
       report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
-      crashed(draft, worker, describeExit(event, 'before it was ready'), event.chance);
+      const { chance, code } = event;
+      crashed(draft, worker, { reason: describeExit(event, 'before it was ready'), chance, code });
     },
   },
   ready: {
@@ -89,6 +134,10 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: ignored,
     disconnected: (draft, worker) => fail(draft, worker, 'a worker closed its channel to the supervisor'),
+    healthTold,
+    hung,
+    diagnosed: ignored,
+    exceeded,
     bindFailed: (draft, worker, event) => {
       // The application asked for one more address while it serves: its own error handler decides what that means.
       report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: event.key, reason: event.reason });
@@ -96,13 +145,10 @@ const LIFECYCLE = {
     bindDelayed: ignored,
     exited: (draft, worker, event) => {
       remove(draft, worker);
-      report(draft, 'error', 'worker crashed', {
-        ...label(worker),
-        code: event.code,
-        signal: event.signal,
-        lastLines: event.lastLines,
-      });
-      crashed(draft, worker, describeExit(event, 'while it served'), event.chance);
+      const { code, signal, lastLines, chance } = event;
+      const { cause } = causeOfDeath(facts(event));
+      report(draft, 'error', 'worker crashed', { ...label(worker), cause, code, signal, lastLines });
+      crashed(draft, worker, { reason: describeExit(event, 'while it served'), chance, code });
     },
   },
   draining: {
@@ -114,6 +160,10 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: (draft, worker) => terminate(draft, worker),
     disconnected: ignored,
+    healthTold: ignored,
+    hung: ignored,
+    diagnosed: ignored,
+    exceeded: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -127,6 +177,10 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: ignored,
     disconnected: ignored,
+    healthTold: ignored,
+    hung: ignored,
+    diagnosed,
+    exceeded: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -140,6 +194,10 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: ignored,
     disconnected: ignored,
+    healthTold: ignored,
+    hung: ignored,
+    diagnosed: ignored,
+    exceeded: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -167,10 +225,16 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     deadline: null,
     readyAt: null,
     saidReady: false,
+    askedHealth: false,
+    healthy: false,
+    healthAt: null,
+    ailment: null,
+    recycling: null,
     listening: [],
     adopted: [],
     releasing: [],
     ended: false,
+    hung: false,
     fault: null,
   };
   worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
@@ -183,6 +247,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
 export function dismiss(draft: Draft, worker: Worker): void {
   if (worker.state !== 'starting' && worker.state !== 'ready') return;
   giveUpAdopted(worker);
+  worker.healthAt = null;
   if (worker.listening.length === 0 && worker.state === 'starting') {
     terminate(draft, worker);
     return;
@@ -200,6 +265,20 @@ function hasSuccessor({ phase, size }: State, { slot }: Worker): boolean {
   return phase !== 'stopping' && phase !== 'stopped' && slot < size;
 }
 
+/** Its health is to be asked now. */
+export function askHealth(draft: Draft, worker: Worker): void {
+  worker.healthAt = null;
+  if (isLive(worker) && wantsHealth(draft.state, worker, draft.now)) {
+    draft.effects.push({ do: 'askHealth', worker: worker.id });
+  }
+}
+
+/** Until it is ready, and while it soaks: later its requests tell. */
+function wantsHealth(state: State, worker: Worker, now: number): boolean {
+  if (!policyOf(state, worker).health) return false;
+  return worker.state === 'starting' || !isSoaked(state, worker, now);
+}
+
 export function kill(draft: Draft, worker: Worker): void {
   if (worker.state === 'killing') return;
   worker.state = 'killing';
@@ -213,14 +292,20 @@ export function overdue(draft: Draft, worker: Worker): void {
   const policy = policyOf(draft.state, worker);
   switch (worker.state) {
     case 'starting':
-      fail(draft, worker, `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker)}`);
+      fail(
+        draft,
+        worker,
+        `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker) ?? worker.ailment ?? 'its health is not known'}`,
+      );
       return;
     case 'draining':
       report(draft, 'warn', 'drain timeout', { ...label(worker), drainTimeoutMs: policy.drainTimeoutMs });
       terminate(draft, worker);
       return;
     case 'terminating':
-      report(draft, 'warn', 'kill timeout', { ...label(worker), killTimeoutMs: policy.killTimeoutMs });
+      if (!worker.hung) {
+        report(draft, 'warn', 'kill timeout', { ...label(worker), killTimeoutMs: policy.killTimeoutMs });
+      }
       kill(draft, worker);
       return;
     case 'ready':
@@ -231,9 +316,19 @@ export function overdue(draft: Draft, worker: Worker): void {
 
 function checkReady(draft: Draft, worker: Worker): void {
   if (lacks(draft.state, worker) !== null) return;
+  if (policyOf(draft.state, worker).health && !worker.healthy) {
+    // Only now is there somebody to ask; between two questions, and while an answer is awaited, nothing is to be done.
+    if (worker.askedHealth) return;
+    worker.askedHealth = true;
+    askHealth(draft, worker);
+    return;
+  }
   worker.state = 'ready';
   worker.readyAt = draft.now;
   worker.deadline = null;
+  worker.healthAt = wantsHealth(draft.state, worker, draft.now)
+    ? draft.now + policyOf(draft.state, worker).healthIntervalMs
+    : null;
   rememberAddresses(draft.state, worker);
   report(draft, 'info', 'worker ready', { ...label(worker), afterMs: draft.now - worker.startedAt });
 }
@@ -255,7 +350,7 @@ function fail(draft: Draft, worker: Worker, reason: string): void {
   worker.fault = reason;
   report(draft, 'error', 'worker failed', { ...label(worker), reason });
   dismiss(draft, worker);
-  crashed(draft, worker, reason, 0.5);
+  crashed(draft, worker, { reason, chance: 0.5 });
 }
 
 function terminate(draft: Draft, worker: Worker): void {

@@ -1,7 +1,7 @@
 /** What a request sets going, what it cuts short, and what becomes of the requests before it. */
 import { forgiveCrashes } from './crash-loop.js';
 import { dismiss, kill } from './lifecycle.js';
-import { beginRollout, interruptRollout } from './rollout.js';
+import { beginRollout, forgetFaults, interruptRollout } from './rollout.js';
 import { answer, report } from './state.js';
 import type { Draft, RequestEvent } from './types.js';
 
@@ -14,7 +14,8 @@ export function request(draft: Draft, event: Request<'reload' | 'restart' | 'sca
   if (phase === 'stopping' || phase === 'stopped') {
     answer(draft, [event.request], false, STOPPING);
   } else if (event.type === 'scale') {
-    scale(draft, event);
+    if (draft.state.rollout.canary === null) scale(draft, event);
+    else answer(draft, [event.request], false, 'a canary is under way: promote or abort it first');
   } else if (event.type === 'restart') {
     restart(draft, event);
   } else {
@@ -33,18 +34,25 @@ function scale(draft: Draft, event: Request<'scale'>): void {
   if (state.queuedReload !== null) state.queuedReload = { ...state.queuedReload, size: null };
 }
 
-function reload(draft: Draft, { request: number, policy, size }: Request<'reload'>): void {
+function reload(draft: Draft, { request: number, policy, size, canary = null }: Request<'reload'>): void {
   const { state } = draft;
   const queued = state.queuedReload;
-  state.queuedReload = { requests: [...(queued?.requests ?? []), number], policy, size: size ?? queued?.size ?? null };
+  const requests = [...(queued?.requests ?? []), number];
+  state.queuedReload = { requests, policy, size: size ?? queued?.size ?? null, canary };
   beginQueuedReload(draft);
 }
 
-/** A rollout needs a generation to go back to: while the first one, or that of a restart, is just coming up, it waits. */
+/**
+ * A rollout needs a generation to go back to: while the first one, or that of a restart, is just coming up, it waits. A
+ * canary needs one to be compared with as well, in all slots: it waits for the end of a rollout that is under way.
+ */
 export function beginQueuedReload(draft: Draft): boolean {
   const { state } = draft;
   const { queuedReload } = state;
   if (queuedReload === null || state.phase !== 'running' || state.restart !== null) return false;
+  const { rollout } = state;
+  const isMoving = rollout.state === 'rollingBack' || (rollout.state === 'running' && rollout.canary === null);
+  if (queuedReload.canary !== null && isMoving) return false;
   state.queuedReload = null;
   beginRollout(draft, queuedReload);
   return true;
@@ -57,7 +65,7 @@ function restart(draft: Draft, { request: number, policy, size }: Request<'resta
   interruptRollout(draft, 'the workers are being restarted');
   // A reload that waits has its wish fulfilled, too: what comes up now is newer than what it asked for.
   const requests = [...(previous?.requests ?? []), ...(queued?.requests ?? []), number];
-  state.restart = { requests, policy, size: size ?? queued?.size ?? previous?.size ?? changed };
+  state.restart = { requests, policy, size: size ?? queued?.size ?? previous?.size ?? changed, canary: null };
   state.queuedReload = null;
   state.phase = 'restarting';
   report(draft, 'info', 'restarting', {});
@@ -74,9 +82,11 @@ export function startAgain(draft: Draft): void {
   state.stable = state.generation;
   state.policies[state.generation] = policy;
   if (size !== null) state.size = size;
-  state.rollout = { state: 'none', from: state.stable, to: state.stable, reason: null, requests: [], size: null };
-  for (const slot of state.slots)
-    Object.assign(slot, { attempts: 0, retryAt: null, addresses: [], failedStart: false });
+  const { stable } = state;
+  const empty = { reason: null, requests: [], size: null, canary: null, aborts: [] };
+  state.rollout = { state: 'none', from: stable, to: stable, ...empty };
+  forgetFaults(state);
+  for (const slot of state.slots) Object.assign(slot, { addresses: [], failedStart: false });
   forgiveCrashes(draft);
   state.failure = null;
   state.phase = state.announced ? 'running' : 'starting';

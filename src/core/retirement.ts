@@ -1,6 +1,6 @@
 /** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
 import { hasAdopted, hasOwnAcceptor, release } from './adoption.js';
-import { isSettled, report, sameSocket, targetPolicy } from './state.js';
+import { isSettled, isWantedSlot, report, sameSocket, targetPolicy } from './state.js';
 import type { Draft, HeldSocket, State } from './types.js';
 
 /**
@@ -10,23 +10,33 @@ import type { Draft, HeldSocket, State } from './types.js';
  */
 export const HANDSHAKE_MS = 5_000;
 
-/** A socket of a slot beyond the size, where it can be steered to zero: emptied by a sibling, then closed. */
+/**
+ * A socket of a slot beyond the size, where it can be steered to zero: emptied by a sibling, then closed.
+ *
+ * One at a time for each address. When a socket leaves its group the last one takes over its index; until the program
+ * for the new order is attached, the old one may name an index that is no more, and the kernel then takes any socket of
+ * the group. If that is one whose end has come, too, a connection is lost: so the others are given their time anew.
+ */
 export function closeRetired(draft: Draft): void {
   const { state, now } = draft;
   if (!state.steered) return;
   state.sockets = state.sockets.filter((socket) => {
-    if (socket.slot === null || socket.slot < state.size) {
+    if (socket.slot === null || isWantedSlot(state, socket.slot)) {
       socket.retiredSince = null;
       socket.closing = false;
       return true;
     }
     socket.retiredSince ??= now;
     if (now < socket.retiredSince + HANDSHAKE_MS || socket.congested || hasOwnWorker(state, socket)) return true;
+    if (state.sockets.some((other) => other !== socket && other.key === socket.key && other.closing)) return true;
     socket.closing = true;
     // Whoever accepts on a socket that goes would get an error for a connection: all let go of it first.
     for (const worker of state.workers) if (hasAdopted(worker, socket)) release(draft, worker, socket);
     if (state.workers.some((worker) => worker.releasing.some((other) => sameSocket(other, socket)))) return true;
     close(draft, socket);
+    for (const other of state.sockets) {
+      if (other !== socket && other.key === socket.key && other.retiredSince !== null) other.retiredSince = now;
+    }
     return false;
   });
 }

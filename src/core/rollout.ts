@@ -7,7 +7,7 @@
 import { rememberAllAddresses } from './addresses.js';
 import { forgiveCrashes } from './crash-loop.js';
 import { answer, isLive, isSettled, isSoaked, report } from './state.js';
-import type { Draft, Renewal, State, Worker } from './types.js';
+import type { Canary, Draft, Renewal, State, Worker } from './types.js';
 
 export function beginRollout(draft: Draft, request: Renewal): void {
   const { state } = draft;
@@ -19,8 +19,11 @@ export function beginRollout(draft: Draft, request: Renewal): void {
   } else {
     answer(draft, previous.requests, false, previous.reason);
   }
+  answer(draft, previous.aborts, true, null);
   state.generation += 1;
-  state.target = state.generation;
+  const canary = request.canary === null ? null : canaryIn(state, request.canary);
+  // Until the canary has had its time, what crashes is replaced by what is proven.
+  state.target = canary === null ? state.generation : state.stable;
   state.policies[state.generation] = request.policy;
   state.rollout = {
     state: 'running',
@@ -30,13 +33,20 @@ export function beginRollout(draft: Draft, request: Renewal): void {
     requests: [...coalesced, ...request.requests],
     // The one that is superseded may have brought a change of the size, which the newer one has in its configuration, too.
     size: request.size ?? (previous.state === 'running' ? previous.size : null),
+    canary,
+    aborts: [],
   };
-  // New code starts with a clean slate: the crashes of the old one must not hold up the fix.
-  for (const slot of state.slots) {
-    slot.attempts = 0;
-    slot.retryAt = null;
-  }
+  forgetFaults(state);
   report(draft, 'info', 'rollout started', { generation: state.generation, from: state.stable });
+}
+
+/** New code starts with a clean slate: the crashes of the old one must not hold up the fix. */
+export function forgetFaults(state: State): void {
+  for (const slot of state.slots) Object.assign(slot, { attempts: 0, retryAt: null, finished: false });
+}
+
+function canaryIn({ size }: State, { share, forMs }: NonNullable<Renewal['canary']>): Canary {
+  return { slot: size, share, forMs, until: null, asked: false };
 }
 
 /** The rollout runs and its generation has not been accepted yet: a fault of one of its workers takes it back. */
@@ -48,6 +58,7 @@ export function takeBack(draft: Draft, reason: string): void {
   const { state } = draft;
   state.rollout.state = 'rollingBack';
   state.rollout.reason = reason;
+  state.rollout.canary = null;
   state.target = state.stable;
   report(draft, 'error', 'rollout taken back', { generation: state.rollout.to, to: state.stable, reason });
 }
@@ -65,6 +76,7 @@ export function advanceRollout(draft: Draft): void {
   const { state, now } = draft;
   const { rollout } = state;
   if (rollout.state === 'running') {
+    if (rollout.canary !== null) return;
     if (!isReached(state) && isSettled(state) && allSoaked(state, now)) accept(draft);
     if (isReached(state) && state.workers.every((worker) => worker.generation === rollout.to)) {
       rollout.state = 'done';
@@ -78,7 +90,9 @@ export function advanceRollout(draft: Draft): void {
     rollout.state = 'rolledBack';
     report(draft, 'info', 'rollback done', { generation: state.stable, reason: rollout.reason });
     answer(draft, rollout.requests, false, rollout.reason);
+    answer(draft, rollout.aborts, true, null);
     rollout.requests = [];
+    rollout.aborts = [];
   }
 }
 
@@ -98,9 +112,12 @@ export function interruptRollout(draft: Draft, reason: string): void {
   rollout.reason = succeeded ? null : (rollout.reason ?? reason);
   rollout.state = succeeded ? 'done' : 'rolledBack';
   rollout.size = null;
+  rollout.canary = null;
   state.target = state.stable;
   answer(draft, rollout.requests, succeeded, rollout.reason);
+  answer(draft, rollout.aborts, !succeeded, succeeded ? 'it was too late: the new generation has taken over' : null);
   rollout.requests = [];
+  rollout.aborts = [];
 }
 
 /** Generations that nobody can need any more. */
@@ -110,6 +127,7 @@ export function forgetGenerations(draft: Draft): void {
     const needed =
       generation === state.target ||
       generation === state.stable ||
+      (state.rollout.state === 'running' && generation === state.rollout.to) ||
       state.workers.some((worker) => worker.generation === generation);
     if (needed) continue;
     delete state.policies[generation];

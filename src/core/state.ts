@@ -23,13 +23,14 @@ export function initialState(options: {
     workers: [],
     sockets: [],
     nextWorker: 1,
-    rollout: { state: 'none', from: 1, to: 1, reason: null, requests: [], size: null },
+    rollout: { state: 'none', from: 1, to: 1, reason: null, requests: [], size: null, canary: null, aborts: [] },
     queuedReload: null,
     scales: [],
     restart: null,
     stopRequests: [],
     crashes: [],
     crashLoop: false,
+    givesUp: false,
     failure: null,
   };
 }
@@ -61,19 +62,40 @@ export function workersOf(state: State, slot: number): Worker[] {
 export function slotOf(state: State, slot: number): Slot {
   let found = state.slots.find((candidate) => candidate.slot === slot);
   if (found === undefined) {
-    found = { slot, attempts: 0, retryAt: null, restarts: 0, addresses: [], failedStart: false };
+    found = {
+      slot,
+      attempts: 0,
+      retryAt: null,
+      restarts: 0,
+      recycled: 0,
+      reason: null,
+      finished: false,
+      addresses: [],
+      failedStart: false,
+    };
     state.slots.push(found);
   }
   return found;
+}
+
+/** Of the generation that its slot is to have, and not about to be replaced by its like. */
+export function isCurrent(state: State, worker: Worker): boolean {
+  return worker.generation === state.target && worker.recycling === null;
 }
 
 /** Every active slot has a ready worker of the target generation, and no live one of another. */
 export function isSettled(state: State): boolean {
   for (let slot = 0; slot < state.size; slot++) {
     const live = workersOf(state, slot).filter(isLive);
+    if (live.length === 0 && slotOf(state, slot).finished) continue;
     if (live.length !== 1 || live[0]?.state !== 'ready' || live[0].generation !== state.target) return false;
   }
   return true;
+}
+
+/** Within the size, or the canary's. */
+export function isWantedSlot({ size, rollout }: State, slot: number): boolean {
+  return slot < size || rollout.canary?.slot === slot;
 }
 
 export function sameSocket(a: SocketId, b: SocketId): boolean {

@@ -6,7 +6,8 @@
  */
 import { arrangeAdoption, markCongested, markRelieved } from './adoption.js';
 import { reviewCrashLoop } from './crash-loop.js';
-import { observe, overdue } from './lifecycle.js';
+import { advanceCanary, canaryJudged, decide } from './canary-rollout.js';
+import { askHealth, observe, overdue } from './lifecycle.js';
 import { converge } from './plan.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { closeRetired, closeUnused } from './retirement.js';
@@ -66,6 +67,13 @@ function apply(draft: Draft, event: Event): void {
     case 'bindFailed':
       failBind(draft, event);
       break;
+    case 'promote':
+    case 'abort':
+      decide(draft, event);
+      break;
+    case 'canaryJudged':
+      canaryJudged(draft, event);
+      break;
     default:
       observe(draft, event);
   }
@@ -75,6 +83,7 @@ function passTime(draft: Draft): void {
   const { state, now } = draft;
   for (const worker of [...state.workers]) {
     if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
+    if (worker.healthAt !== null && worker.healthAt <= now) askHealth(draft, worker);
   }
   reviewCrashLoop(draft);
 }
@@ -106,6 +115,7 @@ function failBind(draft: Draft, event: Extract<WorkerEvent, { type: 'bindFailed'
 function settle(draft: Draft): void {
   const { state } = draft;
   if (state.phase === 'restarting') startAgain(draft);
+  endIfNothingIsLeft(draft);
   if (state.phase === 'starting') reviewStart(draft);
   if (state.phase === 'starting' || state.phase === 'running') {
     beginQueuedReload(draft);
@@ -117,8 +127,18 @@ function settle(draft: Draft): void {
   forgetGenerations(draft);
 }
 
+/** A crash loop that is to end the supervisor, or slots whose workers all said that they are not to be replaced. */
+function endIfNothingIsLeft(draft: Draft): void {
+  const { state } = draft;
+  if (state.phase !== 'running' && !(state.phase === 'starting' && state.givesUp)) return;
+  const active = state.slots.filter(({ slot }) => slot < state.size);
+  const allFinished = active.length === state.size && active.every(({ finished }) => finished);
+  if (state.givesUp || (allFinished && state.workers.length === 0)) beginStop(draft);
+}
+
 function arrange(draft: Draft): void {
   converge(draft);
+  advanceCanary(draft);
   advanceRollout(draft);
   // The end of a rollout may change the size.
   converge(draft);

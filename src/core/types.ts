@@ -11,6 +11,9 @@ export interface Policy {
   readonly release?: number;
   readonly ready: 'listening' | 'message';
   readonly readyTimeoutMs: number;
+  /** Whether a worker must answer well when its health is asked, before it is ready and while it soaks. */
+  readonly health: boolean;
+  readonly healthIntervalMs: number;
   readonly soakMs: number;
   readonly surge: number;
   readonly drainTimeoutMs: number;
@@ -23,6 +26,10 @@ export interface Policy {
   readonly backoffResetMs: number;
   readonly maxRestarts: number;
   readonly restartWindowMs: number;
+  /** What a crash loop leads to: further tries at the longest delay, or the supervisor's end. */
+  readonly onCrashLoop: 'keep' | 'exit';
+  /** Exit codes by which a worker says that it is not to be replaced. */
+  readonly stopExitCodes: readonly number[];
   /** Over which a new worker comes to its full share of connections; 0 for at once. */
   readonly slowStartMs: number;
 }
@@ -41,6 +48,16 @@ export interface Worker {
   deadline: number | null;
   readyAt: number | null;
   saidReady: boolean;
+  /** Its health has been asked for. */
+  askedHealth: boolean;
+  /** Whether it has ever answered well. */
+  healthy: boolean;
+  /** When its health is to be asked (again); null while an answer is awaited, or none is wanted. */
+  healthAt: number | null;
+  /** What its health lacked when it was asked last; null where nothing. */
+  ailment: string | null;
+  /** Why it is to be replaced though nothing is broken yet; null where it is not. */
+  recycling: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
   /** Sockets of other slots on which it accepts for the time being. */
@@ -49,6 +66,8 @@ export interface Worker {
   releasing: SocketId[];
   /** Its process has ended; its last words are still being collected. */
   ended: boolean;
+  /** Its event loop gave no sign of life: it was not asked to end, since it would not hear. */
+  hung: boolean;
   /** Why it goes before its time; null when it was asked to, or has not been. */
   fault: string | null;
 }
@@ -83,10 +102,28 @@ export interface Slot {
   retryAt: number | null;
   /** How often a worker of the slot was replaced because it crashed. */
   restarts: number;
+  /** How often one was replaced because it had come to a limit. */
+  recycled: number;
+  /** Why the last one was replaced, of whatever kind the reason was. */
+  reason: string | null;
+  /** Its worker has ended and said that it is not to be replaced. */
+  finished: boolean;
   /** Addresses of the last worker of an accepted generation that was ready here: what a successor must listen on. */
   addresses: AddressKey[];
   /** Whether the first start of this slot has failed; only looked at while the supervisor starts. */
   failedStart: boolean;
+}
+
+/** One worker of a new release beside all of the old, in a slot of its own, with a share of the new connections. */
+export interface Canary {
+  readonly slot: number;
+  /** Above 0, below 1. */
+  readonly share: number;
+  readonly forMs: number;
+  /** When it has had its time; null until it is ready. */
+  until: number | null;
+  /** The last judgement is being made. */
+  asked: boolean;
 }
 
 export interface Rollout {
@@ -99,6 +136,10 @@ export interface Rollout {
   requests: number[];
   /** The size to take on once it is done, if it comes to that; null leaves the size as it is. */
   size: number | null;
+  /** While there is one, the slots stay with the generation that they have. */
+  canary: Canary | null;
+  /** Requests to take it back, answered when that is done. */
+  aborts: number[];
 }
 
 export interface PendingScale {
@@ -112,6 +153,8 @@ export interface Renewal {
   readonly policy: Policy;
   /** null leaves the size as it is. */
   readonly size: number | null;
+  /** null for none. */
+  readonly canary: { readonly share: number; readonly forMs: number } | null;
 }
 
 export interface State {
@@ -145,6 +188,8 @@ export interface State {
   /** Times of the crashes that count for the restart intensity. */
   crashes: number[];
   crashLoop: boolean;
+  /** The crash loop is to end the supervisor. */
+  givesUp: boolean;
   /** Why the supervisor fails, once it does. */
   failure: string | null;
 }
@@ -152,7 +197,14 @@ export interface State {
 /** Requests. `request` is answered by exactly one `answer` effect. */
 export type RequestEvent =
   | { readonly type: 'start' }
-  | { readonly type: 'reload'; readonly request: number; readonly policy: Policy; readonly size: number | null }
+  | {
+      readonly type: 'reload';
+      readonly request: number;
+      readonly policy: Policy;
+      readonly size: number | null;
+      readonly canary?: { readonly share: number; readonly forMs: number } | null;
+    }
+  | { readonly type: 'promote' | 'abort'; readonly request: number }
   | { readonly type: 'restart'; readonly request: number; readonly policy: Policy; readonly size: number | null }
   | { readonly type: 'scale'; readonly request: number; readonly size: number }
   | { readonly type: 'stop'; readonly request: number }
@@ -166,6 +218,14 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'saidReady' }
   | { readonly type: 'drained' }
   | { readonly type: 'disconnected' }
+  /** The answer to `askHealth`: `ailment` says what is wrong, null that nothing is. */
+  | { readonly type: 'healthTold'; readonly ailment: string | null }
+  /** No sign of life for too long. */
+  | { readonly type: 'hung'; readonly silentMs: number }
+  /** Where it hangs is known, as far as it can be. */
+  | { readonly type: 'diagnosed' }
+  /** It has come to a limit at which it is to be replaced. */
+  | { readonly type: 'exceeded'; readonly reason: string }
   /** The process has ended; `exited` follows once its output has been read. */
   | { readonly type: 'ended' }
   /** It accepts no longer on a socket of another slot. */
@@ -182,6 +242,8 @@ export type WorkerEvent = { readonly worker: number } & (
       readonly chance: number;
       /** The last lines that it wrote to standard error. */
       readonly lastLines: readonly string[];
+      /** The kernel has killed a process for want of memory about then. */
+      readonly oomKilled?: boolean;
     }
 );
 
@@ -192,6 +254,14 @@ export type Event =
   /** What waits in its queue waits too long; `helpers` are the slots that could serve it, the idlest first. */
   | { readonly type: 'congested'; readonly socket: SocketId; readonly helpers: readonly number[] }
   | { readonly type: 'relieved'; readonly socket: SocketId }
+  /** The canary has been compared with its elders; `final` answers `judgeCanary`. */
+  | {
+      readonly type: 'canaryJudged';
+      readonly generation: number;
+      readonly verdict: 'good' | 'worse' | 'undecided';
+      readonly reason: string | null;
+      readonly final: boolean;
+    }
   /** From now on the kernel chooses by its hash. */
   | { readonly type: 'steeringFailed' }
   /** A deadline may have passed. */
@@ -212,6 +282,12 @@ export type Effect =
     }
   | { readonly do: 'terminate'; readonly worker: number }
   | { readonly do: 'kill'; readonly worker: number }
+  /** Answered by `healthTold`, always. */
+  | { readonly do: 'askHealth'; readonly worker: number }
+  /** Find out where its event loop hangs; answered by `diagnosed`, or not. */
+  | { readonly do: 'diagnose'; readonly worker: number }
+  /** The canary has had its time: answered by `canaryJudged` with `final`. */
+  | { readonly do: 'judgeCanary'; readonly generation: number }
   | { readonly do: 'adopt'; readonly worker: number; readonly socket: SocketId }
   | { readonly do: 'release'; readonly worker: number; readonly socket: SocketId }
   | { readonly do: 'closeSocket'; readonly socket: SocketId }

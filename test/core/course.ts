@@ -8,13 +8,25 @@ export interface Release {
   readonly ready: 'listening' | 'message';
   readonly soakMs: number;
   readonly surge: number;
+  readonly health: boolean;
+  /** A crash loop of it ends the supervisor. */
+  readonly exits: boolean;
 }
 
 export type Action = { readonly afterMs: number } & (
-  | { readonly do: 'reload' | 'restart'; readonly release: Release; readonly size: number | null }
+  | {
+      readonly do: 'reload' | 'restart';
+      readonly release: Release;
+      readonly size: number | null;
+      readonly canary?: { readonly share: number; readonly forMs: number } | null;
+    }
   | { readonly do: 'scale'; readonly size: number }
   /** Connections wait in some queue for longer than they should. */
   | { readonly do: 'congest' }
+  /** Decided by hand. */
+  | { readonly do: 'promote' | 'abort' }
+  /** A worker's loop stops to turn; a worker comes to a limit. */
+  | { readonly do: 'hang' | 'exceed' }
   | { readonly do: 'stop' | 'stopNow' | 'killWorker' | 'disconnectWorker' | 'closeAddress' | 'reopenAddress' }
 );
 
@@ -38,19 +50,28 @@ export function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
     ready: fc.constantFrom('listening', 'message'),
     soakMs: fc.constantFrom(0, 300),
     surge: fc.integer({ min: 1, max: 4 }),
+    health: fc.boolean(),
+    exits: fc.constant(false),
   });
 }
 
 export const anyRelease = fc.oneof(
   { weight: 3, arbitrary: releases('good') },
   { weight: 4, arbitrary: releases(...QUALITIES) },
+  { weight: 1, arbitrary: releases(...QUALITIES).map((release) => ({ ...release, exits: true })) },
 );
 
 export function actions(release: fc.Arbitrary<Release>): fc.Arbitrary<Action> {
   const afterMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 3_000 }));
   const size = fc.option(sizes, { nil: null, freq: 3 });
+  const canary = fc.option(
+    fc.record({ share: fc.constantFrom(0.01, 0.05, 0.5), forMs: fc.integer({ min: 1, max: 2_000 }) }),
+    { nil: null },
+  );
   return fc.oneof(
-    { weight: 6, arbitrary: fc.record({ afterMs, do: fc.constant('reload'), release, size }) },
+    { weight: 6, arbitrary: fc.record({ afterMs, do: fc.constant('reload'), release, size, canary }) },
+    { weight: 2, arbitrary: fc.record({ afterMs, do: fc.constantFrom('promote', 'abort') }) },
+    { weight: 4, arbitrary: fc.record({ afterMs, do: fc.constantFrom('hang', 'exceed') }) },
     { weight: 1, arbitrary: fc.record({ afterMs, do: fc.constant('restart'), release, size }) },
     { weight: 3, arbitrary: fc.record({ afterMs, do: fc.constant('scale'), size: sizes }) },
     { weight: 4, arbitrary: fc.record({ afterMs, do: fc.constant('killWorker') }) },

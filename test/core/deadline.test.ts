@@ -75,7 +75,7 @@ t.test('a slot beyond the size has no backoff to wait for', async (t) => {
 });
 
 t.test('a crash loop is looked at again when the oldest crash leaves the window', async (t) => {
-  const d = Driver.running({ policy: { maxRestarts: 0, restartWindowMs: 3_000 } });
+  const d = Driver.running({ policy: { maxRestarts: 0, restartWindowMs: 3_000, backoffMaxMs: 100 } });
   const at = d.now;
   d.crash(1);
   t.equal(d.state.crashLoop, true);

@@ -16,6 +16,8 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     release: 1,
     ready: 'listening',
     readyTimeoutMs: 10_000,
+    health: false,
+    healthIntervalMs: 1_000,
     soakMs: 0,
     surge: 1,
     drainTimeoutMs: 30_000,
@@ -27,6 +29,8 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     backoffResetMs: 60_000,
     maxRestarts: 5,
     restartWindowMs: 60_000,
+    onCrashLoop: 'keep',
+    stopExitCodes: [],
     slowStartMs: 0,
     ...change,
   };

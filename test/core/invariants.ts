@@ -23,16 +23,19 @@ export class Invariants {
   announcements = 0;
   readonly #asked = new Map<number, Set<string>>();
   readonly #gone = new Set<number>();
+  readonly #askedHealth = new Set<number>();
   readonly #adopted = new Map<number, SocketId[]>();
   #lastWorker = 0;
 
   checkStep(step: Step): void {
     if (step.event.type === 'exited') this.#gone.add(step.event.worker);
+    if (step.event.type === 'healthTold') this.#askedHealth.delete(step.event.worker);
     for (const effect of step.effects) this.#checkEffect(step, effect);
     checkBounds(step);
     checkDismissals(step);
     checkGenerations(step);
     checkSeats(step);
+    checkCanary(step);
     this.#checkSockets(step);
     checkTimes(step);
     checkOutcome(step);
@@ -44,7 +47,8 @@ export class Invariants {
       case 'spawn':
         check(effect.worker > this.#lastWorker, 'a worker number is never used again', effect);
         check(after.phase === 'starting' || after.phase === 'running', 'nothing is spawned after a stop', effect);
-        check(effect.slot < after.size, 'only seats within the size are taken', effect);
+        check(isSeat(after, effect), 'only seats within the size are taken, and that of the canary', effect);
+        this.#checkRecycling(step, effect);
         this.#lastWorker = effect.worker;
         this.#asked.set(effect.worker, new Set());
         this.#adopted.set(effect.worker, []);
@@ -54,7 +58,8 @@ export class Invariants {
       case 'kill': {
         const asked = this.#known(effect);
         check(!asked.has(effect.do), 'nothing is asked of a worker twice', effect);
-        check(effect.do === 'kill' || !asked.has('kill'), 'a kill is the last that is asked', effect);
+        const lost = asked.has('kill') || asked.has('diagnose');
+        check(effect.do === 'kill' || !lost, 'a kill is the last that is asked, and one that hangs is only killed', effect);
         check(effect.do !== 'drain' || asked.size === 0, 'a drain is the first that is asked', effect);
         asked.add(effect.do);
         this.#adopted.set(effect.worker, []);
@@ -96,11 +101,44 @@ export class Invariants {
         check(after.policies[effect.generation] === undefined, 'what is forgotten is not kept', effect);
         check(!after.workers.some((worker) => worker.generation === effect.generation), 'nobody needs it', effect);
         return;
+      case 'askHealth': {
+        const asked = this.#known(effect);
+        check(asked.size === 0, 'nobody is asked for its health on the way out', effect);
+        check(!this.#askedHealth.has(effect.worker), 'one question after the other', effect);
+        this.#askedHealth.add(effect.worker);
+        return;
+      }
+      case 'diagnose': {
+        const asked = this.#known(effect);
+        check(asked.size === 0, 'a worker that hangs has not been asked for anything', effect);
+        asked.add(effect.do);
+        this.#adopted.set(effect.worker, []);
+        return;
+      }
+      case 'judgeCanary':
+        check(after.rollout.canary !== null && after.rollout.to === effect.generation, 'it is there', effect);
+        return;
       case 'closeSocket':
       case 'closeCustody':
       case 'report':
         return;
     }
+  }
+
+  /** A worker beside one of its own generation: that one is to be recycled, and is the only one, with nothing else to do. */
+  #checkRecycling({ after, effects }: Step, { worker, slot, generation }: Extract<Effect, { do: 'spawn' }>): void {
+    const beside = after.workers.filter(
+      (other) => other.id !== worker && other.slot === slot && isLive(other) && other.generation === generation,
+    );
+    if (beside.length === 0) return;
+    check(beside.length === 1 && beside[0]?.recycling !== null, 'a successor needs a reason', beside);
+    check(isReady(beside[0] as Worker), 'who is recycled serves until then', beside);
+    const spawned = effects.findIndex((effect) => effect.do === 'spawn' && effect.worker === worker);
+    const begins = effects.slice(spawned).some((effect) => effect.do === 'report' && effect.message === 'rollout started');
+    const isMoving = after.rollout.state === 'running' || after.rollout.state === 'rollingBack';
+    check(begins || !isMoving, 'rollouts go first', after);
+    const finished = after.slots.filter((seat) => seat.finished && seat.slot < after.size).length;
+    check(liveIn(after).length === after.size - finished + 1, 'one is recycled at a time', after.workers);
   }
 
   #known(effect: Effect & { worker: number }): Set<string> {
@@ -181,7 +219,8 @@ function checkBounds({ after, effects }: Step): void {
 }
 
 /** A worker that serves goes only for a reason, and a rollout is one only when there are enough others. */
-function checkDismissals({ before, event, after, now }: Step): void {
+function checkDismissals(step: Step): void {
+  const { before, event, after, now } = step;
   if (!isUp(after)) return;
   const proven = after.workers.filter(
     (worker) =>
@@ -196,7 +235,7 @@ function checkDismissals({ before, event, after, now }: Step): void {
     const beside = after.workers.filter((other) => other.slot === worker.slot && isReady(other));
     if (beside.some((other) => other.generation === after.target && hasSoaked(after, other, now))) {
       // What has failed goes as soon as its seat has a proven worker: it is not trusted to fill a gap elsewhere.
-      const enough = proven.length >= after.size || isTakenBack(before, after);
+      const enough = proven.length >= after.size || isTakenBack(step);
       check(enough, 'a rollout does not lower the number of ready workers below the size', after);
     } else {
       // Two predecessors of one slot, after a rollout was superseded.
@@ -205,9 +244,10 @@ function checkDismissals({ before, event, after, now }: Step): void {
   }
 }
 
-function isTakenBack(before: State, after: State): boolean {
-  const wasOpen = before.rollout.state === 'running' || before.rollout.state === 'rollingBack';
-  return after.rollout.state === 'rollingBack' || (wasOpen && after.rollout.state === 'rolledBack');
+/** In this step or before it; the next rollout may have begun in this step, too. */
+function isTakenBack({ before, effects }: Step): boolean {
+  if (before.rollout.state === 'rollingBack') return true;
+  return effects.some((effect) => effect.do === 'report' && effect.message === 'rollout taken back');
 }
 
 function checkGenerations({ after }: Step): void {
@@ -218,10 +258,24 @@ function checkGenerations({ after }: Step): void {
   if (!isUp(after)) return;
   for (let slot = 0; slot < after.size; slot++) {
     const live = liveIn(after).filter((worker) => worker.slot === slot);
-    check(live.filter((worker) => worker.generation === after.target).length <= 1, 'a seat has one worker', live);
-    const others = live.filter((worker) => worker.generation !== after.target);
+    const lasting = live.filter((worker) => worker.generation === after.target && worker.recycling === null);
+    check(lasting.length <= 1, 'a seat has one worker', live);
+    const others = live.filter((worker) => !lasting.includes(worker));
     check(others.length <= 1 && others.every(isReady), 'one rollout at a time', live);
   }
+}
+
+/** While there is a canary nothing else of its generation is to be found, and all slots stay as they are. */
+function checkCanary({ after }: Step): void {
+  const { canary, to, state } = after.rollout;
+  if (canary === null || !isUp(after)) return;
+  check(state === 'running' && after.target === after.stable && to !== after.stable, 'the slots stay', after.rollout);
+  const fresh = after.workers.filter((worker) => isLive(worker) && worker.generation === to);
+  check(fresh.length <= 1 && fresh.every(({ slot }) => slot === canary.slot), 'there is one canary', fresh);
+}
+
+function isSeat({ size, rollout }: State, { slot, generation }: Extract<Effect, { do: 'spawn' }>): boolean {
+  return slot < size || (rollout.canary?.slot === slot && rollout.to === generation);
 }
 
 function checkSeats({ after }: Step): void {
@@ -232,7 +286,7 @@ function checkSeats({ after }: Step): void {
     const known = after.slots.find((candidate) => candidate.slot === slot);
     // While nothing has ever been up, a seat that has failed waits for one that succeeds, or for the end.
     const waits =
-      (known !== undefined && known.retryAt !== null) || (after.phase === 'starting' && known?.failedStart === true);
+      (known !== undefined && (known.retryAt !== null || known.finished)) || (after.phase === 'starting' && known?.failedStart === true);
     check(taken || waits || full, 'an empty seat has somebody on the way', { slot, after });
   }
 }

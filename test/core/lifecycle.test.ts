@@ -32,6 +32,10 @@ const EVENTS = {
   bindFailed: { type: 'bindFailed', key: OTHER, reason: 'EACCES' },
   bindDelayed: { type: 'bindDelayed', until: 99_000 },
   ended: { type: 'ended' },
+  healthTold: { type: 'healthTold', ailment: 'GET / answered 500' },
+  hung: { type: 'hung', silentMs: 10_000 },
+  diagnosed: { type: 'diagnosed' },
+  exceeded: { type: 'exceeded', reason: 'maxAge' },
   released: { type: 'released', socket: { slot: 1, key: PORT } },
   exited: { type: 'exited', code: 1, signal: null, chance: 0, lastLines: [] },
 } as const;
@@ -41,6 +45,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     spawned: 'starting',
     ended: 'starting',
     released: 'starting',
+    healthTold: 'starting',
+    hung: 'starting',
+    diagnosed: 'starting',
+    exceeded: 'starting',
     bound: 'ready',
     closed: 'starting',
     saidReady: 'starting',
@@ -54,6 +62,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     spawned: 'ready',
     ended: 'ready',
     released: 'ready',
+    healthTold: 'ready',
+    hung: 'terminating',
+    diagnosed: 'ready',
+    exceeded: 'ready',
     bound: 'ready',
     closed: 'ready',
     saidReady: 'ready',
@@ -67,6 +79,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     spawned: 'draining',
     ended: 'draining',
     released: 'draining',
+    healthTold: 'draining',
+    hung: 'draining',
+    diagnosed: 'draining',
+    exceeded: 'draining',
     bound: 'draining',
     closed: 'draining',
     saidReady: 'draining',
@@ -80,6 +96,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     spawned: 'terminating',
     ended: 'terminating',
     released: 'terminating',
+    healthTold: 'terminating',
+    hung: 'terminating',
+    diagnosed: 'terminating',
+    exceeded: 'terminating',
     bound: 'terminating',
     closed: 'terminating',
     saidReady: 'terminating',
@@ -93,6 +113,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     spawned: 'killing',
     ended: 'killing',
     released: 'killing',
+    healthTold: 'killing',
+    hung: 'killing',
+    diagnosed: 'killing',
+    exceeded: 'killing',
     bound: 'killing',
     closed: 'killing',
     saidReady: 'killing',
@@ -204,8 +228,8 @@ t.test('a crash is replaced after a backoff that grows, until a worker has lived
   t.equal(d.state.slots[0]?.restarts, 4);
 });
 
-t.test('a crash loop is told once, goes on being retried, and is over when the crashes are old', async (t) => {
-  const d = Driver.running({ policy: { maxRestarts: 2, restartWindowMs: 10_000 } });
+t.test('a crash loop is told once, is retried at the longest delay, and is over when the crashes are old', async (t) => {
+  const d = Driver.running({ policy: { maxRestarts: 2, restartWindowMs: 10_000, backoffMaxMs: 4_000 } });
   for (let crash = 0; crash < 3; crash++) {
     t.equal(d.state.crashLoop, false);
     d.crash(d.in(0));
@@ -213,6 +237,9 @@ t.test('a crash loop is told once, goes on being retried, and is over when the c
     d.bindAll();
   }
   t.equal(d.state.crashLoop, true);
+  t.same(d.slots(), [''], 'the first two delays are far shorter');
+  d.wait(2_000);
+  d.bindAll();
   t.same(d.slots(), ['1 ready']);
   d.wait(10_000);
   t.equal(d.state.crashLoop, false);

@@ -10,7 +10,15 @@ export const QUALITIES = [
   'crashesLater',
   'listensElsewhere',
   'cannotBind',
+  'unhealthy',
+  'sickens',
+  'hangs',
+  'leaks',
+  'exitsForGood',
 ] as const;
+
+/** By which an application says that it is not to be replaced. */
+export const STOP_EXIT_CODE = 64;
 export type Quality = (typeof QUALITIES)[number];
 
 export interface Application {
@@ -34,6 +42,8 @@ export class SimulatedProcess {
   readonly slot: number;
   alive = true;
   draining = false;
+  hung = false;
+  #servesSince: number | null = null;
   /** Given to it, but it does not listen yet. */
   readonly opening = new Set<string>();
   readonly accepts = new Set<string>();
@@ -82,11 +92,38 @@ export class SimulatedProcess {
     }
     if (ready === 'message') clock.after(startMs + clock.between(0, 200), () => this.#tell({ type: 'saidReady' }));
     if (quality === 'crashesLater') clock.after(startMs + clock.between(100, 3_000), () => this.exit(1, null));
+    if (quality === 'hangs') clock.after(startMs + clock.between(100, 3_000), () => this.hang());
+    if (quality === 'leaks') clock.after(startMs + clock.between(500, 5_000), () => this.exceed());
+    if (quality === 'exitsForGood')
+      clock.after(startMs + clock.between(50, 3_000), () => this.exit(STOP_EXIT_CODE, null));
+  }
+
+  /** Its loop turns no more, and the supervisor finds out after a while. */
+  hang(): void {
+    const { clock } = this.#world;
+    if (!this.alive || this.hung) return;
+    this.hung = true;
+    clock.after(clock.between(200, 500), () => this.#world.hear({ worker: this.id, type: 'hung', silentMs: 500 }));
+  }
+
+  exceed(): void {
+    if (this.alive) this.#world.hear({ worker: this.id, type: 'exceeded', reason: 'maxMemory' });
+  }
+
+  /** The supervisor has an answer in any case, or makes one up. */
+  tellHealth(): void {
+    const { clock } = this.#world;
+    const { quality } = this.#application;
+    this.#servesSince ??= clock.now;
+    const ill =
+      quality === 'unhealthy' || this.hung || (quality === 'sickens' && clock.now > this.#servesSince + 100);
+    const ailment = ill || !this.alive || !this.#connected ? 'GET / answered 500' : null;
+    clock.after(clock.between(0, 60), () => this.#world.hear({ worker: this.id, type: 'healthTold', ailment }));
   }
 
   #open(key: string, listens: boolean): void {
     const { clock } = this.#world;
-    if (!this.alive || !this.#connected || this.accepts.has(key)) return;
+    if (!this.alive || this.hung || !this.#connected || this.accepts.has(key)) return;
     if (!this.#world.open(this.slot, key)) {
       this.#tell({ type: 'bindFailed', key, reason: 'ECANCELED' });
       return;
@@ -94,7 +131,7 @@ export class SimulatedProcess {
     this.opening.add(key);
     clock.after(clock.between(0, 20), () => {
       this.opening.delete(key);
-      if (!this.alive || !listens) return;
+      if (!this.alive || this.hung || !listens) return;
       this.accepts.add(key);
       this.#tell({ type: 'bound', key });
       if (this.draining) this.#close(key);
@@ -102,7 +139,7 @@ export class SimulatedProcess {
   }
 
   #close(key: string): void {
-    if (!this.alive || !this.accepts.delete(key)) return;
+    if (!this.alive || this.hung || !this.accepts.delete(key)) return;
     this.adopted = this.adopted.filter((socket) => socket.key !== key);
     this.#tell({ type: 'closed', key });
   }
@@ -147,7 +184,7 @@ export class SimulatedProcess {
   }
 
   terminate(): void {
-    if (this.#stubborn.ignoresSigterm) return;
+    if (this.#stubborn.ignoresSigterm || this.hung) return;
     const { clock } = this.#world;
     clock.after(clock.between(0, 100), () => this.exit(0, null));
   }
@@ -185,7 +222,7 @@ export class SimulatedProcess {
     // The channel keeps the order.
     this.#lastHeardAt = Math.max(this.#lastHeardAt, clock.now) + clock.between(0, 2);
     clock.at(this.#lastHeardAt, () => {
-      if (this.alive && this.#connected) act();
+      if (this.alive && this.#connected && !this.hung) act();
     });
   }
 

@@ -24,6 +24,30 @@ t.test('a socket of a slot that has gone is served by a sibling, then let go of,
   t.same(d.sockets, [socket(0), socket(1)]);
 });
 
+t.test('of several that retire at once each goes alone, and those behind it have their time anew', async (t) => {
+  const d = Driver.running({ size: 4, steered: true });
+  d.scale(2);
+  d.clear();
+  d.wait(HANDSHAKE_MS);
+  t.same(
+    d.done('release').map(({ socket: { slot } }) => slot),
+    [2],
+    'the others are still served: the kernel may choose one of them while the order of the group changes',
+  );
+  d.send({ type: 'released', worker: 1, socket: socket(2) });
+  d.send({ type: 'released', worker: 2, socket: socket(2) });
+  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(2) }]);
+  d.wait(HANDSHAKE_MS - 1);
+  t.equal(d.done('release').length, 1);
+  d.wait(1);
+  const { worker = 0 } = d.done('release')[1] ?? {};
+  d.send({ type: 'released', worker, socket: socket(3) });
+  t.same(d.done('closeSocket'), [
+    { do: 'closeSocket', socket: socket(2) },
+    { do: 'closeSocket', socket: socket(3) },
+  ]);
+});
+
 t.test('it stays as long as a worker of its slot is there', async (t) => {
   const d = Driver.running({ size: 3, steered: true });
   d.scale(2);

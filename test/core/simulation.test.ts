@@ -15,8 +15,8 @@ const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !==
 
 /** Longer than any rollout, drain and backoff of the simulated world. */
 const LONG_MS = 40_000;
-/** A stop takes at most the time to drain, to end and to be killed. */
-const STOP_MS = 2_000;
+/** A stop takes at most the time to drain, to end and to be killed, or that to find out where a worker hangs. */
+const STOP_MS = 3_000;
 
 function lastAction(setup: Setup): number {
   return setup.actions.reduce((sum, { afterMs }) => sum + afterMs, 0);

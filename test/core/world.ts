@@ -10,7 +10,7 @@ import { Clock } from './clock.js';
 import type { Action, Release, Setup } from './course.js';
 import { deepFreeze, makePolicy } from './driver.js';
 import { check, Invariants } from './invariants.js';
-import { type Application, SimulatedProcess } from './process.js';
+import { type Application, SimulatedProcess, STOP_EXIT_CODE } from './process.js';
 
 const DRIVE_LIMIT = 20_000;
 
@@ -46,7 +46,7 @@ export class World {
     }
   }
 
-  #policy({ ready, soakMs, surge }: Release): Policy {
+  #policy({ ready, soakMs, surge, health, exits }: Release): Policy {
     return makePolicy({
       release: this.#releases.length,
       ready,
@@ -61,6 +61,10 @@ export class World {
       backoffResetMs: 3_000,
       maxRestarts: 3,
       restartWindowMs: 4_000,
+      health,
+      healthIntervalMs: 100,
+      onCrashLoop: exits ? 'exit' : 'keep',
+      stopExitCodes: [STOP_EXIT_CODE],
       slowStartMs: 0,
     });
   }
@@ -72,11 +76,21 @@ export class World {
     switch (action.do) {
       case 'reload':
       case 'restart': {
-        const { release, size } = action;
+        const { release, size, canary = null } = action;
         this.#releases.push(release);
-        this.#request((request) => ({ type: action.do, request, policy: this.#policy(release), size }));
+        this.#request((request) => ({ type: action.do, request, policy: this.#policy(release), size, canary }));
         break;
       }
+      case 'promote':
+      case 'abort':
+        this.#request((request) => ({ type: action.do, request }));
+        break;
+      case 'hang':
+        victim?.hang();
+        break;
+      case 'exceed':
+        victim?.exceed();
+        break;
       case 'scale':
         this.#request((request) => ({ type: 'scale', request, size: action.size }));
         break;
@@ -198,6 +212,18 @@ export class World {
       case 'release':
         this.processes.get(effect.worker)?.release(effect.socket);
         break;
+      case 'askHealth':
+        this.processes.get(effect.worker)?.tellHealth();
+        break;
+      case 'diagnose':
+        if (this.clock.happens(0.7)) {
+          const { worker } = effect;
+          this.clock.after(this.clock.between(0, 2_000), () => this.dispatch({ type: 'diagnosed', worker }));
+        }
+        break;
+      case 'judgeCanary':
+        this.#judge(effect.generation, true);
+        break;
       case 'closeSocket':
         this.#closeSocket(effect.socket);
         break;
@@ -205,6 +231,14 @@ export class World {
         this.#custodyClosed = true;
         this.#custody.clear();
     }
+  }
+
+  #judge(generation: number, final: boolean): void {
+    const verdict = this.clock.pick(['good', 'worse', 'undecided'] as const) ?? 'good';
+    const reason = verdict === 'good' ? null : 'its figures';
+    this.clock.after(this.clock.between(0, 100), () =>
+      this.dispatch({ type: 'canaryJudged', generation, verdict, reason, final }),
+    );
   }
 
   #spawn({ worker, slot, generation }: Extract<Effect, { do: 'spawn' }>): void {
@@ -223,6 +257,10 @@ export class World {
       open: (owner, key) => this.#open(owner, key),
     });
     this.processes.set(worker, process);
+    // Compared from time to time, once it is there.
+    if (this.state.rollout.canary !== null && this.clock.happens(0.5)) {
+      this.clock.after(this.clock.between(0, 1_000), () => this.#judge(generation, false));
+    }
   }
 
   #open(slot: number, key: string): boolean {

@@ -114,6 +114,19 @@ async function shares(weights: readonly number[], total: number): Promise<number
   return sums;
 }
 
+t.test('a program that names an index which is no more lets the kernel take any socket of the group', async (t) => {
+  const members = group(t, '127.0.0.1');
+  const sockets = [members.listening(), members.listening(), members.listening(), members.listening()];
+  // Everything to the last two, of which one moves when the first socket leaves.
+  steer(sockets, { kind: 'random', weights: [0, 0, 1, 1] });
+  members.leave(sockets[0]!);
+  const left = [sockets[3]!, sockets[1]!, sockets[2]!];
+  for (let i = 0; i < 60; i++) await connect(members.port, '127.0.0.1');
+  const [moved = 0, unwanted = 0, named = 0] = waiting(left);
+  t.equal(moved + unwanted + named, 60);
+  t.ok(unwanted > 0, `one that had no weight got ${unwanted} of 60`);
+});
+
 t.test('the kernel shares connections out by the weights', async (t) => {
   const weights = [1, 2, 3, 4];
   const counts = await shares(weights, 2000);

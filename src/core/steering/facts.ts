@@ -1,5 +1,5 @@
 /** What steering needs to know of a slot, out of the core's state. */
-import { isLive, policyOf } from '../state.js';
+import { isLive, isWantedSlot, policyOf } from '../state.js';
 import type { SocketId, State, Worker } from '../types.js';
 import { averageAt, type QueueState } from './congestion.js';
 import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
@@ -19,12 +19,12 @@ export function slotFacts(state: State, { slot, key }: SocketId, observed: Obser
   const serving = ready.length > 0 ? 'ready' : of('starting').length > 0 ? 'starting' : undefined;
   return {
     serving: serving ?? (of('draining').length > 0 ? 'draining' : 'none'),
-    retired: slot !== null && slot >= state.size,
+    retired: slot !== null && !isWantedSlot(state, slot),
     avoided: observed.avoided,
     queue: observed.queue === undefined ? 0 : averageAt(observed.queue, now),
     connections: observed.connections,
     warmth: Math.max(0, ...ready.map((worker) => warmthOf(state, worker, now))),
-    share: null,
+    share: slot !== null && state.rollout.canary?.slot === slot ? state.rollout.canary.share : null,
   };
 }
 
