@@ -37,6 +37,8 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
   | { readonly type: 'drained' }
   /** What is still open when the drain is about to end: those that are about to be cut off, the first of them named. */
   | { readonly type: 'leftover'; readonly counts: ConnectionCounts; readonly named: readonly OpenConnection[] }
+  /** The answer to `health`; `detail` is for people. */
+  | { readonly type: 'health'; readonly ok: boolean; readonly detail: string }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
@@ -48,6 +50,8 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
       /** Connections accepted since it began. */
       readonly accepted: number;
       readonly requests: number;
+      /** Where it was asked for them. */
+      readonly figures?: WorkerFigures;
     }
 );
 
@@ -72,9 +76,20 @@ export type SupervisorMessage = {
   | { readonly type: 'ticketKey'; readonly key: string }
   /** SIGTERM follows. */
   | { readonly type: 'terminate' }
+  /** Asks the application's own HTTP server for that path, inside the worker. */
+  | { readonly type: 'health'; readonly path: string; readonly timeoutMs: number }
   /** `sentAtMs` is of the system's monotonic clock, which all processes of a machine share. */
-  | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number }
+  | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number; readonly figures?: boolean }
 );
+
+/** What a worker has answered since it began. */
+export interface WorkerFigures {
+  readonly answers: number;
+  /** Of 500 and above. */
+  readonly serverErrors: number;
+  /** How many answers took how long: bucket i ends at 0.1 ms * 2^(i/4). */
+  readonly latency: readonly number[];
+}
 
 /** Why a worker goes: another one takes its place, or its place is no more. */
 export type DrainReason = 'replaced' | 'stopping';
@@ -152,6 +167,12 @@ export interface WorkerStatus {
   readonly uptimeMs: number;
   /** How often this slot's worker was replaced because it crashed. */
   readonly restarts: number;
+  /** How often it was replaced because it had come to a limit. */
+  readonly recycled: number;
+  /** Why the slot's last worker was replaced before its time; null where none was. */
+  readonly restartReason: string | null;
+  /** Its entry file is not the one that its generation began with: it has been changed on disk since. */
+  readonly scriptChanged: boolean;
   readonly cpuPercent: number | null;
   readonly rssBytes: number | null;
   readonly eventLoopDelayMs: number | null;
@@ -169,6 +190,18 @@ export interface RolloutStatus {
   readonly reason: string | null;
   readonly from: number | null;
   readonly to: number | null;
+  /** null where there is none. */
+  readonly canary: CanaryStatus | null;
+}
+
+export interface CanaryStatus {
+  readonly slot: number;
+  /** Of new connections, 0 to 1. */
+  readonly share: number;
+  /** Whether steering gives it just that share. */
+  readonly exact: boolean;
+  /** Until it is promoted or taken back; null before it is ready. */
+  readonly remainingMs: number | null;
 }
 
 /** `GET /status`, and `holdfast status --json`. */
@@ -222,10 +255,7 @@ export interface Change {
 /** What the control server asks of the supervisor. Promises settle when the request has ended, well or badly. */
 export interface ControlTarget {
   status(): Promise<SupervisorStatus>;
-  reload(
-    progress: (line: ControlLine & { type: 'progress' }) => void,
-    options?: ReloadOptions,
-  ): Promise<ControlResult>;
+  reload(progress: (line: ControlLine & { type: 'progress' }) => void, options?: ReloadOptions): Promise<ControlResult>;
   /** The canary's release is to take over before its time is over. */
   promote(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   /** The rollout that is under way is to be taken back. */

@@ -47,18 +47,26 @@ async function supervisorFlags(json: string): Promise<readonly FlagSpec[]> {
 
 async function startFlags(): Promise<readonly FlagSpec[]> {
   const { OPTIONS } = await import('../config/options.js');
-  return OPTIONS.map(({ name, flag, alias, describe, default: value, repeat, choices }) => ({
+  return OPTIONS.map(({ name, flag, alias, describe, default: value, repeat, choices, isSwitch }) => ({
     flag,
     alias,
     describe,
-    kind: repeat ? 'list' : 'value',
+    kind: isSwitch ? 'switch' : repeat ? 'list' : 'value',
     choices,
-    defaultText: value === undefined || value === null ? undefined : String(value),
+    defaultText: value === undefined || value === null || isSwitch ? undefined : String(value),
     option: name,
   }));
 }
 
 const REQUEST_JSON = 'Print the result as JSON';
+
+const RELOAD_FLAGS: readonly FlagSpec[] = [
+  { flag: 'canary', describe: 'One new worker first, with this share of new connections: 5%', kind: 'value' },
+  { flag: 'for', describe: 'How long it is compared with the others', kind: 'value', defaultText: '2m' },
+  { flag: 'promote', describe: 'The canary has proved itself: go on at once', kind: 'switch' },
+  { flag: 'abort', describe: 'Take the rollout that is under way back', kind: 'switch' },
+  { flag: 'dry-run', describe: 'Only show what would change', kind: 'switch' },
+];
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -80,10 +88,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'reload',
     aliases: [],
     describe: 'Replace all workers, one after the other, without losing a connection',
-    flags: () => supervisorFlags(REQUEST_JSON),
+    flags: async () => [...RELOAD_FLAGS, ...(await supervisorFlags(REQUEST_JSON))],
     examples: [
       ['$0 reload', 'the only supervisor that runs'],
       ['$0 reload --name shop', 'one of several'],
+      ['$0 reload --canary 5% --for 10m', 'one new worker first, compared with the others'],
+      ['$0 reload --dry-run', 'what would change'],
     ],
     note: 'Ends with 1 and the reason when the new generation was taken back. The old one serves on.',
     load: () => import('./commands/reload.js'),

@@ -13,7 +13,7 @@ export function flagOf(name: SettingName): string {
 
 /** Whether the flag may be given more than once; the values are then put together. */
 export function mayRepeat(name: SettingName): boolean {
-  return SETTINGS[name].reading === 'words' || SETTINGS[name].reading === 'pairs';
+  return ['words', 'numbers', 'pairs'].includes(SETTINGS[name].reading);
 }
 
 /** @param args the application's arguments, after `--`; none at all leaves those of the other sources */
@@ -29,6 +29,7 @@ export function readFlags(flags: Readonly<Record<string, unknown>>, args: readon
 }
 
 function readFlag(name: SettingName, value: unknown): unknown {
+  if (SETTINGS[name].reading === 'switch' && value === true) return true;
   const texts: unknown[] = Array.isArray(value) ? value : [value];
   if (texts.length > 1 && !mayRepeat(name)) return new Rejected('must be given once');
   // Not a text: yargs turned `--no-…` into false.

@@ -5,6 +5,7 @@
 import * as z from 'zod/mini';
 import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.js';
 import { show } from './fault.js';
+import { parseSize, SIZE_PATTERN } from './size.js';
 
 /** A string that the operating system can take: not empty, no NUL byte. */
 export function line(allowed: string) {
@@ -46,6 +47,30 @@ export function duration(minMs: number, maxMs: number) {
     z.pipe(
       z.transform((value: 0 | string) => parseDuration(String(value))),
       z.number({ error: allowed }).check(z.minimum(minMs, { error: allowed }), z.maximum(maxMs, { error: allowed })),
+    ),
+  );
+}
+
+/** A size of memory; yields bytes. */
+export function size() {
+  const error = 'must be a size of at least 1M, such as 300M or 1G';
+  return z.pipe(
+    z.string({ error }).check(z.regex(SIZE_PATTERN, { error, abort: true })),
+    z.pipe(
+      z.transform((value: string) => parseSize(value) ?? 0),
+      z.number({ error }).check(z.minimum(1024 ** 2, { error })),
+    ),
+  );
+}
+
+/** A share in percent; yields 0 to 1. */
+export function percentage() {
+  const error = 'must be a percentage from 0% to 100%, such as 1% or 0.5%';
+  return z.pipe(
+    z.string({ error }).check(z.regex(/^\d{1,3}(?:\.\d+)?%$/, { error, abort: true })),
+    z.pipe(
+      z.transform((value: string) => Number(value.slice(0, -1)) / 100),
+      z.number({ error }).check(z.maximum(1, { error })),
     ),
   );
 }

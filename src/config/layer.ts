@@ -78,6 +78,10 @@ export function fromText(name: SettingName, text: string): unknown {
       return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
     case 'words':
       return splitWords(text) ?? new Rejected('must have every quote closed and no backslash at its end');
+    case 'numbers':
+      return text.split(/[\s,]+/).map((word) => (/^\d+$/.test(word) ? Number(word) : word));
+    case 'switch':
+      return /^(?:true|1)$/.test(text) ? true : /^(?:false|0)$/.test(text) ? false : text;
     case 'pairs': {
       const equals = text.indexOf('=');
       if (equals < 1) return new Rejected('must be KEY=VALUE');

@@ -18,6 +18,8 @@ export interface Option {
   /** May be given more than once. */
   readonly repeat?: boolean;
   readonly choices?: readonly string[];
+  /** Takes no value. */
+  readonly isSwitch?: boolean;
 }
 
 /** All options but `args`, which come after `--`. */
@@ -31,5 +33,6 @@ export const OPTIONS: readonly Option[] = SETTING_NAMES.filter((name) => name !=
     ...(setting.default !== undefined && { default: setting.default }),
     ...(setting.choices !== undefined && { choices: setting.choices }),
     ...(mayRepeat(name) && { repeat: true }),
+    ...(setting.reading === 'switch' && { isSwitch: true }),
   };
 });

@@ -6,23 +6,26 @@
  * being zod's translations, which both load. So nothing but loading a configuration may import this file.
  */
 import * as z from 'zod/mini';
-import { choice, duration, line, number, path, text, wholeNumber } from './kinds.js';
+import { cronFault } from './cron.js';
+import { choice, duration, line, number, path, percentage, size, text, wholeNumber } from './kinds.js';
 
 export const MAX_INSTANCES = 256;
-const DAY_MS = 24 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /**
  * How an option is read where all is text (environment, flags):
- * `words` is split as a shell does, `pairs` is KEY=VALUE, `path` is relative to the source it comes from.
+ * `words` is split as a shell does, `numbers` are words that are numbers, `pairs` is KEY=VALUE, `path` is relative to the
+ * source it comes from, `switch` is true or false and needs no value on the command line.
  */
-export type Reading = 'text' | 'number' | 'path' | 'words' | 'pairs';
+export type Reading = 'text' | 'number' | 'path' | 'words' | 'numbers' | 'pairs' | 'switch';
 
 export interface Setting<S extends z.core.$ZodType = z.core.$ZodType> {
   readonly schema: S;
   readonly description: string;
   readonly reading: Reading;
   /** As the owner would write it. */
-  readonly default?: string | number;
+  readonly default?: string | number | boolean;
   readonly choices?: readonly string[];
   /** One-letter flag. */
   readonly alias?: string;
@@ -36,6 +39,10 @@ const LIST_ALLOWED = 'must be a list of strings';
 const ENV_ALLOWED = 'must be an object of names and texts: { PORT: "3000" }';
 const INSTANCES_ALLOWED = `must be a whole number from 1 to ${MAX_INSTANCES}, or "max"`;
 const SURGE_ALLOWED = 'must be a whole number from 1 to 256, or a percentage of the instances from "1%" to "100%"';
+
+const HEALTH_ALLOWED = 'must be a path that begins with "/", without spaces';
+const CRON_ALLOWED = 'must be five fields of a cron expression that comes to pass, such as "0 4 * * *"';
+const ZONE_ALLOWED = 'must be a time zone such as UTC or Europe/Berlin';
 
 export const SETTINGS = {
   name: optional(z.string({ error: NAME_ALLOWED }).check(z.regex(NAME_PATTERN, { error: NAME_ALLOWED })), {
@@ -105,6 +112,12 @@ export const SETTINGS = {
     description: "When a worker is ready: it listens, or it called process.send('ready')",
   }),
   readyTimeout: time(1, DAY_MS, '30s', { description: 'A worker that is not ready by then has failed' }),
+  health: optional(
+    z.string({ error: HEALTH_ALLOWED }).check(z.regex(/^\/[\x21-\x7e]{0,1000}$/, { error: HEALTH_ALLOWED })),
+    { description: 'Path that the worker itself must answer well before it is ready and while it soaks: /healthz' },
+  ),
+  healthTimeout: time(1, HOUR_MS, '5s', { description: 'How long such an answer may take' }),
+  healthInterval: time(10, HOUR_MS, '1s', { description: 'How often it is asked for' }),
   soak: time(0, DAY_MS, '0', { description: 'How long a ready worker must stay up before its predecessor goes' }),
   surge: setting(
     z.union(
@@ -135,6 +148,58 @@ export const SETTINGS = {
     reading: 'number',
   }),
   restartWindow: time(1, DAY_MS, '60s', { description: 'The time in which crashes are counted' }),
+  onCrashLoop: oneOf(['keep', 'exit'], 'keep', {
+    description: 'In a crash loop: try again at the longest delay (keep), or end the supervisor with 1 (exit)',
+  }),
+  stopExitCodes: setting(
+    z.array(wholeNumber(0, 255), { error: 'must be a list of exit codes from 0 to 255: [0, 64]' }),
+    [],
+    { description: 'Exit codes by which a worker says that it is not to be replaced', reading: 'numbers' },
+  ),
+  hangTimeout: time(0, DAY_MS, '10s', {
+    description: 'A worker whose event loop gives no sign of life for this long is replaced and killed; 0 is never',
+  }),
+  maxMemory: optional(size(), { description: 'Resident memory at which a worker is replaced: 300M, 1G' }),
+  maxRequests: optional(wholeNumber(1, Number.MAX_SAFE_INTEGER, 'must be a whole number of at least 1'), {
+    description: 'Number of requests after which a worker is replaced',
+    reading: 'number',
+  }),
+  maxAge: optional(duration(1_000, 365 * DAY_MS), { description: 'Age at which a worker is replaced' }),
+  maxEventLoopDelay: optional(duration(1, HOUR_MS), {
+    description: 'Delay of the event loop at which, several times in a row, a worker is replaced',
+  }),
+  canaryMaxErrorRate: setting(percentage(), '1%', {
+    description: 'How much larger the share of 5xx answers of a canary may be',
+  }),
+  canaryMaxLatency: setting(number(1, 1_000), 1.5, {
+    description: 'How many times as slow a canary may be, at the 99th percentile',
+    reading: 'number',
+  }),
+  canaryMaxLoopDelay: time(1, HOUR_MS, '500ms', { description: "Delay of a canary's event loop that is too much" }),
+  canaryMinRequests: setting(wholeNumber(1, 1_000_000), 100, {
+    description: 'Requests that a canary must have answered to be compared',
+    reading: 'number',
+  }),
+  beforeReload: optional(line('must be a shell command'), {
+    description: 'Shell command that must end with 0 before a reload begins: migrations, smoke tests',
+  }),
+  beforeReloadTimeout: time(1, DAY_MS, '10m', { description: 'How long it may take' }),
+  reloadCron: optional(
+    z
+      .string({ error: CRON_ALLOWED })
+      .check(z.refine((value) => cronFault(value, undefined) === null, { error: CRON_ALLOWED })),
+    { description: 'When to reload by itself: five fields of a cron expression, "0 4 * * *"' },
+  ),
+  reloadCronTimeZone: optional(
+    z
+      .string({ error: ZONE_ALLOWED })
+      .check(z.refine((value) => cronFault('0 0 * * *', value) === null, { error: ZONE_ALLOWED })),
+    { description: "Time zone of reloadCron; the system's if not given" },
+  ),
+  watch: setting(z.boolean({ error: 'must be true or false' }), false, {
+    description: 'Reload when files of the working folder change: for the desk, not for production',
+    reading: 'switch',
+  }),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', {
     description: 'The least important log lines of the supervisor that are written',
   }),
@@ -158,7 +223,7 @@ export function jsonSchema(): Record<string, unknown> {
   const shape = Object.fromEntries(
     SETTING_NAMES.map((name) => {
       const { schema, description } = SETTINGS[name];
-      return [name, schema.check(z.describe(description))];
+      return [name, (schema as z.ZodMiniType).check(z.describe(description))];
     }),
   );
   const file = z.strictObject({ $schema: z.optional(z.string()), ...shape });
@@ -169,8 +234,8 @@ export function jsonSchema(): Record<string, unknown> {
 type About = Omit<Setting, 'schema' | 'default' | 'reading'> & { readonly reading?: Reading };
 
 function setting<S extends z.core.$ZodType>(schema: S, fallback: z.input<S>, about: About) {
-  const isPlain = typeof fallback === 'string' || typeof fallback === 'number';
-  const shown = isPlain ? { default: fallback as string | number } : {};
+  const isPlain = typeof fallback === 'string' || typeof fallback === 'number' || typeof fallback === 'boolean';
+  const shown = isPlain ? { default: fallback as string | number | boolean } : {};
   return { reading: 'text' as const, ...about, ...shown, schema: z.prefault(schema, fallback as never) };
 }
 

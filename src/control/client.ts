@@ -9,7 +9,7 @@ import type http from 'node:http';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { ControlLine, SupervisorStatus } from '../protocol.js';
+import type { ControlLine, ReloadOptions, SupervisorStatus } from '../protocol.js';
 import { errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
 import { checkRuntimeDir } from './runtime-dir.js';
 import { controlSocketPath, nameOfSocket, probeSocket } from './socket-path.js';
@@ -20,7 +20,14 @@ const END_TIMEOUT_MS = 5_000;
 
 export type ProgressLine = ControlLine & { readonly type: 'progress' };
 export type ResultLine = ControlLine & { readonly type: 'result' };
-export type Action = 'reload' | 'restart' | 'stop' | { readonly scale: string };
+export type Action =
+  | 'reload'
+  | 'restart'
+  | 'stop'
+  | 'promote'
+  | 'abort'
+  | { readonly reload: ReloadOptions }
+  | { readonly scale: string };
 
 export interface ListedSupervisor {
   readonly name: string;
@@ -66,6 +73,11 @@ export async function connectTo(dir: string, name?: string): Promise<Connection>
   return new Connection(only, controlSocketPath(dir, only));
 }
 
+function requestFor(action: Action): readonly [verb: string, body?: unknown] {
+  if (typeof action === 'string') return [action];
+  return 'scale' in action ? ['scale', { change: action.scale }] : ['reload', action.reload];
+}
+
 /** A running supervisor. Each call makes a connection of its own. */
 export class Connection {
   readonly name: string;
@@ -97,7 +109,7 @@ export class Connection {
    *   does not take the request
    */
   async perform(action: Action, onProgress: (line: ProgressLine) => void): Promise<ResultLine> {
-    const [verb, body] = typeof action === 'string' ? [action] : ['scale', { change: action.scale }];
+    const [verb, body] = requestFor(action);
     let result: ResultLine | null = null;
     let timer: NodeJS.Timeout | undefined;
     try {

@@ -1,16 +1,16 @@
 /** What follows from a worker that crashed or never became ready: blame, backoff, and news for those who wait. */
-import { causeOfDeath } from './cause-of-death.js';
+import { causeOfDeath, type Facts } from './cause-of-death.js';
 import { countCrash } from './crash-loop.js';
 import { backoff } from './restart-policy.js';
 import { answerFailedRollback, isOnTrial, takeBack } from './rollout.js';
-import { answer, policyOf, report, slotOf } from './state.js';
+import { answer, isLive, policyOf, report, slotOf } from './state.js';
 import type { Draft, Worker, WorkerEvent } from './types.js';
 
 type Exit = Extract<WorkerEvent, { type: 'exited' }>;
 
 /** What there is to judge an end by that nobody asked for. */
-export function facts({ code, signal, lastLines, oomKilled = false }: Exit): Parameters<typeof causeOfDeath>[0] {
-  return { code, signal, lastLines, oomKilled, killedByUs: false };
+export function facts({ code, signal, lastLines, oomKilled = false }: Exit): Facts {
+  return { code, signal, lastLines, oomKilled };
 }
 
 /** For people: how a worker ended, and what it said last. */
@@ -53,7 +53,9 @@ export function crashed(draft: Draft, worker: Worker, { reason, chance, code = n
   slot.reason = reason;
 
   const policy = policyOf(state, worker);
-  if (code !== null && policy.stopExitCodes.includes(code)) {
+  // One that was being recycled has a successor already.
+  const isAlone = !state.workers.some((other) => other.slot === slot.slot && isLive(other));
+  if (code !== null && policy.stopExitCodes.includes(code) && isAlone) {
     slot.finished = true;
     report(draft, 'warn', 'slot finished', { slot: slot.slot, code });
     answerFailedRollback(draft, reason);

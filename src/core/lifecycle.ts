@@ -38,7 +38,8 @@ const healthTold: Handler<'healthTold'> = (draft, worker, { ailment }) => {
   worker.ailment = ailment;
   if (ailment === null) worker.healthy = true;
   if (worker.state === 'starting') checkReady(draft, worker);
-  else if (ailment !== null && !isSoaked(draft.state, worker, draft.now)) fail(draft, worker, `a worker did not stay healthy: ${ailment}`);
+  else if (ailment !== null && !isSoaked(draft.state, worker, draft.now))
+    fail(draft, worker, `a worker did not stay healthy: ${ailment}`);
   if (isLive(worker) && wantsHealth(draft.state, worker, draft.now)) {
     worker.healthAt = draft.now + policyOf(draft.state, worker).healthIntervalMs;
   }

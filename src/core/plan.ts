@@ -4,8 +4,9 @@
  * Rolling is arithmetic on two bounds. May start: size + surge - live. May stop: ready - size. What the rollout's
  * state is does not matter here: first start, crash, rollout, rollback and scaling are all the same way to the target.
  */
-import { dismiss, spawn } from './lifecycle.js';
+
 import { isCanary } from './canary-rollout.js';
+import { dismiss, spawn } from './lifecycle.js';
 import { isCurrent, isLive, isSettled, isSoaked, slotOf, targetPolicy, workersOf } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
@@ -42,9 +43,7 @@ function stopReplaced(draft: Draft): void {
   const { state, now } = draft;
   let mayStop = countReady(state, now) - state.size;
   for (let slot = 0; slot < state.size; slot++) {
-    const successor = workersOf(state, slot).find(
-      (worker) => isCurrent(state, worker) && isSoaked(state, worker, now),
-    );
+    const successor = workersOf(state, slot).find((worker) => isCurrent(state, worker) && isSoaked(state, worker, now));
     if (successor === undefined) continue;
     for (const worker of predecessors(state, slot)) {
       // What is taken back goes as soon as its slot has a proven worker: it is not trusted to fill a gap elsewhere.
@@ -58,7 +57,9 @@ function stopReplaced(draft: Draft): void {
 
 function startMissing(draft: Draft): void {
   const { state, now } = draft;
-  let mayStart = state.size + targetPolicy(state).surge - state.workers.filter(isLive).length;
+  // The canary is beside all that: an empty seat must not wait for its end.
+  const counted = state.workers.filter((worker) => isLive(worker) && !isCanary(state, worker));
+  let mayStart = state.size + targetPolicy(state).surge - counted.length;
   const anyReady = state.workers.some((worker) => worker.state === 'ready');
   const missing = state.slots.filter((slot) => {
     if (slot.slot >= state.size || slot.finished || (slot.retryAt !== null && slot.retryAt > now)) return false;

@@ -44,14 +44,13 @@ function reload(draft: Draft, { request: number, policy, size, canary = null }: 
 
 /**
  * A rollout needs a generation to go back to: while the first one, or that of a restart, is just coming up, it waits. A
- * canary needs one to be compared with as well, in all slots: it waits for the end of a rollout that is under way.
+ * canary needs one to be compared with as well, in all slots: it waits until a rollout has taken over or failed.
  */
 export function beginQueuedReload(draft: Draft): boolean {
   const { state } = draft;
   const { queuedReload } = state;
   if (queuedReload === null || state.phase !== 'running' || state.restart !== null) return false;
-  const { rollout } = state;
-  const isMoving = rollout.state === 'rollingBack' || (rollout.state === 'running' && rollout.canary === null);
+  const isMoving = state.rollout.state === 'running' && state.rollout.canary === null;
   if (queuedReload.canary !== null && isMoving) return false;
   state.queuedReload = null;
   beginRollout(draft, queuedReload);

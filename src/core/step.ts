@@ -5,8 +5,8 @@
  * observes, and sleeps until `nextDeadline`.
  */
 import { arrangeAdoption, markCongested, markRelieved } from './adoption.js';
-import { reviewCrashLoop } from './crash-loop.js';
 import { advanceCanary, canaryJudged, decide } from './canary-rollout.js';
+import { reviewCrashLoop } from './crash-loop.js';
 import { askHealth, observe, overdue } from './lifecycle.js';
 import { converge } from './plan.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';

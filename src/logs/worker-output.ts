@@ -13,6 +13,8 @@ import type { Log } from './logger.js';
 export interface WorkerOutput {
   /** The last lines of standard error, oldest first: at most 20, each cut to 1 KiB. For error reports. */
   tail(): readonly string[];
+  /** Has `listener` called with each line of standard error from now on, until the returned function is called. */
+  onErrorLine(listener: (line: string) => void): () => void;
   /** Settles when both streams are closed and their last line is logged, or after `close()`. Never rejects. */
   readonly ended: Promise<void>;
   /**
@@ -31,6 +33,8 @@ export interface WorkerStreams {
   readonly log: Log;
 }
 
+/** ` 1: 0xb78db3 node::OOMErrorHandler(…)`, after V8 has aborted. */
+const NATIVE_FRAME = /^ {0,2}\d+: 0x[0-9a-f]+ /;
 const tailLines = 20;
 const tailLineBytes = 1024;
 
@@ -38,19 +42,26 @@ export function captureOutput({ stdout, stderr, slot, worker, generation, log }:
   // logLevel is about holdfast's own lines: it has no say in what an application prints.
   const logger = log.logger.child({ slot, worker, generation }, { level: 'trace' });
   const tail: string[] = [];
+  const listeners = new Set<(line: string) => void>();
 
   // Node prints warnings, console.warn, console.error and uncaught errors there, so it deserves to stand out. `error` would
   // be too loud: many programs log everything to standard error, and alerts count errors.
   const errorLogger = logger.child({ stream: 'stderr' });
   const error = capture(stderr, log, (line) => {
     logLine(errorLogger, 'warn', line);
-    if (tail.push(head(line.text)) > tailLines) tail.shift();
+    // Addresses of a native stack tell nobody anything, and push the line above them out that does.
+    if (!NATIVE_FRAME.test(line.text) && tail.push(head(line.text)) > tailLines) tail.shift();
+    for (const listener of listeners) listener(line.text);
   });
   const outputLogger = logger.child({ stream: 'stdout' });
   const output = capture(stdout, log, (line) => logLine(outputLogger, 'info', line));
 
   return {
     tail: () => [...tail],
+    onErrorLine(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     ended: Promise.all([output.ended, error.ended]).then(() => {}),
     close() {
       output.close();

@@ -2,6 +2,7 @@
  * A release: the code, configuration and environment of one generation, resolved once and kept, so that a crash is
  * replaced by the same code even after a deployment link has been moved on.
  */
+import { statSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config/config.js';
@@ -14,6 +15,14 @@ export interface Release {
   /** Entry file and working folder with all symbolic links resolved. */
   readonly script: string;
   readonly cwd: string;
+  /** Of the entry file, to find out whether it has been changed since. */
+  readonly fingerprint: string;
+}
+
+/** What changes with a file: writing it in place changes its time, replacing it its number. */
+export function fingerprintOf(script: string): string {
+  const found = statSync(script, { throwIfNoEntry: false });
+  return found === undefined ? 'gone' : `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
 }
 
 /** @throws HoldfastError `SCRIPT_NOT_FOUND` or `CWD_NOT_FOUND` */
@@ -30,7 +39,7 @@ export async function resolveRelease(id: number, config: Config): Promise<Releas
       exitCode: EXIT.usage,
     });
   }
-  return { id, config, script, cwd };
+  return { id, config, script, cwd, fingerprint: fingerprintOf(script) };
 }
 
 /** What the core needs to know of a release. */
@@ -39,6 +48,8 @@ export function policyFor({ id, config }: Release): Policy {
     release: id,
     ready: config.ready,
     readyTimeoutMs: config.readyTimeoutMs,
+    health: config.health !== null,
+    healthIntervalMs: config.healthIntervalMs,
     soakMs: config.soakMs,
     surge: config.surge,
     drainTimeoutMs: config.drainTimeoutMs,
@@ -50,6 +61,8 @@ export function policyFor({ id, config }: Release): Policy {
     backoffResetMs: config.backoffResetMs,
     maxRestarts: config.maxRestarts,
     restartWindowMs: config.restartWindowMs,
+    onCrashLoop: config.onCrashLoop,
+    stopExitCodes: config.stopExitCodes,
     slowStartMs: config.slowStartMs,
   };
 }

@@ -15,6 +15,9 @@ const FIXED = [
   'logFile',
   'logFormat',
   'logLevel',
+  'reloadCron',
+  'reloadCronTimeZone',
+  'watch',
 ] as const;
 
 interface Renewed {
@@ -64,6 +67,12 @@ export class Releases {
     const renewed = this.#last.then(() => this.#read(present));
     this.#last = renewed.catch(() => {});
     return renewed;
+  }
+
+  /** What the next release would be; nothing is kept of it. */
+  async peek(): Promise<Release> {
+    const { config } = await this.#reloadConfig();
+    return resolveRelease(this.#lastId + 1, config);
   }
 
   async #read(present: () => State): Promise<Renewed> {

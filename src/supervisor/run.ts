@@ -13,6 +13,7 @@ import { Custody } from '../sockets/custody.js';
 import { resolveRelease } from './release.js';
 import { handleSignals } from './signals.js';
 import { type Started, Supervisor } from './supervisor.js';
+import { openTriggers } from './triggers.js';
 
 export interface RunOptions {
   readonly loaded: LoadedConfig;
@@ -70,10 +71,17 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const forgetSignals = handleSignals(supervisor, log);
     try {
       supervisor.start();
-      void supervisor.started.then((started) => options.onStarted?.(started));
+      let hasStarted = false;
+      void supervisor.started.then((started) => {
+        hasStarted = true;
+        options.onStarted?.(started);
+      });
+      const closeTriggers = await openTriggers(supervisor, release, log);
       const failure = await supervisor.ended;
+      closeTriggers();
       if (failure !== null) {
-        throw new HoldfastError('START_FAILED', `cannot start ${release.script}: ${failure}`);
+        const verb = hasStarted ? 'keep running' : 'start';
+        throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`);
       }
       log.logger.info('supervisor stopped');
       return EXIT.done;

@@ -2,7 +2,7 @@
 import type { State } from '../core/types.js';
 import { usage } from '../monitor/usage.js';
 import type { SteeringChoice } from '../platform/mode.js';
-import type { AddressStatus, ConnectionCounts, ListenMode, SupervisorStatus } from '../protocol.js';
+import type { AddressStatus, CanaryStatus, ConnectionCounts, ListenMode, SupervisorStatus } from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
 import type { WorkerHandle } from './worker-handle.js';
 import type { WorkerStats } from './worker-stats.js';
@@ -62,6 +62,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
       reason: state.rollout.reason,
       from: state.rollout.state === 'none' ? null : state.rollout.from,
       to: state.rollout.state === 'none' ? null : state.rollout.to,
+      canary: canaryStatus(state, source.steering.steered, now),
     },
     crashLoop: state.crashLoop,
     cutOff: { ...source.cutOff },
@@ -70,6 +71,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
     workers: state.workers.map((worker, index) => {
       const taken = worker.pid === null ? undefined : used.get(worker.pid);
       const stats = answers[index] ?? null;
+      const slot = state.slots.find((candidate) => candidate.slot === worker.slot);
       return {
         id: worker.id,
         slot: worker.slot,
@@ -77,7 +79,10 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
         pid: worker.pid,
         state: worker.state,
         uptimeMs: Math.round(now - worker.startedAt),
-        restarts: state.slots.find((slot) => slot.slot === worker.slot)?.restarts ?? 0,
+        restarts: slot?.restarts ?? 0,
+        recycled: slot?.recycled ?? 0,
+        restartReason: slot?.reason ?? null,
+        scriptChanged: source.workers.get(worker.id)?.scriptChanged ?? false,
         cpuPercent: taken?.cpuPercent ?? null,
         rssBytes: taken?.rssBytes ?? null,
         eventLoopDelayMs: stats?.eventLoopDelayMs ?? null,
@@ -87,6 +92,12 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
       };
     }),
   };
+}
+
+function canaryStatus({ rollout: { canary } }: State, exact: boolean, now: number): CanaryStatus | null {
+  if (canary === null) return null;
+  const { slot, share, until } = canary;
+  return { slot, share, exact, remainingMs: until === null ? null : Math.max(0, Math.round(until - now)) };
 }
 
 function addresses(custody: Custody, weights: ReadonlyMap<CustodySocket, number>): AddressStatus[] {

@@ -5,12 +5,17 @@
  */
 import type { LoadedConfig } from '../config/load.js';
 import { initialState } from '../core/state.js';
-import type { Effect } from '../core/types.js';
+import type { Effect, Worker } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
+import { usage } from '../monitor/usage.js';
 import type { NativeLoad } from '../native/libc.js';
 import type { SteeringChoice } from '../platform/mode.js';
-import type { ControlResult, ControlTarget, ListenMode, SupervisorStatus } from '../protocol.js';
+import type { ControlResult, ControlTarget, ListenMode, ReloadOptions, SupervisorStatus } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
+import { CanaryWatch } from './canary-watch.js';
+import { changesBetween, nodeOnDisk } from './changes.js';
+import { expectedOf, limitsOf } from './expectations.js';
+import { runHook } from './hook.js';
 import { type BindDelay, Listening } from './listening.js';
 import { Loop } from './loop.js';
 import { policyFor, type Release } from './release.js';
@@ -19,6 +24,7 @@ import { type Progress, Requests } from './requests.js';
 import { collectStatus } from './status.js';
 import { Steering } from './steering.js';
 import { tidyUp } from './tidy.js';
+import { Vitals } from './vitals.js';
 import { Workforce } from './workforce.js';
 
 const SIZE_LIMIT = 256;
@@ -51,8 +57,12 @@ export class Supervisor implements ControlTarget {
   readonly #workforce: Workforce;
   readonly #releases: Releases;
   #steering: Steering | undefined;
+  readonly #vitals: Vitals;
+  readonly #canary: CanaryWatch;
   readonly #requests = new Requests();
   readonly #startedAt = performance.now();
+  /** Aborted once the supervisor stops: what is being prepared is given up. */
+  readonly #stopped = new AbortController();
   #custodyClosed: Promise<void> = Promise.resolve();
   #announce: (started: Started) => void = () => {};
   #end: (reason: string | null) => void = () => {};
@@ -73,7 +83,11 @@ export class Supervisor implements ControlTarget {
     this.#loop = new Loop(
       state,
       (effect) => this.#perform(effect),
-      (settled) => this.#steering?.review(settled),
+      (settled) => {
+        this.#steering?.review(settled);
+        this.#vitals.review(settled);
+        this.#canary.review(settled);
+      },
     );
     const dispatch = this.#loop.dispatch.bind(this.#loop);
     const listening = new Listening(dispatch, log);
@@ -82,11 +96,21 @@ export class Supervisor implements ControlTarget {
     const custody = this.#custody;
     const workforce = new Workforce({ name, log, custody, listening, dispatch });
     this.#workforce = workforce;
+    const ask = (worker: number) => workforce.ask(worker);
+    const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
+    this.#vitals = new Vitals({ dispatch, ask, usage, expected: (worker) => expectedOf(configOf(worker)) });
+    this.#canary = new CanaryWatch({
+      dispatch,
+      figures: (worker) => workforce.figures(worker),
+      limits: () => limitsOf(this.#releases.newest.config),
+    });
+    workforce.onStats = (worker, stats) => {
+      this.#vitals.heard(worker, stats);
+      this.#steering?.heard(worker, stats);
+    };
     if (custody.groups !== null && native.ok) {
-      const ask = (worker: number) => workforce.ask(worker);
       const how = { groups: custody.groups, native: native.native, log, affinity, adoptAfterMs, dispatch, ask };
       const steering = new Steering(how, state);
-      workforce.onStats = (worker, stats) => steering.heard(worker, stats);
       this.#steering = steering;
     }
     this.started = new Promise((resolve) => {
@@ -121,8 +145,17 @@ export class Supervisor implements ControlTarget {
     });
   }
 
-  reload(progress: Progress): Promise<ControlResult> {
-    return this.#renew('reload', 'reloaded', progress);
+  reload(progress: Progress, { canary, dryRun = false }: ReloadOptions = {}): Promise<ControlResult> {
+    if (dryRun) return this.#compare();
+    return this.#renew('reload', 'reloaded', progress, canary ?? null);
+  }
+
+  promote(progress: Progress): Promise<ControlResult> {
+    return this.#requests.open('promoted', progress, (request) => this.#loop.dispatch({ type: 'promote', request }));
+  }
+
+  abort(progress: Progress): Promise<ControlResult> {
+    return this.#requests.open('taken back', progress, (request) => this.#loop.dispatch({ type: 'abort', request }));
   }
 
   restart(progress: Progress): Promise<ControlResult> {
@@ -159,18 +192,64 @@ export class Supervisor implements ControlTarget {
     return this.#log.follow(onLine);
   }
 
-  async #renew(type: 'reload' | 'restart', done: string, progress: Progress): Promise<ControlResult> {
+  async #renew(
+    type: 'reload' | 'restart',
+    done: string,
+    progress: Progress,
+    canary: ReloadOptions['canary'] | null = null,
+  ): Promise<ControlResult> {
     try {
+      if (canary !== null && this.#loop.state.size >= SIZE_LIMIT) {
+        throw new Error(`cannot start a canary beside ${SIZE_LIMIT} workers: there is no slot left for it`);
+      }
       const { release, size } = await this.#releases.next(() => this.#loop.state);
+      if (type === 'reload') await this.#prepareReload(release, progress);
       const policy = policyFor(release);
-      return await this.#requests.open(done, progress, (request) =>
-        this.#loop.dispatch({ type, request, policy, size }),
-      );
+      return await this.#requests.open(done, progress, (request) => {
+        if (canary != null && !this.#isExact) {
+          const hint = 'without steering the kernel shares equally: the share of the canary is approximate';
+          this.#log.logger.warn({ hint }, 'canary share');
+          progress({ type: 'progress', message: 'canary share', fields: { hint } });
+        }
+        this.#loop.dispatch(
+          type === 'reload' ? { type, request, policy, size, canary } : { type, request, policy, size },
+        );
+      });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#log.logger.error({ reason }, `${type} refused`);
       return { ok: false, message: 'failed', reason };
     }
+  }
+
+  /** @throws when the owner's command does not end well */
+  async #prepareReload({ config, cwd }: Release, progress: Progress): Promise<void> {
+    const { beforeReload: command, beforeReloadTimeoutMs: timeoutMs } = config;
+    if (command === null) return;
+    progress({ type: 'progress', message: 'beforeReload', fields: { command } });
+    const env = { ...process.env, ...config.env };
+    const { signal } = this.#stopped;
+    const result = await runHook({ name: 'beforeReload', command, cwd, env, timeoutMs, log: this.#log, signal });
+    if (!result.ok) throw new Error(`the reload did not begin: ${result.reason}`);
+  }
+
+  /** What a reload would change; nothing is kept of it. */
+  async #compare(): Promise<ControlResult> {
+    try {
+      const { state } = this.#loop;
+      const present = this.#releases.of(state, state.stable);
+      const onDisk = await nodeOnDisk();
+      const changes = changesBetween(present, await this.#releases.peek(), { running: process.version, onDisk });
+      const count = changes.length === 1 ? '1 change' : `${changes.length} changes`;
+      return { ok: true, message: changes.length === 0 ? 'nothing would change' : count, reason: null, changes };
+    } catch (error) {
+      return { ok: false, message: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** Whether shares of connections are what they are said to be. */
+  get #isExact(): boolean {
+    return this.#steeringNow().steered;
   }
 
   #steeringNow(): SteeringChoice {
@@ -195,6 +274,15 @@ export class Supervisor implements ControlTarget {
       case 'kill':
         this.#workforce.kill(effect.worker);
         break;
+      case 'askHealth':
+        this.#workforce.askHealth(effect.worker);
+        break;
+      case 'diagnose':
+        this.#workforce.diagnose(effect.worker);
+        break;
+      case 'judgeCanary':
+        void this.#canary.judge(effect.generation);
+        break;
       case 'adopt':
         this.#workforce.adopt(effect.worker, effect.socket);
         break;
@@ -206,6 +294,9 @@ export class Supervisor implements ControlTarget {
         break;
       case 'closeCustody':
         this.#steering?.close();
+        this.#vitals.close();
+        this.#canary.close();
+        this.#stopped.abort();
         this.#custodyClosed = this.#workforce.closeCustody();
         break;
       case 'forgetGeneration':

@@ -8,7 +8,7 @@ import type { Log } from '../logs/logger.js';
 import { captureOutput, type WorkerOutput } from '../logs/worker-output.js';
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { TcpHandle } from '../sockets/handle.js';
-import type { Release } from './release.js';
+import { fingerprintOf, type Release } from './release.js';
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
 const PRELOAD = fileURLToPath(new URL('../worker/preload.js', import.meta.url));
@@ -38,6 +38,9 @@ export interface WorkerListener {
 
 export class WorkerHandle {
   readonly identity: WorkerIdentity;
+  readonly release: Release;
+  /** The entry file was not the one that its generation began with when this worker was started. */
+  readonly scriptChanged: boolean;
   readonly #cluster: ClusterWorker;
   readonly #output: WorkerOutput;
   readonly #listener: WorkerListener;
@@ -46,6 +49,8 @@ export class WorkerHandle {
   /** @throws what `fork` throws at once, such as EAGAIN; later faults come as an exit */
   constructor(identity: WorkerIdentity, release: Release, log: Log, listener: WorkerListener) {
     this.identity = identity;
+    this.release = release;
+    this.scriptChanged = fingerprintOf(release.script) !== release.fingerprint;
     this.#listener = listener;
     this.#cluster = fork(identity, release);
     const child = this.#cluster.process;
@@ -92,7 +97,12 @@ export class WorkerHandle {
     });
   }
 
-  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+  /** @returns takes the listener back */
+  onErrorLine(listener: (line: string) => void): () => void {
+    return this.#output.onErrorLine(listener);
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGUSR1'): void {
     // By the child object, not by PID: it knows whether the process has been reaped, a number may be somebody else's.
     if (!this.#gone) this.#cluster.process.kill(signal);
   }

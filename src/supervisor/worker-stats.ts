@@ -11,8 +11,12 @@ export class WorkerStats {
   readonly #waiting = new Map<number, (stats: Stats | null) => void>();
   #asked = 0;
 
-  /** The answer, or null where none came within a second. */
-  ask(worker: WorkerHandle): Promise<Stats | null> {
+  /**
+   * The answer, or null where none came within a second.
+   *
+   * @param figures whether those for comparing workers are wanted, too
+   */
+  ask(worker: WorkerHandle, figures = false): Promise<Stats | null> {
     if (!worker.connected) return Promise.resolve(null);
     this.#asked += 1;
     const seq = this.#asked;
@@ -22,7 +26,7 @@ export class WorkerStats {
         clearTimeout(timeout);
         resolve(stats);
       });
-      void worker.send({ type: 'stats', seq, sentAtMs: Number(process.hrtime.bigint() / 1000n) / 1000 });
+      void worker.send({ type: 'stats', seq, sentAtMs: Number(process.hrtime.bigint() / 1000n) / 1000, figures });
     });
   }
 

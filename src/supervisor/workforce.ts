@@ -2,14 +2,18 @@
  * The worker processes and what is sent to them. Does what the core decides, one method an effect, and reports back
  * what it observes as events.
  */
+import { DIAGNOSIS_MS } from '../core/lifecycle.js';
 import type { Event, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
+import { hangStack } from './hang-stack.js';
 import type { Listening } from './listening.js';
+import { OomWatch } from './oom.js';
 import type { Release } from './release.js';
 import { TicketKey } from './ticket-key.js';
 import { WorkerHandle } from './worker-handle.js';
+import { WorkerHealth } from './worker-health.js';
 import { type Stats, WorkerStats } from './worker-stats.js';
 
 type DrainOrder = Extract<SupervisorMessage, { type: 'drain' }>;
@@ -39,8 +43,12 @@ export class Workforce {
   /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
   readonly #handlesUnderWay = new Set<Promise<void>>();
 
+  readonly #health: WorkerHealth;
+  readonly #oom = new OomWatch();
+
   constructor(options: WorkforceOptions) {
     this.#options = options;
+    this.#health = new WorkerHealth(options.dispatch);
   }
 
   get workers(): ReadonlyMap<number, WorkerHandle> {
@@ -51,7 +59,9 @@ export class Workforce {
     const { name, log, dispatch } = this.#options;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
-      dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random() });
+      this.#health.forget(worker);
+      const oomKilled = signal === 'SIGKILL' && this.#oom.hasKilled();
+      dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
     };
     try {
       const handle: WorkerHandle = new WorkerHandle({ worker, slot, generation, name }, release, log, {
@@ -62,6 +72,10 @@ export class Workforce {
         onExited: exited,
       });
       this.#workers.set(worker, handle);
+      if (handle.scriptChanged) {
+        const hint = 'the release is no longer on disk as it was when it was loaded: this worker runs the new file';
+        log.logger.warn({ worker, slot, generation, script: release.script, hint }, 'script has changed');
+      }
       // Before any answer to `listen`: the channel keeps the order.
       void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
       if (handle.pid !== undefined) dispatch({ type: 'spawned', worker, pid: handle.pid });
@@ -74,6 +88,34 @@ export class Workforce {
   ask(worker: number): void {
     const handle = this.#workers.get(worker);
     if (handle !== undefined) void this.stats.ask(handle);
+  }
+
+  /** What a worker has done since it began, its answers included; null where it does not tell. */
+  figures(worker: number): Promise<Stats | null> {
+    const handle = this.#workers.get(worker);
+    return handle === undefined ? Promise.resolve(null) : this.stats.ask(handle, true);
+  }
+
+  /** Answered by `healthTold`, whatever becomes of the worker. */
+  askHealth(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle !== undefined) this.#health.ask(handle);
+  }
+
+  /** Logs where the event loop of a worker hangs, as far as that can be found out, and says when that is done. */
+  diagnose(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) return;
+    const { slot, generation } = handle.identity;
+    const target = {
+      signal: (signal: 'SIGUSR1') => handle.signal(signal),
+      onStderrLine: (listener: (line: string) => void) => handle.onErrorLine(listener),
+    };
+    void hangStack(target, DIAGNOSIS_MS - 500).then((stack) => {
+      const message = stack === null ? 'where it hangs cannot be found out' : 'it hangs here';
+      this.#options.log.logger.error({ worker, slot, generation, pid: handle.pid, stack }, message);
+      this.#options.dispatch({ type: 'diagnosed', worker });
+    });
   }
 
   drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: Omit<DrainOrder, 'cmd' | 'type'>): void {
@@ -135,6 +177,9 @@ export class Workforce {
         break;
       case 'leftover':
         this.#leftOver(handle, message);
+        break;
+      case 'health':
+        this.#health.answered(worker, message);
         break;
       case 'stats':
         this.stats.answered(message);

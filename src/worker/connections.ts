@@ -161,11 +161,11 @@ export function isHttp(server: Server): boolean {
   return typeof (server as { closeIdleConnections?: unknown }).closeIdleConnections === 'function';
 }
 
-function isTls(server: Server): boolean {
+export function isTls(server: Server): boolean {
   return typeof (server as { setSecureContext?: unknown }).setSecureContext === 'function';
 }
 
-function isHttp2(server: Server): server is Server & Http2Server {
+export function isHttp2(server: Server): server is Server & Http2Server {
   return typeof (server as { updateSettings?: unknown }).updateSettings === 'function';
 }
 

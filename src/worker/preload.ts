@@ -12,7 +12,9 @@ import { Application } from './api.js';
 import { openChannel } from './channel.js';
 import { Connections } from './connections.js';
 import { Drain } from './drain.js';
+import { Figures } from './figures.js';
 import type { TcpHandle } from './handle.js';
+import { askHealth } from './health.js';
 import { Listeners } from './listen.js';
 import { Tickets } from './tickets.js';
 
@@ -26,7 +28,8 @@ try {
 }
 
 function install(): void {
-  let requests = 0;
+  // Should its event loop ever hang, the inspector is to open on a port that is free, not on 9229 in all workers.
+  process.debugPort = 0;
   const channel = openChannel((message, handle) => receive(message, handle));
   if (channel === undefined) return;
   const tickets = new Tickets();
@@ -37,11 +40,12 @@ function install(): void {
   });
   const application = new Application();
   const drain = new Drain({ channel, listeners, connections, application });
+  const figures = new Figures();
   listeners.install();
+  figures.install();
   connections.install();
   application.publish(identity(), () => channel.sayReady());
   diagnosticsChannel.subscribe('http.server.request.start', (message) => {
-    requests += 1;
     drain.onRequest((message as { response: ServerResponse }).response);
   });
 
@@ -65,6 +69,11 @@ function install(): void {
       case 'terminate':
         drain.end();
         return;
+      case 'health':
+        void askHealth(listeners.servers, message.path, message.timeoutMs).then((answer) =>
+          channel?.send({ type: 'health', ...answer }),
+        );
+        return;
       case 'stats':
         channel?.send({
           type: 'stats',
@@ -72,7 +81,8 @@ function install(): void {
           eventLoopDelayMs: Math.max(0, Number(process.hrtime.bigint() / 1000n) / 1000 - message.sentAtMs),
           connections: listeners.countConnections(),
           accepted: connections.accepted,
-          requests,
+          requests: figures.requests,
+          ...(message.figures && { figures: figures.read() }),
         });
         return;
     }

@@ -122,12 +122,12 @@ t.test('a file that is not there is named, with the one that is probably meant',
 
 t.test('an unknown key is refused with the nearest known one', async (t) => {
   const cwd = t.testdir({
-    'x.json': '{"kill_timeout": 1, "watch": true, "apps": [], "constructor": 1, "script": "x.json"}',
+    'x.json': '{"kill_timeout": 1, "colour": true, "apps": [], "constructor": 1, "script": "x.json"}',
   });
   const { faults } = await readConfigFile(join(cwd, 'x.json'));
   t.match(faults, [
     { path: 'kill_timeout', allowed: 'no such option; did you mean "killTimeout"?' },
-    { path: 'watch', allowed: /^no such option$/ },
+    { path: 'colour', allowed: /^no such option$/ },
     { path: 'apps', allowed: 'one supervisor runs one application' },
     { path: 'constructor', allowed: 'no such option' },
   ]);

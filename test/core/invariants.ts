@@ -59,7 +59,11 @@ export class Invariants {
         const asked = this.#known(effect);
         check(!asked.has(effect.do), 'nothing is asked of a worker twice', effect);
         const lost = asked.has('kill') || asked.has('diagnose');
-        check(effect.do === 'kill' || !lost, 'a kill is the last that is asked, and one that hangs is only killed', effect);
+        check(
+          effect.do === 'kill' || !lost,
+          'a kill is the last that is asked, and one that hangs is only killed',
+          effect,
+        );
         check(effect.do !== 'drain' || asked.size === 0, 'a drain is the first that is asked', effect);
         asked.add(effect.do);
         this.#adopted.set(effect.worker, []);
@@ -134,7 +138,9 @@ export class Invariants {
     check(beside.length === 1 && beside[0]?.recycling !== null, 'a successor needs a reason', beside);
     check(isReady(beside[0] as Worker), 'who is recycled serves until then', beside);
     const spawned = effects.findIndex((effect) => effect.do === 'spawn' && effect.worker === worker);
-    const begins = effects.slice(spawned).some((effect) => effect.do === 'report' && effect.message === 'rollout started');
+    const begins = effects
+      .slice(spawned)
+      .some((effect) => effect.do === 'report' && effect.message === 'rollout started');
     const isMoving = after.rollout.state === 'running' || after.rollout.state === 'rollingBack';
     check(begins || !isMoving, 'rollouts go first', after);
     const finished = after.slots.filter((seat) => seat.finished && seat.slot < after.size).length;
@@ -286,7 +292,8 @@ function checkSeats({ after }: Step): void {
     const known = after.slots.find((candidate) => candidate.slot === slot);
     // While nothing has ever been up, a seat that has failed waits for one that succeeds, or for the end.
     const waits =
-      (known !== undefined && (known.retryAt !== null || known.finished)) || (after.phase === 'starting' && known?.failedStart === true);
+      (known !== undefined && (known.retryAt !== null || known.finished)) ||
+      (after.phase === 'starting' && known?.failedStart === true);
     check(taken || waits || full, 'an empty seat has somebody on the way', { slot, after });
   }
 }

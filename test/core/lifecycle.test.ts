@@ -228,22 +228,25 @@ t.test('a crash is replaced after a backoff that grows, until a worker has lived
   t.equal(d.state.slots[0]?.restarts, 4);
 });
 
-t.test('a crash loop is told once, is retried at the longest delay, and is over when the crashes are old', async (t) => {
-  const d = Driver.running({ policy: { maxRestarts: 2, restartWindowMs: 10_000, backoffMaxMs: 4_000 } });
-  for (let crash = 0; crash < 3; crash++) {
-    t.equal(d.state.crashLoop, false);
-    d.crash(d.in(0));
-    d.wait(1_000);
+t.test(
+  'a crash loop is told once, is retried at the longest delay, and is over when the crashes are old',
+  async (t) => {
+    const d = Driver.running({ policy: { maxRestarts: 2, restartWindowMs: 10_000, backoffMaxMs: 4_000 } });
+    for (let crash = 0; crash < 3; crash++) {
+      t.equal(d.state.crashLoop, false);
+      d.crash(d.in(0));
+      d.wait(1_000);
+      d.bindAll();
+    }
+    t.equal(d.state.crashLoop, true);
+    t.same(d.slots(), [''], 'the first two delays are far shorter');
+    d.wait(2_000);
     d.bindAll();
-  }
-  t.equal(d.state.crashLoop, true);
-  t.same(d.slots(), [''], 'the first two delays are far shorter');
-  d.wait(2_000);
-  d.bindAll();
-  t.same(d.slots(), ['1 ready']);
-  d.wait(10_000);
-  t.equal(d.state.crashLoop, false);
-});
+    t.same(d.slots(), ['1 ready']);
+    d.wait(10_000);
+    t.equal(d.state.crashLoop, false);
+  },
+);
 
 t.test('several addresses count one by one', async (t) => {
   const d = Driver.running({}, PORT, OTHER);

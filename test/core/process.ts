@@ -115,8 +115,7 @@ export class SimulatedProcess {
     const { clock } = this.#world;
     const { quality } = this.#application;
     this.#servesSince ??= clock.now;
-    const ill =
-      quality === 'unhealthy' || this.hung || (quality === 'sickens' && clock.now > this.#servesSince + 100);
+    const ill = quality === 'unhealthy' || this.hung || (quality === 'sickens' && clock.now > this.#servesSince + 100);
     const ailment = ill || !this.alive || !this.#connected ? 'GET / answered 500' : null;
     clock.after(clock.between(0, 60), () => this.#world.hear({ worker: this.id, type: 'healthTold', ailment }));
   }

@@ -1,0 +1,65 @@
+/** When a worker is to be replaced though nothing is broken yet: a pure function of what is known of it. */
+
+/** null: without a limit. */
+export interface Limits {
+  readonly maxMemoryBytes: number | null;
+  readonly maxRequests: number | null;
+  readonly maxAgeMs: number | null;
+  readonly maxEventLoopDelayMs: number | null;
+}
+
+/** null: not known. */
+export interface Sample {
+  /** Since it became ready. */
+  readonly ageMs: number;
+  readonly rssBytes: number | null;
+  readonly requests: number | null;
+  readonly eventLoopDelayMs: number | null;
+}
+
+/** Samples in a row that were above the limit. */
+export interface Streaks {
+  readonly memory: number;
+  readonly delay: number;
+}
+
+export const NO_STREAKS: Streaks = { memory: 0, delay: 0 };
+/** One sample says little: memory rises before it is collected, and a loop is late now and then. */
+const SAMPLES = 3;
+/** Limits are lowered by up to this share, or workers that began together would all go together. */
+const JITTER = 0.1;
+
+export function hasLimits(limits: Limits): boolean {
+  return Object.values(limits).some((limit) => limit !== null);
+}
+
+/**
+ * @param chance 0 (inclusive) to 1 (exclusive): the same for all samples of a worker
+ * @returns the streaks to bring along to the next sample, and why the worker is to be replaced, or null
+ */
+export function judgeSample(
+  limits: Limits,
+  sample: Sample,
+  { before, chance }: { readonly before: Streaks; readonly chance: number },
+): { readonly streaks: Streaks; readonly reason: string | null } {
+  const exceeds = (value: number | null, limit: number | null) =>
+    value !== null && limit !== null && value >= limit * (1 - JITTER * chance);
+  const memory = exceeds(sample.rssBytes, limits.maxMemoryBytes) ? before.memory + 1 : 0;
+  const delay = exceeds(sample.eventLoopDelayMs, limits.maxEventLoopDelayMs) ? before.delay + 1 : 0;
+  const reasons = [
+    memory >= SAMPLES && `maxMemory: ${megabytes(sample.rssBytes)} of ${megabytes(limits.maxMemoryBytes)}`,
+    exceeds(sample.requests, limits.maxRequests) && `maxRequests: ${sample.requests} of ${limits.maxRequests}`,
+    exceeds(sample.ageMs, limits.maxAgeMs) && `maxAge: ${seconds(sample.ageMs)} of ${seconds(limits.maxAgeMs)}`,
+    delay >= SAMPLES &&
+      `maxEventLoopDelay: ${Math.round(sample.eventLoopDelayMs ?? 0)} ms of ${limits.maxEventLoopDelayMs} ms`,
+  ];
+  return { streaks: { memory, delay }, reason: reasons.find((reason) => reason !== false) ?? null };
+}
+
+function megabytes(bytes: number | null): string {
+  return `${Math.round((bytes ?? 0) / 2 ** 20)} MiB`;
+}
+
+function seconds(ms: number | null): string {
+  return `${Math.round((ms ?? 0) / 1000)} s`;
+}

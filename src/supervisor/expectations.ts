@@ -1,0 +1,25 @@
+/** What a configuration expects of a worker that serves, in the words of those who watch over it. */
+import type { Config } from '../config/config.js';
+import type { CanaryLimits } from '../core/canary.js';
+import type { Limits } from '../core/recycling.js';
+
+export function expectedOf(config: Config): Limits & { readonly hangTimeoutMs: number } {
+  const { maxMemoryBytes, maxRequests, maxAgeMs, maxEventLoopDelayMs } = config;
+  // At a breakpoint the event loop stands still, and nobody wants that to end the session.
+  const isDebugged = config.nodeArgs.some((word) => word.startsWith('--inspect'));
+  const hangTimeoutMs = isDebugged ? 0 : config.hangTimeoutMs;
+  return { maxMemoryBytes, maxRequests, maxAgeMs, maxEventLoopDelayMs, hangTimeoutMs };
+}
+
+export function limitsOf(config: Config): CanaryLimits {
+  return {
+    minRequests: config.canaryMinRequests,
+    maxErrorRate: config.canaryMaxErrorRate,
+    maxLatencyRatio: config.canaryMaxLatencyRatio,
+    latencyFloorMs: LATENCY_FLOOR_MS,
+    maxLoopDelayMs: config.canaryMaxLoopDelayMs,
+  };
+}
+
+/** Latencies below this are all the same: a cold process takes a few milliseconds more for some answers. */
+const LATENCY_FLOOR_MS = 20;
