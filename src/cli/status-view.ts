@@ -2,6 +2,7 @@
 import type { ListedSupervisor } from '../control/client.js';
 import type {
   AddressStatus,
+  CanaryStatus,
   ConnectionCounts,
   RolloutStatus,
   SocketStatus,
@@ -48,6 +49,11 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
   ];
   const cutOff = countsText(status.cutOff);
   if (cutOff !== '') facts.push(['cut off', `${cutOff}: still open when their worker's drain was over`]);
+  for (const worker of replacedWorkers(status)) facts.push(['replaced', replacedText(worker)]);
+  for (const { id, generation, scriptChanged } of status.workers) {
+    const text = `since generation ${generation} was loaded: worker ${id} runs the new file`;
+    if (scriptChanged) facts.push(['script changed', text]);
+  }
   const width = Math.max(...facts.map(([label]) => label.length));
   const lines = facts.map(([label, text]) => `  ${label.padEnd(width)}  ${printable(text)}\n`).join('');
   const crashLoop = status.crashLoop ? `  ${paint.bad('crash loop: workers crash again and again')}\n` : '';
@@ -162,11 +168,31 @@ function steeringText({ steering, steeringReason, affinity }: SupervisorStatus):
   return `${steering ? 'on' : 'off'}: ${steeringReason}${affinity === 'none' ? '' : `, affinity ${affinity}`}`;
 }
 
-function rolloutText({ state, reason, from, to }: RolloutStatus): string {
+/** One for each slot. */
+function replacedWorkers({ workers }: SupervisorStatus): WorkerStatus[] {
+  const known = workers.filter(({ restartReason }) => restartReason !== null);
+  return known.filter((worker, at) => known.findIndex(({ slot }) => slot === worker.slot) === at);
+}
+
+function replacedText({ slot, restarts, recycled, restartReason }: WorkerStatus): string {
+  const times = (count: number, what: string) =>
+    count === 0 ? '' : `, ${count} ${count === 1 ? 'time' : 'times'} ${what}`;
+  return `slot ${slot}${times(restarts, 'after a crash')}${times(recycled, 'recycled')}, the last time: ${restartReason}`;
+}
+
+function canaryText(canary: CanaryStatus | null): string {
+  if (canary === null) return '';
+  const { slot, share, exact, remainingMs } = canary;
+  const percent = `${exact ? '' : 'about '}${Math.round(share * 1_000) / 10}%`;
+  const left = remainingMs === null ? 'not ready yet' : `${formatDuration(remainingMs)} left`;
+  return `, canary in slot ${slot} with ${percent} of new connections, ${left}`;
+}
+
+function rolloutText({ state, reason, from, to, canary }: RolloutStatus): string {
   if (state === 'none') return 'none';
   const words = state === 'rolledBack' ? 'rolled back' : state;
   const generations = from === null || to === null ? '' : ` (generation ${from} to ${to})`;
-  return `${words}${generations}${reason === null ? '' : `: ${reason}`}`;
+  return `${words}${generations}${canaryText(canary)}${reason === null ? '' : `: ${reason}`}`;
 }
 
 function supervisorText({ version, nodeVersion, cpuPercent, rssBytes }: SupervisorStatus): string {

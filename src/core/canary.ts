@@ -85,7 +85,10 @@ export function compareCanary(canary: Side, baseline: Side, limits: CanaryLimits
 function errorsOf({ figures: own }: Side, { figures: old }: Side, { maxErrorRate }: CanaryLimits): string | null {
   if (own.answers < FEWEST) return null;
   const isMore = share(own.serverErrors, own.answers) - share(old.serverErrors, old.answers) > maxErrorRate;
-  if (!isMore || !isBeyondChance(own.serverErrors, own.answers, old.serverErrors, old.answers)) return null;
+  if (!isMore) return null;
+  // With nobody to compare with, it is compared with as many answers that were all well.
+  const others = old.answers < FEWEST ? { serverErrors: 0, answers: own.answers } : old;
+  if (!isBeyondChance(own.serverErrors, own.answers, others.serverErrors, others.answers)) return null;
   return `${percent(own.serverErrors, own.answers)} of ${own.answers} answers were 5xx, against ${percent(old.serverErrors, old.answers)} of ${old.answers}`;
 }
 
@@ -110,12 +113,10 @@ function delayOf(canary: Side, baseline: Side, { maxLoopDelayMs }: CanaryLimits)
 
 /** Two shares, the pooled one never quite 0, with a correction for counts being whole numbers. */
 function isBeyondChance(hits: number, of: number, otherHits: number, ofOthers: number): boolean {
-  // Nobody to compare with: half of an answer, so that the error is large.
-  const others = Math.max(ofOthers, 0.5);
-  const pooled = (hits + otherHits + 1) / (of + others + 2);
-  const spread = 1 / of + 1 / others;
+  const pooled = (hits + otherHits + 1) / (of + ofOthers + 2);
+  const spread = 1 / of + 1 / ofOthers;
   const standardError = Math.sqrt(pooled * (1 - pooled) * spread);
-  return hits / of - otherHits / others - spread / 2 >= STANDARD_ERRORS * standardError;
+  return hits / of - otherHits / ofOthers - spread / 2 >= STANDARD_ERRORS * standardError;
 }
 
 function upperBound(bucket: number): number {

@@ -18,8 +18,7 @@ export function describeExit(event: Exit, when: string): string {
   const { cause, text } = causeOfDeath(facts(event));
   if (cause === 'notStarted') return text;
   const last = event.lastLines.length === 0 ? '' : `; the last it wrote:\n${event.lastLines.join('\n')}`;
-  const comma = cause === 'exit' || cause === 'signal' ? '' : ',';
-  return `${text}${comma} ${when}${last}`;
+  return `${text} ${when}${last}`;
 }
 
 export interface Fault {

@@ -5,6 +5,7 @@ import { rememberAddresses, requiredAddresses } from './addresses.js';
 import { markListened } from './adoption.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, facts } from './crash.js';
+import { isOnTrial } from './rollout.js';
 import { isLive, isSoaked, label, policyOf, report, sameSocket } from './state.js';
 import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
@@ -47,6 +48,11 @@ const healthTold: Handler<'healthTold'> = (draft, worker, { ailment }) => {
 
 const exceeded: Handler<'exceeded'> = (draft, worker, { reason }) => {
   if (worker.recycling !== null) return;
+  // A release that comes to a limit while it is on trial would do so again and again.
+  if (isOnTrial(draft.state, worker.generation)) {
+    fail(draft, worker, `a worker came to a limit: ${reason}`);
+    return;
+  }
   worker.recycling = reason;
   report(draft, 'info', 'recycling', { ...label(worker), reason });
 };

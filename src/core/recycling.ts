@@ -29,8 +29,8 @@ const SAMPLES = 3;
 /** Limits are lowered by up to this share, or workers that began together would all go together. */
 const JITTER = 0.1;
 
-export function hasLimits(limits: Limits): boolean {
-  return Object.values(limits).some((limit) => limit !== null);
+export function hasLimits({ maxMemoryBytes, maxRequests, maxAgeMs, maxEventLoopDelayMs }: Limits): boolean {
+  return [maxMemoryBytes, maxRequests, maxAgeMs, maxEventLoopDelayMs].some((limit) => limit !== null);
 }
 
 /**

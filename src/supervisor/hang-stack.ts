@@ -12,14 +12,13 @@ export interface HangTarget {
 
 interface CallFrame {
   readonly functionName: string;
-  readonly url: string;
   /** Both from 0. */
-  readonly location: { readonly lineNumber: number; readonly columnNumber: number };
+  readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber: number };
 }
 
 interface Answer {
   readonly method?: string;
-  readonly params?: { readonly callFrames?: readonly CallFrame[] };
+  readonly params?: { readonly callFrames?: readonly CallFrame[]; readonly scriptId?: string; readonly url?: string };
 }
 
 const MOST_FRAMES = 20;
@@ -68,14 +67,18 @@ async function ask(target: HangTarget, closing: (() => void)[]): Promise<readonl
       socket.send('{"id":1,"method":"Debugger.enable"}');
       socket.send('{"id":2,"method":"Debugger.pause"}');
     });
+    // The frames do not tell their files on all versions; the scripts do.
+    const files = new Map<string, string>();
     socket.on('message', (text) => {
       const { method, params } = JSON.parse(String(text)) as Answer;
-      if (method === 'Debugger.paused') resolve((params?.callFrames ?? []).slice(0, MOST_FRAMES).map(describe));
+      if (method === 'Debugger.scriptParsed') files.set(params?.scriptId ?? '', params?.url ?? '');
+      if (method !== 'Debugger.paused') return;
+      resolve((params?.callFrames ?? []).slice(0, MOST_FRAMES).map((frame) => describe(frame, files)));
     });
   });
 }
 
-function describe({ functionName, url, location }: CallFrame): string {
-  const file = url.replace(/^file:\/\//, '');
+function describe({ functionName, location }: CallFrame, files: ReadonlyMap<string, string>): string {
+  const file = files.get(location.scriptId)?.replace(/^file:\/\//, '') ?? '';
   return `${functionName || '(anonymous)'} (${file}:${location.lineNumber + 1}:${location.columnNumber + 1})`;
 }

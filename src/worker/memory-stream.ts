@@ -12,20 +12,21 @@ export class MemorySocket extends Duplex {
   readonly localPort = 0;
   readonly connecting = false;
   readonly encrypted: boolean;
-  readonly alpnProtocol: string | false;
+  /** What TLS has agreed on; without TLS there is none. */
+  readonly alpnProtocol: string | undefined;
   #peer: MemorySocket | undefined;
   /** Of the peer's last write, which waits for somebody to read it. */
   #written: (() => void) | undefined;
 
-  constructor({ encrypted, alpnProtocol }: { readonly encrypted: boolean; readonly alpnProtocol: string | false }) {
+  constructor(alpnProtocol: string | undefined) {
     super({ allowHalfOpen: true });
-    this.encrypted = encrypted;
+    this.encrypted = alpnProtocol !== undefined;
     this.alpnProtocol = alpnProtocol;
   }
 
   /** @returns both ends of a connection: the server's, then the client's */
-  static pair(tls: { readonly encrypted: boolean; readonly alpnProtocol: string | false }) {
-    const [server, client] = [new MemorySocket(tls), new MemorySocket(tls)];
+  static pair(alpnProtocol: string | undefined) {
+    const [server, client] = [new MemorySocket(alpnProtocol), new MemorySocket(alpnProtocol)];
     server.#peer = client;
     client.#peer = server;
     return [server, client] as const;

@@ -12,6 +12,9 @@ const WORKER: WorkerStatus = {
   state: 'ready',
   uptimeMs: 62_000,
   restarts: 1,
+  recycled: 0,
+  restartReason: null,
+  scriptChanged: false,
   cpuPercent: 1.5,
   rssBytes: 60 * 1024 * 1024,
   eventLoopDelayMs: 1.25,
@@ -42,7 +45,7 @@ t.test('one supervisor: what holds for all of it, then its workers', async (t) =
       { host: '0.0.0.0', port: 80, sockets: [{ slot: 0, weight: 64, queueLength: 2, backlog: 511 }] },
       { host: '::', port: 81, sockets: [{ slot: 0, weight: 64, queueLength: 1, backlog: 511 }] },
     ],
-    rollout: { state: 'rolledBack', reason: 'worker 9 did not become ready', from: 2, to: 3 },
+    rollout: { state: 'rolledBack', reason: 'worker 9 did not become ready', from: 2, to: 3, canary: null },
     workers: [WORKER, STARTING],
   });
   t.equal(
@@ -78,8 +81,21 @@ t.test('colours change no letter', async (t) => {
   t.equal(stripVTControlCharacters(coloured), describeSupervisor(status, false));
 });
 
+t.test('a canary, why workers were replaced, and a script that has changed are told', async (t) => {
+  const canary = { slot: 2, share: 0.05, exact: false, remainingMs: 61_000 };
+  const rollout = { state: 'running', reason: null, from: 2, to: 3, canary } as const;
+  const worker = { ...WORKER, restarts: 2, recycled: 3, restartReason: 'boom\nat line 1', scriptChanged: true };
+  const text = describeSupervisor(statusOf('shop', { rollout, workers: [worker] }), false);
+  t.match(
+    text,
+    /rollout +running \(generation 2 to 3\), canary in slot 2 with about 5% of new connections, 1m 1s left\n/,
+  );
+  t.match(text, /replaced +slot 0, 2 times after a crash, 3 times recycled, the last time: boom at line 1\n/);
+  t.match(text, /script changed +since generation 3 was loaded: worker 7 runs the new file\n/);
+});
+
 t.test('a reason with line ends stays on its line', async (t) => {
-  const rollout = { state: 'rolledBack', reason: 'two\nlines\u001b[31m', from: null, to: null } as const;
+  const rollout = { state: 'rolledBack', reason: 'two\nlines\u001b[31m', from: null, to: null, canary: null } as const;
   t.match(describeSupervisor(statusOf('shop', { rollout }), false), /rollout +rolled back: two lines \[31m\n/);
 });
 

@@ -10,7 +10,7 @@ import { Releases } from '../../src/supervisor/releases.js';
 t.test('of two reloads at once the later one is the newest, though the earlier one takes longer to read', async (t) => {
   const cwd = t.testdir({ 'app.js': '' });
   const config = { script: 'app.js', cwd, instances: 1 } as unknown as Config;
-  const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd };
+  const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd, fingerprint: '' };
   const state = initialState({ size: 1, listenMode: 'reuseaddr', steered: false, policy: policyFor(first) });
   const log = { logger: { warn: () => {} } } as unknown as Log;
 
@@ -35,7 +35,7 @@ t.test('of two reloads at once the later one is the newest, though the earlier o
 t.test('a configuration that cannot be read does not hold up the next reload', async (t) => {
   const cwd = t.testdir({ 'app.js': '' });
   const config = { script: 'app.js', cwd, instances: 1 } as unknown as Config;
-  const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd };
+  const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd, fingerprint: '' };
   const state = initialState({ size: 1, listenMode: 'reuseaddr', steered: false, policy: policyFor(first) });
   const reads = [Promise.reject(new Error('broken')), Promise.resolve({ config, file: null, warnings: [] })];
   reads[0]?.catch(() => {});

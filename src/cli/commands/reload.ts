@@ -53,8 +53,8 @@ function showChanges({ changes = [] }: ResultLine): string {
 const COLUMNS: Column<Change>[] = [
   { title: 'what', align: 'left', cell: ({ what }) => ({ text: what }) },
   { title: 'name', align: 'left', cell: ({ name }) => ({ text: name }) },
-  { title: 'from', align: 'left', cell: ({ from }) => ({ text: from ?? '-' }) },
-  { title: 'to', align: 'left', cell: ({ to }) => ({ text: to ?? '-' }) },
+  { title: 'now', align: 'left', cell: ({ from }) => ({ text: from ?? '-' }) },
+  { title: 'then', align: 'left', cell: ({ to }) => ({ text: to ?? '-' }) },
 ];
 
 function usage(message: string, hint: string): HoldfastError {

@@ -4,7 +4,13 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
 import { ControlServer } from '../../../src/control/server.js';
-import type { ControlLine, ControlResult, ControlTarget, SupervisorStatus } from '../../../src/protocol.js';
+import type {
+  ControlLine,
+  ControlResult,
+  ControlTarget,
+  ReloadOptions,
+  SupervisorStatus,
+} from '../../../src/protocol.js';
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
 
@@ -27,7 +33,7 @@ export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): Su
     generation: 3,
     size: 2,
     addresses: [{ host: '127.0.0.1', port: 3000, sockets: [] }],
-    rollout: { state: 'none', reason: null, from: null, to: null },
+    rollout: { state: 'none', reason: null, from: null, to: null, canary: null },
     crashLoop: false,
     cutOff: {},
     cpuPercent: 0.5,
@@ -53,8 +59,19 @@ export class FakeTarget implements ControlTarget {
     return this.answerStatus();
   }
 
-  reload(progress: Progress): Promise<ControlResult> {
-    this.calls.push('reload');
+  reload(progress: Progress, options: ReloadOptions = {}): Promise<ControlResult> {
+    const words = Object.keys(options).length === 0 ? '' : ` ${JSON.stringify(options)}`;
+    this.calls.push(`reload${words}`);
+    return this.perform(progress);
+  }
+
+  promote(progress: Progress): Promise<ControlResult> {
+    this.calls.push('promote');
+    return this.perform(progress);
+  }
+
+  abort(progress: Progress): Promise<ControlResult> {
+    this.calls.push('abort');
     return this.perform(progress);
   }
 

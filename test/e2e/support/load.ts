@@ -46,6 +46,11 @@ export class Load {
     await Promise.all(this.#clients);
   }
 
+  /** For the name of an assertion, which is all that some reports keep of it. */
+  summary(): string {
+    return `${this.answers.length} requests, the slowest took ${this.slowestMs} ms, errors ${JSON.stringify(this.errors)}`;
+  }
+
   async #client(keepAlive: boolean): Promise<void> {
     const agent = new http.Agent({ keepAlive, maxSockets: 1 });
     while (this.#running) {
