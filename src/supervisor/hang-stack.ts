@@ -22,8 +22,8 @@ interface Answer {
 }
 
 const MOST_FRAMES = 20;
-/** `Debugger listening on ws://127.0.0.1:40123/0f2c…` */
-const LISTENING = /^Debugger listening on (ws:\/\/\S+)$/;
+/** Nowhere but on loopback: what an application prints must not have the supervisor connect to another machine. */
+const LISTENING = /^Debugger listening on (ws:\/\/(?:127\.0\.0\.1|\[::1\]):\d+\/[\da-f-]+)$/;
 
 /**
  * Best effort: a loop that is blocked outside of JavaScript, an application with a SIGUSR1 handler of its own or a process
