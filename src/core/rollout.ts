@@ -69,7 +69,9 @@ export function answerFailedRollback(draft: Draft, fault: string): void {
   if (rollout.state !== 'rollingBack') return;
   const reason = `${rollout.reason}; generation ${draft.state.target}, which is gone back to, has a fault as well: ${fault}`;
   answer(draft, rollout.requests, false, reason);
+  answer(draft, rollout.aborts, false, reason);
   rollout.requests = [];
+  rollout.aborts = [];
 }
 
 export function advanceRollout(draft: Draft): void {

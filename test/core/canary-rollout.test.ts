@@ -82,3 +82,14 @@ t.test('a newer reload takes its place, and answers for both', async (t) => {
   t.same(d.slots(), ['3 ready', '3 ready']);
   t.match([d.answers.get(request), d.answers.get(2)], [{ ok: true }, { ok: true }]);
 });
+
+t.test('an abort is answered also when what is gone back to does not come up', async (t) => {
+  const d = Driver.running({ size: 1 });
+  d.reload({ soakMs: 1_000 });
+  d.crash(1);
+  d.bind(2);
+  d.send({ type: 'abort', request: 9 });
+  t.equal(d.answers.get(9), undefined);
+  d.crash(d.in(0), 'the old one is broken, too');
+  t.match(d.answers.get(9), { ok: false, reason: /aborted by hand; generation 1, .* has a fault as well/ });
+});
