@@ -70,10 +70,15 @@ async function ask(target: HangTarget, closing: (() => void)[]): Promise<readonl
     // The frames do not tell their files on all versions; the scripts do.
     const files = new Map<string, string>();
     socket.on('message', (text) => {
-      const { method, params } = JSON.parse(String(text)) as Answer;
-      if (method === 'Debugger.scriptParsed') files.set(params?.scriptId ?? '', params?.url ?? '');
-      if (method !== 'Debugger.paused') return;
-      resolve((params?.callFrames ?? []).slice(0, MOST_FRAMES).map((frame) => describe(frame, files)));
+      try {
+        const { method, params } = JSON.parse(String(text)) as Answer;
+        if (method === 'Debugger.scriptParsed') files.set(params?.scriptId ?? '', params?.url ?? '');
+        if (method !== 'Debugger.paused') return;
+        resolve((params?.callFrames ?? []).slice(0, MOST_FRAMES).map((frame) => describe(frame, files)));
+      } catch (error) {
+        // Whoever answers there need not be an inspector; thrown here it would end the supervisor.
+        reject(error);
+      }
     });
   });
 }
