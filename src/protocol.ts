@@ -58,7 +58,16 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
 export type SupervisorMessage = {
   readonly cmd: IpcCommand;
 } /** Comes with the handle, or with a negative errno as libuv counts them. */ & (
-  | { readonly type: 'socket'; readonly seq: number; readonly key: AddressKey; readonly errno: number }
+  | {
+      readonly type: 'socket';
+      readonly seq: number;
+      readonly key: AddressKey;
+      readonly errno: number;
+      /** Nothing is to be accepted on it before `accept`. */
+      readonly hold?: boolean;
+    }
+  /** What was held begins to accept, and nothing is held any more. */
+  | { readonly type: 'accept' }
   | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number }
   | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }
   /**

@@ -55,7 +55,7 @@ export function markListened(state: State, worker: Worker, key: string): void {
 /** Whether a worker of its own slot accepts on it, and will go on to. */
 export function hasOwnAcceptor(state: State, { slot, key }: SocketId): boolean {
   const own = slot === null ? state.workers : workersOf(state, slot);
-  return own.some((worker) => isLive(worker) && !worker.ended && worker.listening.includes(key));
+  return own.some((worker) => isLive(worker) && !worker.ended && !worker.held && worker.listening.includes(key));
 }
 
 export function hasAdopted(worker: Worker, socket: SocketId): boolean {
@@ -75,6 +75,7 @@ function adopt(draft: Draft, held: HeldSocket, rank: (worker: Worker) => number)
     (worker) =>
       worker.state === 'ready' &&
       !worker.ended &&
+      !worker.held &&
       worker.slot !== held.slot &&
       worker.listening.includes(held.key) &&
       !hasAdopted(worker, held) &&

@@ -240,6 +240,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     listening: [],
     adopted: [],
     releasing: [],
+    held: false,
     ended: false,
     hung: false,
     fault: null,
@@ -247,7 +248,33 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
   worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
   state.nextWorker += 1;
   state.workers.push(worker);
-  draft.effects.push({ do: 'spawn', worker: worker.id, slot, generation });
+  worker.held = isToBeHeld(state, worker);
+  draft.effects.push({ do: 'spawn', worker: worker.id, slot, generation, held: worker.held });
+}
+
+/** A release that asks for health or a soak gets no client before it has passed, as long as another one serves them. */
+function isToBeHeld(state: State, worker: Worker): boolean {
+  const { health, soakMs } = policyOf(state, worker);
+  return (health || soakMs > 0) && isOnTrial(state, worker.generation) && hasElder(state, worker);
+}
+
+/** Whether somebody else accepts on its sockets. */
+function hasElder({ workers, listenMode }: State, { id, slot }: Worker): boolean {
+  return workers.some((other) => {
+    const shares = listenMode === 'reuseaddr' || other.slot === slot;
+    return other.id !== id && shares && other.state === 'ready' && !other.ended && !other.held;
+  });
+}
+
+/** Who has passed accepts, and who would be the only one to. */
+export function releaseHeld(draft: Draft): void {
+  const { state, now } = draft;
+  for (const worker of state.workers) {
+    if (!worker.held || worker.state !== 'ready' || worker.ended) continue;
+    if (!isSoaked(state, worker, now) && hasElder(state, worker)) continue;
+    worker.held = false;
+    draft.effects.push({ do: 'accept', worker: worker.id });
+  }
 }
 
 /** Sends a live worker away; what it has accepted is finished first. */

@@ -7,7 +7,7 @@
 import { arrangeAdoption, markCongested, markRelieved } from './adoption.js';
 import { advanceCanary, canaryJudged, decide } from './canary-rollout.js';
 import { reviewCrashLoop } from './crash-loop.js';
-import { askHealth, observe, overdue } from './lifecycle.js';
+import { askHealth, observe, overdue, releaseHeld } from './lifecycle.js';
 import { converge } from './plan.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { closeRetired, closeUnused } from './retirement.js';
@@ -137,6 +137,8 @@ function endIfNothingIsLeft(draft: Draft): void {
 }
 
 function arrange(draft: Draft): void {
+  // Before their elders are sent away.
+  releaseHeld(draft);
   converge(draft);
   advanceCanary(draft);
   advanceRollout(draft);

@@ -64,6 +64,8 @@ export interface Worker {
   adopted: SocketId[];
   /** Sockets of other slots that it has been asked to let go of, and may still hold. */
   releasing: SocketId[];
+  /** It is on trial, and accepts nothing before it has proved itself: what listens for it has not begun to. */
+  held: boolean;
   /** Its process has ended; its last words are still being collected. */
   ended: boolean;
   /** Its event loop gave no sign of life: it was not asked to end, since it would not hear. */
@@ -272,7 +274,15 @@ export type WorkerEventType = WorkerEvent['type'];
 export type ReportLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type Effect =
-  | { readonly do: 'spawn'; readonly worker: number; readonly slot: number; readonly generation: number }
+  | {
+      readonly do: 'spawn';
+      readonly worker: number;
+      readonly slot: number;
+      readonly generation: number;
+      /** It is not to accept before `accept`. */
+      readonly held: boolean;
+    }
+  | { readonly do: 'accept'; readonly worker: number }
   | {
       readonly do: 'drain';
       readonly worker: number;

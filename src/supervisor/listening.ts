@@ -35,7 +35,7 @@ export class Listening {
     try {
       const socket = await custody.acquire(slot, request);
       this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key } });
-      await worker.send({ type: 'socket', seq, key, errno: 0 }, socket.handle);
+      await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held }, socket.handle);
     } catch (error) {
       const known = error instanceof BindError;
       const reason = error instanceof Error ? error.message : String(error);

@@ -261,8 +261,8 @@ export class Supervisor implements ControlTarget {
     const { state } = this.#loop;
     switch (effect.do) {
       case 'spawn': {
-        const { worker, slot, generation } = effect;
-        this.#workforce.spawn(worker, slot, generation, this.#releases.of(state, generation));
+        const release = this.#releases.of(state, effect.generation);
+        this.#workforce.spawn(effect, release);
         break;
       }
       case 'drain':
@@ -273,6 +273,9 @@ export class Supervisor implements ControlTarget {
         break;
       case 'kill':
         this.#workforce.kill(effect.worker);
+        break;
+      case 'accept':
+        this.#workforce.accept(effect.worker);
         break;
       case 'askHealth':
         this.#workforce.askHealth(effect.worker);

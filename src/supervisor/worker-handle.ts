@@ -41,6 +41,8 @@ export class WorkerHandle {
   readonly release: Release;
   /** The entry file was not the one that its generation began with when this worker was started. */
   readonly scriptChanged: boolean;
+  /** Sockets that it is given now are not to be accepted on yet. */
+  held = false;
   readonly #cluster: ClusterWorker;
   readonly #output: WorkerOutput;
   readonly #listener: WorkerListener;

@@ -3,7 +3,7 @@
  * what it observes as events.
  */
 import { DIAGNOSIS_MS } from '../core/lifecycle.js';
-import type { Event, SocketId } from '../core/types.js';
+import type { Effect, Event, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
@@ -55,7 +55,7 @@ export class Workforce {
     return this.#workers;
   }
 
-  spawn(worker: number, slot: number, generation: number, release: Release): void {
+  spawn({ worker, slot, generation, held }: Omit<Extract<Effect, { do: 'spawn' }>, 'do'>, release: Release): void {
     const { name, log, dispatch } = this.#options;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
@@ -72,6 +72,7 @@ export class Workforce {
         onExited: exited,
       });
       this.#workers.set(worker, handle);
+      handle.held = held;
       if (handle.scriptChanged) {
         const hint = 'the release is no longer on disk as it was when it was loaded: this worker runs the new file';
         log.logger.warn({ worker, slot, generation, script: release.script, hint }, 'script has changed');
@@ -94,6 +95,13 @@ export class Workforce {
   figures(worker: number): Promise<Stats | null> {
     const handle = this.#workers.get(worker);
     return handle === undefined ? Promise.resolve(null) : this.stats.ask(handle, true);
+  }
+
+  accept(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) return;
+    handle.held = false;
+    void handle.send({ type: 'accept' });
   }
 
   /** Answered by `healthTold`, whatever becomes of the worker. */

@@ -35,6 +35,8 @@ interface Listener {
   backlog: number;
   /** Sockets of other slots, by slot. */
   readonly adopted: Map<number, TcpHandle>;
+  /** Begins to accept, where that has been put off. */
+  begin: (() => void) | undefined;
 }
 
 export class Listeners {
@@ -84,7 +86,15 @@ export class Listeners {
       return;
     }
     const seq = ++this.#asked;
-    const listener: Listener = { request, server, key: undefined, handle: undefined, backlog: 511, adopted: new Map() };
+    const listener: Listener = {
+      request,
+      server,
+      key: undefined,
+      handle: undefined,
+      backlog: 511,
+      adopted: new Map(),
+      begin: undefined,
+    };
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
     this.#channel.hold();
@@ -111,7 +121,8 @@ export class Listeners {
     return { host, port, family, ipv6Only, ordinal };
   }
 
-  answer(seq: number, key: AddressKey, errno: number, handle: TcpHandle | undefined): void {
+  /** @param hold to the server it looks as if it listened, but nothing is accepted before `accept` */
+  answer(seq: number, key: AddressKey, errno: number, handle: TcpHandle | undefined, hold = false): void {
     const waiting = this.#waiting.get(seq);
     this.#waiting.delete(seq);
     if (waiting === undefined) {
@@ -127,7 +138,7 @@ export class Listeners {
     }
     listener.key = key;
     listener.handle = handle;
-    watchListen(listener, handle);
+    this.#watchListen(listener, handle, hold);
     this.#watchClose(listener, handle);
     reply(0, handle);
     const listens = internals(listener.server)._handle === handle;
@@ -149,8 +160,36 @@ export class Listeners {
       this.#open.delete(listener);
       for (const adopted of listener.adopted.values()) adopted.close();
       listener.adopted.clear();
+      this.#begin(listener, false);
       if (listener.key !== undefined) this.#channel.send({ type: 'closed', key: listener.key });
       close.call(handle, callback);
+    };
+  }
+
+  /** Nothing is held any more. */
+  accept(): void {
+    for (const listener of this.#open) this.#begin(listener, true);
+  }
+
+  #begin(listener: Listener, accepts: boolean): void {
+    const { begin } = listener;
+    if (begin === undefined) return;
+    listener.begin = undefined;
+    this.#channel.letGo();
+    if (accepts) begin();
+  }
+
+  /** Node hands the backlog on to nobody but the handle. */
+  #watchListen(listener: Listener, handle: TcpHandle, hold: boolean): void {
+    const { listen } = handle;
+    handle.listen = (backlog) => {
+      Reflect.deleteProperty(handle, 'listen');
+      listener.backlog = backlog;
+      if (!hold) return listen.call(handle, backlog);
+      // A handle that does not listen keeps no process alive.
+      this.#channel.hold();
+      listener.begin = () => listen.call(handle, backlog);
+      return 0;
     };
   }
 
@@ -203,16 +242,6 @@ export class Listeners {
     for (const listener of this.#open) if (listener.key === key) return listener;
     return undefined;
   }
-}
-
-/** Node hands the backlog on to nobody but the handle. */
-function watchListen(listener: Listener, handle: TcpHandle): void {
-  const { listen } = handle;
-  handle.listen = (backlog) => {
-    Reflect.deleteProperty(handle, 'listen');
-    listener.backlog = backlog;
-    return listen.call(handle, backlog);
-  };
 }
 
 /** Where it really listens, once it does: a port of 0 has become a number then. */

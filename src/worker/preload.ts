@@ -52,7 +52,10 @@ function install(): void {
   function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
     switch (message.type) {
       case 'socket':
-        listeners.answer(message.seq, message.key, message.errno, handle);
+        listeners.answer(message.seq, message.key, message.errno, handle, message.hold);
+        return;
+      case 'accept':
+        listeners.accept();
         return;
       case 'adopt':
         if (handle !== undefined) listeners.adopt(message.slot, message.key, handle);

@@ -24,6 +24,7 @@ export class Invariants {
   readonly #asked = new Map<number, Set<string>>();
   readonly #gone = new Set<number>();
   readonly #askedHealth = new Set<number>();
+  readonly #held = new Set<number>();
   readonly #adopted = new Map<number, SocketId[]>();
   #lastWorker = 0;
 
@@ -50,6 +51,7 @@ export class Invariants {
         check(isSeat(after, effect), 'only seats within the size are taken, and that of the canary', effect);
         this.#checkRecycling(step, effect);
         this.#lastWorker = effect.worker;
+        if (effect.held) this.#held.add(effect.worker);
         this.#asked.set(effect.worker, new Set());
         this.#adopted.set(effect.worker, []);
         return;
@@ -105,6 +107,13 @@ export class Invariants {
         check(after.policies[effect.generation] === undefined, 'what is forgotten is not kept', effect);
         check(!after.workers.some((worker) => worker.generation === effect.generation), 'nobody needs it', effect);
         return;
+      case 'accept': {
+        const asked = this.#known(effect);
+        const worker = after.workers.find(({ id }) => id === effect.worker);
+        check(asked.size === 0 && this.#held.delete(effect.worker), 'who accepts has been held', effect);
+        check(worker !== undefined && worker.state === 'ready', 'who accepts is ready', effect);
+        return;
+      }
       case 'askHealth': {
         const asked = this.#known(effect);
         check(asked.size === 0, 'nobody is asked for its health on the way out', effect);
@@ -178,7 +187,7 @@ export class Invariants {
         if (worker.ended) return false;
         if (worker.adopted.some((adopted) => sameSocket(adopted, socket))) return true;
         const own = socket.slot === null || socket.slot === worker.slot;
-        return own && isLive(worker) && worker.listening.includes(socket.key);
+        return own && !worker.held && isLive(worker) && worker.listening.includes(socket.key);
       });
       check(accepted, 'somebody accepts on every socket as long as anybody listens on its address', socket);
     }

@@ -7,6 +7,9 @@ import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
 
+// Side by side: most of the time they wait.
+t.jobs = 3;
+
 const app = path.join(apps, 'release.cjs');
 
 async function start(t: Test, ...args: string[]) {
@@ -26,63 +29,75 @@ function send(t: Test, port: number, url: string): void {
   t.teardown(() => request.destroy());
 }
 
-t.test('a release that is not healthy, or does not stay so, is taken back with what it answered', async (t) => {
-  const { holdfast, become } = await start(
-    t,
-    ...['-i', '2', '--health', '/healthz', '--health-timeout', '300ms', '--health-interval', '100ms'],
-    ...['--ready-timeout', '1s', '--soak', '1s', '--drain-timeout', '500ms'],
-  );
-  for (const [mood, expected] of [
-    ['unhealthy', /not ready within 1 s: GET \/healthz answered 503: "db down"/],
-    ['blocks', /did not stay healthy: GET \/healthz was not answered within 0\.3 s/],
-    ['crashes', /exited with code 5/],
-  ] as const) {
-    become(mood);
-    const { code, stderr } = await holdfast.run('reload');
-    t.equal(code, 1, mood);
-    t.match(stderr, expected);
-    t.match((await holdfast.status()).rollout, { state: 'rolledBack', reason: expected });
-  }
-  become('good');
-  t.equal((await holdfast.run('reload')).code, 0);
-});
+t.test(
+  'a release that is not healthy, or does not stay so, is taken back with what it answered',
+  { buffered: true },
+  async (t) => {
+    const { holdfast, become } = await start(
+      t,
+      ...['-i', '2', '--health', '/healthz', '--health-timeout', '300ms', '--health-interval', '100ms'],
+      ...['--ready-timeout', '1s', '--soak', '1s', '--drain-timeout', '500ms'],
+    );
+    for (const [mood, expected] of [
+      ['unhealthy', /not ready within 1 s: GET \/healthz answered 503: "db down"/],
+      ['blocks', /did not stay healthy: GET \/healthz was not answered within 0\.3 s/],
+      ['crashes', /exited with code 5/],
+    ] as const) {
+      become(mood);
+      const { code, stderr } = await holdfast.run('reload');
+      t.equal(code, 1, mood);
+      t.match(stderr, expected);
+      t.match((await holdfast.status()).rollout, { state: 'rolledBack', reason: expected });
+    }
+    become('good');
+    t.equal((await holdfast.run('reload')).code, 0);
+  },
+);
 
-t.test('a worker that hangs is replaced at once, and where it hangs is logged before it is killed', async (t) => {
-  const { holdfast, port } = await start(t, '-i', '2', '--hang-timeout', '1s');
-  send(t, port, '/spin');
-  const hung = await holdfast.message('worker hung');
-  const at = holdfast.log.length;
-  await holdfast.line(({ msg, slot }) => msg === 'worker ready' && slot === hung.slot, at);
-  const { stack } = await holdfast.message('it hangs here');
-  t.match((stack as string[])[0], /^spinForEver \(.*release\.cjs:\d+:\d+\)$/);
-  await holdfast.line(
-    ({ msg, worker, signal }) => msg === 'worker exited' && worker === hung.worker && signal === 'SIGKILL',
-  );
-  const { workers } = await holdfast.status();
-  t.same(
-    workers.map(({ state }) => state),
-    ['ready', 'ready'],
-  );
-  t.match(workers.find(({ slot }) => slot === hung.slot)?.restartReason, /event loop .* hung/);
-});
+t.test(
+  'a worker that hangs is replaced at once, and where it hangs is logged before it is killed',
+  { buffered: true },
+  async (t) => {
+    const { holdfast, port } = await start(t, '-i', '2', '--hang-timeout', '1s');
+    send(t, port, '/spin');
+    const hung = await holdfast.message('worker hung');
+    const at = holdfast.log.length;
+    await holdfast.line(({ msg, slot }) => msg === 'worker ready' && slot === hung.slot, at);
+    const { stack } = await holdfast.message('it hangs here');
+    t.match((stack as string[])[0], /^spinForEver \(.*release\.cjs:\d+:\d+\)$/);
+    await holdfast.line(
+      ({ msg, worker, signal }) => msg === 'worker exited' && worker === hung.worker && signal === 'SIGKILL',
+    );
+    const { workers } = await holdfast.status();
+    t.same(
+      workers.map(({ state }) => state),
+      ['ready', 'ready'],
+    );
+    t.match(workers.find(({ slot }) => slot === hung.slot)?.restartReason, /event loop .* hung/);
+  },
+);
 
-t.test('workers that come to a limit are recycled one at a time, and nothing is lost', async (t) => {
-  const { holdfast, port } = await start(t, '-i', '2', '--max-requests', '300', '--hang-timeout', '1s');
-  const load = new Load({ port, fresh: 4, keepAlive: 4 });
-  t.teardown(() => load.stop());
-  const gone = new Set<unknown>();
-  while (gone.size < 4) {
-    const { worker } = await holdfast.line(({ msg, worker: id }) => msg === 'worker exited' && !gone.has(id));
-    gone.add(worker);
-  }
-  await load.stop();
-  t.same(load.errors, {}, load.summary());
-  const { workers } = await holdfast.status();
-  t.ok(workers.every(({ recycled, restarts }) => recycled >= 1 && restarts === 0));
-  t.match(workers[0]?.restartReason, /maxRequests: \d+ of 300/);
-});
+t.test(
+  'workers that come to a limit are recycled one at a time, and nothing is lost',
+  { buffered: true },
+  async (t) => {
+    const { holdfast, port } = await start(t, '-i', '2', '--max-requests', '300', '--hang-timeout', '1s');
+    const load = new Load({ port, fresh: 4, keepAlive: 4 });
+    t.teardown(() => load.stop());
+    const gone = new Set<unknown>();
+    while (gone.size < 4) {
+      const { worker } = await holdfast.line(({ msg, worker: id }) => msg === 'worker exited' && !gone.has(id));
+      gone.add(worker);
+    }
+    await load.stop();
+    t.same(load.errors, {}, load.summary());
+    const { workers } = await holdfast.status();
+    t.ok(workers.every(({ recycled, restarts }) => recycled >= 1 && restarts === 0));
+    t.match(workers[0]?.restartReason, /maxRequests: \d+ of 300/);
+  },
+);
 
-t.test('a canary that answers worse than its elders is taken back with the figures', async (t) => {
+t.test('a canary that answers worse than its elders is taken back with the figures', { buffered: true }, async (t) => {
   const { holdfast, port, become } = await start(t, '-i', '2', '--canary-min-requests', '20');
   const load = new Load({ port, fresh: 8, keepAlive: 0 });
   t.teardown(() => load.stop());
@@ -101,7 +116,7 @@ t.test('a canary that answers worse than its elders is taken back with the figur
   );
 });
 
-t.test('a canary that is as good as its elders is promoted, and the rollout goes on', async (t) => {
+t.test('a canary that is as good as its elders is promoted, and the rollout goes on', { buffered: true }, async (t) => {
   const { holdfast, port } = await start(t, '-i', '2', '--canary-min-requests', '20');
   const load = new Load({ port, fresh: 8, keepAlive: 2 });
   t.teardown(() => load.stop());
@@ -114,7 +129,7 @@ t.test('a canary that is as good as its elders is promoted, and the rollout goes
   t.ok(shares > 0.2, `${Math.round(100 * shares)} % were answered by the new generation`);
 });
 
-t.test('a canary is promoted and taken back by hand as well', async (t) => {
+t.test('a canary is promoted and taken back by hand as well', { buffered: true }, async (t) => {
   const { holdfast } = await start(t, '-i', '1');
   t.match(await holdfast.run('reload', '--promote'), { code: 1, stderr: /there is no canary to promote/ });
   t.match(await holdfast.run('reload', '--abort'), { code: 1, stderr: /there is no rollout to abort/ });
@@ -131,7 +146,7 @@ t.test('a canary is promoted and taken back by hand as well', async (t) => {
   t.equal((await holdfast.status()).generation, 3);
 });
 
-t.test('a dry run tells what would change, and changes nothing', async (t) => {
+t.test('a dry run tells what would change, and changes nothing', { buffered: true }, async (t) => {
   const port = await freePort();
   const dir = t.testdir({ mood: 'good', '.env': 'A=secret\nB=1\n' });
   const config = path.join(dir, 'shop.json');
@@ -152,24 +167,28 @@ t.test('a dry run tells what would change, and changes nothing', async (t) => {
   t.equal((await holdfast.status()).size, 1);
 });
 
-t.test('a command before the reload has the last word, and is told with its last lines', async (t) => {
-  const { holdfast, dir, port } = await start(
-    t,
-    '--before-reload',
-    'echo checking; test -e "$MOOD_FILE.ok" || { echo "no table" >&2; exit 3; }',
-  );
-  t.match(await holdfast.run('reload'), {
-    code: 1,
-    stderr: /the reload did not begin: beforeReload ended with exit code 3; the last it wrote:\nno table/,
-  });
-  t.equal((await holdfast.status()).generation, 1);
-  t.ok(holdfast.log.some(({ hook, msg }) => hook === 'beforeReload' && msg === 'checking'));
-  writeFileSync(path.join(dir, 'mood.ok'), '');
-  t.equal((await holdfast.run('reload')).code, 0);
-  t.match(await ask(port), { generation: 2 });
-});
+t.test(
+  'a command before the reload has the last word, and is told with its last lines',
+  { buffered: true },
+  async (t) => {
+    const { holdfast, dir, port } = await start(
+      t,
+      '--before-reload',
+      'echo checking; test -e "$MOOD_FILE.ok" || { echo "no table" >&2; exit 3; }',
+    );
+    t.match(await holdfast.run('reload'), {
+      code: 1,
+      stderr: /the reload did not begin: beforeReload ended with exit code 3; the last it wrote:\nno table/,
+    });
+    t.equal((await holdfast.status()).generation, 1);
+    t.ok(holdfast.log.some(({ hook, msg }) => hook === 'beforeReload' && msg === 'checking'));
+    writeFileSync(path.join(dir, 'mood.ok'), '');
+    t.equal((await holdfast.run('reload')).code, 0);
+    t.match(await ask(port), { generation: 2 });
+  },
+);
 
-t.test('--watch reloads when a file changes, but not for what is installed', async (t) => {
+t.test('--watch reloads when a file changes, but not for what is installed', { buffered: true }, async (t) => {
   const port = await freePort();
   const source = (answer: string) =>
     `require('node:http').createServer((q, r) => r.end('{"answer":"${answer}"}')).listen(${port}, '127.0.0.1');`;
@@ -185,32 +204,36 @@ t.test('--watch reloads when a file changes, but not for what is installed', asy
   t.match(await ask(port), { answer: 'two' });
 });
 
-t.test('a crash loop ends the supervisor where that is asked for, and exit codes can mean no', async (t) => {
-  const { holdfast, port, become } = await start(
-    t,
-    '-i',
-    '1',
-    '--on-crash-loop',
-    'exit',
-    '--max-restarts',
-    '1',
-    '--backoff-base',
-    '10ms',
-  );
-  become('crashes');
-  const [worker] = (await holdfast.status()).workers;
-  process.kill(worker?.pid ?? 0, 'SIGKILL');
-  t.equal(await holdfast.closed, 1);
-  t.match(
-    holdfast.stderr,
-    /cannot keep running .*more than 1 crashes within 60 s, the last one: .*exited with code 5/s,
-  );
-  t.ok(port);
+t.test(
+  'a crash loop ends the supervisor where that is asked for, and exit codes can mean no',
+  { buffered: true },
+  async (t) => {
+    const { holdfast, port, become } = await start(
+      t,
+      '-i',
+      '1',
+      '--on-crash-loop',
+      'exit',
+      '--max-restarts',
+      '1',
+      '--backoff-base',
+      '10ms',
+    );
+    become('crashes');
+    const [worker] = (await holdfast.status()).workers;
+    process.kill(worker?.pid ?? 0, 'SIGKILL');
+    t.equal(await holdfast.closed, 1);
+    t.match(
+      holdfast.stderr,
+      /cannot keep running .*more than 1 crashes within 60 s, the last one: .*exited with code 5/s,
+    );
+    t.ok(port);
 
-  const other = await start(t, '-i', '1', '--stop-exit-codes', '5,64');
-  other.become('crashes');
-  const [first] = (await other.holdfast.status()).workers;
-  process.kill(first?.pid ?? 0, 'SIGKILL');
-  t.equal(await other.holdfast.closed, 0, 'nothing is left to do');
-  t.match(other.holdfast.lines('slot finished'), [{ code: 5 }]);
-});
+    const other = await start(t, '-i', '1', '--stop-exit-codes', '5,64');
+    other.become('crashes');
+    const [first] = (await other.holdfast.status()).workers;
+    process.kill(first?.pid ?? 0, 'SIGKILL');
+    t.equal(await other.holdfast.closed, 0, 'nothing is left to do');
+    t.match(other.holdfast.lines('slot finished'), [{ code: 5 }]);
+  },
+);

@@ -49,6 +49,7 @@ export function ownAcceptors(state: State, { slot, key }: SocketId): Worker[] {
 
 function acceptors(state: State, slot: number | null, key: string): Worker[] {
   return state.workers.filter(
-    (worker) => !worker.ended && (slot === null || worker.slot === slot) && worker.listening.includes(key),
+    (worker) =>
+      !worker.ended && !worker.held && (slot === null || worker.slot === slot) && worker.listening.includes(key),
   );
 }
