@@ -258,12 +258,13 @@ function isToBeHeld(state: State, worker: Worker): boolean {
   return (health || soakMs > 0) && isOnTrial(state, worker.generation) && hasElder(state, worker);
 }
 
-/** Whether somebody else accepts on its sockets. */
-function hasElder({ workers, listenMode }: State, { id, slot }: Worker): boolean {
-  return workers.some((other) => {
+/** Whether somebody else accepts on its sockets, on all of them. */
+function hasElder({ workers, listenMode }: State, { id, slot, listening }: Worker): boolean {
+  const elders = workers.filter((other) => {
     const shares = listenMode === 'reuseaddr' || other.slot === slot;
     return other.id !== id && shares && other.state === 'ready' && !other.ended && !other.held;
   });
+  return elders.length > 0 && listening.every((key) => elders.some((elder) => elder.listening.includes(key)));
 }
 
 /** Who has passed accepts, and who would be the only one to. */

@@ -5,7 +5,7 @@ t.test('starts all slots at once and says so when all are ready', async (t) => {
   const d = new Driver({ size: 4 });
   t.same(
     d.send({ type: 'start' }),
-    [1, 2, 3, 4].map((worker) => ({ do: 'spawn', worker, slot: worker - 1, generation: 1 })),
+    [1, 2, 3, 4].map((worker) => ({ do: 'spawn', worker, slot: worker - 1, generation: 1, held: false })),
   );
   for (const id of [1, 2, 3]) d.bind(id);
   t.equal(d.state.phase, 'starting');

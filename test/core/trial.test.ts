@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Driver } from './driver.js';
+import { Driver, PORT } from './driver.js';
 
 const SOAK = { soakMs: 3_000 };
 
@@ -36,6 +36,14 @@ t.test('whoever would be the only one accepts as soon as it is ready', async (t)
   t.same(shared.done('accept'), [], 'the other one accepts on the socket that all share');
   shared.crash(2);
   t.same(shared.done('accept'), [{ do: 'accept', worker: 3 }]);
+});
+
+t.test('an address that its predecessor has given up is accepted on at once', async (t) => {
+  const d = Driver.running({ size: 1 });
+  d.reload(SOAK);
+  d.bind(2);
+  d.send({ type: 'closed', worker: 1, key: PORT });
+  t.same(d.done('accept'), [{ do: 'accept', worker: 2 }]);
 });
 
 t.test('first starts and replacements of crashes are not on trial', async (t) => {

@@ -146,6 +146,32 @@ t.test('a canary is promoted and taken back by hand as well', { buffered: true }
   t.equal((await holdfast.status()).generation, 3);
 });
 
+t.test('without steering a canary has about its share, and that is said', { buffered: true }, async (t) => {
+  const { holdfast } = await start(t, '-i', '2', '--listen-mode', 'reuseaddr');
+  const { code, stderr } = await holdfast.run('reload', '--canary', '5%', '--for', '1s');
+  t.equal(code, 0, 'with too few requests to compare it goes on');
+  t.match(stderr, /canary share hint=without steering .* approximate/);
+  t.match(stderr, /canary not compared .*it has answered 0 requests, and 100 are needed/);
+});
+
+t.test('a replacement that runs a file which has changed since is told', { buffered: true }, async (t) => {
+  const port = await freePort();
+  const source = `require('node:http').createServer((q, r) => r.end('{}')).listen(${port}, '127.0.0.1');`;
+  const file = path.join(t.testdir({ 'app.cjs': source }), 'app.cjs');
+  const holdfast = new Holdfast(t, file);
+  await holdfast.message('started');
+  writeFileSync(file, 'throw new Error("a release that fails");');
+  t.equal((await holdfast.run('reload')).code, 1);
+  t.same(holdfast.lines('script has changed'), []);
+  writeFileSync(file, `${source} // repaired by hand`);
+  const [worker] = (await holdfast.status()).workers;
+  const at = holdfast.log.length;
+  process.kill(worker?.pid ?? 0, 'SIGKILL');
+  await holdfast.message('worker ready', at);
+  t.match(holdfast.lines('script has changed'), [{ generation: 1, script: file }]);
+  t.match((await holdfast.status()).workers, [{ generation: 1, scriptChanged: true }]);
+});
+
 t.test('a dry run tells what would change, and changes nothing', { buffered: true }, async (t) => {
   const port = await freePort();
   const dir = t.testdir({ mood: 'good', '.env': 'A=secret\nB=1\n' });
