@@ -9,6 +9,7 @@ import type { Server, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { TLSSocket } from 'node:tls';
 import type { ConnectionCounts, ConnectionKind, OpenConnection } from '../protocol.js';
+import { isHealthConnection } from './health.js';
 
 /** A socket, and what Node and others keep on it for themselves. */
 export type ServerSocket = Socket & {
@@ -82,8 +83,16 @@ export class Connections {
 
   /** A server begins to listen: those of TLS and HTTP/2 say themselves what becomes of a connection. */
   watch(server: Server): void {
-    if (isTls(server)) server.on('secureConnection', (socket: LayeredSocket) => this.#secure.add(socket));
-    if (isHttp2(server)) server.on('session', (session) => this.#sessions.add(session));
+    if (isTls(server)) {
+      server.on('secureConnection', (socket: LayeredSocket) => {
+        if (!isHealthConnection(socket)) this.#secure.add(socket);
+      });
+    }
+    if (isHttp2(server)) {
+      server.on('session', (session) => {
+        if (!isHealthConnection(session)) this.#sessions.add(session);
+      });
+    }
   }
 
   list(): Connection[] {

@@ -18,6 +18,7 @@ const STEPS = 4;
 const BEGAN_AT = Symbol('began at');
 type Timed = { [BEGAN_AT]?: number };
 interface Http2Stream extends Timed {
+  readonly session?: object;
   readonly sentHeaders?: Record<string, unknown>;
 }
 
@@ -41,6 +42,7 @@ export class Figures {
     });
     diagnosticsChannel.subscribe('http2.server.stream.start', (message) => {
       const { stream } = message as { stream: Http2Stream };
+      if (isHealthConnection(stream.session)) return;
       stream[BEGAN_AT] = performance.now();
     });
     diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {

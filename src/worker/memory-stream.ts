@@ -87,6 +87,10 @@ export class MemorySocket extends Duplex {
     return { address: this.localAddress, family: this.remoteFamily, port: this.localPort };
   }
 
+  resetAndDestroy(): this {
+    return this.destroy();
+  }
+
   destroySoon(): void {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();
