@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Config } from './config.js';
 import { defaultName } from './default-name.js';
 import { formatDuration } from './duration.js';
-import type { Fault } from './fault.js';
+import { type Fault, show } from './fault.js';
 import { defaultOf } from './layer.js';
 import type { Found, Uncertainty } from './locate.js';
 import type { ChosenOptions } from './precedence.js';
@@ -21,6 +21,7 @@ export function assemble(chosen: ChosenOptions, found: Found, isUncertain: Uncer
   if (!isUncertain('backoffBase') && !isUncertain('backoffMax')) {
     checkBackoff(chosen, value('backoffBase'), value('backoffMax'), faults);
   }
+  if (!isUncertain('reloadCron')) checkTimeZone(chosen, faults);
   return deepFreeze({
     name: chosen.get('name')?.value ?? defaultName(path.resolve(found.cwd, found.script)),
     script: found.script,
@@ -90,6 +91,14 @@ function checkBackoff(chosen: ChosenOptions, baseMs: number, maxMs: number, faul
       ? `must be at most backoffMax, which is ${formatDuration(maxMs)}`
       : `must be at least backoffBase, which is ${formatDuration(baseMs)}`;
   faults.push({ source: at.source, path: at.path, value: formatDuration(at.value), allowed });
+}
+
+/** A time zone of nothing: the schedule was forgotten, or its name is misspelt. */
+function checkTimeZone(chosen: ChosenOptions, faults: Fault[]): void {
+  const zone = chosen.get('reloadCronTimeZone');
+  if (zone === undefined || chosen.get('reloadCron') !== undefined) return;
+  const { source, path: at, value } = zone;
+  faults.push({ source, path: at, value: show(value), allowed: 'must have reloadCron beside it: "0 4 * * *"' });
 }
 
 function deepFreeze<T>(value: T): T {

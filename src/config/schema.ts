@@ -191,9 +191,7 @@ export const SETTINGS = {
     { description: 'When to reload by itself: five fields of a cron expression, "0 4 * * *"' },
   ),
   reloadCronTimeZone: optional(
-    z
-      .string({ error: ZONE_ALLOWED })
-      .check(z.refine((value) => cronFault('0 0 * * *', value) === null, { error: ZONE_ALLOWED })),
+    line(ZONE_ALLOWED).check(z.refine((value) => cronFault('0 0 * * *', value) === null, { error: ZONE_ALLOWED })),
     { description: "Time zone of reloadCron; the system's if not given" },
   ),
   watch: setting(z.boolean({ error: 'must be true or false' }), false, {

@@ -5,10 +5,11 @@
  * nonsense must never disturb the supervisor, and never cancels what it asked for.
  */
 import type http from 'node:http';
-import type { ControlLine, ControlResult, ControlTarget, ReloadOptions } from '../protocol.js';
+import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
 import { createServer } from './lean-http.js';
 import { LineStream } from './line-stream.js';
 import { claimName, type NameClaim } from './name-claim.js';
+import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
 import { ensureRuntimeDir } from './runtime-dir.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -16,9 +17,6 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a close waits for clients to read what was written for them. */
 const CLOSE_PATIENCE_MS = 1_000;
-/** A canary with more would be no canary. */
-const MOST_SHARE = 0.5;
-const DAY_MS = 24 * 3_600_000;
 
 export interface ControlServerOptions {
   /** The runtime folder; created if need be. */
@@ -147,11 +145,7 @@ export class ControlServer {
   #reload(response: http.ServerResponse, body: unknown): void | Promise<void> {
     const options = readReloadOptions(body);
     if (options !== null) return this.#perform(response, (on) => this.#target.reload(on, options));
-    return refuse(
-      response,
-      400,
-      `cannot reload: the body must be empty, {"dryRun":true}, or like {"canary":{"share":0.05,"forMs":120000}} with a share above 0 and at most ${MOST_SHARE}, and 1 s to 1 day`,
-    );
+    return refuse(response, 400, `cannot reload: the body ${RELOAD_BODY_ALLOWED}`);
   }
 
   #scale(response: http.ServerResponse, body: unknown): void | Promise<void> {
@@ -240,20 +234,6 @@ function progressLine(line: ControlLine & { type: 'progress' }): string {
 
 function resultLine({ ok, message, reason, changes }: ControlResult): string {
   return JSON.stringify({ type: 'result', ok, message, reason, ...(changes && { changes }) } satisfies ControlLine);
-}
-
-/** null for what is none. */
-function readReloadOptions(body: unknown): ReloadOptions | null {
-  if (body === undefined) return {};
-  if (typeof body !== 'object' || body === null) return null;
-  const { dryRun = false, canary } = body as { dryRun?: unknown; canary?: unknown };
-  if (typeof dryRun !== 'boolean' || Object.keys(body).some((key) => key !== 'dryRun' && key !== 'canary')) return null;
-  if (canary === undefined) return { dryRun };
-  if (dryRun || typeof canary !== 'object' || canary === null) return null;
-  const { share, forMs } = canary as { share?: unknown; forMs?: unknown };
-  if (typeof share !== 'number' || !(share > 0 && share <= MOST_SHARE)) return null;
-  if (typeof forMs !== 'number' || !(forMs >= 1_000 && forMs <= DAY_MS)) return null;
-  return { canary: { share, forMs } };
 }
 
 function refuse(response: http.ServerResponse, statusCode: number, error: string): void {

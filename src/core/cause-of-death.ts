@@ -11,11 +11,12 @@ export interface Facts {
   readonly oomKilled: boolean;
 }
 
-/** V8 writes it before it aborts. */
-const HEAP_LIMIT = /FATAL ERROR: .*heap out of memory/i;
-/** The first line of an uncaught error, as Node prints it after the place: `TypeError: x is not a function`. */
-const UNCAUGHT = /^(?:Uncaught )?((?:[A-Z]\w*)?Error(?: \[\w+\])?(?:: .*)?)$/;
-const STACK_LINE = /^ {4}at /;
+/** Node writes it before it aborts; the native stack that follows is not among the last lines. */
+const HEAP_LIMIT = /^FATAL ERROR: .*JavaScript heap out of memory/;
+/** What Node's last words after an uncaught error end with, whatever was thrown and whatever the exit code is. */
+const LAST_WORDS = /^Node\.js v\d+\.\d+\.\d+/;
+/** Of a shell that ran node and passes on that it was ended by SIGABRT. */
+const ABORTED = 128 + 6;
 
 /** @returns the cause, and a beginning of a sentence for people */
 export function causeOfDeath({ code, signal, lastLines, oomKilled }: Facts): {
@@ -26,7 +27,8 @@ export function causeOfDeath({ code, signal, lastLines, oomKilled }: Facts): {
   if (code === null && signal === null) {
     return { cause: 'notStarted', text: `a worker could not be started: ${lastLines.join('\n')}` };
   }
-  if (lastLines.some((line) => HEAP_LIMIT.test(line))) {
+  // The line alone may be that of a process which the worker had started, and outlived.
+  if ((signal === 'SIGABRT' || code === ABORTED) && lastLines.some((line) => HEAP_LIMIT.test(line))) {
     return {
       cause: 'heapOutOfMemory',
       text: 'a worker ran out of JavaScript heap (--max-old-space-size is the limit)',
@@ -36,10 +38,6 @@ export function causeOfDeath({ code, signal, lastLines, oomKilled }: Facts): {
     return { cause: 'outOfMemoryKilled', text: 'a worker was killed by the kernel for want of memory (OOM killer)' };
   }
   if (signal !== null) return { cause: 'signal', text: `a worker was ended by ${signal}` };
-  return { cause: isUncaught(code, lastLines) ? 'uncaught' : 'exit', text: `a worker exited with code ${code}` };
-}
-
-/** Node exits with 1 after an uncaught error, whose stack is then the last that was written. */
-function isUncaught(code: number | null, lastLines: readonly string[]): boolean {
-  return code === 1 && lastLines.some((line, at) => UNCAUGHT.test(line) && STACK_LINE.test(lastLines[at + 1] ?? ''));
+  const isUncaught = code !== 0 && LAST_WORDS.test(lastLines.findLast((line) => line !== '') ?? '');
+  return { cause: isUncaught ? 'uncaught' : 'exit', text: `a worker exited with code ${code}` };
 }

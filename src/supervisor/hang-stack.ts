@@ -1,8 +1,9 @@
 /**
  * Where the JavaScript of a worker hangs: asked of its inspector, which Node starts on SIGUSR1 in a thread of its own, so
  * that it answers while the event loop does not turn. The preload has it listen on loopback, at a port that the system
- * chooses.
+ * chooses. Called by the workforce before it kills a hung worker; must never keep it from doing so.
  */
+import { fileURLToPath } from 'node:url';
 
 export interface HangTarget {
   readonly signal: (signal: 'SIGUSR1') => void;
@@ -12,78 +13,113 @@ export interface HangTarget {
 
 interface CallFrame {
   readonly functionName: string;
-  /** Both from 0. */
-  readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber: number };
+  /** Line and column from 0. */
+  readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number };
 }
 
-interface Answer {
-  readonly method?: string;
-  readonly params?: { readonly callFrames?: readonly CallFrame[]; readonly scriptId?: string; readonly url?: string };
-}
+/** Of the inspector's messages those that matter here; answers to commands are neither. */
+type Message =
+  | { readonly method: 'Debugger.scriptParsed'; readonly params: { readonly scriptId: string; readonly url: string } }
+  | { readonly method: 'Debugger.paused'; readonly params: { readonly callFrames: readonly CallFrame[] } };
 
 const MOST_FRAMES = 20;
-/** Nowhere but on loopback: what an application prints must not have the supervisor connect to another machine. */
-const LISTENING = /^Debugger listening on (ws:\/\/(?:127\.0\.0\.1|\[::1\]):\d+\/[\da-f-]+)$/;
+/**
+ * The application may have left a line of its own unfinished before it. Nowhere but on loopback: what an application
+ * prints must not have the supervisor connect to another machine.
+ */
+const LISTENING = /Debugger listening on (ws:\/\/(?:127\.0\.0\.1|\[::1\]):\d+\/[\da-f-]+)$/;
 
 /**
- * Best effort: a loop that is blocked outside of JavaScript, an application with a SIGUSR1 handler of its own or a process
- * that is stopped give no answer. The process is to be ended afterwards: its inspector is left open. Never rejects.
+ * Best effort. There is no answer from a worker that is stopped, that is blocked outside of JavaScript (`execSync`), that
+ * has a SIGUSR1 handler of its own, or whose inspector was open before. A long regular expression, `JSON.stringify` and
+ * `Atomics.wait` do answer. A worker that has answered runs on, its inspector closed; that of another may yet open, so
+ * end it. Never rejects, and leaves nothing open on this side.
  *
- * @returns the innermost call first, `spin (/app/server.js:12:5)`; null where there was no answer in time
+ * @param timeoutMs after which it is null, in milliseconds
+ * @returns the innermost call first, at most 20, lines and columns from 1: `spin (/app/server.js:12:5)`; null where there
+ *   was no answer in time
  */
 export async function hangStack(target: HangTarget, timeoutMs: number): Promise<readonly string[] | null> {
+  const over = new AbortController();
   let timer: NodeJS.Timeout | undefined;
-  const closing: (() => void)[] = [];
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), timeoutMs);
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  let stack: readonly string[] | null = null;
+  const asked = ask(target, over.signal, (found) => {
+    stack = found;
   });
   try {
-    return await Promise.race([late, ask(target, closing)]);
+    await Promise.race([late, asked]);
   } catch {
-    return null;
+    // What was found up to then is what there is.
   } finally {
     clearTimeout(timer);
-    for (const close of closing) close();
+    over.abort();
   }
+  return stack;
 }
 
-async function ask(target: HangTarget, closing: (() => void)[]): Promise<readonly string[]> {
-  const url = new Promise<string>((resolve) => {
-    const forget = target.onStderrLine((line) => {
-      const found = LISTENING.exec(line)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-    closing.push(forget);
-  });
-  target.signal('SIGUSR1');
+/** Resolves once the inspector is closed again. */
+async function ask(target: HangTarget, over: AbortSignal, tell: (stack: readonly string[]) => void): Promise<void> {
   // Loaded for this alone: Node has no WebSocket of its own before version 22.
   const { default: WebSocket } = await import('ws');
-  const socket = new WebSocket(await url, { perMessageDeflate: false });
-  closing.push(() => socket.terminate());
+  over.throwIfAborted();
+  const url = await inspectorUrl(target, over);
+  over.throwIfAborted();
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  // That also has a paused worker run on.
+  over.addEventListener('abort', () => socket.terminate());
   return new Promise((resolve, reject) => {
+    /** The frames do not tell their files on any version; the scripts do, all of them before the first pause. */
+    const urls = new Map<string, string>();
     socket.on('error', reject);
-    socket.on('close', () => reject(new Error('the inspector has closed the connection')));
+    socket.on('close', () => resolve());
     socket.on('open', () => {
       socket.send('{"id":1,"method":"Debugger.enable"}');
       socket.send('{"id":2,"method":"Debugger.pause"}');
     });
-    // The frames do not tell their files on all versions; the scripts do.
-    const files = new Map<string, string>();
+    const hear = ({ method, params }: Message) => {
+      if (method === 'Debugger.scriptParsed') urls.set(params.scriptId, params.url);
+      if (method !== 'Debugger.paused') return;
+      tell(params.callFrames.slice(0, MOST_FRAMES).map((frame) => describe(frame, urls)));
+      socket.send('{"id":3,"method":"Debugger.resume"}');
+      // Runs inside of the endless loop, and closes this connection with all the rest.
+      socket.send('{"id":4,"method":"Runtime.evaluate","params":{"expression":"process._debugEnd()"}}');
+    };
     socket.on('message', (text) => {
       try {
-        const { method, params } = JSON.parse(String(text)) as Answer;
-        if (method === 'Debugger.scriptParsed') files.set(params?.scriptId ?? '', params?.url ?? '');
-        if (method !== 'Debugger.paused') return;
-        resolve((params?.callFrames ?? []).slice(0, MOST_FRAMES).map((frame) => describe(frame, files)));
+        hear(JSON.parse(String(text)) as Message);
       } catch (error) {
-        // Whoever answers there need not be an inspector; thrown here it would end the supervisor.
+        // Whoever it is, it is no inspector: what an event listener throws would end the supervisor.
         reject(error);
       }
     });
   });
 }
 
-function describe({ functionName, location }: CallFrame, files: ReadonlyMap<string, string>): string {
-  const file = files.get(location.scriptId)?.replace(/^file:\/\//, '') ?? '';
-  return `${functionName || '(anonymous)'} (${file}:${location.lineNumber + 1}:${location.columnNumber + 1})`;
+/** Settles when the worker has told it, or never. */
+function inspectorUrl({ signal, onStderrLine }: HangTarget, over: AbortSignal): Promise<string> {
+  return new Promise((resolve) => {
+    const forget = onStderrLine((line) => {
+      const found = LISTENING.exec(line)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    over.addEventListener('abort', forget);
+    signal('SIGUSR1');
+  });
+}
+
+function describe({ functionName, location }: CallFrame, urls: ReadonlyMap<string, string>): string {
+  const file = fileOf(urls.get(location.scriptId) || '<anonymous>');
+  return `${functionName || '(anonymous)'} (${file}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})`;
+}
+
+/** A script may call itself what it likes, files on other machines included: those stay as they are. */
+function fileOf(url: string): string {
+  try {
+    return url.startsWith('file:') ? fileURLToPath(url) : url;
+  } catch {
+    return url;
+  }
 }

@@ -1,6 +1,12 @@
-/** Runs a command of the owner's, such as `beforeReload`, and tells whether it went well. Its output goes to the log. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/**
+ * Runs a command of the owner's, such as `beforeReload`, and tells whether it went well. Its output goes to the log.
+ *
+ * Called by the supervisor. Owns the process group of the command until it has ended. Must never log the environment.
+ */
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Line, LineSplitter } from '../logs/lines.js';
 import type { Log } from '../logs/logger.js';
 
@@ -17,93 +23,148 @@ export interface HookOptions {
   readonly signal?: AbortSignal;
 }
 
+/** `reason` is a sentence that begins with the hook's name; the last lines of standard error follow, each on its own. */
 export type HookResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /** From SIGTERM to SIGKILL. */
 const KILL_MS = 5_000;
+/** How long the group's end is waited for after SIGKILL: a process may be stuck in the kernel, or be left unburied. */
+const BURIAL_MS = 500;
+const GROUP_POLL_MS = 25;
 /** How long the output of a command that has ended is waited for: what it left behind may hold the pipes. */
 const OUTPUT_MS = 250;
 const LAST_LINES = 5;
+const LAST_LINE_CHARACTERS = 1_000;
 
-/** In a process group of its own, which is ended as a whole when the time is over. Never rejects. */
+/**
+ * In a process group of its own. When the time is over, or at the signal, the whole group is sent SIGTERM, and SIGKILL 5 s
+ * later if any of it is left; the answer comes when it is gone. What a command that ends by itself leaves behind goes on
+ * without its pipes. The command never waits for the log: what that cannot take is dropped and counted there.
+ *
+ * Never rejects.
+ */
 export async function runHook(options: HookOptions): Promise<HookResult> {
   const { name, command, cwd, env, timeoutMs, log, signal } = options;
   if (signal?.aborted) return { ok: false, reason: `${name} was not run: the supervisor stops` };
-  const child = spawn('/bin/sh', ['-c', command], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  const lastLines: string[] = [];
-  const logger = log.logger.child({ hook: name });
-  const outputs = [
-    eachLine(child.stdout, ({ text }) => logger.info(text)),
-    eachLine(child.stderr, ({ text }) => {
-      logger.warn(text);
-      if (lastLines.push(text) > LAST_LINES) lastLines.shift();
-    }),
-  ];
+  let child: ChildProcessByStdio<null, Readable, Readable>;
+  try {
+    child = spawn('/bin/sh', ['-c', command], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  } catch (error) {
+    return { ok: false, reason: `${name} could not be run: ${(error as Error).message}` };
+  }
+  const output = captureHook(child, log.logger.child({ hook: name }, { level: 'trace' }));
+
   let cutShort: string | null = null;
   let killTimer: NodeJS.Timeout | undefined;
   const end = (why: string) => {
-    if (cutShort !== null) return;
-    cutShort = why;
+    cutShort ??= why;
+    if (killTimer !== undefined) return;
     signalGroup(child, 'SIGTERM');
     killTimer = setTimeout(() => signalGroup(child, 'SIGKILL'), KILL_MS);
   };
   const stopped = () => end('was ended: the supervisor stops');
   const timer = setTimeout(() => end(`did not end within ${timeoutMs / 1000} s`), timeoutMs);
   signal?.addEventListener('abort', stopped, { once: true });
-  const how = await new Promise<string | null>((resolve) => {
-    child.once('error', (error) => resolve(`could not be run: ${error.message}`));
-    child.once('exit', (code, killedBy) => {
-      if (code === 0) resolve(null);
-      else resolve(killedBy === null ? `ended with exit code ${code}` : `was ended by ${killedBy}`);
-    });
-  });
+
+  const how = await outcome(child, cwd);
   clearTimeout(timer);
-  clearTimeout(killTimer);
   signal?.removeEventListener('abort', stopped);
-  await settled(outputs);
-  // What it may have left behind, where it did not end by itself.
-  if (cutShort !== null) signalGroup(child, 'SIGKILL');
-  child.stdout.destroy();
-  child.stderr.destroy();
+  // The shell is often the first to go: what it has started has its 5 s all the same.
+  if (cutShort !== null) await groupGone(child);
+  clearTimeout(killTimer);
+  const lastLines = await output.finish();
   const failure = cutShort ?? how;
   if (failure === null) return { ok: true };
   const last = lastLines.length === 0 ? '' : `; the last it wrote:\n${lastLines.join('\n')}`;
   return { ok: false, reason: `${name} ${failure}${last}` };
 }
 
-function eachLine(stream: Readable, onLine: (line: Line) => void): Promise<void> {
+/** What went wrong, or null; once the shell has ended or could not begin. */
+function outcome(child: ChildProcess, cwd: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      // Node names the program also where it is the working folder that is missing.
+      resolve(`could not be run: ${existsSync(cwd) ? error.message : `there is no folder ${cwd}`}`);
+    });
+    child.once('exit', (code, killedBy) => {
+      if (code === 0) resolve(null);
+      else resolve(killedBy === null ? `ended with exit code ${code}` : `was ended by ${killedBy}`);
+    });
+  });
+}
+
+/** Logs line by line. `finish` waits a little for what is still in the pipes, and returns the last lines of stderr. */
+function captureHook(child: ChildProcess, logger: Log['logger']): { finish(): Promise<readonly string[]> } {
+  const lastLines: string[] = [];
+  const fields = ({ continued }: Line) => (continued ? { continued } : {});
+  const outputs = [
+    eachLine(child.stdout, (line) => logger.info({ stream: 'stdout', ...fields(line) }, line.text)),
+    eachLine(child.stderr, (line) => {
+      logger.warn({ stream: 'stderr', ...fields(line) }, line.text);
+      if (line.text.trim() === '') return;
+      if (lastLines.push(line.text.slice(0, LAST_LINE_CHARACTERS)) > LAST_LINES) lastLines.shift();
+    }),
+  ];
+  return {
+    async finish() {
+      const patience = new AbortController();
+      const waited = delay(OUTPUT_MS, undefined, { signal: patience.signal }).catch(() => {});
+      await Promise.race([Promise.all(outputs.map(({ ended }) => ended)), waited]);
+      patience.abort();
+      for (const { close } of outputs) close();
+      return lastLines;
+    },
+  };
+}
+
+/** @param stream not there when the process could not be made for want of descriptors, whatever its type says */
+function eachLine(stream: Readable | null | undefined, onLine: (line: Line) => void) {
+  if (stream == null) return { ended: Promise.resolve(), close: () => {} };
   const splitter = new LineSplitter();
+  let closed = false;
   const flush = () => {
     for (let line = splitter.next(); line !== undefined; line = splitter.next()) onLine(line);
   };
-  return new Promise((resolve) => {
-    stream.on('data', (chunk: Buffer) => {
-      splitter.push(chunk);
-      flush();
-    });
-    stream.on('error', () => {});
+  const close = () => {
+    if (closed) return;
+    closed = true;
+    splitter.end();
+    flush();
+    stream.destroy();
+  };
+  stream.on('data', (chunk: Buffer) => {
+    if (closed) return;
+    splitter.push(chunk);
+    flush();
+  });
+  // Always followed by 'close'.
+  stream.on('error', () => {});
+  const ended = new Promise<void>((resolve) => {
     stream.once('close', () => {
-      splitter.end();
-      flush();
+      close();
       resolve();
     });
   });
+  return { ended, close };
 }
 
-async function settled(outputs: readonly Promise<void>[]): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise((resolve) => {
-    timer = setTimeout(resolve, OUTPUT_MS);
-  });
-  await Promise.race([Promise.all(outputs), patience]);
-  clearTimeout(timer);
+/** Resolves when no process of the group is left, or when nothing more can be done about it. */
+async function groupGone(child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + KILL_MS + BURIAL_MS;
+  while (performance.now() < deadline && signalGroup(child, 0)) await delay(GROUP_POLL_MS);
 }
 
-/** The group exists as long as any of its processes does, its number being that of the shell. */
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+/**
+ * The group's number is the shell's, and no other process gets it as long as any of the group is left: setpgid(2), kill(2).
+ *
+ * @param signal 0 only asks
+ * @returns whether there was anybody to send it to
+ */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false;
   try {
-    if (pid !== undefined) process.kill(-pid, signal);
+    return process.kill(-pid, signal);
   } catch {
-    // It has gone.
+    return false;
   }
 }

@@ -60,7 +60,9 @@ export class Workforce {
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#health.forget(worker);
-      const oomKilled = signal === 'SIGKILL' && this.#oom.hasKilled();
+      // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
+      const killed = this.#oom.hasKilled();
+      const oomKilled = signal === 'SIGKILL' && killed;
       dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
     };
     try {

@@ -1,23 +1,25 @@
 /** `holdfast reload`: the next generation, rolling; as a canary first; or only what it would change. */
 import { parseDuration } from '../../config/duration.js';
 import type { ResultLine } from '../../control/client.js';
+import { isCanaryShare, isCanaryTimeMs } from '../../control/reload-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { Change } from '../../protocol.js';
 import { type Command, flagText, type Invocation } from '../context.js';
-import { type Column, formatTable } from '../table.js';
+import { type Column, formatTable, printable } from '../table.js';
 import { request } from './request.js';
 
 const DEFAULT_FOR = '2m';
-const DAY_MS = 24 * 3_600_000;
-const MOST_SHARE = 0.5;
 const EXCLUSIVE = ['canary', 'promote', 'abort', 'dry-run'];
 
-/** @throws HoldfastError USAGE for flags that contradict each other, or cannot be read */
+/** @throws HoldfastError USAGE for flags that exclude each other, or cannot be read */
 export const run: Command = async (invocation, context) => {
   const { flags } = invocation;
   const given = EXCLUSIVE.filter((flag) => flags[flag] !== undefined);
   if (given.length > 1) {
-    throw usage(`cannot reload with --${given[0]} and --${given[1]} at once`, 'they are different requests');
+    throw usage(
+      `cannot reload with --${given[0]} and --${given[1]} at once`,
+      'they are requests of their own: give one of them',
+    );
   }
   const canary = canaryOf(invocation);
   if (flags.promote) return request('promote', 'promote', invocation, context);
@@ -35,11 +37,11 @@ function canaryOf(invocation: Invocation): { share: number; forMs: number } | nu
   }
   const percent = /^\d{1,2}(?:\.\d+)?(?=%$)/.exec(share)?.[0];
   const part = percent === undefined ? Number(share) : Number(percent) / 100;
-  if (!(part > 0 && part <= MOST_SHARE)) {
+  if (!isCanaryShare(part)) {
     throw usage(`cannot use --canary ${JSON.stringify(share)}: it is no share of connections`, 'write 5%; at most 50%');
   }
-  const forMs = parseDuration(time ?? DEFAULT_FOR) ?? 0;
-  if (forMs < 1_000 || forMs > DAY_MS) {
+  const forMs = parseDuration(time ?? DEFAULT_FOR);
+  if (!isCanaryTimeMs(forMs)) {
     throw usage(`cannot use --for ${JSON.stringify(time)}: it is no duration from 1s to 24h`, 'write 30s, 2m or 1h');
   }
   return { share: part, forMs };
@@ -52,9 +54,10 @@ function showChanges({ changes = [] }: ResultLine): string {
 
 const COLUMNS: Column<Change>[] = [
   { title: 'what', align: 'left', cell: ({ what }) => ({ text: what }) },
-  { title: 'name', align: 'left', cell: ({ name }) => ({ text: name }) },
-  { title: 'now', align: 'left', cell: ({ from }) => ({ text: from ?? '-' }) },
-  { title: 'then', align: 'left', cell: ({ to }) => ({ text: to ?? '-' }) },
+  { title: 'name', align: 'left', cell: ({ name }) => ({ text: printable(name) }) },
+  { title: 'now', align: 'left', cell: ({ from }) => ({ text: printable(from ?? '-') }) },
+  // The same on both sides: a change whose values are not told.
+  { title: 'then', align: 'left', cell: ({ from, to }) => ({ text: from === to ? 'changed' : printable(to ?? '-') }) },
 ];
 
 function usage(message: string, hint: string): HoldfastError {
