@@ -47,7 +47,7 @@ function apply(draft: Draft, event: Event): void {
       passTime(draft);
       break;
     case 'socketOpened':
-      hold(draft.state, event.socket);
+      hold(draft.state, event.socket, event.listened ?? false);
       break;
     case 'congested':
       markCongested(draft, event);
@@ -88,14 +88,14 @@ function passTime(draft: Draft): void {
   reviewCrashLoop(draft);
 }
 
-function hold(state: State, { slot, key }: SocketId): void {
+function hold(state: State, { slot, key }: SocketId, listened: boolean): void {
   // A stop has closed custody already, this one included.
   if (state.phase === 'stopping' || state.phase === 'stopped') return;
   const held = state.sockets.find((socket) => sameSocket(socket, { slot, key }));
   // Given to a worker once more: it is wanted again, and has its time anew.
   if (held !== undefined) held.unusedSince = null;
   else {
-    const fresh = { listened: false, congested: false, helpers: [], closing: false };
+    const fresh = { listened, congested: false, helpers: [], closing: false };
     state.sockets.push({ slot, key, ...fresh, retiredSince: null, unusedSince: null });
   }
 }

@@ -252,7 +252,8 @@ export type WorkerEvent = { readonly worker: number } & (
 export type Event =
   | RequestEvent
   | WorkerEvent
-  | { readonly type: 'socketOpened'; readonly socket: SocketId }
+  /** `listened`: it comes from before this supervisor, and connections may wait in it. */
+  | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly listened?: boolean }
   /** What waits in its queue waits too long; `helpers` are the slots that could serve it, the idlest first. */
   | { readonly type: 'congested'; readonly socket: SocketId; readonly helpers: readonly number[] }
   | { readonly type: 'relieved'; readonly socket: SocketId }

@@ -9,6 +9,7 @@ import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.js';
 import { HoldfastError } from '../errors.js';
+import { isJournal, type JournalSocket, journalSink, withPriority } from './journal.js';
 import { Outlet } from './outlet.js';
 import { prettifier } from './pretty.js';
 import { openFileSink, type Sink, sinkFor } from './sink.js';
@@ -35,6 +36,8 @@ export interface Log {
 export interface LogOptions {
   /** Standard output; file descriptor 1 if not given. */
   readonly stdout?: { readonly fd: number; readonly isTTY: boolean };
+  /** systemd's journal: what JOURNAL_STREAM says, and how to reach it past standard output. */
+  readonly journal?: { readonly stream: string | null; readonly connect: () => JournalSocket | null };
 }
 
 const flushMs = 1000;
@@ -50,9 +53,14 @@ export function createLog(
   // Resolved now: the working folder may be another one, or gone, when the file is opened again.
   const logFile = config.logFile === null ? null : resolve(config.logFile);
   const pretty = logFile === null && (config.logFormat === 'pretty' || (config.logFormat === 'auto' && stdout.isTTY));
-  const render = pretty ? prettifier(stdout.isTTY) : undefined;
   const followers = new Set<(jsonLine: string) => void>();
-  const outlet = new Outlet(logFile === null ? sinkFor(stdout.fd) : openLogFile(logFile), (dropped) => {
+  const toJournal =
+    logFile === null && config.logFormat === 'auto' && isJournal(stdout.fd, options.journal?.stream ?? null);
+  const journal = toJournal ? (options.journal?.connect() ?? null) : null;
+  const prefix = toJournal && journal === null ? withPriority : undefined;
+  const render = pretty ? prettifier(stdout.isTTY) : prefix;
+  const sink = journal === null ? undefined : journalSink(journal);
+  const outlet = new Outlet(logFile === null ? (sink ?? sinkFor(stdout.fd)) : openLogFile(logFile), (dropped) => {
     unfiltered.warn({ dropped }, 'log lines dropped');
   });
 

@@ -62,7 +62,12 @@ export class Outlet {
   }
 
   /** Resolves when all that was taken is written or lost, or after `timeoutMs`. */
-  flush(timeoutMs: number): Promise<void> {
+  async flush(timeoutMs: number): Promise<void> {
+    await this.#emptied(timeoutMs);
+    this.#sink.flush?.();
+  }
+
+  #emptied(timeoutMs: number): Promise<void> {
     if (this.bufferedBytes === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);

@@ -14,6 +14,8 @@ export type WriteDone = (error: Error | null, torn: boolean) => void;
 /** One write at a time: the next only after `done`, which is never called before `write` has returned. */
 export interface Sink {
   write(text: string, done: WriteDone): void;
+  /** Sends what it has held back for a while, where it does so. */
+  flush?(): void;
   /** Releases the descriptor. No write may be under way. */
   close(): void;
 }

@@ -9,6 +9,7 @@ import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
 import { F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants } from './constants.js';
+import { type Datagrams, openDatagrams, openPipe } from './datagrams.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 
 /** The accept queue of a listening socket, in connections. */
@@ -62,6 +63,10 @@ export interface Native {
   attachReusePortProgram(fd: number, program: readonly Instruction[]): void;
   /** Back to the kernel's hash. @throws NativeError; ENOENT if there is no program */
   detachReusePortProgram(fd: number): void;
+  /** To a unix socket; `@` in front of its path means an abstract one. Linux only. @throws NativeError */
+  openDatagrams(path: string): Datagrams;
+  /** Both ends are the caller's. Linux only. @throws NativeError */
+  openPipe(): { readonly read: number; readonly write: number };
   /** @throws NativeError */
   close(fd: number): void;
 }
@@ -227,6 +232,8 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     openQueueWatch: () => openQueueWatch(libc, check),
     attachReusePortProgram,
     detachReusePortProgram,
+    openDatagrams: (path) => openDatagrams(koffi, libc, check, path),
+    openPipe: () => openPipe(libc, check),
     close,
   };
 }

@@ -62,6 +62,18 @@ export function isAddressFree(request: AddressRequest): boolean {
   }
 }
 
+/** Whether another socket with SO_REUSEPORT can be bound to its address: the kernel wants that of both, and one user. */
+export function canBindBeside(socket: BoundSocket, how: ReusePortHow, native: NativeLoad): boolean {
+  if (how === null) return false;
+  try {
+    bindSocket({ ...socket, ordinal: 0 }, how, native).handle.close();
+    return true;
+  } catch (error) {
+    if (error instanceof BindError) return false;
+    throw error;
+  }
+}
+
 function anyFamily(
   { host, port, family, ipv6Only }: AddressRequest,
   bind: (target: Target) => BoundSocket,

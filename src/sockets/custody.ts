@@ -9,8 +9,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ListenQueue, NativeLoad } from '../native/libc.js';
 import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
-import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from './bind.js';
+import { type BoundSocket, bindSocket, canBindBeside, isAddressFree, type ReusePortHow } from './bind.js';
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
+import { type InheritedSocket, matchFor, nameOf } from './inherit.js';
 import { findOwner, type Owner } from './owner.js';
 import { SteeredGroups } from './steered-groups.js';
 
@@ -46,10 +47,22 @@ export interface CustodyOptions {
   readonly bindTimeoutMs: number;
   /** Told once for each acquisition that has to wait. */
   readonly onWaiting: (info: Waiting) => void;
+  /** Sockets from before, which are to be listened on instead of new ones; custody owns them from now on. */
+  readonly inherited?: readonly InheritedSocket[];
+  /** Told of each of those once it is known whose it is: connections may wait in it already. */
+  readonly onInherited?: (socket: CustodySocket) => void;
+  /** Keeps duplicates, so that sockets outlive this process. */
+  readonly keeper?: Keeper | null;
   /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
   /** Resolves after `ms` or when `signal` is aborted, whichever is first; it may reject then. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface Keeper {
+  readonly keep: (name: string, fd: number) => void;
+  /** Resolves once the duplicate is closed. Never rejects. */
+  readonly drop: (name: string) => Promise<void>;
 }
 
 /** What there is to see of the groups from outside: only custody has sockets come and go. */
@@ -65,6 +78,14 @@ export class Custody {
   /** null where connections are not steered. */
   readonly #groups: SteeredGroups<CustodySocket> | null;
   readonly #acquisitions = new Set<AbortController>();
+  /** Of socket units, and not asked for yet. */
+  readonly #unclaimed = new Set<InheritedSocket>();
+  /** Those that somebody else goes on to hold, whatever happens here. */
+  readonly #foreign = new Set<CustodySocket>();
+  /** By what names the keeper has them. */
+  readonly #kept = new Map<CustodySocket, string>();
+  /** Their keeper is closing its duplicate: nobody is given them any more. */
+  readonly #leaving = new Map<CustodySocket, Promise<void>>();
   #closed = false;
   #order = 0;
 
@@ -74,6 +95,12 @@ export class Custody {
     this.#groups = steered && native.ok ? new SteeredGroups(native.native) : null;
     this.#now = options.now ?? (() => performance.now());
     this.#sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
+    this.#takeIn(options.inherited ?? []);
+  }
+
+  /** Sockets that were passed by a socket unit, and that nobody has asked for. */
+  get unclaimed(): readonly InheritedSocket[] {
+    return [...this.#unclaimed];
   }
 
   /**
@@ -107,7 +134,7 @@ export class Custody {
   /** @param slot does not matter in reuseaddr mode */
   find(slot: number | null, key: AddressKey): CustodySocket | undefined {
     const shared = this.#options.mode === 'reuseaddr';
-    return this.#ofKey(key).find((socket) => shared || socket.slot === slot);
+    return this.#ofKey(key).find((socket) => shared || socket.slot === slot || socket.slot === null);
   }
 
   /** All of them, in the order in which they were bound. */
@@ -122,16 +149,16 @@ export class Custody {
 
   /**
    * Closes one socket; whatever waits in its queue is reset unless a worker still holds it. A number leaves the
-   * socket that all slots share alone: that one goes by null.
+   * socket that all slots share alone: that one goes by null. With a keeper it takes a moment.
    */
   release(slot: number | null, key: AddressKey): void {
     for (const socket of this.#ofKey(key)) {
-      if (socket.slot === slot) this.#close(socket);
+      if (socket.slot === slot) void this.#letGo(socket);
     }
   }
 
   releaseAddress(key: AddressKey): void {
-    for (const socket of this.#ofKey(key)) this.#close(socket);
+    for (const socket of this.#ofKey(key)) void this.#letGo(socket);
   }
 
   /** Closes every socket, ends every acquisition that waits, and refuses all later ones. */
@@ -139,6 +166,8 @@ export class Custody {
     this.#closed = true;
     for (const acquisition of this.#acquisitions) acquisition.abort();
     for (const socket of this.list()) this.#close(socket);
+    for (const socket of this.#unclaimed) socket.handle.close();
+    this.#unclaimed.clear();
     this.#groups?.close();
   }
 
@@ -149,13 +178,101 @@ export class Custody {
   }
 
   #ofKey(key: AddressKey): CustodySocket[] {
-    return this.list().filter((socket) => socket.key === key);
+    return this.list().filter((socket) => socket.key === key && !this.#leaving.has(socket));
+  }
+
+  /**
+   * The keeper's duplicate goes first: as long as there is one the kernel goes on to count the socket among its group, and
+   * steering would name others by its index.
+   */
+  async #letGo(socket: CustodySocket): Promise<void> {
+    // It goes on to be listened on by who made it, and is there for the next one who asks.
+    if (this.#foreign.has(socket)) return;
+    const name = this.#kept.get(socket);
+    if (name !== undefined && this.#options.keeper) {
+      const dropped = this.#options.keeper.drop(name);
+      this.#leaving.set(socket, dropped);
+      this.#kept.delete(socket);
+      await dropped;
+      this.#leaving.delete(socket);
+      if (!this.#sockets.has(socket)) return;
+    }
+    this.#close(socket);
+    // Its index in the group has gone to another one.
+    this.#keepAll();
   }
 
   #close(socket: CustodySocket): void {
     this.#sockets.delete(socket);
     this.#groups?.leave(socket);
     socket.handle.close();
+  }
+
+  /** @throws BindError where it cannot join its group; the handle is closed then */
+  #add(bound: BoundSocket, key: AddressKey, slot: number | null): CustodySocket {
+    this.#order += 1;
+    const { handle, host, port, family, ipv6Only } = bound;
+    const socket = { handle, host, port, family, ipv6Only, key, slot, order: this.#order };
+    try {
+      // One that all share has nobody to be steered to.
+      if (slot !== null) this.#groups?.join(socket);
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  #keepAll(): void {
+    const { keeper } = this.#options;
+    if (!keeper) return;
+    for (const socket of this.#sockets) {
+      if (this.#foreign.has(socket) || this.#leaving.has(socket)) continue;
+      const { key, slot } = socket;
+      const name = nameOf({ key, slot, index: this.#groups?.indexOf(socket) ?? null });
+      const before = this.#kept.get(socket);
+      if (before === name) continue;
+      if (before !== undefined) void keeper.drop(before);
+      keeper.keep(name, socket.handle.fd);
+      this.#kept.set(socket, name);
+    }
+  }
+
+  /** In the order in which they are in their groups: as `GroupOrder` has to be told. */
+  #takeIn(inherited: readonly InheritedSocket[]): void {
+    const kept = inherited.flatMap((socket) => (socket.kept === null ? [] : [{ socket, was: socket.kept }]));
+    for (const socket of inherited) if (socket.kept === null) this.#unclaimed.add(socket);
+    // The one of a socket unit listened before any other was bound beside it.
+    for (const { socket, was } of kept) {
+      const first = [...this.#unclaimed].find(({ host, port }) => host === socket.host && port === socket.port);
+      if (first !== undefined) this.#claim(first, was.key);
+    }
+    for (const { socket, was } of kept.sort((a, b) => (a.was.index ?? 0) - (b.was.index ?? 0))) {
+      const slot = this.#options.mode === 'reuseport' ? was.slot : null;
+      if (this.#ofKey(was.key).some((other) => other.slot === slot)) {
+        // Of slots that had sockets of their own, in a mode in which they share one.
+        socket.handle.close();
+        void this.#options.keeper?.drop(socket.name);
+        continue;
+      }
+      const taken = this.#add(socket, was.key, slot);
+      this.#kept.set(taken, socket.name);
+      this.#options.onInherited?.(taken);
+    }
+    this.#keepAll();
+  }
+
+  /**
+   * Slot 0 gets it: that is never scaled away, and who made it holds it for good. All share it where no other can be bound
+   * beside it: it has no SO_REUSEPORT, or belongs to another user.
+   */
+  #claim(socket: InheritedSocket, key: AddressKey): void {
+    const { mode, how, native } = this.#options;
+    this.#unclaimed.delete(socket);
+    const taken = this.#add(socket, key, mode === 'reuseport' && canBindBeside(socket, how, native) ? 0 : null);
+    this.#foreign.add(taken);
+    this.#options.onInherited?.(taken);
   }
 
   /** One at a time for an address: `came` resolves when all who were before have called `finish`. */
@@ -182,6 +299,10 @@ export class Custody {
   ): Promise<CustodySocket> {
     for (let attempt = 1; ; attempt += 1) {
       if (stop.aborted) throw new BindError(request, ECANCELED, { reason: 'the listener is no longer wanted' });
+      // The slot has come back before its socket has gone.
+      for (const [going, gone] of this.#leaving) if (going.key === key && going.slot === slot) await gone;
+      const unit = this.#ofKey(key).length === 0 ? matchFor([...this.#unclaimed], request) : undefined;
+      if (unit !== undefined) this.#claim(unit, key);
       const found = this.find(slot, key);
       if (found !== undefined) return found;
       try {
@@ -209,16 +330,8 @@ export class Custody {
     if (mode === 'reuseport' && request.port !== 0 && !this.#isOurs(request) && !isAddressFree(request)) {
       throw new BindError(request, EADDRINUSE);
     }
-    const bound = bindSocket(wanted, how, native);
-    this.#order += 1;
-    const socket = { ...bound, key, slot: mode === 'reuseport' ? slot : null, order: this.#order };
-    try {
-      this.#groups?.join(socket);
-    } catch (error) {
-      bound.handle.close();
-      throw error;
-    }
-    this.#sockets.add(socket);
+    const socket = this.#add(bindSocket(wanted, how, native), key, mode === 'reuseport' ? slot : null);
+    this.#keepAll();
     return socket;
   }
 

@@ -46,12 +46,19 @@ export class SteeredGroups<T extends BoundSocket> {
     this.#watch.add(socket.handle.fd);
   }
 
+  /** Which it is in its group; null where it is in none. */
+  indexOf(socket: T): number | null {
+    const index = this.#groups.get(endpoint(socket))?.indexOf(socket) ?? -1;
+    return index === -1 ? null : index;
+  }
+
   /** To be called just before custody closes the socket, which nobody else may hold any more. */
   leave(socket: T): void {
-    this.#watch.remove(socket.handle.fd);
     const group = this.#groups.get(endpoint(socket));
-    group?.leave(socket);
-    if (group?.members.length === 0) this.#groups.delete(endpoint(socket));
+    if (group === undefined || group.indexOf(socket) === -1) return;
+    this.#watch.remove(socket.handle.fd);
+    group.leave(socket);
+    if (group.members.length === 0) this.#groups.delete(endpoint(socket));
   }
 
   queue(socket: T): ListenQueue | null {

@@ -2,8 +2,15 @@
 import type { Log } from '../logs/logger.js';
 import type { Supervisor } from './supervisor.js';
 
-/** @returns a function that takes the listeners away again */
-export function handleSignals(supervisor: Supervisor, log: Log): () => void {
+/**
+ * @param onReload told of a reload that a signal has asked for: whoever sent it may wait for its end
+ * @returns a function that takes the listeners away again
+ */
+export function handleSignals(
+  supervisor: Supervisor,
+  log: Log,
+  onReload: (reload: () => Promise<unknown>) => void,
+): () => void {
   const quiet = () => {};
   const stop = (signal: NodeJS.Signals) => {
     log.logger.info({ signal }, supervisor.stopping ? 'stopping at once' : 'stop asked for');
@@ -14,7 +21,7 @@ export function handleSignals(supervisor: Supervisor, log: Log): () => void {
     SIGTERM: stop,
     SIGINT: stop,
     SIGQUIT: stop,
-    SIGHUP: () => void supervisor.reload(quiet),
+    SIGHUP: () => onReload(() => supervisor.reload(quiet)),
     SIGTTIN: () => void supervisor.scale('+1', quiet),
     SIGTTOU: () => void supervisor.scale('-1', quiet),
     SIGUSR1: () => log.reopen(),

@@ -5,18 +5,18 @@
  */
 import type { LoadedConfig } from '../config/load.js';
 import { initialState } from '../core/state.js';
-import type { Effect, Worker } from '../core/types.js';
+import type { Effect, SocketId, State, Worker } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import { usage } from '../monitor/usage.js';
 import type { NativeLoad } from '../native/libc.js';
 import type { SteeringChoice } from '../platform/mode.js';
 import type { ControlResult, ControlTarget, ListenMode, ReloadOptions, SupervisorStatus } from '../protocol.js';
-import type { Custody } from '../sockets/custody.js';
+import type { Custody, CustodyOptions } from '../sockets/custody.js';
 import { CanaryWatch } from './canary-watch.js';
 import { changesBetween, nodeOnDisk } from './changes.js';
 import { expectedOf, limitsOf } from './expectations.js';
 import { runHook } from './hook.js';
-import { type BindDelay, Listening } from './listening.js';
+import { Listening } from './listening.js';
 import { Loop } from './loop.js';
 import { policyFor, type Release } from './release.js';
 import { Releases } from './releases.js';
@@ -38,8 +38,10 @@ export interface SupervisorOptions {
   readonly listenModeReason: string;
   readonly steering: SteeringChoice;
   readonly native: NativeLoad;
-  /** Makes custody; it is told whom to ask when an address has to be waited for. */
-  readonly openCustody: (onWaiting: (delay: BindDelay) => void) => Custody;
+  /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */
+  readonly openCustody: (hooks: Required<Pick<CustodyOptions, 'onWaiting' | 'onInherited'>>) => Custody;
+  /** Told of the state whenever the core has come to rest. */
+  readonly onSettled?: ((state: State) => void) | undefined;
 }
 
 /** What there is to tell when the workers are ready for the first time. */
@@ -63,6 +65,8 @@ export class Supervisor implements ControlTarget {
   readonly #startedAt = performance.now();
   /** Aborted once the supervisor stops: what is being prepared is given up. */
   readonly #stopped = new AbortController();
+  #begun = false;
+  readonly #fromBefore: SocketId[] = [];
   #custodyClosed: Promise<void> = Promise.resolve();
   #announce: (started: Started) => void = () => {};
   #end: (reason: string | null) => void = () => {};
@@ -87,11 +91,15 @@ export class Supervisor implements ControlTarget {
         this.#steering?.review(settled);
         this.#vitals.review(settled);
         this.#canary.review(settled);
+        options.onSettled?.(settled);
       },
     );
     const dispatch = this.#loop.dispatch.bind(this.#loop);
     const listening = new Listening(dispatch, log);
-    this.#custody = options.openCustody((delay) => listening.delayed(delay));
+    this.#custody = options.openCustody({
+      onWaiting: (delay) => listening.delayed(delay),
+      onInherited: ({ slot, key }) => this.#inherited({ slot, key }),
+    });
     const { name, affinity, adoptAfterMs } = release.config;
     const custody = this.#custody;
     const workforce = new Workforce({ name, log, custody, listening, dispatch });
@@ -122,7 +130,16 @@ export class Supervisor implements ControlTarget {
   }
 
   start(): void {
+    for (const socket of this.#fromBefore.splice(0))
+      this.#loop.dispatch({ type: 'socketOpened', socket, listened: true });
+    this.#begun = true;
     this.#loop.dispatch({ type: 'start' });
+  }
+
+  /** Custody is given the first of them while it is made. */
+  #inherited(socket: SocketId): void {
+    if (this.#begun) this.#loop.dispatch({ type: 'socketOpened', socket, listened: true });
+    else this.#fromBefore.push(socket);
   }
 
   status(): Promise<SupervisorStatus> {
