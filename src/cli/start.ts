@@ -3,6 +3,7 @@
  * the schema library: what is loaded here stays in memory for as long as the supervisor runs.
  */
 import './engine.js';
+import os from 'node:os';
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
 import { runSupervisor } from '../supervisor/run.js';
@@ -16,6 +17,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
   const { env, cwd, runtimeDir } = context;
   // As it is now: a reload starts from what the owner gave, not from what has been changed since.
   const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd) };
+  const forgetEarlySignals = process.pid === 1 ? heedEarlySignals() : () => {};
   try {
     const { exitCode, loaded } = await prepareConfig(from);
     if (loaded === null) return exitCode;
@@ -29,7 +31,26 @@ export async function start(argv: readonly string[], context: Context): Promise<
     const { text, exitCode } = describeError(error);
     context.stderr.write(text);
     return exitCode;
+  } finally {
+    forgetEarlySignals();
   }
+}
+
+/**
+ * The kernel keeps from PID 1 of a container every signal that it has no listener for (pid_namespaces(7)): what ends any other
+ * process would pass it by until the supervisor listens.
+ */
+function heedEarlySignals(): () => void {
+  const end = (signal: NodeJS.Signals) => {
+    // The supervisor's own listener has come to it.
+    if (process.listenerCount(signal) > 1) return;
+    process.exit(128 + os.constants.signals[signal]);
+  };
+  const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, end);
+  return () => {
+    for (const signal of signals) process.removeListener(signal, end);
+  };
 }
 
 /** For who has just typed the command, or reads the journal: where it is and what to do with it. */

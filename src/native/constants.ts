@@ -28,6 +28,8 @@ export interface SocketConstants {
 export const F_SETFD = 2;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
+/** Of waitpid(2). */
+export const WNOHANG = 1;
 
 const linux: SocketConstants = {
   AF_INET: 2,

@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
-import { F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants } from './constants.js';
+import { F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants, WNOHANG } from './constants.js';
 import { type Datagrams, openDatagrams, openPipe } from './datagrams.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 
@@ -67,6 +67,15 @@ export interface Native {
   openDatagrams(path: string): Datagrams;
   /** Both ends are the caller's. Linux only. @throws NativeError */
   openPipe(): { readonly read: number; readonly write: number };
+  /**
+   * Takes the exit status of a child that has ended, without waiting: waitpid(2) with WNOHANG. Only for children that Node
+   * does not know: it would never hear of the end of one of its own.
+   *
+   * @param pid of one child; 0 and less would be any child or a whole group, and are refused
+   * @returns false while it runs
+   * @throws NativeError; with the errno of ECHILD, for which Node has no name, where there is no such child
+   */
+  reap(pid: number): boolean;
   /** @throws NativeError */
   close(fd: number): void;
 }
@@ -100,6 +109,7 @@ const INSTRUCTION_BYTES = 8;
 /** `struct sockaddr_in`; see `loopbackAddress`. */
 const SOCKADDR_IN_BYTES = 16;
 const ENOTSUP = -os.constants.errno.ENOTSUP;
+const EINVAL = -os.constants.errno.EINVAL;
 
 const LITTLE_ENDIAN = os.endianness() === 'LE';
 
@@ -134,6 +144,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
   const fcntl = libc.func('int fcntl(int fd, int command, ...)');
   const listenFd = libc.func('int listen(int fd, int backlog)');
   const closeFd = libc.func('int close(int fd)');
+  const waitpid = libc.func('int waitpid(int pid, void *status, int options)');
   const SockFprog = koffi.struct({ length: 'uint16_t', filter: 'const void *' });
   const attach = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(SockFprog), 'uint32_t']);
 
@@ -218,6 +229,12 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     return { length: info[TCPI_UNACKED]!, limit: info[TCPI_SACKED]! };
   }
 
+  function reap(pid: number): boolean {
+    const task = 'take the exit status of a child';
+    if (!Number.isInteger(pid) || pid < 1) throw new NativeError(task, 'waitpid', EINVAL);
+    return check(waitpid(pid, null, WNOHANG), task, 'waitpid') === pid;
+  }
+
   function close(fd: number): void {
     check(closeFd(fd), 'close a socket', 'close');
   }
@@ -234,6 +251,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     detachReusePortProgram,
     openDatagrams: (path) => openDatagrams(koffi, libc, check, path),
     openPipe: () => openPipe(libc, check),
+    reap,
     close,
   };
 }

@@ -16,6 +16,7 @@ import { Custody } from '../sockets/custody.js';
 import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
 import { takeServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
+import { buryOrphans } from './orphans.js';
 import { resolveRelease } from './release.js';
 import { handleSignals } from './signals.js';
 import { type Started, Supervisor } from './supervisor.js';
@@ -45,6 +46,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const systemd = openSystemd(environment, native, (reason) => {
     log.logger.warn({ reason }, 'systemd cannot be told how the service is');
   });
+  const leaveOrphans = buryOrphans(native, log);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
     const release = await resolveRelease(1, config);
@@ -126,6 +128,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     throw error;
   } finally {
     await systemd.close();
+    leaveOrphans();
     await log.flush();
   }
 }

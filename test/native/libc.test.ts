@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import t from 'tap';
 import { load, loadNative, type Native, NativeError } from '../../src/native/libc.js';
 import { wrapFd } from '../../src/sockets/handle.js';
@@ -96,6 +98,23 @@ t.test('binds without an option: what TIME_WAIT and others hold is refused, and 
   const other = await freePort();
   native.bindWithoutOptions(other);
   native.bindWithoutOptions(other);
+});
+
+t.test('takes the exit status of one child, never of any', async (t) => {
+  const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const exited = once(child, 'exit');
+  t.teardown(() => child.kill('SIGKILL'));
+  t.equal(native.reap(child.pid!), false, 'it runs');
+  for (const pid of [-1, 0, -child.pid!, 1.5, Number.NaN]) {
+    t.throws(() => native.reap(pid), { code: 'EINVAL', syscall: 'waitpid' }, String(pid));
+  }
+  t.throws(
+    () => native.reap(process.ppid),
+    { name: 'NativeError', errno: -os.constants.errno.ECHILD },
+    'no child of this process',
+  );
+  child.stdin.end();
+  t.same(await exited, [0, null], 'Node hears of it as ever');
 });
 
 t.test('loads once', async (t) => {

@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly runtimeDir?: string;
+  /** What runs it: `unshare` and its options. Its PIDs may then be of another namespace, and are left alone. */
+  readonly wrapper?: readonly string[];
 }
 
 /**
@@ -79,13 +81,17 @@ export class Holdfast {
   stderr = '';
   readonly closed: Promise<number | null>;
   readonly #watchers = new Set<() => void>();
+  readonly #isForeign: boolean;
   #ended = false;
 
   constructor(t: Test, script: string, options: StartOptions = {}) {
     this.runtimeDir = options.runtimeDir ?? makeRuntimeDir(t);
     const env = { ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir };
     const args = [bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])];
-    this.child = spawn(...plainly(args, env), { cwd: options.cwd ?? root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command, words] = plainly(args, env);
+    const [first = command, ...rest] = [...(options.wrapper ?? []), command, ...words];
+    this.#isForeign = options.wrapper !== undefined;
+    this.child = spawn(first, rest, { cwd: options.cwd ?? root, stdio: ['ignore', 'pipe', 'pipe'] });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new Error('no output streams');
     createInterface({ input: stdout }).on('line', (line) => {
@@ -171,7 +177,7 @@ export class Holdfast {
     const workers = this.log.filter((line) => line.msg === 'worker started').map((line) => Number(line.pid));
     const force = setTimeout(() => {
       this.child.kill('SIGKILL');
-      for (const pid of workers) killQuietly(pid);
+      if (!this.#isForeign) for (const pid of workers) killQuietly(pid);
     }, 10_000);
     this.child.kill('SIGTERM');
     this.child.kill('SIGTERM');
