@@ -1,7 +1,6 @@
 /**
  * Puts the validated options together: defaults, percentages, rules that concern two options at once, units in names.
  */
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Config } from './config.js';
 import { defaultName } from './default-name.js';
@@ -9,15 +8,24 @@ import { formatDuration } from './duration.js';
 import { type Fault, show } from './fault.js';
 import { defaultOf } from './layer.js';
 import type { Found, Uncertainty } from './locate.js';
+import { shareMemory } from './memory.js';
 import type { ChosenOptions } from './precedence.js';
+import type { Resources } from './resources.js';
 import { MAX_INSTANCES, type SettingName, type Validated } from './schema.js';
 
-/** @param faults gets those that only show when all options are together; the result is to be used if there are none */
-export function assemble(chosen: ChosenOptions, found: Found, isUncertain: Uncertainty, faults: Fault[]): Config {
+export interface Circumstances {
+  readonly isUncertain: Uncertainty;
+  readonly resources: Resources;
+  /** Gets those that only show when all options are together; the result is to be used if there are none. */
+  readonly faults: Fault[];
+}
+
+export function assemble(chosen: ChosenOptions, found: Found, circumstances: Circumstances): Config {
+  const { isUncertain, resources, faults } = circumstances;
   const value = <K extends SettingName>(name: K) =>
     (chosen.get(name)?.value ?? defaultOf(name)) as NonNullable<Validated[K]>;
   const asked = value('instances');
-  const instances = asked === 'max' ? Math.min(availableParallelism(), MAX_INSTANCES) : asked;
+  const instances = asked === 'max' ? Math.min(resources.processors, MAX_INSTANCES) : asked;
   if (!isUncertain('backoffBase') && !isUncertain('backoffMax')) {
     checkBackoff(chosen, value('backoffBase'), value('backoffMax'), faults);
   }
@@ -55,7 +63,7 @@ export function assemble(chosen: ChosenOptions, found: Found, isUncertain: Uncer
     onCrashLoop: value('onCrashLoop'),
     stopExitCodes: value('stopExitCodes'),
     hangTimeoutMs: value('hangTimeout'),
-    maxMemoryBytes: chosen.get('maxMemory')?.value ?? null,
+    ...shareMemory(chosen, { instances, isUncertain, resources, faults }),
     maxRequests: chosen.get('maxRequests')?.value ?? null,
     maxAgeMs: chosen.get('maxAge')?.value ?? null,
     maxEventLoopDelayMs: chosen.get('maxEventLoopDelay')?.value ?? null,

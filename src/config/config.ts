@@ -56,6 +56,11 @@ export interface Config {
   readonly hangTimeoutMs: number;
   /** Limits at which a worker is replaced, as in a reload of its slot; null for none. */
   readonly maxMemoryBytes: number | null;
+  /**
+   * What all workers together may have, where `maxMemory` is a percentage; null otherwise. It is divided among the slots that
+   * there are: `maxMemoryBytes` is what it comes to with as many as `instances`.
+   */
+  readonly maxMemoryTotalBytes: number | null;
   readonly maxRequests: number | null;
   readonly maxAgeMs: number | null;
   readonly maxEventLoopDelayMs: number | null;

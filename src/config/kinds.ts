@@ -7,6 +7,8 @@ import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.js';
 import { show } from './fault.js';
 import { parseSize, SIZE_PATTERN } from './size.js';
 
+const PERCENT_PATTERN = /^\d{1,3}(?:\.\d+)?%$/;
+
 /** A string that the operating system can take: not empty, no NUL byte. */
 export function line(allowed: string) {
   return z
@@ -51,14 +53,29 @@ export function duration(minMs: number, maxMs: number) {
   );
 }
 
-/** A size of memory; yields bytes. */
-export function size() {
-  const error = 'must be a size of at least 1M, such as 300M or 1G';
+/** A size of memory, or a share of what there is. */
+export type Memory = { readonly bytes: number } | { readonly percent: number };
+/** Less is no limit that a worker could live in. */
+export const MIN_MEMORY_BYTES = 1024 ** 2;
+
+export function memory() {
+  const error = 'must be a size of at least 1M, such as 300M or 1G, or a percentage from 1% to 100%';
   return z.pipe(
-    z.string({ error }).check(z.regex(SIZE_PATTERN, { error, abort: true })),
+    z
+      .string({ error })
+      .check(z.regex(new RegExp(`${SIZE_PATTERN.source}|${PERCENT_PATTERN.source}`), { error, abort: true })),
     z.pipe(
-      z.transform((value: string) => parseSize(value) ?? 0),
-      z.number({ error }).check(z.minimum(1024 ** 2, { error })),
+      z.transform((value: string): Memory => {
+        return value.endsWith('%') ? { percent: Number(value.slice(0, -1)) } : { bytes: parseSize(value) ?? 0 };
+      }),
+      z.custom<Memory>(
+        (value) => {
+          const memory = value as Memory;
+          if ('bytes' in memory) return memory.bytes >= MIN_MEMORY_BYTES;
+          return memory.percent >= 1 && memory.percent <= 100;
+        },
+        { error },
+      ),
     ),
   );
 }
@@ -67,7 +84,7 @@ export function size() {
 export function percentage() {
   const error = 'must be a percentage from 0% to 100%, such as 1% or 0.5%';
   return z.pipe(
-    z.string({ error }).check(z.regex(/^\d{1,3}(?:\.\d+)?%$/, { error, abort: true })),
+    z.string({ error }).check(z.regex(PERCENT_PATTERN, { error, abort: true })),
     z.pipe(
       z.transform((value: string) => Number(value.slice(0, -1)) / 100),
       z.number({ error }).check(z.maximum(1, { error })),

@@ -12,6 +12,7 @@ import { COMMAND_LINE, readFlags } from './flags.js';
 import { checkLayer, type Layer, Rejected } from './layer.js';
 import { locate, type Uncertainty } from './locate.js';
 import { choose } from './precedence.js';
+import type { Resources } from './resources.js';
 
 export { logicalCwd } from './logical-cwd.js';
 
@@ -25,6 +26,8 @@ export interface ConfigSource {
   readonly env: NodeJS.ProcessEnv;
   /** The logical current folder, symbolic links not resolved. */
   readonly cwd: string;
+  /** As they are now: a limit may have been changed since the start. */
+  readonly resources: Resources;
 }
 
 export interface LoadedConfig {
@@ -52,7 +55,7 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
     fromFile?.layer === null || checked.some(({ layer, values }) => layer.given.has(name) && !(name in values));
   const folder = file === null ? source.cwd : path.dirname(file);
   const found = await locate(chosen, { folder, file, isUncertain, faults });
-  const config = assemble(chosen, found, isUncertain, faults);
+  const config = assemble(chosen, found, { isUncertain, resources: source.resources, faults });
   if (faults.length > 0) throw new ConfigError(faults);
   return { config, file, warnings: environment.warnings };
 }

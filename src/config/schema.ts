@@ -7,7 +7,7 @@
  */
 import * as z from 'zod/mini';
 import { cronFault } from './cron.js';
-import { choice, duration, line, number, path, percentage, size, text, wholeNumber } from './kinds.js';
+import { choice, duration, line, memory, number, path, percentage, text, wholeNumber } from './kinds.js';
 
 export const MAX_INSTANCES = 256;
 const HOUR_MS = 3_600_000;
@@ -91,7 +91,11 @@ export const SETTINGS = {
       error: INSTANCES_ALLOWED,
     }),
     1,
-    { description: 'How many workers; max is one for each processor', reading: 'number', alias: 'i' },
+    {
+      description: 'How many workers; max is one for each processor that the container may use',
+      reading: 'number',
+      alias: 'i',
+    },
   ),
   listenMode: oneOf(['auto', 'reuseport', 'reuseaddr'], 'auto', {
     description: 'A socket for each worker (reuseport), one for all (reuseaddr), or what the machine supports',
@@ -159,7 +163,10 @@ export const SETTINGS = {
   hangTimeout: time(0, DAY_MS, '10s', {
     description: 'A worker whose event loop gives no sign of life for this long is replaced and killed; 0 is never',
   }),
-  maxMemory: optional(size(), { description: 'Resident memory at which a worker is replaced: 300M, 1G' }),
+  maxMemory: optional(memory(), {
+    description:
+      'Resident memory at which a worker is replaced: 300M, 1G; 80% of the memory there is (of the container, else of the machine) is for all workers together, each has an equal part of it',
+  }),
   maxRequests: optional(wholeNumber(1, Number.MAX_SAFE_INTEGER, 'must be a whole number of at least 1'), {
     description: 'Number of requests after which a worker is replaced',
     reading: 'number',

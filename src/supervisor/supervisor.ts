@@ -106,7 +106,8 @@ export class Supervisor implements ControlTarget {
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
-    this.#vitals = new Vitals({ dispatch, ask, usage, expected: (worker) => expectedOf(configOf(worker)) });
+    const expected = (worker: Worker) => expectedOf(configOf(worker), this.#loop.state.size);
+    this.#vitals = new Vitals({ dispatch, ask, usage, expected });
     this.#canary = new CanaryWatch({
       dispatch,
       figures: (worker) => workforce.figures(worker),

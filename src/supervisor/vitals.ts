@@ -16,14 +16,15 @@ export interface VitalsOptions {
   /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
   readonly ask: (worker: number) => void;
   readonly usage: (pids: readonly number[]) => Promise<ReadonlyMap<number, Usage>>;
-  /** Of the worker's generation. `hangTimeoutMs` 0 is never. */
+  /** Of the worker's generation, at the size that there is. `hangTimeoutMs` 0 is never. */
   readonly expected: (worker: Worker) => Limits & { readonly hangTimeoutMs: number };
   readonly now?: () => number;
 }
 
 interface Patient {
   readonly worker: Worker;
-  readonly limits: Limits & { readonly hangTimeoutMs: number };
+  /** A share of the memory changes with the number of workers. */
+  limits: Limits & { readonly hangTimeoutMs: number };
   readonly chance: number;
   streaks: Streaks;
   /** Of the oldest question that is not answered. */
@@ -51,8 +52,12 @@ export class Vitals {
     for (const worker of workers) {
       if (worker.state !== 'ready' || worker.ended) continue;
       ready.add(worker.id);
-      if (this.#patients.has(worker.id)) continue;
       const limits = this.#options.expected(worker);
+      const known = this.#patients.get(worker.id);
+      if (known !== undefined) {
+        known.limits = limits;
+        continue;
+      }
       if (limits.hangTimeoutMs === 0 && !hasLimits(limits)) continue;
       const fresh = { streaks: NO_STREAKS, askedAt: null, last: null };
       this.#patients.set(worker.id, { worker, limits, chance: Math.random(), ...fresh });

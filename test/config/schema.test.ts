@@ -5,6 +5,7 @@ import { variableOf } from '../../src/config/environment.js';
 import { loadConfig } from '../../src/config/load.js';
 import { OPTIONS } from '../../src/config/options.js';
 import { jsonSchema, SETTING_NAMES } from '../../src/config/schema.js';
+import { RESOURCES } from './support.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const committed = JSON.parse(readFileSync(`${root}config/schema.json`, 'utf8'));
@@ -46,6 +47,7 @@ t.test('the example configuration is one', async (t) => {
     flags: {},
     env: {},
     cwd: root,
+    resources: RESOURCES,
   });
   t.match(config, { name: 'hello', instances: 2, script: '../examples/hello/server.js' });
   t.strictSame(warnings, []);

@@ -3,8 +3,11 @@
 import { ConfigError, type Fault } from '../../src/config/fault.js';
 import { type ConfigSource, loadConfig } from '../../src/config/load.js';
 
+/** A machine of its own, so that what comes out is the same on every one. */
+export const RESOURCES = { processors: 6, memoryBytes: 4 * 1024 ** 3 };
+
 export function sourceIn(cwd: string, source: Partial<ConfigSource> = {}): ConfigSource {
-  return { target: undefined, args: [], flags: {}, env: {}, cwd, ...source };
+  return { target: undefined, args: [], flags: {}, env: {}, cwd, resources: RESOURCES, ...source };
 }
 
 /** The error of a configuration that must be refused. */

@@ -255,18 +255,25 @@ table('systemd is not needed, and its version matters where it is', systemd, [
 ]);
 
 const unlimited = { version: 2, cpus: null, memoryBytes: null } as const;
-table('more processors than the quota can use are told', container, [
+table('what a quota leaves of the processors is told', container, [
   [
     { sign: null, limits: unlimited, processors: 8 },
     { result: 'ok', found: /^no container, cgroup v2, no CPU quota/ },
   ],
   [
     { sign: '/.dockerenv', limits: { ...unlimited, cpus: 1.5, memoryBytes: 2 ** 29 }, processors: 8 },
-    { result: 'degraded', found: /\.dockerenv.*quota of 1\.5, .* 512 MiB/, remedy: /--instances 2/ },
+    {
+      result: 'ok',
+      found: /\.dockerenv.*quota of 1\.5, .* 512 MiB/,
+      meaning: 'instances: max comes to 1, by the quota',
+    },
   ],
   [
     { sign: null, limits: { ...unlimited, cpus: 0.1 }, processors: 1 },
-    { result: 'ok', found: /1 processor$/ },
+    { result: 'degraded', found: /1 processor$/, meaning: /comes to 1, and/, remedy: /one processor/ },
   ],
-  [{ sign: null, limits: { ...unlimited, cpus: 8 }, processors: 8 }, { result: 'ok' }],
+  [
+    { sign: null, limits: { ...unlimited, cpus: 8 }, processors: 8 },
+    { result: 'ok', meaning: 'instances: max comes to 8' },
+  ],
 ]);

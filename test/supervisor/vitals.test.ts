@@ -9,6 +9,7 @@ const NONE = { maxMemoryBytes: null, maxRequests: null, maxAgeMs: null, maxEvent
 
 /** Two ready workers, watched with a clock that the test moves. */
 function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>, rssBytes = 0) {
+  const limits = { ...NONE, ...expected };
   const driver = Driver.running({ size: 2 });
   for (const worker of [1, 2]) driver.send({ type: 'spawned', worker, pid: 1_000 + worker });
   const events: Event[] = [];
@@ -20,7 +21,7 @@ function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>
     dispatch: (event) => events.push(event),
     ask: (worker) => asked.push(worker),
     usage: async (pids) => new Map(pids.map((pid) => [pid, { rssBytes: told.rssBytes, cpuPercent: 0 }])),
-    expected: () => ({ ...NONE, ...expected }),
+    expected: () => ({ ...limits }),
     now: () => told.now,
   });
   vitals.review(driver.state);
@@ -29,7 +30,7 @@ function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>
     ticks.shift()?.();
     for (let i = 0; i < 10; i++) await Promise.resolve();
   };
-  return { vitals, events, asked, told, pass, state: driver.state, ticks };
+  return { vitals, events, asked, told, limits, pass, state: driver.state, ticks };
 }
 
 const stats = (more: Partial<Stats> = {}): Stats =>
@@ -84,4 +85,17 @@ t.test('with nothing to look for, and with nobody to look at, it sleeps', async 
   const nobody: Worker[] = [];
   vitals.review({ ...empty, workers: nobody });
   t.equal(ticks.length, 1);
+});
+
+t.test('a limit that changes with the number of workers holds for those that are there already', async (t) => {
+  const { vitals, events, limits, pass, state } = watch(t, { maxMemoryBytes: 200 * 2 ** 20 }, 150 * 2 ** 20);
+  for (let i = 0; i < 4; i++) await pass(2_500);
+  t.same(events, []);
+  limits.maxMemoryBytes = 100 * 2 ** 20;
+  vitals.review(state);
+  for (let i = 0; i < 3; i++) await pass(2_500);
+  t.same(
+    events.map((event) => event.type === 'exceeded' && event.reason),
+    ['maxMemory: 150 MiB of 100 MiB', 'maxMemory: 150 MiB of 100 MiB'],
+  );
 });

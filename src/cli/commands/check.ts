@@ -2,6 +2,7 @@
 import type { Config } from '../../config/config.js';
 import { loadConfig, logicalCwd } from '../../config/load.js';
 import { EXIT } from '../../errors.js';
+import { readResources } from '../../platform/resources.js';
 import type { Command } from '../context.js';
 import { printable } from '../table.js';
 
@@ -13,6 +14,7 @@ export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => 
     flags: {},
     env,
     cwd: logicalCwd(env, cwd),
+    resources: await readResources(),
   });
   for (const warning of warnings) stderr.write(`holdfast: warning: ${warning}\n`);
   const shown = withoutSecrets(config);

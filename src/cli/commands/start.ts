@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { type ConfigSource, loadConfig, logicalCwd } from '../../config/load.js';
 import { OPTIONS } from '../../config/options.js';
 import { EXIT } from '../../errors.js';
+import { readResources } from '../../platform/resources.js';
 import type { Command, Invocation } from '../context.js';
 
 const RESULT_FD = 3;
@@ -18,6 +19,7 @@ export const run: Command = async (invocation, { env, cwd }) => {
     flags: configFlags(invocation),
     env,
     cwd: logicalCwd(env, cwd),
+    resources: await readResources(),
   };
   writeFileSync(RESULT_FD, JSON.stringify(await loadConfig(source)));
   return EXIT.done;

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { usableProcessors } from '../resources.js';
 import { type CgroupLimits, readCgroupLimits } from './cgroup.js';
 import type { Check } from './check.js';
 
@@ -96,17 +97,17 @@ export const container: Check<ContainerFacts> = {
       memoryBytes === null ? 'no memory limit' : `a memory limit of ${Math.floor(memoryBytes / 2 ** 20)} MiB`,
       `${processors} ${processors === 1 ? 'processor' : 'processors'}`,
     ].join(', ');
-    const enough = cpus === null ? processors : Math.max(1, Math.ceil(cpus));
-    const workers = `instances: max comes to ${processors}`;
-    if (enough < processors) {
+    const workers = usableProcessors(cpus, processors);
+    const meaning = `instances: max comes to ${workers}`;
+    if (cpus !== null && cpus < 1) {
       return {
         result: 'degraded',
         found,
-        meaning: `${workers}, more than the quota can run: the kernel would stop all of them again and again`,
-        remedy: `--instances ${enough}, or a higher quota`,
+        meaning: `${meaning}, and the quota stops even that one again and again when it is busy`,
+        remedy: 'a quota of at least one processor',
       };
     }
-    return { result: 'ok', found, meaning: workers, remedy: null };
+    return { result: 'ok', found, meaning: workers < processors ? `${meaning}, by the quota` : meaning, remedy: null };
   },
 };
 
