@@ -165,7 +165,7 @@ export const SETTINGS = {
   }),
   maxMemory: optional(memory(), {
     description:
-      'Resident memory at which a worker is replaced: 300M, 1G; 80% of the memory there is (of the container, else of the machine) is for all workers together, each has an equal part of it',
+      "Resident memory at which a worker is replaced: 300M; or 80% of the container's (else the machine's) memory, divided among the workers",
   }),
   maxRequests: optional(wholeNumber(1, Number.MAX_SAFE_INTEGER, 'must be a whole number of at least 1'), {
     description: 'Number of requests after which a worker is replaced',

@@ -42,7 +42,8 @@ export function isStillZombie({ pid, startedAt }: Zombie, parent: number, proc: 
 
 /**
  * Orphans are handed to the main thread. Where the kernel lists children by the thread that has them (CONFIG_PROC_CHILDREN),
- * only those are looked at: a child of a worker thread is none of the main thread's business while that thread lives.
+ * only those are looked at: a child of a worker thread is none of the main thread's business while that thread lives. Elsewhere
+ * its thread has no longer than the pause between two looks to wait for it; the supervisor starts none from a thread.
  */
 async function candidates(parent: number, proc: string): Promise<number[]> {
   try {

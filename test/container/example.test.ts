@@ -23,7 +23,10 @@ t.test('compose.yaml agrees with the configuration and the image', async (t) => 
   const { limits } = shop.deploy.resources;
   const resources = { processors: Number(limits.cpus), memoryBytes: parseSize(limits.memory) ?? 0 };
   const { config } = await loadConfig(sourceIn(folder, { target: 'holdfast.yaml', resources }));
-  t.ok((parseDuration(shop.stop_grace_period) ?? 0) >= config.drainTimeoutMs + config.killTimeoutMs, 'it has time to drain');
+  t.ok(
+    (parseDuration(shop.stop_grace_period) ?? 0) >= config.drainTimeoutMs + config.killTimeoutMs,
+    'it has time to drain',
+  );
   t.match(config, { instances: 2, maxMemoryBytes: Math.floor(resources.memoryBytes * 0.4) });
   t.ok(config.maxMemoryBytes! > 80 * 1024 ** 2, 'enough for a worker to live in');
 
