@@ -213,6 +213,18 @@ export interface CanaryStatus {
   readonly remainingMs: number | null;
 }
 
+/**
+ * Why a worker was replaced: it ended, it was found unfit (not ready in time, not healthy), its event loop hung, or it had
+ * come to a limit.
+ */
+export type RestartCause = 'crashed' | 'failed' | 'hung' | 'recycled';
+
+/** Counted since the supervisor began. Workers that a rollout replaces are no restarts. */
+export interface Totals {
+  readonly restarts: Record<RestartCause, number>;
+  readonly rollouts: Record<'done' | 'rolledBack', number>;
+}
+
 /** `GET /status`, and `holdfast status --json`. */
 export interface SupervisorStatus {
   readonly name: string;
@@ -232,6 +244,7 @@ export interface SupervisorStatus {
   readonly addresses: readonly AddressStatus[];
   readonly rollout: RolloutStatus;
   readonly crashLoop: boolean;
+  readonly totals: Totals;
   /** Connections that were still open when the drain of their worker ended, since the supervisor began; by kind. */
   readonly cutOff: ConnectionCounts;
   readonly cpuPercent: number | null;
@@ -283,4 +296,27 @@ export interface ControlResult {
   readonly reason: string | null;
   /** The answer to a dry run. */
   readonly changes?: readonly Change[];
+}
+
+// ---- admin address ----------------------------------------------------------------------------------------------
+
+export type ProbeName = 'livez' | 'readyz' | 'startupz';
+
+export interface ProbeAnswer {
+  readonly ok: boolean;
+  /** For people. */
+  readonly reason: string;
+}
+
+/** A text in the format of Prometheus. */
+export interface MetricsText {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** What the admin server asks of the supervisor. */
+export interface AdminTarget {
+  probe(name: ProbeName): ProbeAnswer;
+  status(): Promise<SupervisorStatus>;
+  metrics(): Promise<MetricsText>;
 }

@@ -1,4 +1,5 @@
 /** What follows from a worker that crashed or never became ready: blame, backoff, and news for those who wait. */
+import type { RestartCause } from '../protocol.js';
 import { causeOfDeath, type Facts } from './cause-of-death.js';
 import { countCrash } from './crash-loop.js';
 import { backoff } from './restart-policy.js';
@@ -22,6 +23,7 @@ export function describeExit(event: Exit, when: string): string {
 }
 
 export interface Fault {
+  readonly cause: RestartCause;
   readonly reason: string;
   /** 0 to 1, for the jitter. */
   readonly chance: number;
@@ -35,7 +37,11 @@ export interface Fault {
  * Takes note of a fault of a worker that was live up to now. There are none while the supervisor stops or restarts, nor
  * in slots beyond the size: all of those have been sent away.
  */
-export function crashed(draft: Draft, worker: Worker, { reason, chance, code = null, atOnce = false }: Fault): void {
+export function crashed(
+  draft: Draft,
+  worker: Worker,
+  { cause, reason, chance, code = null, atOnce = false }: Fault,
+): void {
   const { state, now } = draft;
   const slot = slotOf(state, worker.slot);
   if (state.phase === 'starting') {
@@ -64,6 +70,7 @@ export function crashed(draft: Draft, worker: Worker, { reason, chance, code = n
   if (worker.readyAt !== null && now - worker.readyAt >= policy.backoffResetMs) slot.attempts = 0;
   slot.attempts += 1;
   slot.restarts += 1;
+  state.totals.restarts[cause] += 1;
   answerFailedRollback(draft, reason);
   answerWaiting(draft, `${reason}; holdfast keeps trying`);
   countCrash(draft, policy, reason);

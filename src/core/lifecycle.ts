@@ -68,7 +68,7 @@ const hung: Handler<'hung'> = (draft, worker, { silentMs }) => {
   worker.healthAt = null;
   worker.deadline = draft.now + DIAGNOSIS_MS;
   draft.effects.push({ do: 'diagnose', worker: worker.id });
-  crashed(draft, worker, { reason, chance: 0.5, atOnce: true });
+  crashed(draft, worker, { cause: 'hung', reason, chance: 0.5, atOnce: true });
 };
 
 /** What a hung worker was given time for. */
@@ -129,7 +129,7 @@ const LIFECYCLE = {
       remove(draft, worker);
       report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
       const { chance, code } = event;
-      crashed(draft, worker, { reason: describeExit(event, 'before it was ready'), chance, code });
+      crashed(draft, worker, { cause: 'crashed', reason: describeExit(event, 'before it was ready'), chance, code });
     },
   },
   ready: {
@@ -155,7 +155,7 @@ const LIFECYCLE = {
       const { code, signal, lastLines, chance } = event;
       const { cause } = causeOfDeath(facts(event));
       report(draft, 'error', 'worker crashed', { ...label(worker), cause, code, signal, lastLines });
-      crashed(draft, worker, { reason: describeExit(event, 'while it served'), chance, code });
+      crashed(draft, worker, { cause: 'crashed', reason: describeExit(event, 'while it served'), chance, code });
     },
   },
   draining: {
@@ -385,7 +385,7 @@ function fail(draft: Draft, worker: Worker, reason: string): void {
   worker.fault = reason;
   report(draft, 'error', 'worker failed', { ...label(worker), reason });
   dismiss(draft, worker);
-  crashed(draft, worker, { reason, chance: 0.5 });
+  crashed(draft, worker, { cause: 'failed', reason, chance: 0.5 });
 }
 
 function terminate(draft: Draft, worker: Worker): void {

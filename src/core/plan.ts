@@ -98,6 +98,7 @@ function mayRecycle(state: State): boolean {
 function noteRecycled(state: State, worker: Worker): void {
   const slot = slotOf(state, worker.slot);
   slot.recycled += 1;
+  state.totals.restarts.recycled += 1;
   slot.reason = worker.recycling;
 }
 

@@ -81,7 +81,7 @@ export function advanceRollout(draft: Draft): void {
     if (rollout.canary !== null) return;
     if (!isReached(state) && isSettled(state) && allSoaked(state, now)) accept(draft);
     if (isReached(state) && state.workers.every((worker) => worker.generation === rollout.to)) {
-      rollout.state = 'done';
+      conclude(state, 'done');
       report(draft, 'info', 'rollout done', { generation: rollout.to });
       answer(draft, rollout.requests, true, null);
       rollout.requests = [];
@@ -89,13 +89,18 @@ export function advanceRollout(draft: Draft): void {
       rollout.size = null;
     }
   } else if (rollout.state === 'rollingBack' && !state.workers.some((worker) => isAstray(state, worker))) {
-    rollout.state = 'rolledBack';
+    conclude(state, 'rolledBack');
     report(draft, 'info', 'rollback done', { generation: state.stable, reason: rollout.reason });
     answer(draft, rollout.requests, false, rollout.reason);
     answer(draft, rollout.aborts, true, null);
     rollout.requests = [];
     rollout.aborts = [];
   }
+}
+
+function conclude(state: State, outcome: 'done' | 'rolledBack'): void {
+  state.rollout.state = outcome;
+  state.totals.rollouts[outcome] += 1;
 }
 
 function accept(draft: Draft): void {
@@ -112,7 +117,7 @@ export function interruptRollout(draft: Draft, reason: string): void {
   if (rollout.state !== 'running' && rollout.state !== 'rollingBack') return;
   const succeeded = rollout.state === 'running' && isReached(state);
   rollout.reason = succeeded ? null : (rollout.reason ?? reason);
-  rollout.state = succeeded ? 'done' : 'rolledBack';
+  conclude(state, succeeded ? 'done' : 'rolledBack');
   rollout.size = null;
   rollout.canary = null;
   state.target = state.stable;

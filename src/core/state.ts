@@ -31,6 +31,7 @@ export function initialState(options: {
     crashes: [],
     crashLoop: false,
     givesUp: false,
+    totals: { restarts: { crashed: 0, failed: 0, hung: 0, recycled: 0 }, rollouts: { done: 0, rolledBack: 0 } },
     failure: null,
   };
 }

@@ -3,7 +3,7 @@
  *
  * Owns no behaviour. All times are milliseconds of a monotonic clock that the caller brings along.
  */
-import type { AddressKey, DrainReason, ListenMode, SupervisorState, WorkerState } from '../protocol.js';
+import type { AddressKey, DrainReason, ListenMode, SupervisorState, Totals, WorkerState } from '../protocol.js';
 
 /** What a generation asks of its workers. Comes from the configuration, one for each generation. */
 export interface Policy {
@@ -192,6 +192,7 @@ export interface State {
   crashLoop: boolean;
   /** The crash loop is to end the supervisor. */
   givesUp: boolean;
+  totals: Totals;
   /** Why the supervisor fails, once it does. */
   failure: string | null;
 }

@@ -65,6 +65,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
       canary: canaryStatus(state, source.steering.steered, now),
     },
     crashLoop: state.crashLoop,
+    totals: state.totals,
     cutOff: { ...source.cutOff },
     cpuPercent: own?.cpuPercent ?? null,
     rssBytes: own?.rssBytes ?? null,

@@ -35,6 +35,7 @@ export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): Su
     addresses: [{ host: '127.0.0.1', port: 3000, sockets: [] }],
     rollout: { state: 'none', reason: null, from: null, to: null, canary: null },
     crashLoop: false,
+    totals: { restarts: { crashed: 0, failed: 0, hung: 0, recycled: 0 }, rollouts: { done: 0, rolledBack: 0 } },
     cutOff: {},
     cpuPercent: 0.5,
     rssBytes: 50 * 1024 * 1024,
