@@ -14,8 +14,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
   logs: ['config', 'errors'],
-  monitor: [],
   systemd: ['core', 'sockets', 'native', 'protocol', 'errors'],
+  monitor: ['protocol'],
   control: ['protocol', 'errors', 'nearest'],
   supervisor: [
     'core',
@@ -43,6 +43,7 @@ const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
   pino: 'logs',
   'pino-pretty': 'logs',
   pidusage: 'monitor',
+  'prom-client': 'monitor',
   'zod/mini': 'config',
   yaml: 'config',
   yargs: 'cli',
@@ -88,7 +89,7 @@ t.test('the supervisor loads neither the command-line parser nor the schema libr
     }
   };
   walk(path.join(src, 'cli/start.ts'));
-  t.same([...outside].sort(), ['pino'], 'pidusage, too, waits until somebody asks');
+  t.same([...outside].sort(), ['pino'], 'pidusage and prom-client, too, wait until somebody asks');
 });
 
 t.test('the core knows no clock, no timer, no chance and no input or output', async (t) => {

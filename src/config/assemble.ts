@@ -76,6 +76,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     reloadCron: chosen.get('reloadCron')?.value ?? null,
     reloadCronTimeZone: chosen.get('reloadCronTimeZone')?.value ?? null,
     watch: value('watch'),
+    admin: chosen.get('admin')?.value ?? null,
     logLevel: value('logLevel'),
     logFormat: value('logFormat'),
     logFile: found.logFile,

@@ -1,3 +1,5 @@
+import type { ListenAddress } from './listen-address.js';
+
 /**
  * The configuration as everything behind the command line sees it: complete, validated, frozen, no defaults left.
  *
@@ -78,6 +80,8 @@ export interface Config {
   readonly reloadCronTimeZone: string | null;
   /** Reload when files of the working folder change. */
   readonly watch: boolean;
+  /** Where probes, status and metrics are answered over HTTP; null for nowhere. */
+  readonly admin: ListenAddress | null;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** `auto`: pretty on a terminal, JSON elsewhere. */
   readonly logFormat: 'auto' | 'json' | 'pretty';

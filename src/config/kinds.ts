@@ -5,6 +5,7 @@
 import * as z from 'zod/mini';
 import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.js';
 import { show } from './fault.js';
+import { LISTEN_ADDRESS_PATTERN, type ListenAddress, parseListenAddress } from './listen-address.js';
 import { parseSize, SIZE_PATTERN } from './size.js';
 
 const PERCENT_PATTERN = /^\d{1,3}(?:\.\d+)?%$/;
@@ -77,6 +78,24 @@ export function memory() {
         { error },
       ),
     ),
+  );
+}
+
+/** Where the supervisor itself listens; yields host and port. */
+export function listenAddress() {
+  const error = 'must be host:port, :port for every address of the machine, or a port alone for 127.0.0.1';
+  return z.pipe(
+    z.union(
+      [
+        wholeNumber(1, 65_535, error),
+        z.string({ error }).check(
+          z.regex(LISTEN_ADDRESS_PATTERN, { error, abort: true }),
+          z.refine((value) => parseListenAddress(value) !== null, { error }),
+        ),
+      ],
+      { error },
+    ),
+    z.transform((value: number | string) => parseListenAddress(String(value)) as ListenAddress),
   );
 }
 

@@ -7,7 +7,7 @@
  */
 import * as z from 'zod/mini';
 import { cronFault } from './cron.js';
-import { choice, duration, line, memory, number, path, percentage, text, wholeNumber } from './kinds.js';
+import { choice, duration, line, listenAddress, memory, number, path, percentage, text, wholeNumber } from './kinds.js';
 
 export const MAX_INSTANCES = 256;
 const HOUR_MS = 3_600_000;
@@ -204,6 +204,10 @@ export const SETTINGS = {
   watch: setting(z.boolean({ error: 'must be true or false' }), false, {
     description: 'Reload when files of the working folder change: for the desk, not for production',
     reading: 'switch',
+  }),
+  admin: optional(listenAddress(), {
+    description: 'Where probes (/livez, /readyz, /startupz), /status and /metrics are answered: 9100, :9100, host:port',
+    reading: 'number',
   }),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', {
     description: 'The least important log lines of the supervisor that are written',

@@ -6,7 +6,7 @@
  */
 import type http from 'node:http';
 import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
-import { createServer } from './lean-http.js';
+import { close, createServer, listen, reasonOf } from './lean-http.js';
 import { LineStream } from './line-stream.js';
 import { claimName, type NameClaim } from './name-claim.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
@@ -15,8 +15,6 @@ import { ensureRuntimeDir } from './runtime-dir.js';
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A request is a few hundred bytes from the same machine. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** How long a close waits for clients to read what was written for them. */
-const CLOSE_PATIENCE_MS = 1_000;
 
 export interface ControlServerOptions {
   /** The runtime folder; created if need be. */
@@ -71,7 +69,7 @@ export class ControlServer {
     const server = new ControlServer(options);
     await ensureRuntimeDir(options.dir);
     try {
-      server.#claim = await claimName(options.dir, options.name, (path) => server.#listen(path));
+      server.#claim = await claimName(options.dir, options.name, (path) => listen(server.#http, { path }));
     } catch (error) {
       server.#http.close();
       server.#http.closeAllConnections();
@@ -93,25 +91,8 @@ export class ControlServer {
 
   async #end(): Promise<void> {
     await this.#claim?.release();
-    const gone = new Promise((resolve) => this.#http.close(resolve));
-    // Answers that were given just now reach their streams first.
-    await new Promise((resolve) => setImmediate(resolve));
-    for (const end of this.#open) end();
-    const force = setTimeout(() => this.#http.closeAllConnections(), CLOSE_PATIENCE_MS);
-    await gone;
-    clearTimeout(force);
-  }
-
-  #listen(path: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#http.once('error', reject);
-      // Not through node:cluster, and so never shared with a worker.
-      this.#http.listen({ path, exclusive: true }, () => {
-        this.#http.removeListener('error', reject);
-        // A connection that could not be accepted (no file descriptor left) is that client's loss.
-        this.#http.on('error', () => {});
-        resolve();
-      });
+    await close(this.#http, () => {
+      for (const end of this.#open) end();
     });
   }
 
@@ -243,8 +224,4 @@ function refuse(response: http.ServerResponse, statusCode: number, error: string
 function sendJson(response: http.ServerResponse, statusCode: number, value: unknown): void {
   response.writeHead(statusCode, { 'content-type': 'application/json' });
   response.end(`${JSON.stringify(value)}\n`);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

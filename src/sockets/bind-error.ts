@@ -20,6 +20,8 @@ interface BindErrorOptions {
   /** Stands in place of the errno's name and text. */
   readonly reason?: string;
   readonly cause?: unknown;
+  /** Stands in place of the usual next step. */
+  readonly hint?: string | undefined;
 }
 
 /** `code` is the errno's name: EADDRINUSE, EACCES, EADDRNOTAVAIL, … */
@@ -31,7 +33,7 @@ export class BindError extends HoldfastError {
     const code = getSystemErrorName(errno);
     const reason = options.reason ?? inUse(options.owner) ?? describe(errno, code);
     super(code, `cannot listen on ${formatAddress(address.host, address.port)}: ${reason}`, {
-      hint: hint(code, address.port),
+      hint: options.hint ?? hint(code, address.port),
       cause: options.cause,
     });
     this.name = 'BindError';

@@ -1,4 +1,5 @@
 /** The releases that some generation still needs, and how the next one comes to be. */
+import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/load.js';
 import type { State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
@@ -15,6 +16,7 @@ const FIXED = [
   'logFile',
   'logFormat',
   'logLevel',
+  'admin',
   'reloadCron',
   'reloadCronTimeZone',
   'watch',
@@ -103,7 +105,7 @@ export class Releases {
   /** Some settings belong to the supervisor itself and stay as they were at its start. */
   #warnOfFixed(release: Release): void {
     for (const option of FIXED) {
-      if (this.#first.config[option] === release.config[option]) continue;
+      if (isDeepStrictEqual(this.#first.config[option], release.config[option])) continue;
       this.#log.logger.warn({ option }, 'this setting changes only when the supervisor is started anew');
     }
   }

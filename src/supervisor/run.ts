@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { LoadedConfig } from '../config/load.js';
+import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { JOURNAL_SOCKET } from '../logs/journal.js';
@@ -16,6 +17,7 @@ import { Custody } from '../sockets/custody.js';
 import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
 import { takeServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
+import { openAdmin } from './admin.js';
 import { buryOrphans } from './orphans.js';
 import { resolveRelease } from './release.js';
 import { handleSignals } from './signals.js';
@@ -95,7 +97,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     });
     const control = await ControlServer.open({ dir: options.runtimeDir, name: config.name, target: supervisor });
     const forgetSignals = handleSignals(supervisor, log, (reload) => void systemd.reload(reload));
+    let admin: AdminServer | null = null;
     try {
+      // Before the workers: who asks while they start is to be told so, not refused.
+      if (config.admin !== null) admin = await openAdmin(config.admin, supervisor);
       supervisor.start();
       let hasStarted = false;
       void supervisor.started.then((started) => {
@@ -119,7 +124,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       log.logger.info('supervisor stopped');
       return EXIT.done;
     } finally {
-      await control.close();
+      await Promise.all([control.close(), admin?.close()]);
       forgetSignals();
     }
   } catch (error) {

@@ -4,13 +4,22 @@
  * Every decision is the core's; what is here is passed on, not weighed.
  */
 import type { LoadedConfig } from '../config/load.js';
+import { judgeProbe } from '../core/probes.js';
 import { initialState } from '../core/state.js';
 import type { Effect, SocketId, State, Worker } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import { usage } from '../monitor/usage.js';
 import type { NativeLoad } from '../native/libc.js';
 import type { SteeringChoice } from '../platform/mode.js';
-import type { ControlResult, ControlTarget, ListenMode, ReloadOptions, SupervisorStatus } from '../protocol.js';
+import type {
+  ControlResult,
+  ControlTarget,
+  ListenMode,
+  ProbeAnswer,
+  ProbeName,
+  ReloadOptions,
+  SupervisorStatus,
+} from '../protocol.js';
 import type { Custody, CustodyOptions } from '../sockets/custody.js';
 import { CanaryWatch } from './canary-watch.js';
 import { changesBetween, nodeOnDisk } from './changes.js';
@@ -161,6 +170,11 @@ export class Supervisor implements ControlTarget {
       stats: this.#workforce.stats,
       cutOff: this.#workforce.cutOff,
     });
+  }
+
+  /** As things are at this moment. */
+  probe(name: ProbeName): ProbeAnswer {
+    return judgeProbe(name, this.#loop.state);
   }
 
   reload(progress: Progress, { canary, dryRun = false }: ReloadOptions = {}): Promise<ControlResult> {

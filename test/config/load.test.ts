@@ -55,6 +55,7 @@ t.test('a script alone gets every default', async (t) => {
     reloadCron: null,
     reloadCronTimeZone: null,
     watch: false,
+    admin: null,
     logLevel: 'info',
     logFormat: 'auto',
     logFile: null,

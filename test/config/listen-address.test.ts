@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { parseListenAddress } from '../../src/config/listen-address.js';
+import { loadConfig } from '../../src/config/load.js';
+import { faultsOf, sourceIn } from './support.js';
+
+t.test('a port alone is one of 127.0.0.1, with a colon before it one of every address', async (t) => {
+  const table: [string, { host: string | null; port: number } | null][] = [
+    ['9100', { host: '127.0.0.1', port: 9100 }],
+    [':9100', { host: null, port: 9100 }],
+    ['10.0.0.1:65535', { host: '10.0.0.1', port: 65_535 }],
+    ['localhost:1', { host: 'localhost', port: 1 }],
+    ['[::1]:9100', { host: '::1', port: 9100 }],
+    ['[fe80:::1]:9100', null],
+    ['::1:9100', null],
+    ['0', null],
+    ['65536', null],
+    ['127.0.0.256:80', null],
+    ['127.1:80', null],
+    ['1:80', null],
+    ['-host:80', null],
+    ['host:', null],
+    ['host:http', null],
+    ['http://host:80', null],
+    ['', null],
+  ];
+  for (const [text, address] of table) t.strictSame(parseListenAddress(text), address, JSON.stringify(text));
+});
+
+t.test('admin is read from the file, the environment and the command line', async (t) => {
+  const cwd = t.testdir({
+    'app.js': '',
+    'number.yaml': 'script: app.js\nadmin: 9100\n',
+    'text.yaml': 'script: app.js\nadmin: :9100\n',
+  });
+  const admin = async (target: string, more: object = {}) =>
+    (await loadConfig(sourceIn(cwd, { target: join(cwd, target), ...more }))).config.admin;
+  t.strictSame(await admin('number.yaml'), { host: '127.0.0.1', port: 9100 });
+  t.strictSame(await admin('text.yaml'), { host: null, port: 9100 });
+  t.strictSame(await admin('text.yaml', { env: { HOLDFAST_ADMIN: '9101' } }), { host: '127.0.0.1', port: 9101 });
+  t.strictSame(await admin('text.yaml', { flags: { admin: '[::]:9102' } }), { host: '::', port: 9102 });
+});
+
+t.test('a wrong address is refused with what is allowed', async (t) => {
+  const cwd = t.testdir({ 'app.js': '' });
+  for (const admin of ['http', '70000', 'host:', '1.2.3:80']) {
+    t.match(await faultsOf(sourceIn(cwd, { target: 'app.js', flags: { admin } })), [
+      { path: '--admin', allowed: /^must be host:port, :port for every address .*127\.0\.0\.1$/ },
+    ]);
+  }
+});

@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { text } from 'node:stream/consumers';
+import t, { type Test } from 'tap';
+import { AdminServer } from '../../src/control/admin.js';
+import type { AdminTarget } from '../../src/protocol.js';
+import { freePort } from '../e2e/support/ports.js';
+import { statusOf } from './support/fake-target.js';
+
+class FakeAdmin implements AdminTarget {
+  ok = true;
+  readonly probe = (name: string) => ({ ok: this.ok, reason: `asked for ${name}` });
+  status = async () => statusOf('shop');
+  readonly metrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' });
+}
+
+async function open(t: Test): Promise<{ port: number; target: FakeAdmin; server: AdminServer }> {
+  const target = new FakeAdmin();
+  const port = await freePort();
+  const server = await AdminServer.open({ host: '127.0.0.1', port, target });
+  t.teardown(() => server.close());
+  return { port, target, server };
+}
+
+async function ask(port: number, path: string, method = 'GET') {
+  const request = http.request({ host: '127.0.0.1', port, path, method, agent: false }).end();
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  const { statusCode, headers } = response;
+  return { statusCode, headers, text: await text(response) };
+}
+
+/** What comes back for raw bytes, until the server has ended the connection. */
+async function raw(port: number, bytes: string): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(bytes);
+  return text(socket).catch(() => '');
+}
+
+t.test('each probe is asked for, and its answer is a status with a reason in words', async (t) => {
+  const { port, target } = await open(t);
+  for (const name of ['livez', 'readyz', 'startupz']) {
+    target.ok = true;
+    t.match(await ask(port, `/${name}`), { statusCode: 200, text: `ok: asked for ${name}\n` });
+    target.ok = false;
+    const failed = await ask(port, `/${name}?verbose`);
+    t.match(failed, { statusCode: 503, text: `not ok: asked for ${name}\n` });
+    t.match(failed.headers, { connection: 'close', 'cache-control': 'no-store', 'content-type': /^text\/plain/ });
+  }
+});
+
+t.test('status and metrics', async (t) => {
+  const { port } = await open(t);
+  const status = await ask(port, '/status');
+  t.equal(status.headers['content-type'], 'application/json');
+  t.same(JSON.parse(status.text), statusOf('shop'));
+  t.match(await ask(port, '/metrics'), { statusCode: 200, text: 'up 1\n', headers: { 'content-type': /version=0/ } });
+});
+
+t.test('HEAD gets the head alone', async (t) => {
+  const { port } = await open(t);
+  const answer = await ask(port, '/readyz', 'HEAD');
+  t.match(answer, { statusCode: 200, text: '' });
+  t.equal(answer.headers['content-length'], String('ok: asked for readyz\n'.length));
+});
+
+t.test('it only tells: every other method is refused, and every other path', async (t) => {
+  const { port } = await open(t);
+  for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+    const refused = await ask(port, '/status', method);
+    t.equal(refused.statusCode, 405, method);
+    t.equal(refused.headers.allow, 'GET, HEAD');
+    t.match(JSON.parse(refused.text), { error: `cannot ${method} /status: this address only tells` });
+  }
+  const missing = await ask(port, '/reload');
+  t.equal(missing.statusCode, 404);
+  t.match(missing.text, /there is \/livez, \/readyz, \/startupz, \/status, \/metrics/);
+  t.equal((await ask(port, '/reload', 'POST')).statusCode, 404);
+});
+
+t.test('a status that fails is told, and the next one works', async (t) => {
+  const { port, target } = await open(t);
+  target.status = () => Promise.reject(new Error('no status today'));
+  t.match(await ask(port, '/status'), { statusCode: 500, text: '{"error":"no status today"}\n' });
+  target.status = async () => statusOf('shop');
+  t.equal((await ask(port, '/status')).statusCode, 200);
+});
+
+t.test('nonsense, too much of it and clients that go away disturb nobody', async (t) => {
+  const { port } = await open(t);
+  t.match(await raw(port, 'nonsense\r\n\r\n'), /^HTTP\/1\.1 400/);
+  t.match(await raw(port, `GET /livez HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(10_000)}\r\n\r\n`), /^HTTP\/1\.1 431/);
+  t.equal(await raw(port, 'CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n'), '');
+  const upgrade = 'GET /livez HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
+  t.match(await raw(port, upgrade), /^HTTP\/1\.1 200 /);
+  const pipelined = 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(3);
+  t.equal((await raw(port, pipelined)).split('HTTP/1.1 200').length, 2, 'one answer, then the connection ends');
+  for (let i = 0; i < 20; i++) {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+    socket.write('GET /status HTTP/1.1\r\nhost: a\r\n\r\n');
+    await once(socket, 'connect');
+    socket.resetAndDestroy();
+  }
+  t.equal((await ask(port, '/livez')).statusCode, 200);
+});
+
+t.test('connections beyond the limit are closed, and there is room again when others have gone', async (t) => {
+  const { port } = await open(t);
+  const sockets = Array.from({ length: 64 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
+  t.teardown(() => sockets.forEach((socket) => void socket.destroy()));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  t.equal(await raw(port, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'), '');
+  await Promise.all(
+    sockets.map(async (socket) => {
+      socket.end('GET /livez HTTP/1.1\r\nhost: a\r\n\r\n');
+      t.match(await text(socket), /^HTTP\/1\.1 200/);
+    }),
+  );
+  t.equal((await ask(port, '/livez')).statusCode, 200);
+});
+
+t.test("an address that is taken is the system's error", async (t) => {
+  const { port } = await open(t);
+  const second = AdminServer.open({ host: '127.0.0.1', port, target: new FakeAdmin() });
+  await t.rejects(second, { code: 'EADDRINUSE' });
+});
+
+t.test('a close ends connections that say nothing, and can be asked for twice', async (t) => {
+  const { port, server } = await open(t);
+  const silent = net.connect(port, '127.0.0.1').on('error', () => {});
+  await once(silent, 'connect');
+  const closed = once(silent, 'close');
+  silent.resume();
+  await server.close();
+  await server.close();
+  await closed;
+  await t.rejects(ask(port, '/livez'), { code: 'ECONNREFUSED' });
+});
