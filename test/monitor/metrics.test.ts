@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { Metrics } from '../../src/monitor/metrics.js';
 import type { WorkerStatus } from '../../src/protocol.js';
@@ -116,4 +117,12 @@ t.test('one socket for all slots has a line of its own', async (t) => {
   const metrics = metricsOf((await new Metrics().render(status, own)).text);
   t.equal(metrics['holdfast_socket_queue_length{address="[::]:80",slot="all"}'], 0);
   t.notOk(Object.keys(metrics).some((line) => line.startsWith('holdfast_socket_weight')));
+});
+
+t.test('the documentation names metrics that there are', async (t) => {
+  const { text } = await new Metrics().render(statusOf('shop'), own);
+  const docs = readFileSync(new URL('../../docs/kubernetes.md', import.meta.url), 'utf8');
+  const names = [...docs.matchAll(/\bholdfast_\w+/g)].map(([name]) => name);
+  t.ok(names.length > 5);
+  for (const name of names) t.match(text, `# TYPE ${name} `, name);
 });

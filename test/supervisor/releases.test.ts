@@ -46,3 +46,23 @@ t.test('a configuration that cannot be read does not hold up the next reload', a
   );
   t.match(await releases.next(() => state), { release: { config }, size: null });
 });
+
+t.test(
+  'a setting of the supervisor itself is warned of where it has changed, not where it reads the same',
+  async (t) => {
+    const cwd = t.testdir({ 'app.js': '' });
+    const configWith = (port: number) =>
+      ({ script: 'app.js', cwd, instances: 1, admin: { host: null, port } }) as unknown as Config;
+    const first: Release = { id: 1, config: configWith(1), script: path.join(cwd, 'app.js'), cwd, fingerprint: '' };
+    const state = initialState({ size: 1, listenMode: 'reuseaddr', steered: false, policy: policyFor(first) });
+    const warned: unknown[] = [];
+    const log = { logger: { warn: (fields: unknown) => warned.push(fields) } } as unknown as Log;
+    const ports = [1, 2];
+    const read = async () => ({ config: configWith(ports.shift() ?? 0), file: null, warnings: [] });
+    const releases = new Releases(first, read, log);
+    await releases.next(() => state);
+    t.same(warned, []);
+    await releases.next(() => state);
+    t.same(warned, [{ option: 'admin' }]);
+  },
+);
