@@ -30,7 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
   ],
-  cli: ['supervisor', 'platform', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
+  cli: ['supervisor', 'platform', 'systemd', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
   index: ['protocol'],
   protocol: [],
   errors: [],

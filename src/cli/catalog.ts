@@ -58,6 +58,25 @@ async function startFlags(): Promise<readonly FlagSpec[]> {
   }));
 }
 
+const UNIT_FLAGS: readonly FlagSpec[] = [
+  { flag: 'output', describe: 'Folder to write the files to; none is written over', kind: 'value' },
+  {
+    flag: 'user',
+    describe: "Who runs it: a user, or dynamic (default: the script's owner, dynamic if root)",
+    kind: 'value',
+  },
+  { flag: 'group', describe: "Its group (default: the user's)", kind: 'value' },
+  { flag: 'socket', describe: 'A socket unit as well, with this port or address: 80, 127.0.0.1:8080', kind: 'list' },
+  { flag: 'privileged-ports', describe: 'The application binds ports below 1024 itself', kind: 'switch' },
+  { flag: 'writable', describe: 'A folder that it may write to', kind: 'list' },
+  { flag: 'template', describe: 'A unit for every configuration in /etc/holdfast', kind: 'switch' },
+  {
+    flag: 'systemd-version',
+    describe: 'For another machine: the number that systemctl --version shows',
+    kind: 'value',
+  },
+];
+
 const REQUEST_JSON = 'Print the result as JSON';
 
 const RELOAD_FLAGS: readonly FlagSpec[] = [
@@ -167,6 +186,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [['$0 check holdfast.yaml', 'values of environment variables are not shown']],
     note: 'Ends with 2 when something is wrong with it, and shows every fault.',
     load: () => import('./commands/check.js'),
+  },
+  {
+    name: 'unit',
+    aliases: [],
+    describe: 'Print the systemd units that run an application on this machine',
+    operand: { name: 'target', describe: 'The application, or a configuration file', required: false },
+    applicationArgs: true,
+    flags: async () => [...UNIT_FLAGS, ...(await startFlags())],
+    examples: [
+      ['$0 unit server.js -i max', 'runs what `holdfast start server.js -i max` does'],
+      ['$0 unit holdfast.yaml --output /etc/systemd/system', 'writes the file'],
+      ['$0 unit holdfast.yaml --socket 80', 'the port is opened by systemd'],
+      ['$0 unit --template', 'holdfast@shop runs /etc/holdfast/shop.yaml'],
+    ],
+    note: 'Takes every option of start, and says it in the unit. Values of --env would be there for all to read.',
+    load: () => import('./commands/unit.js'),
   },
 ];
 

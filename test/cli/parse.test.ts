@@ -31,6 +31,7 @@ t.test('every command is found by its name and by its aliases', async (t) => {
     'start',
     'status',
     'stop',
+    'unit',
   ]);
 });
 
