@@ -6,6 +6,7 @@ import { isConfigFile } from '../config/config-file.js';
 import { loadConfig, logicalCwd } from '../config/load.js';
 import { OPTIONS } from '../config/options.js';
 import { type Installation, userName } from '../platform/installation.js';
+import { readResources } from '../platform/resources.js';
 import type { ServiceDescription, ServiceUser } from '../systemd/unit.js';
 import type { Context, Invocation } from './context.js';
 import type { UnitFlags } from './unit-flags.js';
@@ -39,7 +40,14 @@ export async function gatherFacts(
   const given = startFlags(invocation, here);
   // What is in the environment of this shell is not in that of the service.
   const args = invocation.applicationArgs;
-  const { config, file, warnings } = await loadConfig({ target, args, flags: given, env: {}, cwd: folder });
+  const { config, file, warnings } = await loadConfig({
+    target,
+    args,
+    flags: given,
+    env: {},
+    cwd: folder,
+    resources: await readResources(),
+  });
   const script = path.resolve(config.cwd, config.script);
   const holdfast = await throughLink(installation.holdfast, [folder, config.cwd]);
   const program = [installation.node, holdfast];

@@ -54,9 +54,9 @@ export class Service {
       if (situation.phase === 'ready') lines.unshift('READY=1', `MAINPID=${this.#options.pid}`);
       if (situation.phase === 'reloading') lines.unshift(...reloading());
       if (situation.phase === 'stopping') lines.unshift('STOPPING=1');
-      this.#extend();
     }
     this.#options.notifier.send(lines);
+    if (situation.phase !== before?.phase) this.#extend();
   }
 
   /**

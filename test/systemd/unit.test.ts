@@ -1,13 +1,10 @@
 /** The units under a real systemd; see `systemd-lab`. Needs root, and a build. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { bootLab, openLab } from './support/lab.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '');
-const lab = fileURLToPath(new URL('./systemd-lab', import.meta.url));
 const HOLDFAST = '/opt/holdfast/bin/holdfast.js';
 const node = process.execPath;
 
@@ -40,18 +37,7 @@ interface Answer {
   readonly writes: boolean;
 }
 
-/** Words for the lab; what goes wrong is in the answer. */
-async function run(words: readonly string[], input = '') {
-  const { NODE_OPTIONS: _loaders, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
-  const child = spawn(lab, words, {
-    env: { ...env, SYSTEMD_LAB_NAME: 'unit', SYSTEMD_LAB_BIND: `${root}:${path.dirname(node)}` },
-    cwd: '/',
-  });
-  child.stdin.end(input);
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  return { code: code as number, stdout, stderr };
-}
-
+const { run } = openLab('unit');
 const inside = (words: readonly string[], input?: string) => run(['exec', ...words], input);
 const shell = (script: string, input?: string) => inside(['sh', '-ec', script], input);
 
@@ -86,14 +72,7 @@ function about(files: readonly string[], said: string): string[] {
   return said.split('\n').filter((line) => files.some((file) => line.includes(path.basename(file))));
 }
 
-async function whyNot(): Promise<string | null> {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'a systemd of its own needs Linux and root';
-  const { code, stderr } = await run(['up']);
-  if (code === 0) t.teardown(() => run(['down']));
-  return code === 0 ? null : `no systemd of its own: ${stderr.trim()}`;
-}
-
-const reason = await whyNot();
+const reason = await bootLab(t, run);
 
 t.test('units under a real systemd', { skip: reason ?? false }, async (t) => {
   // Not below /tmp, where no server has its programs.
@@ -180,12 +159,11 @@ t.test('units under a real systemd', { skip: reason ?? false }, async (t) => {
   });
 });
 
-/** Only what is in the unit is the matter here, not what the supervisor tells systemd. */
 async function dropIn(name: string): Promise<void> {
   const folder = `/etc/systemd/system/${name}.service.d`;
   await shell(
     `mkdir -p ${folder} && cat > ${folder}/test.conf && systemctl daemon-reload`,
-    '[Service]\nType=exec\nWatchdogSec=0\nRestartSec=100ms\n',
+    '[Service]\nRestartSec=100ms\n',
   );
 }
 

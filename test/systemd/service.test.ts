@@ -1,0 +1,164 @@
+/** The supervisor as a service of a real systemd, under load from outside of it. */
+import net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { Load } from '../e2e/support/load.js';
+import { freePort } from '../e2e/support/ports.js';
+import { bootLab, openLab, ROOT } from './support/lab.js';
+
+const { run } = openLab('service', 'host');
+const reason = await bootLab(t, run);
+const node = process.execPath;
+const HOLDFAST = '/opt/holdfast/bin/holdfast.js';
+const APPS = '/opt/holdfast/test/fixtures/apps';
+
+const inside = (words: readonly string[], input?: string) => run(['exec', ...words], input);
+const shell = (script: string, input?: string) => inside(['sh', '-ec', script], input);
+const show = async (name: string, property: string) =>
+  (await inside(['systemctl', 'show', '-P', property, name])).stdout.trim();
+
+async function systemctl(...words: string[]): Promise<void> {
+  const { code, stderr } = await inside(['systemctl', ...words]);
+  if (code !== 0) throw new Error(`systemctl ${words.join(' ')}: ${stderr}`);
+}
+
+/** Units as `holdfast unit` makes them, with the few lines that the test needs. */
+async function install(t: Test, name: string, words: readonly string[], more = ''): Promise<void> {
+  const made = await inside([
+    ...[node, HOLDFAST, 'unit', `${APPS}/busy.cjs`, '--name', name, '--output', '/etc/systemd/system'],
+    ...['--env', 'BUSY_MS=2', ...words],
+  ]);
+  if (made.code !== 0) throw new Error(made.stderr);
+  const folder = `/etc/systemd/system/${name}.service.d`;
+  const lines = `[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=100ms\n${more}`;
+  await shell(`mkdir -p ${folder} && cat > ${folder}/test.conf && systemctl daemon-reload`, lines);
+  t.teardown(() => inside(['systemctl', 'stop', `${name}.socket`, name]));
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
+    await delay(50);
+  }
+}
+
+const isUp = (name: string) => until(`${name} is up`, async () => (await show(name, 'ActiveState')) === 'active');
+
+t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
+  await shell(`mkdir -p /opt/holdfast && mount --bind ${ROOT} /opt/holdfast`);
+
+  await t.test('as nobody in the hardened unit: reloads, restarts and kills under load', async (t) => {
+    const port = await freePort();
+    await install(t, 'shop', ['--user', 'nobody', '-i', '2', '--env', `PORT=${port}`]);
+    await systemctl('start', 'shop');
+    t.match(await show('shop', 'StatusText'), /^2 workers ready, generation 1$/);
+    t.equal(await show('shop', 'NFileDescriptorStore'), '2');
+
+    let load = new Load({ port, fresh: 8, keepAlive: 8 });
+    t.teardown(() => load.stop());
+    for (let i = 0; i < 10; i++) await systemctl('reload', 'shop');
+    await load.stop();
+    t.same(load.errors, {}, `10 reloads: ${load.summary()}`);
+    t.match(
+      await show('shop', 'StatusText'),
+      /^2 workers ready, generation 11$/,
+      'a reload ends when its rollout does',
+    );
+
+    load = new Load({ port, fresh: 8, keepAlive: 8 });
+    for (let i = 0; i < 5; i++) await systemctl('restart', 'shop');
+    await delay(300);
+    await load.stop();
+    t.same(load.errors, {}, `5 restarts: ${load.summary()}`);
+
+    load = new Load({ port, fresh: 8, keepAlive: 8 });
+    for (let i = 0; i < 5; i++) {
+      const pid = await show('shop', 'MainPID');
+      await inside(['kill', '-9', pid]);
+      await until('another one is up', async () => (await show('shop', 'MainPID')) !== pid);
+      await isUp('shop');
+    }
+    await delay(300);
+    await load.stop();
+    const { ECONNREFUSED = 0, timeout = 0, ...inWorkers } = load.errors;
+    t.same({ ECONNREFUSED, timeout }, { ECONNREFUSED: 0, timeout: 0 }, `5 kills: ${load.summary()}`);
+    const lost = Object.values(inWorkers).reduce((sum, count) => sum + count, 0);
+    t.ok(lost <= 5 * 16, `${lost} requests were inside of workers: at most one of each client for each kill`);
+    t.ok(load.answers.length > 500, `${load.answers.length} answers`);
+    t.equal(await show('shop', 'NFileDescriptorStore'), '2', 'nothing is left in the store');
+  });
+
+  await t.test('a release that is taken back is to be seen, and the service goes on', async (t) => {
+    const port = await freePort();
+    await shell('mkdir -p /srv/tried && cp /opt/holdfast/test/fixtures/apps/busy.cjs /srv/tried/app.cjs');
+    const more = `ExecStart=\nExecStart=${node} ${HOLDFAST} start /srv/tried/app.cjs --name tried -i 1 --env PORT=${port}\n`;
+    await install(t, 'tried', ['--user', 'nobody'], more);
+    await systemctl('start', 'tried');
+    await shell('echo "throw new Error(\'not today\')" > /srv/tried/app.cjs');
+    await inside(['systemctl', 'reload', 'tried']);
+    t.match(await show('tried', 'StatusText'), /^1 worker ready, generation 1; generation 2 was taken back: /);
+    t.equal(await show('tried', 'ActiveState'), 'active');
+    const { stdout } = await inside(['journalctl', '-u', 'tried', '-o', 'json', '--no-pager']);
+    const entries = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    const error = entries.find(({ MESSAGE }) => MESSAGE?.includes('Error: not today'));
+    t.match(error, { PRIORITY: '4', HOLDFAST_SLOT: '0', HOLDFAST_GENERATION: '2', SYSLOG_IDENTIFIER: 'tried' });
+    t.match(error?.MESSAGE, /\n {4}at /, 'its stack is in the same entry');
+    t.match(
+      entries.find(({ MESSAGE }) => MESSAGE?.startsWith('rollout taken back')),
+      { PRIORITY: /[34]/ },
+    );
+  });
+
+  await t.test('the first connection comes before the service is up, and is answered', async (t) => {
+    const port = await freePort();
+    for (const [user, reusePort] of [
+      ['nobody', false],
+      ['root', true],
+    ] as const) {
+      const name = `early-${user}`;
+      const socket = `127.0.0.1:${port}`;
+      await install(t, name, ['--user', user, '-i', '2', '--env', `PORT=${port}`, '--socket', socket]);
+      await systemctl('start', `${name}.socket`);
+      t.equal(await show(name, 'ActiveState'), 'inactive');
+      const load = new Load({ port, fresh: 4, keepAlive: 4 });
+      await until(
+        'all have been answered',
+        async () => load.answers.length > 100 || Object.keys(load.errors).length > 0,
+      );
+      const generations = new Set(load.answers.map(({ pid }) => pid));
+      await systemctl('restart', name);
+      await load.stop();
+      t.same(load.errors, {}, `${user}: ${load.summary()}`);
+      t.equal(generations.size, 2, 'both workers serve');
+      t.equal(await show(`${name}.socket`, 'ReusePort'), reusePort ? 'yes' : 'no');
+      await systemctl('stop', `${name}.socket`, name);
+    }
+  });
+
+  await t.test('a supervisor that is frozen is replaced', async (t) => {
+    const port = await freePort();
+    await install(t, 'frozen', ['--user', 'nobody', '-i', '1', '--env', `PORT=${port}`], 'WatchdogSec=2\n');
+    await systemctl('start', 'frozen');
+    const pid = await show('frozen', 'MainPID');
+    await delay(3_000);
+    t.equal(await show('frozen', 'MainPID'), pid, 'it gives signs of life');
+    await inside(['kill', '-STOP', pid]);
+    await until('another one', async () => ![pid, '0'].includes(await show('frozen', 'MainPID')));
+    await isUp('frozen');
+    t.equal(await show('frozen', 'NRestarts'), '1');
+  });
+
+  await t.test('a start that fails says why', async (t) => {
+    const port = await freePort();
+    const owner = net.createServer().listen(port, '127.0.0.1');
+    t.teardown(() => owner.close());
+    await install(t, 'failing', ['--user', 'nobody', '--env', `PORT=${port}`], 'Restart=no\n');
+    t.not((await inside(['systemctl', 'start', 'failing'])).code, 0);
+    t.match(await show('failing', 'StatusText'), /^cannot start .*already in use/);
+    t.equal(await show('failing', 'StatusErrno'), '98');
+  });
+});
