@@ -48,8 +48,8 @@ function describe(errno: number, code: string): string {
 
 function inUse(owner: Owner | null | undefined): string | undefined {
   if (owner === null || owner === undefined) return undefined;
-  if (owner.pid === null) return `already in use by a process of user ${owner.uid}`;
-  return `already in use by PID ${owner.pid}${owner.command === null ? '' : ` (${owner.command})`}`;
+  if (owner.pid === null) return `EADDRINUSE, already in use by a process of user ${owner.uid}`;
+  return `EADDRINUSE, already in use by PID ${owner.pid}${owner.command === null ? '' : ` (${owner.command})`}`;
 }
 
 function hint(code: string, port: number): string | undefined {

@@ -149,7 +149,7 @@ t.test('a taken address is an error that names it and who has it, before any wor
   const script = path.join(t.testdir({ 'app.cjs': APPLICATION }), 'app.cjs');
   const holdfast = new Holdfast(t, script, { args: ['--admin', `127.0.0.1:${port}`] });
   t.equal(await holdfast.closed, 1);
-  t.match(holdfast.stderr, `cannot listen on 127.0.0.1:${port}: already in use by PID ${process.pid}`);
+  t.match(holdfast.stderr, `cannot listen on 127.0.0.1:${port}: EADDRINUSE, already in use by PID ${process.pid}`);
   t.match(holdfast.stderr, /choose another address with --admin/);
   t.same(holdfast.lines('worker started'), []);
 });

@@ -110,7 +110,7 @@ for (const how of ways.filter((way) => way !== null)) {
     for (const host of ['127.0.0.1', '0.0.0.0', '::', null]) {
       await t.rejects(custody.acquire(0, request(host, stranger.port)), {
         code: 'EADDRINUSE',
-        message: new RegExp(`: already in use by PID ${stranger.pid} \\(`),
+        message: new RegExp(`: EADDRINUSE, already in use by PID ${stranger.pid} \\(`),
       });
     }
     t.same(custody.list(), []);
@@ -190,7 +190,7 @@ for (const how of ways) {
       code: 'EADDRINUSE',
       errno: -98,
       message: new RegExp(
-        `^cannot listen on 127\\.0\\.0\\.1:${stranger.port}: already in use by PID ${stranger.pid} \\(.*stranger`,
+        `^cannot listen on 127\\.0\\.0\\.1:${stranger.port}: EADDRINUSE, already in use by PID ${stranger.pid} \\(.*stranger`,
       ),
       hint: /--bind-timeout/,
     });
