@@ -11,7 +11,8 @@ import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
 import { type BoundSocket, bindSocket, canBindBeside, isAddressFree, type ReusePortHow } from './bind.js';
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
-import { type InheritedSocket, matchFor, nameOf } from './inherit.js';
+import { type InheritedSocket, matchFor } from './inherit.js';
+import { type Keeper, Keeping } from './keeping.js';
 import { findOwner, type Owner } from './owner.js';
 import { SteeredGroups } from './steered-groups.js';
 
@@ -59,12 +60,6 @@ export interface CustodyOptions {
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-export interface Keeper {
-  readonly keep: (name: string, fd: number) => void;
-  /** Resolves once the duplicate is closed. Never rejects. */
-  readonly drop: (name: string) => Promise<void>;
-}
-
 /** What there is to see of the groups from outside: only custody has sockets come and go. */
 export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'leave' | 'close'>;
 
@@ -82,10 +77,7 @@ export class Custody {
   readonly #unclaimed = new Set<InheritedSocket>();
   /** Those that somebody else goes on to hold, whatever happens here. */
   readonly #foreign = new Set<CustodySocket>();
-  /** By what names the keeper has them. */
-  readonly #kept = new Map<CustodySocket, string>();
-  /** Their keeper is closing its duplicate: nobody is given them any more. */
-  readonly #leaving = new Map<CustodySocket, Promise<void>>();
+  readonly #keeping: Keeping<CustodySocket>;
   #closed = false;
   #order = 0;
 
@@ -95,6 +87,7 @@ export class Custody {
     this.#groups = steered && native.ok ? new SteeredGroups(native.native) : null;
     this.#now = options.now ?? (() => performance.now());
     this.#sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
+    this.#keeping = new Keeping(options.keeper ?? null, (socket) => this.#groups?.indexOf(socket) ?? null);
     this.#takeIn(options.inherited ?? []);
   }
 
@@ -178,7 +171,7 @@ export class Custody {
   }
 
   #ofKey(key: AddressKey): CustodySocket[] {
-    return this.list().filter((socket) => socket.key === key && !this.#leaving.has(socket));
+    return this.list().filter((socket) => socket.key === key && !this.#keeping.isLeaving(socket));
   }
 
   /**
@@ -188,13 +181,9 @@ export class Custody {
   async #letGo(socket: CustodySocket): Promise<void> {
     // It goes on to be listened on by who made it, and is there for the next one who asks.
     if (this.#foreign.has(socket)) return;
-    const name = this.#kept.get(socket);
-    if (name !== undefined && this.#options.keeper) {
-      const dropped = this.#options.keeper.drop(name);
-      this.#leaving.set(socket, dropped);
-      this.#kept.delete(socket);
+    const dropped = this.#keeping.drop(socket);
+    if (dropped !== null) {
       await dropped;
-      this.#leaving.delete(socket);
       if (!this.#sockets.has(socket)) return;
     }
     this.#close(socket);
@@ -225,18 +214,7 @@ export class Custody {
   }
 
   #keepAll(): void {
-    const { keeper } = this.#options;
-    if (!keeper) return;
-    for (const socket of this.#sockets) {
-      if (this.#foreign.has(socket) || this.#leaving.has(socket)) continue;
-      const { key, slot } = socket;
-      const name = nameOf({ key, slot, index: this.#groups?.indexOf(socket) ?? null });
-      const before = this.#kept.get(socket);
-      if (before === name) continue;
-      if (before !== undefined) void keeper.drop(before);
-      keeper.keep(name, socket.handle.fd);
-      this.#kept.set(socket, name);
-    }
+    this.#keeping.review(this.list().filter((socket) => !this.#foreign.has(socket)));
   }
 
   /** In the order in which they are in their groups: as `GroupOrder` has to be told. */
@@ -253,11 +231,11 @@ export class Custody {
       if (this.#ofKey(was.key).some((other) => other.slot === slot)) {
         // Of slots that had sockets of their own, in a mode in which they share one.
         socket.handle.close();
-        void this.#options.keeper?.drop(socket.name);
+        this.#keeping.refuse(socket.name);
         continue;
       }
       const taken = this.#add(socket, was.key, slot);
-      this.#kept.set(taken, socket.name);
+      this.#keeping.has(taken, socket.name);
       this.#options.onInherited?.(taken);
     }
     this.#keepAll();
@@ -300,7 +278,7 @@ export class Custody {
     for (let attempt = 1; ; attempt += 1) {
       if (stop.aborted) throw new BindError(request, ECANCELED, { reason: 'the listener is no longer wanted' });
       // The slot has come back before its socket has gone.
-      for (const [going, gone] of this.#leaving) if (going.key === key && going.slot === slot) await gone;
+      await this.#keeping.gone(slot, key);
       const unit = this.#ofKey(key).length === 0 ? matchFor([...this.#unclaimed], request) : undefined;
       if (unit !== undefined) this.#claim(unit, key);
       const found = this.find(slot, key);

@@ -56,9 +56,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const { mode, how, reason } = chooseListenMode(config, capabilities);
     const { sockets: inherited, refused } = inherit(environment.fdNames, native);
     for (const { name, reason } of refused)
-      log.logger.warn({ name, reason }, 'a socket that was passed cannot be used');
+      log.logger.warn({ fdName: name, reason }, 'a socket that was passed cannot be used');
     for (const socket of inherited) {
-      log.logger.info({ name: socket.name, address: formatAddress(socket.host, socket.port) }, 'socket inherited');
+      log.logger.info({ fdName: socket.name, address: formatAddress(socket.host, socket.port) }, 'socket inherited');
     }
     const steering = steeringWith(inherited, chooseSteering(config, { mode, reason }, capabilities));
     const { steered } = steering;
@@ -108,7 +108,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         for (const { name, host, port } of custody?.unclaimed ?? []) {
           const hint = 'connections wait there for ever: have the application listen there, or take it out of the unit';
           log.logger.warn(
-            { name, address: formatAddress(host, port), hint },
+            { fdName: name, address: formatAddress(host, port), hint },
             'nobody listens on a socket that was passed',
           );
         }

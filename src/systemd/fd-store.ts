@@ -2,7 +2,7 @@
  * systemd's store of file descriptors, in which the sockets of custody outlive the supervisor: see sd_pid_notify_with_fds(3),
  * FDSTORE=1. A unit needs FileDescriptorStoreMax= for it; without, systemd closes what it is given, and nothing is lost.
  */
-import type { Keeper } from '../sockets/custody.js';
+import type { Keeper } from '../sockets/keeping.js';
 import type { Notifier } from './notify.js';
 
 /** null where file descriptors cannot be sent. */

@@ -189,8 +189,16 @@ t.test('words what a person needs for the usual faults', async (t) => {
     [new BindError(at, -24), 'EMFILE (too many open files)', /LimitNOFILE/],
     [new BindError(at, -22), 'EINVAL (invalid argument)', undefined],
     [new BindError(at, -98, { owner }), 'EADDRINUSE, already in use by PID 123 (node app.js)', /--bind-timeout/],
-    [new BindError(at, -98, { owner: { ...owner, command: null } }), 'EADDRINUSE, already in use by PID 123', /--bind-timeout/],
-    [new BindError(at, -98, { owner: { ...owner, pid: null } }), 'EADDRINUSE, already in use by a process of user 1000', /stop/],
+    [
+      new BindError(at, -98, { owner: { ...owner, command: null } }),
+      'EADDRINUSE, already in use by PID 123',
+      /--bind-timeout/,
+    ],
+    [
+      new BindError(at, -98, { owner: { ...owner, pid: null } }),
+      'EADDRINUSE, already in use by a process of user 1000',
+      /stop/,
+    ],
     [new BindError(at, -98, { owner: null }), 'EADDRINUSE (address already in use)', /--bind-timeout/],
   ];
   for (const [error, reason, hint] of table) {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { loadNative } from '../../src/native/libc.js';
 import { bindSocket } from '../../src/sockets/bind.js';
-import { Custody, type CustodySocket, type Keeper } from '../../src/sockets/custody.js';
+import { Custody, type CustodySocket } from '../../src/sockets/custody.js';
 import {
   type InheritedSocket,
   isOrderKnown,
@@ -12,6 +12,7 @@ import {
   nameOf,
   parseName,
 } from '../../src/sockets/inherit.js';
+import type { Keeper } from '../../src/sockets/keeping.js';
 import { freePort, request, reusePortWays } from '../fixtures/sockets/support.js';
 
 const native = loadNative();

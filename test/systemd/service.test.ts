@@ -115,13 +115,15 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
 
   await t.test('the first connection comes before the service is up, and is answered', async (t) => {
     const port = await freePort();
+    const other = await freePort();
     for (const [user, reusePort] of [
       ['nobody', false],
       ['root', true],
     ] as const) {
       const name = `early-${user}`;
-      const socket = `127.0.0.1:${port}`;
-      await install(t, name, ['--user', user, '-i', '2', '--env', `PORT=${port}`, '--socket', socket]);
+      // By address, not by place: the first is that of nobody.
+      const sockets = [`127.0.0.1:${other}`, `127.0.0.1:${port}`].flatMap((address) => ['--socket', address]);
+      await install(t, name, ['--user', user, '-i', '2', '--env', `PORT=${port}`, ...sockets]);
       await systemctl('start', `${name}.socket`);
       t.equal(await show(name, 'ActiveState'), 'inactive');
       const load = new Load({ port, fresh: 4, keepAlive: 4 });
@@ -135,8 +137,24 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
       t.same(load.errors, {}, `${user}: ${load.summary()}`);
       t.equal(generations.size, 2, 'both workers serve');
       t.equal(await show(`${name}.socket`, 'ReusePort'), reusePort ? 'yes' : 'no');
+      const { stdout } = await inside(['journalctl', '-u', name, '-o', 'cat', '--no-pager']);
+      const warning = stdout.split('\n').find((line) => line.startsWith('nobody listens on a socket that was passed'));
+      t.match(warning, `address=127.0.0.1:${other}`);
       await systemctl('stop', `${name}.socket`, name);
     }
+  });
+
+  await t.test('without koffi systemd-notify tells systemd', async (t) => {
+    const port = await freePort();
+    const more = 'InaccessiblePaths=/opt/holdfast/node_modules/koffi\nNotifyAccess=all\n';
+    await install(t, 'plain', ['--user', 'nobody', '-i', '2', '--env', `PORT=${port}`], more);
+    await systemctl('start', 'plain');
+    await until('the status is told', async () => /^2 workers ready/.test(await show('plain', 'StatusText')));
+    await systemctl('reload', 'plain');
+    await until('it is reloaded', async () => /generation 2$/.test(await show('plain', 'StatusText')));
+    const { stdout } = await inside(['journalctl', '-u', 'plain', '-o', 'json', '--no-pager']);
+    t.match(stdout, /"PRIORITY":"6"/);
+    t.match(stdout, /koffi cannot be loaded/);
   });
 
   await t.test('a supervisor that is frozen is replaced', async (t) => {

@@ -22,7 +22,8 @@ export type Run = (words: readonly string[], input?: string) => Promise<Ran>;
 export function openLab(name: string, net: 'private' | 'host' = 'private'): { readonly run: Run } {
   const { NODE_OPTIONS: _loaders, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
   const bound = `${ROOT}:${path.dirname(process.execPath)}`;
-  const settings = { SYSTEMD_LAB_NAME: name, SYSTEMD_LAB_BIND: bound, SYSTEMD_LAB_NET: net };
+  // Of its own also where tests of two checkouts run at once.
+  const settings = { SYSTEMD_LAB_NAME: `${name}-${process.pid}`, SYSTEMD_LAB_BIND: bound, SYSTEMD_LAB_NET: net };
   return {
     async run(words, input = '') {
       const child = spawn(SCRIPT, words, { env: { ...env, ...settings }, cwd: '/' });
