@@ -67,6 +67,18 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     );
 
     load = new Load({ port, fresh: 8, keepAlive: 8 });
+    const env = ['env', 'HOLDFAST_RUNTIME_DIR=/run/holdfast-shop'];
+    for (const size of ['4', '2']) {
+      t.equal((await inside([...env, node, HOLDFAST, 'scale', size])).code, 0);
+      await until(
+        `${size} sockets are in the store`,
+        async () => (await show('shop', 'NFileDescriptorStore')) === size,
+      );
+    }
+    await load.stop();
+    t.same(load.errors, {}, `retired sockets leave the store first: ${load.summary()}`);
+
+    load = new Load({ port, fresh: 8, keepAlive: 8 });
     for (let i = 0; i < 5; i++) await systemctl('restart', 'shop');
     await delay(300);
     await load.stop();
@@ -168,6 +180,24 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     await until('another one', async () => ![pid, '0'].includes(await show('frozen', 'MainPID')));
     await isUp('frozen');
     t.equal(await show('frozen', 'NRestarts'), '1');
+  });
+
+  await t.test('a slow start and a slow drain are given their time', async (t) => {
+    const port = await freePort();
+    const app = `setTimeout(() => require('node:http').createServer((request, response) => {
+      setTimeout(() => response.end('late'), 2500);
+    }).listen(${port}, '127.0.0.1'), 2500);`;
+    await shell('mkdir -p /srv/slow && cat > /srv/slow/app.cjs', app);
+    const limits = 'TimeoutStartSec=1\nTimeoutStopSec=1\nExecStart=\n';
+    const more = `${limits}ExecStart=${node} ${HOLDFAST} start /srv/slow/app.cjs --name slow -i 1\n`;
+    await install(t, 'slow', ['--user', 'nobody'], more);
+    await systemctl('start', 'slow');
+    const answered = fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text());
+    await until('it is in the worker', async () => (await inside(['ss', '-Htn', `dport = :${port}`])).stdout !== '');
+    await delay(200);
+    await systemctl('stop', 'slow');
+    t.equal(await answered, 'late');
+    t.equal(await show('slow', 'Result'), 'success');
   });
 
   await t.test('a start that fails says why', async (t) => {
