@@ -144,6 +144,8 @@ function arrange(draft: Draft): void {
   advanceRollout(draft);
   // The end of a rollout may change the size.
   converge(draft);
+  // The only one left on some address may be held: of a release that has been superseded meanwhile.
+  releaseHeld(draft);
   closeRetired(draft);
   arrangeAdoption(draft);
   closeUnused(draft);

@@ -69,3 +69,19 @@ t.test('with a surge of all, all start at once', async (t) => {
   t.equal(d.count('starting'), 8);
   t.equal(d.count('ready'), 8);
 });
+
+t.test('the last one on an address is let in, also where its release has been superseded', async (t) => {
+  const chosenByKernel = '127.0.0.1:0#0';
+  const d = Driver.running({ size: 2, listenMode: 'reuseaddr' });
+  d.send({ type: 'socketOpened', socket: { slot: null, key: chosenByKernel } });
+  d.send({ type: 'bound', worker: 1, key: chosenByKernel });
+  d.reload({ ...SOAK, surge: 2 });
+  d.bind(4);
+  d.send({ type: 'bound', worker: 4, key: chosenByKernel });
+  d.crash(2);
+  d.reload();
+  t.same(d.done('accept'), []);
+  d.bind(5);
+  t.match(d.done('drain').at(-1), { worker: 1 });
+  t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+});
