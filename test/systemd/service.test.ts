@@ -6,8 +6,9 @@ import { Load } from '../e2e/support/load.js';
 import { freePort } from '../e2e/support/ports.js';
 import { bootLab, openLab, ROOT } from './support/lab.js';
 
-const { run } = openLab('service', 'host');
-const reason = await bootLab(t, run);
+const lab = openLab('service', 'host');
+const { run } = lab;
+const reason = await bootLab(t, lab);
 const node = process.execPath;
 const HOLDFAST = '/opt/holdfast/bin/holdfast.js';
 const APPS = '/opt/holdfast/test/fixtures/apps';

@@ -37,7 +37,8 @@ interface Answer {
   readonly writes: boolean;
 }
 
-const { run } = openLab('unit');
+const lab = openLab('unit');
+const { run } = lab;
 const inside = (words: readonly string[], input?: string) => run(['exec', ...words], input);
 const shell = (script: string, input?: string) => inside(['sh', '-ec', script], input);
 
@@ -72,7 +73,7 @@ function about(files: readonly string[], said: string): string[] {
   return said.split('\n').filter((line) => files.some((file) => line.includes(path.basename(file))));
 }
 
-const reason = await bootLab(t, run);
+const reason = await bootLab(t, lab);
 
 t.test('units under a real systemd', { skip: reason ?? false }, async (t) => {
   // Not below /tmp, where no server has its programs.

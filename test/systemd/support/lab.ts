@@ -1,6 +1,8 @@
 /** A systemd of the test's own, in namespaces; see `systemd-lab`. Needs Linux and root. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -15,16 +17,26 @@ export interface Ran {
   readonly stderr: string;
 }
 
+export interface Lab {
+  readonly run: Run;
+  /** What it leaves behind, but for the packages that every one of them needs. */
+  readonly dir: string;
+}
+
 /** Words for the lab; what goes wrong is in the answer. */
 export type Run = (words: readonly string[], input?: string) => Promise<Ran>;
 
+const DIR = process.env.SYSTEMD_LAB_DIR ?? path.join(tmpdir(), 'systemd-lab.d');
+
 /** @param net `host`: what listens inside is there outside, too */
-export function openLab(name: string, net: 'private' | 'host' = 'private'): { readonly run: Run } {
+export function openLab(prefix: string, net: 'private' | 'host' = 'private'): Lab {
+  // Of its own also where tests of two checkouts run at once.
+  const name = `${prefix}-${process.pid}`;
   const { NODE_OPTIONS: _loaders, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
   const bound = `${ROOT}:${path.dirname(process.execPath)}`;
-  // Of its own also where tests of two checkouts run at once.
-  const settings = { SYSTEMD_LAB_NAME: `${name}-${process.pid}`, SYSTEMD_LAB_BIND: bound, SYSTEMD_LAB_NET: net };
+  const settings = { SYSTEMD_LAB_NAME: name, SYSTEMD_LAB_DIR: DIR, SYSTEMD_LAB_BIND: bound, SYSTEMD_LAB_NET: net };
   return {
+    dir: path.join(DIR, name),
     async run(words, input = '') {
       const child = spawn(SCRIPT, words, { env: { ...env, ...settings }, cwd: '/' });
       child.stdin.end(input);
@@ -39,9 +51,12 @@ export function openLab(name: string, net: 'private' | 'host' = 'private'): { re
 }
 
 /** Boots it until the end of the test. @returns why it cannot be had, or null */
-export async function bootLab(t: Pick<Test, 'teardown'>, run: Run): Promise<string | null> {
+export async function bootLab(t: Pick<Test, 'teardown'>, { run, dir }: Lab): Promise<string | null> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'a systemd of its own needs Linux and root';
   const { code, stderr } = await run(['up']);
-  if (code === 0) t.teardown(() => run(['down']));
+  t.teardown(async () => {
+    await run(['down']);
+    rmSync(dir, { recursive: true, force: true });
+  });
   return code === 0 ? null : `no systemd of its own: ${stderr.trim()}`;
 }
