@@ -24,6 +24,7 @@ const SO_SNDBUF = 7;
 const SCM_RIGHTS = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const F_DUPFD_CLOEXEC = 1030;
 const O_CLOEXEC = 0o2000000;
 /** `sizeof(struct sockaddr_un)` less the family. */
 const PATH_BYTES = 108;
@@ -91,6 +92,16 @@ export function openPipe(libc: Libc, check: Check): { readonly read: number; rea
   const fds = new Int32Array(2);
   check(pipe2(fds, O_CLOEXEC), 'open a pipe', 'pipe2');
   return { read: fds[0]!, write: fds[1]! };
+}
+
+/**
+ * A duplicate of a file descriptor, close-on-exec; it is the caller's: fcntl(2), F_DUPFD_CLOEXEC.
+ *
+ * @throws NativeError
+ */
+export function duplicate(libc: Libc, check: Check, fd: number): number {
+  const fcntl = libc.func('int fcntl(int fd, int command, ...)');
+  return check(fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0), 'duplicate a file descriptor', 'fcntl');
 }
 
 function rights(fds: readonly number[]): Uint8Array {

@@ -9,7 +9,7 @@ import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
 import { F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants, WNOHANG } from './constants.js';
-import { type Datagrams, openDatagrams, openPipe } from './datagrams.js';
+import { type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 
 /** The accept queue of a listening socket, in connections. */
@@ -65,6 +65,8 @@ export interface Native {
   detachReusePortProgram(fd: number): void;
   /** To a unix socket; `@` in front of its path means an abstract one. Linux only. @throws NativeError */
   openDatagrams(path: string): Datagrams;
+  /** The same file under another number, which is the caller's. Linux only. @throws NativeError */
+  duplicate(fd: number): number;
   /** Both ends are the caller's. Linux only. @throws NativeError */
   openPipe(): { readonly read: number; readonly write: number };
   /**
@@ -250,6 +252,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     attachReusePortProgram,
     detachReusePortProgram,
     openDatagrams: (path) => openDatagrams(koffi, libc, check, path),
+    duplicate: (fd) => duplicate(libc, check, fd),
     openPipe: () => openPipe(libc, check),
     reap,
     close,

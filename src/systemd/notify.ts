@@ -34,8 +34,8 @@ export function openNotifier(socket: string, native: NativeLoad, onFailure: (rea
 
 interface Message {
   readonly payload: Buffer;
+  /** Its own: by the time that it is sent the numbers may stand for something else. Closed then. */
   readonly fds: readonly number[];
-  readonly sent?: () => void;
 }
 
 function byDatagrams(path: string, native: Native, onFailure: (reason: string) => void): Notifier {
@@ -62,9 +62,13 @@ function byDatagrams(path: string, native: Native, onFailure: (reason: string) =
         datagrams = undefined;
       }
       queue.shift();
-      next.sent?.();
+      forget(next);
     }
     for (const done of idle.splice(0)) done();
+  }
+
+  function forget({ fds }: Message): void {
+    for (const fd of fds) native.close(fd);
   }
 
   function push(message: Message): void {
@@ -75,7 +79,12 @@ function byDatagrams(path: string, native: Native, onFailure: (reason: string) =
   return {
     passesFds: true,
     send(assignments, fds = []) {
-      push({ payload: Buffer.from(assignments.join('\n')), fds });
+      try {
+        push({ payload: Buffer.from(assignments.join('\n')), fds: fds.map((fd) => native.duplicate(fd)) });
+      } catch (error) {
+        // Out of file descriptors: the socket will not be there after a restart.
+        onFailure(error instanceof Error ? error.message : String(error));
+      }
     },
     async barrier() {
       try {
@@ -84,7 +93,7 @@ function byDatagrams(path: string, native: Native, onFailure: (reason: string) =
         const closed = new Promise<void>((resolve) => reader.once('close', () => resolve()));
         reader.on('error', () => {}).resume();
         // systemd closes what came with it when its turn comes; ours goes as soon as it is sent.
-        push({ payload: Buffer.from('BARRIER=1'), fds: [write], sent: () => native.close(write) });
+        push({ payload: Buffer.from('BARRIER=1'), fds: [write] });
         await withPatience(closed);
         reader.destroy();
       } catch {
@@ -94,7 +103,7 @@ function byDatagrams(path: string, native: Native, onFailure: (reason: string) =
     async close() {
       if (queue.length > 0) await withPatience(new Promise<void>((resolve) => idle.push(resolve)));
       idle = [];
-      queue.length = 0;
+      for (const message of queue.splice(0)) forget(message);
       clearTimeout(timer);
       datagrams?.close();
       datagrams = undefined;
