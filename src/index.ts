@@ -4,9 +4,10 @@
  *
  * It only reads what the preload has left in the process, so it does not matter whose copy of the package is imported.
  */
-import type { DrainHandler, WorkerApi, WorkerApiSymbol } from './protocol.js';
+import type { Socket } from 'node:net';
+import type { DrainHandler, HandoverHandler, WorkerApi, WorkerApiSymbol } from './protocol.js';
 
-export type { DrainEvent, DrainHandler, DrainReason } from './protocol.js';
+export type { DrainEvent, DrainHandler, DrainReason, HandoverHandler } from './protocol.js';
 
 /** Who this worker is. */
 export interface OwnStatus {
@@ -39,6 +40,29 @@ export function onDrain(handler: DrainHandler): () => void {
     throw new TypeError(`cannot call a handler of the drain: it must be a function, not ${typeof handler}`);
   }
   return worker()?.onDrain(handler) ?? (() => {});
+}
+
+/**
+ * Has `handler` asked, once this worker drains, what its successor needs to go on with a conversation over TCP that is no HTTP.
+ * The connection is then handed over open, with that state, of 64 KiB at most; here it ends as if the client had gone. Where it
+ * returns undefined it is asked again a moment later. The newest handler holds.
+ *
+ * @throws TypeError if `handler` is no function
+ */
+export function onHandover(handler: HandoverHandler): void {
+  if (typeof handler !== 'function') {
+    throw new TypeError(`cannot call a handler of the hand-over: it must be a function, not ${typeof handler}`);
+  }
+  worker()?.onHandover(handler);
+}
+
+/**
+ * What the predecessor's handler has passed on with a connection; to be asked in the server's `connection` listener.
+ *
+ * @returns undefined for a client that has just connected
+ */
+export function handedOver(socket: Socket): Buffer | undefined {
+  return worker()?.handedOver(socket);
 }
 
 /** @returns null where the process is not a worker of holdfast */

@@ -4,6 +4,8 @@
  * Imported by everybody, imports nobody. Only types live here: the worker preload takes nothing else at run time.
  */
 
+import type { Socket } from 'node:net';
+
 export type ListenMode = 'reuseport' | 'reuseaddr';
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'terminating' | 'killing' | 'gone';
 
@@ -39,6 +41,18 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
   | { readonly type: 'leftover'; readonly counts: ConnectionCounts; readonly named: readonly OpenConnection[] }
   /** The answer to `health`; `detail` is for people. */
   | { readonly type: 'health'; readonly ok: boolean; readonly detail: string }
+  /** What has become of the connections of a drain that had heirs; `stayed` by reason, for people. */
+  | {
+      readonly type: 'handedOver';
+      readonly handed: number;
+      readonly refused: number;
+      readonly takenBack: number;
+      readonly stayed: Readonly<Record<string, number>>;
+    }
+  /** A draining worker has lost an heir: another one is welcome. */
+  | { readonly type: 'unlinked' }
+  /** This Node lacks something that is needed for it. */
+  | { readonly type: 'unable'; readonly what: 'handover'; readonly reason: string }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
@@ -80,6 +94,20 @@ export type SupervisorMessage = {
       readonly windowMs: number;
       readonly spreadMs: number;
       readonly reason: DrainReason;
+      /** Links to workers that take its open connections have been made. */
+      readonly heirs: boolean;
+    }
+  /**
+   * A channel between two workers, over which one hands its open connections to the other: an end for the one that gives, one
+   * for the one that takes, and for the giver the taker's end as well, so that it can take back what is not read. `cut`: the
+   * taker has ended. Comes with the end but for `cut`.
+   */
+  | {
+      readonly type: 'link';
+      readonly link: number;
+      readonly role: 'give' | 'take' | 'back' | 'cut';
+      /** Those that the giver listens on, in the order by which they are named. */
+      readonly addresses: readonly AddressKey[];
     }
   /** The key of TLS session tickets, 48 bytes in base64: the same in all workers. The newest holds. */
   | { readonly type: 'ticketKey'; readonly key: string }
@@ -135,6 +163,12 @@ export interface DrainEvent {
 /** May take its time: the drain is not over before it has settled, or the window is. */
 export type DrainHandler = (event: DrainEvent) => void | Promise<void>;
 
+/**
+ * What the successor needs to go on with a conversation over TCP that is no HTTP; undefined keeps it where it is for the moment.
+ * Called only while nothing waits to be sent or read; what comes from then on is the successor's.
+ */
+export type HandoverHandler = (socket: Socket) => Uint8Array | string | undefined;
+
 export interface WorkerApi {
   readonly name: string;
   readonly slot: number;
@@ -146,6 +180,9 @@ export interface WorkerApi {
   ready(): void;
   /** @returns takes the handler back */
   onDrain(handler: DrainHandler): () => void;
+  onHandover(handler: HandoverHandler): void;
+  /** What the predecessor passed on with a connection; undefined for those of clients that have just come. */
+  handedOver(socket: Socket): Buffer | undefined;
 }
 
 // ---- control API ------------------------------------------------------------------------------------------------
@@ -225,6 +262,19 @@ export interface Totals {
   readonly rollouts: Record<'done' | 'rolledBack', number>;
 }
 
+export interface HandoverTotals {
+  /** Whether open connections are handed over at all, and why not. */
+  readonly on: boolean;
+  readonly reason: string;
+  readonly handed: number;
+  /** By the other worker, which kept to `maxConnections` or does not listen there. */
+  readonly refused: number;
+  /** From a worker that did not answer. */
+  readonly takenBack: number;
+  /** Why others stayed with their worker, by reason. */
+  readonly stayed: Readonly<Record<string, number>>;
+}
+
 /** `GET /status`, and `holdfast status --json`. */
 export interface SupervisorStatus {
   readonly name: string;
@@ -245,6 +295,8 @@ export interface SupervisorStatus {
   readonly rollout: RolloutStatus;
   readonly crashLoop: boolean;
   readonly totals: Totals;
+  /** What became of connections that draining workers were to hand over, since the supervisor began. */
+  readonly handover: HandoverTotals;
   /** Connections that were still open when the drain of their worker ended, since the supervisor began; by kind. */
   readonly cutOff: ConnectionCounts;
   readonly cpuPercent: number | null;

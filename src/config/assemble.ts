@@ -52,6 +52,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     surge: surgeOf(value('surge'), instances),
     drainTimeoutMs: value('drainTimeout'),
     spreadMs: value('spread'),
+    handover: value('handover'),
     killTimeoutMs: value('killTimeout'),
     bindTimeoutMs: value('bindTimeout'),
     backoffBaseMs: value('backoffBase'),

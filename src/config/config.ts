@@ -38,6 +38,8 @@ export interface Config {
   readonly drainTimeoutMs: number;
   /** Over which idle clients and WebSockets of a draining worker are asked to leave. */
   readonly spreadMs: number;
+  /** Whether open connections of a draining worker go to another one where they can. */
+  readonly handover: 'on' | 'off';
   readonly killTimeoutMs: number;
   /** How long a start waits for an address that another process holds; 0 means not at all. */
   readonly bindTimeoutMs: number;

@@ -134,9 +134,13 @@ export const SETTINGS = {
     1,
     { description: 'Workers beyond the instances during a rollout: a number, or 50% of them', reading: 'number' },
   ),
-  drainTimeout: time(0, DAY_MS, '30s', { description: 'How long open connections have to finish before SIGTERM' }),
+  drainTimeout: time(0, DAY_MS, '75s', { description: 'How long open connections have to finish before SIGTERM' }),
   spread: time(0, DAY_MS, '5s', {
     description: 'Over what time idle clients and WebSockets of a draining worker are asked to leave, one by one',
+  }),
+  handover: oneOf(['on', 'off'], 'on', {
+    description:
+      'Whether open HTTP/1.1 connections of a draining worker go to its successor, so that nothing is closed',
   }),
   killTimeout: time(0, DAY_MS, '5s', { description: 'From SIGTERM to SIGKILL' }),
   bindTimeout: time(0, DAY_MS, '0', { description: 'How long to wait for an address that another process holds' }),

@@ -5,6 +5,7 @@ import { rememberAddresses, requiredAddresses } from './addresses.js';
 import { markListened } from './adoption.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, facts } from './crash.js';
+import { heirsOf } from './heirs.js';
 import { isOnTrial } from './rollout.js';
 import { isLive, isSoaked, label, policyOf, report, sameSocket } from './state.js';
 import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
@@ -96,6 +97,12 @@ const released: Handler<'released'> = (_draft, worker, event) => {
   if (at >= 0) worker.releasing.splice(at, 1);
 };
 
+/** There may be another one by now; where there is none, its clients are asked to go elsewhere. */
+const unlinked: Handler<'unlinked'> = (draft, worker) => {
+  const heirs = heirsOf(draft.state, { ...worker, listening: worker.served });
+  if (heirs.length > 0) draft.effects.push({ do: 'link', worker: worker.id, heirs, addresses: worker.served });
+};
+
 /** The exit that was on its way. */
 const left: Handler<'exited'> = (draft, worker, event) => {
   remove(draft, worker);
@@ -114,6 +121,7 @@ const LIFECYCLE = {
       checkReady(draft, worker);
     },
     drained: ignored,
+    unlinked: ignored,
     disconnected: (draft, worker) =>
       fail(draft, worker, 'a worker closed its channel to the supervisor before it was ready'),
     healthTold,
@@ -140,6 +148,7 @@ const LIFECYCLE = {
     closed,
     saidReady: ignored,
     drained: ignored,
+    unlinked: ignored,
     disconnected: (draft, worker) => fail(draft, worker, 'a worker closed its channel to the supervisor'),
     healthTold,
     hung,
@@ -166,6 +175,7 @@ const LIFECYCLE = {
     closed,
     saidReady: ignored,
     drained: (draft, worker) => terminate(draft, worker),
+    unlinked,
     disconnected: ignored,
     healthTold: ignored,
     hung: ignored,
@@ -183,6 +193,7 @@ const LIFECYCLE = {
     closed,
     saidReady: ignored,
     drained: ignored,
+    unlinked: ignored,
     disconnected: ignored,
     healthTold: ignored,
     hung: ignored,
@@ -200,6 +211,7 @@ const LIFECYCLE = {
     closed,
     saidReady: ignored,
     drained: ignored,
+    unlinked: ignored,
     disconnected: ignored,
     healthTold: ignored,
     hung: ignored,
@@ -238,6 +250,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     ailment: null,
     recycling: null,
     listening: [],
+    served: [],
     adopted: [],
     releasing: [],
     held: false,
@@ -287,11 +300,14 @@ export function dismiss(draft: Draft, worker: Worker): void {
     terminate(draft, worker);
     return;
   }
+  const heirs = heirsOf(draft.state, worker);
   worker.state = 'draining';
+  worker.served = [...worker.listening];
   const { drainTimeoutMs: windowMs, spreadMs } = policyOf(draft.state, worker);
   worker.deadline = draft.now + windowMs;
   const reason = hasSuccessor(draft.state, worker) ? 'replaced' : 'stopping';
-  draft.effects.push({ do: 'drain', worker: worker.id, windowMs, spreadMs, reason });
+  const { served: addresses } = worker;
+  draft.effects.push({ do: 'drain', worker: worker.id, windowMs, spreadMs, reason, heirs, addresses });
   report(draft, 'info', 'worker draining', label(worker));
 }
 

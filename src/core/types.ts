@@ -19,6 +19,8 @@ export interface Policy {
   readonly drainTimeoutMs: number;
   /** Over which idle clients of a draining worker are asked to leave. */
   readonly spreadMs: number;
+  /** Whether open connections go to another worker where they can. */
+  readonly handover: boolean;
   readonly killTimeoutMs: number;
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
@@ -60,6 +62,8 @@ export interface Worker {
   recycling: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
+  /** What it listened on when it began to drain. */
+  served: AddressKey[];
   /** Sockets of other slots on which it accepts for the time being. */
   adopted: SocketId[];
   /** Sockets of other slots that it has been asked to let go of, and may still hold. */
@@ -220,6 +224,8 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'closed'; readonly key: AddressKey }
   | { readonly type: 'saidReady' }
   | { readonly type: 'drained' }
+  /** Nobody takes its open connections any more. */
+  | { readonly type: 'unlinked' }
   | { readonly type: 'disconnected' }
   /** The answer to `askHealth`: `ailment` says what is wrong, null that nothing is. */
   | { readonly type: 'healthTold'; readonly ailment: string | null }
@@ -291,6 +297,17 @@ export type Effect =
       readonly windowMs: number;
       readonly spreadMs: number;
       readonly reason: DrainReason;
+      /** Workers that take over its open connections, the best first. */
+      readonly heirs: readonly number[];
+      /** Those it listens on, or did. */
+      readonly addresses: readonly AddressKey[];
+    }
+  /** One that drains has lost an heir, and gets others. */
+  | {
+      readonly do: 'link';
+      readonly worker: number;
+      readonly heirs: readonly number[];
+      readonly addresses: readonly AddressKey[];
     }
   | { readonly do: 'terminate'; readonly worker: number }
   | { readonly do: 'kill'; readonly worker: number }

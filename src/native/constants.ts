@@ -24,6 +24,8 @@ export interface SocketConstants {
   readonly steering: { readonly attach: number; readonly detach: number } | null;
 }
 
+/** The same everywhere. */
+export const AF_UNIX = 1;
 /** POSIX leaves these to the systems; the three agree. */
 export const F_SETFD = 2;
 export const F_SETFL = 4;

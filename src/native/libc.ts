@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
-import { F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants, WNOHANG } from './constants.js';
+import { AF_UNIX, F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants, WNOHANG } from './constants.js';
 import { type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 
@@ -67,6 +67,8 @@ export interface Native {
   openDatagrams(path: string): Datagrams;
   /** The same file under another number, which is the caller's. Linux only. @throws NativeError */
   duplicate(fd: number): number;
+  /** Two unix stream sockets that are each other's peer, close-on-exec and non-blocking; both are the caller's. @throws NativeError */
+  openStreamPair(): readonly [number, number];
   /** Both ends are the caller's. Linux only. @throws NativeError */
   openPipe(): { readonly read: number; readonly write: number };
   /**
@@ -142,6 +144,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
   const socket = libc.func('int socket(int domain, int type, int protocol)');
   const setsockopt = libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)');
   const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
+  const socketpair = libc.func('int socketpair(int domain, int type, int protocol, void *fds)');
   const bind = libc.func('int bind(int fd, const void *address, uint32_t length)');
   const fcntl = libc.func('int fcntl(int fd, int command, ...)');
   const listenFd = libc.func('int listen(int fd, int backlog)');
@@ -160,13 +163,33 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     check(result, 'prepare a socket', 'setsockopt');
   }
 
+  /** Close-on-exec and non-blocking, where socket(2) has no flags for it. */
+  function setFlags(fd: number): void {
+    if (constants.SOCK_CLOEXEC === 0) check(fcntl(fd, F_SETFD, 'int', FD_CLOEXEC), 'prepare a socket', 'fcntl');
+    if (constants.SOCK_NONBLOCK === 0)
+      check(fcntl(fd, F_SETFL, 'int', constants.O_NONBLOCK), 'prepare a socket', 'fcntl');
+  }
+
+  function openStreamPair(): readonly [number, number] {
+    const type = constants.SOCK_STREAM | constants.SOCK_CLOEXEC | constants.SOCK_NONBLOCK;
+    const fds = new Int32Array(2);
+    check(socketpair(AF_UNIX, type, 0, fds), 'open a pair of sockets', 'socketpair');
+    const pair = [fds[0]!, fds[1]!] as const;
+    try {
+      for (const fd of pair) setFlags(fd);
+      return pair;
+    } catch (error) {
+      for (const fd of pair) closeFd(fd);
+      throw error;
+    }
+  }
+
   function openTcpSocket(family: 4 | 6, { reusePort }: { readonly reusePort: boolean }): number {
     const { AF_INET, AF_INET6, SOCK_STREAM, SOCK_CLOEXEC, SOCK_NONBLOCK } = constants;
     const type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
     const fd = check(socket(family === 4 ? AF_INET : AF_INET6, type, 0), 'open a socket', 'socket');
     try {
-      if (SOCK_CLOEXEC === 0) check(fcntl(fd, F_SETFD, 'int', FD_CLOEXEC), 'prepare a socket', 'fcntl');
-      if (SOCK_NONBLOCK === 0) check(fcntl(fd, F_SETFL, 'int', constants.O_NONBLOCK), 'prepare a socket', 'fcntl');
+      setFlags(fd);
       switchOn(fd, constants.SO_REUSEADDR);
       if (reusePort) switchOn(fd, constants.SO_REUSEPORT);
       return fd;
@@ -253,6 +276,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     detachReusePortProgram,
     openDatagrams: (path) => openDatagrams(koffi, libc, check, path),
     duplicate: (fd) => duplicate(libc, check, fd),
+    openStreamPair,
     openPipe: () => openPipe(libc, check),
     reap,
     close,

@@ -54,6 +54,7 @@ export function policyFor({ id, config }: Release): Policy {
     surge: config.surge,
     drainTimeoutMs: config.drainTimeoutMs,
     spreadMs: config.spreadMs,
+    handover: config.handover === 'on',
     killTimeoutMs: config.killTimeoutMs,
     backoffBaseMs: config.backoffBaseMs,
     backoffMaxMs: config.backoffMaxMs,

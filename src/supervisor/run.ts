@@ -89,6 +89,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       listenModeReason: reason,
       steering,
       native,
+      runtimeDir: options.runtimeDir,
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });
         return custody;

@@ -2,7 +2,14 @@
 import type { State } from '../core/types.js';
 import { usage } from '../monitor/usage.js';
 import type { SteeringChoice } from '../platform/mode.js';
-import type { AddressStatus, CanaryStatus, ConnectionCounts, ListenMode, SupervisorStatus } from '../protocol.js';
+import type {
+  AddressStatus,
+  CanaryStatus,
+  ConnectionCounts,
+  HandoverTotals,
+  ListenMode,
+  SupervisorStatus,
+} from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
 import type { WorkerHandle } from './worker-handle.js';
 import type { WorkerStats } from './worker-stats.js';
@@ -22,6 +29,7 @@ export interface StatusSource {
   readonly weights: ReadonlyMap<CustodySocket, number>;
   readonly workers: ReadonlyMap<number, WorkerHandle>;
   readonly stats: WorkerStats;
+  readonly handover: HandoverTotals;
   readonly cutOff: ConnectionCounts;
 }
 
@@ -66,6 +74,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
     },
     crashLoop: state.crashLoop,
     totals: state.totals,
+    handover: { ...source.handover, stayed: { ...source.handover.stayed } },
     cutOff: { ...source.cutOff },
     cpuPercent: own?.cpuPercent ?? null,
     rssBytes: own?.rssBytes ?? null,

@@ -21,6 +21,7 @@ import type {
   SupervisorStatus,
 } from '../protocol.js';
 import type { Custody, CustodyOptions } from '../sockets/custody.js';
+import { makeStreamPair } from '../sockets/stream-pair.js';
 import { CanaryWatch } from './canary-watch.js';
 import { changesBetween, nodeOnDisk } from './changes.js';
 import { expectedOf, limitsOf } from './expectations.js';
@@ -47,6 +48,8 @@ export interface SupervisorOptions {
   readonly listenModeReason: string;
   readonly steering: SteeringChoice;
   readonly native: NativeLoad;
+  /** Only this user may enter it. */
+  readonly runtimeDir: string;
   /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */
   readonly openCustody: (hooks: Required<Pick<CustodyOptions, 'onWaiting' | 'onInherited'>>) => Custody;
   /** Told of the state whenever the core has come to rest. */
@@ -111,7 +114,8 @@ export class Supervisor implements ControlTarget {
     });
     const { name, affinity, adoptAfterMs } = release.config;
     const custody = this.#custody;
-    const workforce = new Workforce({ name, log, custody, listening, dispatch });
+    const openStreamPair = () => makeStreamPair(native, options.runtimeDir);
+    const workforce = new Workforce({ name, log, custody, listening, openStreamPair, dispatch });
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
@@ -168,6 +172,7 @@ export class Supervisor implements ControlTarget {
       custody: this.#custody,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
+      handover: { on: this.#releases.newest.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });
   }
@@ -298,7 +303,10 @@ export class Supervisor implements ControlTarget {
         break;
       }
       case 'drain':
-        this.#workforce.drain(effect.worker, { ...effect, emptyQueue: this.stopping });
+        this.#workforce.drain(effect.worker, { ...effect, emptyQueue: this.stopping }, effect);
+        break;
+      case 'link':
+        this.#workforce.link(effect.worker, effect);
         break;
       case 'terminate':
         this.#workforce.terminate(effect.worker);

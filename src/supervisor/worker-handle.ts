@@ -90,7 +90,7 @@ export class WorkerHandle {
   }
 
   /** Resolves once the message is written or has failed; the handle must stay open until then. */
-  send(message: WithoutCommand<SupervisorMessage>, handle?: TcpHandle): Promise<void> {
+  send(message: WithoutCommand<SupervisorMessage>, handle?: Pick<TcpHandle, 'close'>): Promise<void> {
     const child = this.#cluster.process;
     if (!child.connected) return Promise.resolve();
     return new Promise((resolve) => {

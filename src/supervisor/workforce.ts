@@ -8,6 +8,7 @@ import type { Log } from '../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
 import { hangStack } from './hang-stack.js';
+import { type HandoverFigures, Links, type OpenStreamPair } from './links.js';
 import type { Listening } from './listening.js';
 import { OomWatch } from './oom.js';
 import type { Release } from './release.js';
@@ -16,7 +17,9 @@ import { WorkerHandle } from './worker-handle.js';
 import { WorkerHealth } from './worker-health.js';
 import { type Stats, WorkerStats } from './worker-stats.js';
 
-type DrainOrder = Extract<SupervisorMessage, { type: 'drain' }>;
+type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs'>;
+/** Who takes over the connections of a draining worker, and of which addresses. */
+type Succession = Pick<Extract<Effect, { do: 'link' }>, 'heirs' | 'addresses'>;
 
 /** A worker that is stuck must not hold up a stop for the sake of a handle that it cannot take. */
 const PENDING_HANDLES_MS = 1_000;
@@ -26,6 +29,8 @@ export interface WorkforceOptions {
   readonly log: Log;
   readonly custody: Custody;
   readonly listening: Listening;
+  /** Makes a channel between two workers. */
+  readonly openStreamPair: OpenStreamPair;
   readonly dispatch: (event: Event) => void;
 }
 
@@ -43,12 +48,19 @@ export class Workforce {
   /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
   readonly #handlesUnderWay = new Set<Promise<void>>();
 
+  readonly #links: Links;
   readonly #health: WorkerHealth;
   readonly #oom = new OomWatch();
 
   constructor(options: WorkforceOptions) {
     this.#options = options;
     this.#health = new WorkerHealth(options.dispatch);
+    this.#links = new Links(options.openStreamPair, options.log);
+  }
+
+  /** What became of the connections that were to be handed over, since the supervisor began. */
+  get handover(): HandoverFigures {
+    return this.#links.figures;
   }
 
   get workers(): ReadonlyMap<number, WorkerHandle> {
@@ -59,6 +71,7 @@ export class Workforce {
     const { name, log, dispatch } = this.#options;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
+      this.#links.gone(worker);
       this.#health.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
@@ -128,8 +141,25 @@ export class Workforce {
     });
   }
 
-  drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: Omit<DrainOrder, 'cmd' | 'type'>): void {
-    void this.#workers.get(worker)?.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason });
+  /** Its heirs are told first: it must know them when it looks at its connections. */
+  drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: DrainOrder, succession: Succession): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) return;
+    const begin = (links: number) =>
+      void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0 });
+    const heirs = this.#present(succession.heirs);
+    if (heirs.length === 0) begin(0);
+    else void this.#links.connect(handle, heirs, succession.addresses).then(begin);
+  }
+
+  /** More heirs for one that drains already. */
+  link(worker: number, { heirs, addresses }: Succession): void {
+    const handle = this.#workers.get(worker);
+    if (handle !== undefined) void this.#links.connect(handle, this.#present(heirs), addresses);
+  }
+
+  #present(workers: readonly number[]): WorkerHandle[] {
+    return workers.flatMap((id) => this.#workers.get(id) ?? []);
   }
 
   terminate(worker: number): void {
@@ -184,6 +214,15 @@ export class Workforce {
         break;
       case 'released':
         dispatch({ type: 'released', worker, socket: { slot: message.slot, key: message.key } });
+        break;
+      case 'handedOver':
+        this.#links.told(handle.identity, message);
+        break;
+      case 'unlinked':
+        dispatch({ type: 'unlinked', worker });
+        break;
+      case 'unable':
+        this.#links.unable(handle.identity, message.reason);
         break;
       case 'leftover':
         this.#leftOver(handle, message);

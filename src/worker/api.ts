@@ -1,6 +1,14 @@
 /** What the application can ask of its worker through the package's public API: left under a symbol that nothing else reads. */
+import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { DrainEvent, DrainHandler, DrainReason, WorkerApi, WorkerApiSymbol } from '../protocol.js';
+import type {
+  DrainEvent,
+  DrainHandler,
+  DrainReason,
+  HandoverHandler,
+  WorkerApi,
+  WorkerApiSymbol,
+} from '../protocol.js';
 
 const NAME: WorkerApiSymbol = 'holdfast.worker';
 
@@ -9,6 +17,9 @@ export class Application {
   #draining = false;
   /** Handlers that have not settled. */
   #busy = 0;
+  #onHandover: HandoverHandler | undefined;
+  /** What came with connections of other workers. */
+  readonly #states = new WeakMap<object, Buffer>();
 
   /** @param sayReady the same as `process.send('ready')` */
   publish(identity: Pick<WorkerApi, 'name' | 'slot' | 'generation' | 'worker'>, sayReady: () => void): void {
@@ -24,8 +35,39 @@ export class Application {
           this.#handlers.delete(own);
         };
       },
+      onHandover: (handler) => {
+        this.#onHandover = handler;
+      },
+      handedOver: (socket) => {
+        const { _handle: handle } = socket as Socket & { _handle?: object | null };
+        return handle ? this.#states.get(handle) : undefined;
+      },
     };
     Object.defineProperty(globalThis, Symbol.for(NAME), { value: Object.freeze(api), configurable: true });
+  }
+
+  /** Whether it passes the state of its conversations on. */
+  get passesStates(): boolean {
+    return this.#onHandover !== undefined;
+  }
+
+  /** What its successor needs to go on with that conversation; undefined where it cannot go on elsewhere now. */
+  stateOf(socket: Socket): Buffer | undefined {
+    try {
+      const state = this.#onHandover?.(socket);
+      return state === undefined ? undefined : Buffer.from(state as Uint8Array);
+    } catch (error) {
+      // As from a listener of an event: the application's own rules for uncaught errors hold.
+      process.nextTick(() => {
+        throw error;
+      });
+      return undefined;
+    }
+  }
+
+  /** To be called before the application hears of the connection. */
+  keepState(handle: object, state: Buffer): void {
+    this.#states.set(handle, state);
   }
 
   /** Whether what the application does on its way out is done. */

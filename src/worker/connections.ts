@@ -1,6 +1,7 @@
 /**
  * The connections that a worker has open, and what each of them is. Looked up when somebody wants to know: a list kept up to
- * date would hold every socket for longer than it lives, which costs short connections several percent.
+ * date would hold every socket for longer than it lives, which costs short connections several percent. Only a worker that
+ * drains keeps one, made once: it gets hardly any new ones.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
@@ -9,6 +10,7 @@ import type { Server, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { TLSSocket } from 'node:tls';
 import type { ConnectionCounts, ConnectionKind, OpenConnection } from '../protocol.js';
+import { UsualProperties } from './handover/movable.js';
 import { isHealthConnection } from './health.js';
 
 /** A socket, and what Node and others keep on it for themselves. */
@@ -66,6 +68,11 @@ export class Connections {
   readonly #sessions = new Open<ServerHttp2Session>();
   /** Accepted since the process began. */
   accepted = 0;
+  /** What the sockets of plain HTTP servers have on them from their beginning. */
+  readonly usual = new UsualProperties();
+  /** What has been open at some time since `follow`; undefined before. */
+  #followed: Map<ServerSocket, Connection> | undefined;
+  #onOpened: (connection: Connection) => void = () => {};
 
   /** @param isOurs whether the server listens on sockets that the supervisor gave */
   constructor(isOurs: (server: Server) => boolean) {
@@ -78,6 +85,8 @@ export class Connections {
       if (socket.server === undefined || !this.#isOurs(socket.server)) return;
       this.accepted += 1;
       socket[ACCEPTED_AT] = performance.now();
+      this.usual.accepted(socket);
+      if (this.#followed !== undefined && !isTls(socket.server)) this.#add(socket);
     });
   }
 
@@ -85,24 +94,50 @@ export class Connections {
   watch(server: Server): void {
     if (isTls(server)) {
       server.on('secureConnection', (socket: LayeredSocket) => {
-        if (!isHealthConnection(socket)) this.#secure.add(socket);
+        if (isHealthConnection(socket)) return;
+        this.#secure.add(socket);
+        if (this.#followed !== undefined) this.#add(socket);
       });
-    }
+    } else if (isHttp(server)) this.usual.watch(server);
     if (isHttp2(server)) {
       server.on('session', (session) => {
-        if (!isHealthConnection(session)) this.#sessions.add(session);
+        if (isHealthConnection(session)) return;
+        this.#sessions.add(session);
+        for (const connection of this.#followed?.values() ?? []) {
+          if (peerOf(connection.socket) === peerOf(session.socket)) connection.session = session;
+        }
       });
     }
   }
 
+  /**
+   * From now on what is open is kept in a list.
+   *
+   * @param onOpened told of each connection that comes later: a handshake of TLS may still be under way
+   */
+  follow(onOpened: (connection: Connection) => void): Connection[] {
+    const open = this.list();
+    this.#followed = new Map(open.map((connection) => [connection.socket, connection]));
+    this.#onOpened = onOpened;
+    return open;
+  }
+
+  #add(socket: ServerSocket): void {
+    const connection: Connection = { socket, acceptedAt: acceptedAt(socket) };
+    this.#followed?.set(socket, connection);
+    this.#onOpened(connection);
+  }
+
   list(): Connection[] {
+    if (this.#followed !== undefined) {
+      for (const socket of this.#followed.keys()) if (socket.destroyed) this.#followed.delete(socket);
+      return [...this.#followed.values()];
+    }
     const sockets: ServerSocket[] = [...this.#plainSockets(), ...this.#secure.list()];
     const sessions = new Map(this.#sessions.list().map((session) => [peerOf(session.socket), session]));
     return sockets.map((socket) => {
-      const below = (socket as LayeredSocket)._parent ?? socket;
-      const acceptedAt = (below as Stamped)[ACCEPTED_AT] ?? performance.now();
       const session = sessions.get(peerOf(socket));
-      return { socket, acceptedAt, ...(session && { session }) };
+      return { socket, acceptedAt: acceptedAt(socket), ...(session && { session }) };
     });
   }
 
@@ -138,6 +173,11 @@ export class Connections {
         return { kind: kindOf(connection), ageMs: Math.round(now - acceptedAt), remote, path: pathOf(socket) };
       });
   }
+}
+
+function acceptedAt(socket: ServerSocket): number {
+  const below = (socket as LayeredSocket)._parent ?? socket;
+  return (below as Stamped)[ACCEPTED_AT] ?? performance.now();
 }
 
 /** What tells the connections of one process apart, also through the stand-in that a session has for its socket. */

@@ -10,6 +10,7 @@ import type { Application } from './api.js';
 import type { Channel } from './channel.js';
 import { type Connections, isHttp, kindOf } from './connections.js';
 import { Farewell } from './farewell.js';
+import type { Handover } from './handover/handover.js';
 import { answerLater, LastAnswers } from './last-answer.js';
 import type { Listeners } from './listen.js';
 
@@ -20,6 +21,7 @@ export interface DrainOptions {
   readonly listeners: Listeners;
   readonly connections: Connections;
   readonly application: Application;
+  readonly handover: Handover;
 }
 
 const POLL_MS = 20;
@@ -34,16 +36,22 @@ const REPORT_MS = 50;
 
 export class Drain {
   readonly #options: DrainOptions;
-  readonly #answers = new LastAnswers();
+  readonly #answers: LastAnswers;
   #draining = false;
   #ended = false;
   /** What the application asked for in vain, to be done when it may. */
   readonly #spared = new Set<() => void>();
   /** Servers that look as if they listened; the application may close them. */
   #stilled: Server[] = [];
+  #farewell: Farewell | undefined;
 
   constructor(options: DrainOptions) {
     this.#options = options;
+    this.#answers = new LastAnswers((socket) => options.handover.mayGive(socket));
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
   }
 
   begin(order: DrainOrder): void {
@@ -74,20 +82,24 @@ export class Drain {
     else setImmediate(() => this.#closeWhenEmpty(order, beganAt, accepted, now));
   }
 
-  #close({ windowMs, spreadMs, reason }: DrainOrder, beganAt: number): void {
-    const { listeners, connections, application } = this.#options;
+  #close({ windowMs, spreadMs, reason, heirs }: DrainOrder, beganAt: number): void {
+    const { listeners, connections, application, handover } = this.#options;
     this.#stilled = [...listeners.servers].filter((server) => server.listening);
     listeners.closeAll();
     for (const server of listeners.servers) {
       this.#spareIdle(server as HttpServer);
       if (isHttp(server)) answerLater(server as HttpServer);
     }
-    for (const connection of connections.list()) {
+    const endsAt = beganAt + windowMs;
+    const farewell = new Farewell({ beganAt, endsAt, spreadMs: Math.min(spreadMs, windowMs), reason }, handover);
+    this.#farewell = farewell;
+    const open = connections.follow((connection) => farewell.add(connection));
+    for (const connection of open) {
       const answer = connection.socket._httpMessage;
       if (kindOf(connection) === 'http1' && answer && !answer.headersSent) this.#answers.expect(answer);
     }
-    const endsAt = beganAt + windowMs;
-    const farewell = new Farewell({ beganAt, endsAt, spreadMs: Math.min(spreadMs, windowMs), reason });
+    if (heirs) handover.begin(open);
+    farewell.begin(open);
     application.drain({
       reason,
       windowMs,
@@ -98,13 +110,14 @@ export class Drain {
     // PM2's word for it: applications that know it begin their own clean-up.
     process.emit('message', 'shutdown', undefined);
     setTimeout(() => this.#report(), endsAt - REPORT_MS - performance.now()).unref();
-    this.#poll(farewell);
+    this.#poll();
   }
 
   /** SIGTERM is on its way: from now on the application ends in its own way. */
   end(): void {
     if (!this.#draining || this.#ended) return;
     this.#ended = true;
+    this.#farewell?.end();
     for (const closeIdle of this.#spared) closeIdle();
     // The signal comes a moment after the word: a process that ended in between would skip the application's clean-up.
     setTimeout(() => this.#options.channel.letGo(), SIGNAL_MS);
@@ -121,15 +134,16 @@ export class Drain {
     };
   }
 
-  #poll(farewell: Farewell): void {
-    const { channel, listeners, connections, application } = this.#options;
+  /** A look at one number a server. */
+  #poll(): void {
+    const { channel, listeners, application, handover } = this.#options;
     if (listeners.countConnections() === 0 && application.isDone) {
       this.#expectSignal();
+      handover.report();
       channel.send({ type: 'drained' });
       return;
     }
-    if (!this.#ended) farewell.tick(connections.list(), performance.now());
-    setTimeout(() => this.#poll(farewell), POLL_MS).unref();
+    setTimeout(() => this.#poll(), POLL_MS).unref();
   }
 
   /**
@@ -143,9 +157,11 @@ export class Drain {
   }
 
   #report(): void {
+    if (this.#ended) return;
     this.#expectSignal();
-    const { channel, connections } = this.#options;
+    const { channel, connections, handover } = this.#options;
+    handover.report();
     const named = connections.describe();
-    if (named.length > 0 && !this.#ended) channel.send({ type: 'leftover', counts: connections.counts(), named });
+    if (named.length > 0) channel.send({ type: 'leftover', counts: connections.counts(), named });
   }
 }

@@ -1,15 +1,16 @@
 /**
  * How the client of each kind of connection is asked to go elsewhere, and when: spread over a time, so that they do not
- * all come back at once.
+ * all come back at once. What is handed over to another worker (handover/) is left alone here.
  *
- * HTTP/1.1 clients that have something to say are told by the answer (last-answer.ts). Those that are silent are
- * cut off while nothing is under way, and not before they have been silent for a moment: a request that is just being
- * sent would be lost.
+ * HTTP/1.1 clients that have something to say are told by the answer (last-answer.ts). Those that are silent are cut off when
+ * they have been so for longer than they were promised, and not earlier: they may be about to send.
+ *
+ * Each connection has a timer of its own for when it is due; nothing looks at all of them.
  */
-import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { DrainReason } from '../protocol.js';
-import { type Connection, isHttp, kindOf, type ServerSocket, webSocketOf } from './connections.js';
+import { type Connection, kindOf, type ServerSocket, webSocketOf } from './connections.js';
+import { connectionsOf } from './node-http.js';
 import { leaveSession } from './session-farewell.js';
 
 export interface Schedule {
@@ -20,19 +21,43 @@ export interface Schedule {
   readonly reason: DrainReason;
 }
 
+/** What the hand-over says of a connection of HTTP/1.1. */
+export interface GoesOn {
+  /** It goes to another worker, now or after its answer. */
+  mayGive(socket: ServerSocket): boolean;
+}
+
+/** A monotonic clock in milliseconds, and what is to be done by it. */
+export interface Clock {
+  now(): number;
+  /** Must not keep the process alive. */
+  at(time: number, run: () => void): void;
+  /** Once what is in the sockets has been read. */
+  afterPoll(run: () => void): void;
+}
+
+const CLOCK: Clock = {
+  now: () => performance.now(),
+  at: (time, run) => void setTimeout(run, Math.max(0, time - performance.now())).unref(),
+  afterPoll: (run) => void setImmediate(run),
+};
+
 interface Plan {
+  readonly connection: Connection;
   /** When its turn is. */
-  at: number;
-  /** What it had received and sent when that last changed, and when that was. */
+  readonly turnAt: number;
+  /** What it had received and sent when the drain began. */
+  readonly bytesAtFirst: number;
+  /** The same when it was looked at last, and since when that has not changed. */
   bytes: number;
   quietSince: number;
-  /** Whether anything has moved since the drain began. */
-  moved: boolean;
   told: boolean;
 }
 
-/** A client that was silent for so long, or for half the spread, is not just about to speak. */
-const QUIET_MS = 1_000;
+/** Beyond what the server has promised: the client's clock may be behind by a round trip and a busy moment. */
+const MARGIN_MS = 1_000;
+/** How soon a connection is looked at again that cannot be left yet. */
+const AGAIN_MS = 1_000;
 /** How long a client of HTTP/2 has to hear that no more streams are allowed. */
 const NOTICE_MS = 1_000;
 /** RFC 6455, section 7.4.1, and the registry of close codes that it opened. */
@@ -44,83 +69,126 @@ const LAST_CALL_MS = 1_000;
 
 export class Farewell {
   readonly #schedule: Schedule;
-  readonly #plans = new Map<Socket, Plan>();
+  readonly #goesOn: GoesOn;
+  readonly #clock: Clock;
+  #ended = false;
   /** The application closes its upgraded connections itself. */
   keepUpgraded = false;
 
-  constructor(schedule: Schedule) {
+  constructor(schedule: Schedule, goesOn: GoesOn, clock: Clock = CLOCK) {
     this.#schedule = schedule;
-  }
-
-  /** To be called every few milliseconds with all that is open. Never throws for what a client has done. */
-  tick(connections: readonly Connection[], now: number): void {
-    this.#plan(connections, now);
-    const idle = idleSockets(connections);
-    for (const connection of connections) {
-      const plan = this.#plans.get(connection.socket);
-      if (plan === undefined) continue;
-      follow(plan, connection.socket, now);
-      this.#visit(connection, plan, idle, now);
-    }
+    this.#goesOn = goesOn;
+    this.#clock = clock;
   }
 
   /** Each gets a turn of its own, in an order that has nothing to do with its age. */
-  #plan(connections: readonly Connection[], now: number): void {
-    const present = new Set<Socket>(connections.map(({ socket }) => socket));
-    for (const socket of this.#plans.keys()) if (!present.has(socket)) this.#plans.delete(socket);
-    const fresh = connections.filter(({ socket }) => !this.#plans.has(socket));
-    const from = Math.max(now, this.#schedule.beganAt);
-    const span = Math.max(0, this.#schedule.beganAt + this.#schedule.spreadMs - from);
-    shuffle(fresh);
-    for (const [i, { socket }] of fresh.entries()) {
-      const at = from + (span * (i + 0.5)) / fresh.length;
-      this.#plans.set(socket, { at, bytes: moved(socket), quietSince: now, moved: false, told: false });
+  begin(connections: readonly Connection[]): void {
+    const now = this.#clock.now();
+    const { beganAt, spreadMs } = this.#schedule;
+    const from = Math.max(now, beganAt);
+    const span = Math.max(0, beganAt + spreadMs - from);
+    for (const [i, connection] of shuffled(connections).entries()) {
+      this.#plan(connection, from + (span * (i + 0.5)) / connections.length, now);
     }
   }
 
-  #visit(connection: Connection, plan: Plan, idle: ReadonlySet<Socket>, now: number): void {
-    const { socket } = connection;
+  /** One more that has come since. */
+  add(connection: Connection): void {
+    const now = this.#clock.now();
+    const { beganAt, spreadMs } = this.#schedule;
+    this.#plan(connection, now + Math.random() * Math.max(0, beganAt + spreadMs - now), now);
+  }
+
+  /** From now on the application ends in its own way. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  #plan(connection: Connection, turnAt: number, now: number): void {
+    const bytes = moved(connection.socket);
+    const plan = { connection, turnAt, bytesAtFirst: bytes, bytes, quietSince: now, told: false };
+    // Those that are silent are ours to watch from the first moment: Node's own timer does not look whether data has come.
+    this.#wait(plan, kindOf(connection) === 'http1' ? this.#visitHttp1(plan, now) : turnAt);
+  }
+
+  #wait(plan: Plan, until: number): void {
+    if (until >= this.#schedule.endsAt) return;
+    this.#clock.at(until, () => this.#visit(plan));
+  }
+
+  #visit(plan: Plan): void {
+    if (this.#ended || plan.connection.socket.destroyed) return;
+    const now = this.#clock.now();
+    const { connection } = plan;
     switch (kindOf(connection)) {
       case 'http1':
-        if (now >= plan.at && this.#isSilent(socket, plan, idle, now)) socket.destroy();
+        this.#wait(plan, this.#visitHttp1(plan, now));
         return;
       case 'http2':
-        this.#leaveSession(connection, plan, now);
+        this.#wait(plan, this.#leaveSession(plan, now));
         return;
       case 'websocket':
-        if (plan.told || this.keepUpgraded || now < plan.at) return;
+        if (plan.told || this.keepUpgraded) return;
+        // It may have been something else up to now.
+        if (now < plan.turnAt) {
+          this.#wait(plan, plan.turnAt);
+          return;
+        }
         plan.told = true;
-        this.#closeWebSocket(socket);
+        this.#closeWebSocket(connection.socket);
         return;
       case 'upgraded':
         // Nobody knows what is spoken there.
         return;
       case 'other':
-        if (!plan.told && !plan.moved && now >= this.#lastCallAt) {
-          plan.told = true;
-          socket.end();
-        }
+        if (now < this.#lastCallAt) this.#wait(plan, this.#lastCallAt);
+        else if (moved(connection.socket) === plan.bytesAtFirst) connection.socket.end();
         return;
     }
   }
 
-  #isSilent(socket: ServerSocket, plan: Plan, idle: ReadonlySet<Socket>, now: number): boolean {
-    const nothingSaid = socket.bytesRead === 0;
-    if (!idle.has(socket) && !nothingSaid) return false;
-    const answer = socket._httpMessage;
-    if (answer && !answer.finished) return false;
-    return now - plan.quietSince >= Math.min(QUIET_MS, this.#schedule.spreadMs / 2);
+  /** @returns when to look again */
+  #visitHttp1(plan: Plan, now: number): number {
+    const { socket } = plan.connection;
+    if (this.#goesOn.mayGive(socket)) return now + AGAIN_MS;
+    follow(plan, now);
+    if (!isSilent(socket)) return now + AGAIN_MS;
+    if (socket.timeout) socket.setTimeout(0);
+    const dueAt = plan.quietSince + this.#promisedMs(socket);
+    if (now < dueAt) return dueAt;
+    // Timers run before data is read: after a turn that took long it is in the socket, but not here yet.
+    this.#clock.afterPoll(() => {
+      if (this.#ended || socket.destroyed || this.#goesOn.mayGive(socket)) return;
+      if (moved(socket) === plan.bytes && isSilent(socket)) socket.destroy();
+    });
+    return now + AGAIN_MS;
   }
 
-  #leaveSession({ session, socket }: Connection, plan: Plan, now: number): void {
-    if (session === undefined || session.destroyed || now < plan.at) return;
+  /** How long the client may be silent and still rely on the connection. */
+  #promisedMs({ server, bytesRead }: ServerSocket): number {
+    const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 0, headersTimeout = 0 } = (server ?? {}) as HttpTimeouts;
+    const nothingSaid = bytesRead === 0;
+    // Where a successor serves, one that has never said anything costs nothing but its place: Node itself would wait as long.
+    if (nothingSaid && this.#schedule.reason === 'replaced' && headersTimeout > 0) return headersTimeout + MARGIN_MS;
+    if (keepAliveTimeout === 0) return nothingSaid ? MARGIN_MS : Number.POSITIVE_INFINITY;
+    return keepAliveTimeout + keepAliveTimeoutBuffer + MARGIN_MS;
+  }
+
+  /** @returns when to look again */
+  #leaveSession(plan: Plan, now: number): number {
+    const { session, socket } = plan.connection;
+    if (session === undefined || session.destroyed) return Number.POSITIVE_INFINITY;
     if (!plan.told) {
       plan.told = true;
       leaveSession(session, Math.min(NOTICE_MS, Math.max(0, (this.#schedule.endsAt - now) / 2)));
-    } else if (session.closed && now >= this.#lastCallAt && now - plan.quietSince >= QUIET_MS) socket.end();
+      return this.#lastCallAt;
+    }
+    follow(plan, now);
+    if (session.closed && now - plan.quietSince >= LAST_CALL_MS / 2) socket.end();
+    return now + LAST_CALL_MS / 2;
   }
 
-  #closeWebSocket(socket: Socket): void {
+  #closeWebSocket(socket: ServerSocket): void {
     const restart = this.#schedule.reason === 'replaced';
     webSocketOf(socket)?.close(restart ? SERVICE_RESTART : GOING_AWAY, restart ? 'service restart' : 'going away');
   }
@@ -131,47 +199,57 @@ export class Farewell {
   }
 }
 
-function follow(plan: Plan, socket: Socket, now: number): void {
-  const bytes = moved(socket);
+interface HttpTimeouts {
+  readonly keepAliveTimeout?: number;
+  readonly keepAliveTimeoutBuffer?: number;
+  readonly headersTimeout?: number;
+}
+
+function follow(plan: Plan, now: number): void {
+  const bytes = moved(plan.connection.socket);
   if (bytes === plan.bytes) return;
   plan.bytes = bytes;
   plan.quietSince = now;
-  plan.moved = true;
 }
 
 /** What is still to be sent counts as well: the peer may be slow to read. */
-function moved(socket: Socket): number {
+function moved(socket: ServerSocket): number {
   return socket.bytesRead + socket.bytesWritten - socket.writableLength;
 }
 
-/** HTTP/1.1 connections between two requests, as Node itself tells them when it closes the idle ones. */
-function idleSockets(connections: readonly Connection[]): Set<Socket> {
-  const servers = new Set(connections.flatMap(({ socket }) => socket.server ?? []));
-  const idle = new Set<Socket>();
-  for (const server of servers) {
-    if (!isHttp(server)) continue;
-    for (const { socket } of connectionsList(server as unknown as Server)?.idle() ?? []) {
-      if (socket !== null && socket !== undefined) idle.add(socket);
+/** Nothing is asked and nothing is answered on a connection of HTTP/1.1. */
+function isSilent(socket: ServerSocket): boolean {
+  const answer = socket._httpMessage;
+  if (answer && !answer.finished) return false;
+  return socket.bytesRead === 0 || !isActive(socket);
+}
+
+/** Lists of parsers in the middle of a request; good until something is read. */
+let active = new WeakMap<object, ReadonlySet<object>>();
+let isKept = false;
+
+function isActive({ server, parser }: ServerSocket): boolean {
+  if (server === undefined || !parser) return false;
+  let parsers = active.get(server);
+  if (parsers === undefined) {
+    parsers = new Set(connectionsOf(server)?.active());
+    active.set(server, parsers);
+    if (!isKept) {
+      isKept = true;
+      setImmediate(() => {
+        isKept = false;
+        active = new WeakMap();
+      });
     }
   }
-  return idle;
+  return parsers.has(parser);
 }
 
-interface ConnectionsList {
-  idle(): { readonly socket?: Socket | null }[];
-}
-
-function connectionsList(server: Server): ConnectionsList | undefined {
-  const symbol = Object.getOwnPropertySymbols(server).find(
-    ({ description }) => description === 'http.server.connections',
-  );
-  const list = symbol && (server as unknown as Record<symbol, Partial<ConnectionsList> | undefined>)[symbol];
-  return typeof list?.idle === 'function' ? (list as ConnectionsList) : undefined;
-}
-
-function shuffle(list: unknown[]): void {
-  for (let i = list.length - 1; i > 0; i--) {
+function shuffled<T>(list: readonly T[]): T[] {
+  const copy = [...list];
+  for (let i = copy.length - 1; i > 0; i--) {
     const j = Math.floor(Math.random() * (i + 1));
-    [list[i], list[j]] = [list[j], list[i]];
+    [copy[i], copy[j]] = [copy[j]!, copy[i]!];
   }
+  return copy;
 }

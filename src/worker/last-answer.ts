@@ -12,14 +12,20 @@ const NAME = /^connection$/i;
 const KEEP_ALIVE = /keep-alive/i;
 
 export class LastAnswers {
+  /** Whether the connection goes on elsewhere: its answer is not the last. */
+  readonly #goesOn: (socket: Socket) => boolean;
   /** The answer to the newest request of each connection that had one since the drain began. */
   readonly #newest = new WeakMap<Socket, ServerResponse>();
+
+  constructor(goesOn: (socket: Socket) => boolean = () => false) {
+    this.#goesOn = goesOn;
+  }
 
   /** A request begins, or its answer is still to come. */
   expect(response: ServerResponse): void {
     const { socket } = response.req;
     this.#newest.set(socket, response);
-    const isLast = () => this.#newest.get(socket) === response;
+    const isLast = () => this.#newest.get(socket) === response && !this.#goesOn(socket);
     const { writeHead } = response;
     // Whatever way an answer begins, it comes by here; Node lets the header win over `shouldKeepAlive`.
     response.writeHead = function last(this: ServerResponse, ...args: unknown[]) {

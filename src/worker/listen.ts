@@ -46,6 +46,8 @@ export class Listeners {
   readonly #waiting = new Map<number, { listener: Listener; reply: Reply }>();
   /** Servers that may have connections, also after the application has closed them. */
   readonly #servers = new Set<Server>();
+  /** Where each server listens, or listened last. */
+  readonly #addresses = new WeakMap<Server, AddressKey>();
   #asked = 0;
   #closed = false;
 
@@ -148,6 +150,7 @@ export class Listeners {
     }
     if (!this.#servers.has(listener.server)) this.#onListening(listener.server);
     this.#servers.add(listener.server);
+    this.#addresses.set(listener.server, key);
     this.#channel.send({ type: 'bound', key });
     if (this.#closed) this.#close(listener);
   }
@@ -236,6 +239,15 @@ export class Listeners {
 
   get servers(): Iterable<Server> {
     return this.#servers;
+  }
+
+  addressOf(server: Server): AddressKey | undefined {
+    return this.#addresses.get(server);
+  }
+
+  /** The server that accepts there now. */
+  serverAt(key: AddressKey): Server | undefined {
+    return this.#closed ? undefined : this.#find(key)?.server;
   }
 
   #find(key: AddressKey): Listener | undefined {

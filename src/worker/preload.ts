@@ -14,6 +14,8 @@ import { Connections } from './connections.js';
 import { Drain } from './drain.js';
 import { Figures } from './figures.js';
 import type { TcpHandle } from './handle.js';
+import { Handover } from './handover/handover.js';
+import type { PipeHandle } from './handover/link.js';
 import { askHealth } from './health.js';
 import { Listeners } from './listen.js';
 import { Tickets } from './tickets.js';
@@ -39,7 +41,11 @@ function install(): void {
     tickets.watch(server);
   });
   const application = new Application();
-  const drain = new Drain({ channel, listeners, connections, application });
+  const handover: Handover = new Handover({
+    ...{ channel, listeners, connections, application },
+    isDraining: () => drain.isDraining,
+  });
+  const drain: Drain = new Drain({ channel, listeners, connections, application, handover });
   const figures = new Figures();
   listeners.install();
   figures.install();
@@ -62,6 +68,9 @@ function install(): void {
         return;
       case 'release':
         listeners.release(message.slot, message.key);
+        return;
+      case 'link':
+        handover.link(message, handle as unknown as PipeHandle | undefined);
         return;
       case 'drain':
         drain.begin(message);
@@ -108,6 +117,6 @@ function leaveNoTrace(): void {
   const at = execArgv.indexOf(__filename);
   if (at > 0) execArgv.splice(at - 1, 2);
   for (const file of Object.keys(require.cache)) {
-    if (path.dirname(file) === __dirname) delete require.cache[file];
+    if (file.startsWith(__dirname + path.sep)) delete require.cache[file];
   }
 }

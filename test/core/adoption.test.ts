@@ -110,7 +110,15 @@ t.test('a rollout hands them on from the old worker to the new one', async (t) =
   d.effects.length = 0;
   d.bindAll();
   t.same(d.effects, [
-    { do: 'drain', worker: 1, windowMs: 30_000, spreadMs: 5_000, reason: 'replaced' },
+    {
+      do: 'drain',
+      worker: 1,
+      windowMs: 30_000,
+      spreadMs: 5_000,
+      reason: 'replaced',
+      heirs: [3],
+      addresses: ['0.0.0.0:8080'],
+    },
     { do: 'adopt', worker: 3, socket: socket(1) },
   ]);
 });

@@ -22,6 +22,7 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     surge: 1,
     drainTimeoutMs: 30_000,
     spreadMs: 5_000,
+    handover: true,
     killTimeoutMs: 5_000,
     backoffBaseMs: 100,
     backoffMaxMs: 10_000,

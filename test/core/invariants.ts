@@ -42,6 +42,16 @@ export class Invariants {
     checkOutcome(step);
   }
 
+  /** Whoever takes connections over must have been left alone up to now; a later effect of the same step may change that. */
+  #checkHeirs({ worker, heirs }: Extract<Effect, { do: 'drain' | 'link' }>): void {
+    check(new Set(heirs).size === heirs.length && !heirs.includes(worker), 'each heir is another worker', heirs);
+    for (const heir of heirs) {
+      check(this.#asked.get(heir)?.size === 0, 'an heir is not on its way out itself', { worker, heir });
+      check(!this.#held.has(heir), 'nobody is served by a held worker', { worker, heir });
+      check(!this.#gone.has(heir), 'an heir is there', { worker, heir });
+    }
+  }
+
   #checkEffect(step: Step, effect: Effect): void {
     const { after } = step;
     switch (effect.do) {
@@ -69,8 +79,14 @@ export class Invariants {
         check(effect.do !== 'drain' || asked.size === 0, 'a drain is the first that is asked', effect);
         asked.add(effect.do);
         this.#adopted.set(effect.worker, []);
+        if (effect.do === 'drain') this.#checkHeirs(effect);
         return;
       }
+      case 'link':
+        check(this.#known(effect).has('drain'), 'only who drains gets other heirs', effect);
+        check(effect.heirs.length > 0, 'heirs are somebody', effect);
+        this.#checkHeirs(effect);
+        return;
       case 'adopt': {
         const asked = this.#known(effect);
         const adopted = this.#adopted.get(effect.worker) ?? [];

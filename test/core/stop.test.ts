@@ -6,8 +6,24 @@ t.test('a stop drains all workers, and ends when the last has gone', async (t) =
   const request = d.stop();
   t.same(d.effects, [
     { do: 'closeCustody' },
-    { do: 'drain', worker: 1, windowMs: 30_000, spreadMs: 5_000, reason: 'stopping' },
-    { do: 'drain', worker: 2, windowMs: 30_000, spreadMs: 5_000, reason: 'stopping' },
+    {
+      do: 'drain',
+      worker: 1,
+      windowMs: 30_000,
+      spreadMs: 5_000,
+      reason: 'stopping',
+      heirs: [],
+      addresses: ['0.0.0.0:8080'],
+    },
+    {
+      do: 'drain',
+      worker: 2,
+      windowMs: 30_000,
+      spreadMs: 5_000,
+      reason: 'stopping',
+      heirs: [],
+      addresses: ['0.0.0.0:8080'],
+    },
   ]);
   d.send({ type: 'drained', worker: 1 });
   d.exit(1);

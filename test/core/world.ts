@@ -55,6 +55,7 @@ export class World {
       readyTimeoutMs: 2_000,
       drainTimeoutMs: 1_000,
       spreadMs: 500,
+      handover: true,
       killTimeoutMs: 300,
       backoffBaseMs: 50,
       backoffMaxMs: 1_000,

@@ -1,15 +1,66 @@
-import type { Socket } from 'node:net';
 import t from 'tap';
 import type { Connection, ServerSocket } from '../../dist/worker/connections.js';
-import { Farewell } from '../../dist/worker/farewell.js';
+import { Farewell, type Schedule } from '../../dist/worker/farewell.js';
 
-/** A server of HTTP, which knows its idle connections as Node's own does; and sockets of all kinds. */
-function world() {
-  const idle = new Set<Socket>();
+/** A clock that is moved by hand; what data there is has been read when it says so. */
+class Clock {
+  time = 0;
+  #later: { at: number; run: () => void }[] = [];
+  polls: (() => void)[] = [];
+
+  now(): number {
+    return this.time;
+  }
+
+  at(time: number, run: () => void): void {
+    this.#later.push({ at: time, run });
+  }
+
+  afterPoll(run: () => void): void {
+    this.polls.push(run);
+  }
+
+  /** Timers first, then what is read, as in a turn of the loop. */
+  wait(ms: number, read: () => void = () => {}): void {
+    const until = this.time + ms;
+    for (;;) {
+      const due = this.#later.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
+      if (due === undefined) break;
+      this.#later.splice(this.#later.indexOf(due), 1);
+      this.time = Math.max(this.time, due.at);
+      due.run();
+      read();
+      for (const run of this.polls.splice(0)) run();
+    }
+    this.time = until;
+  }
+
+  /** The loop is blocked: whatever came due in the meantime runs before anything is read. */
+  block(ms: number, read: () => void): void {
+    this.time += ms;
+    this.wait(0, read);
+  }
+}
+
+const SCHEDULE: Schedule = { beganAt: 0, endsAt: 75_000, spreadMs: 5_000, reason: 'replaced' };
+
+/** A server of HTTP, which knows its active parsers as Node's own does; and sockets of all kinds. */
+function world({ schedule = {}, server = {} }: { schedule?: Partial<Schedule>; server?: Record<string, number> } = {}) {
+  const clock = new Clock();
+  const active = new Set<object>();
   const list = Symbol('http.server.connections');
-  const http = { closeIdleConnections: () => {}, [list]: { idle: () => [...idle].map((socket) => ({ socket })) } };
+  const lists = { all: () => [], idle: () => [], active: () => [...active] };
+  const http = {
+    closeIdleConnections: () => {},
+    keepAliveTimeout: 5_000,
+    headersTimeout: 60_000,
+    [list]: lists,
+    ...server,
+  };
   const plain = {};
   const done: string[] = [];
+  const given = new Set<object>();
+  const farewell = new Farewell({ ...SCHEDULE, ...schedule }, { mayGive: (socket) => given.has(socket) }, clock);
   function connect(name: string, change: Record<string | symbol, unknown> = {}): Connection {
     const socket = {
       server: http,
@@ -17,7 +68,15 @@ function world() {
       bytesRead: 100,
       bytesWritten: 100,
       writableLength: 0,
-      destroy: () => done.push(`${name} cut off`),
+      timeout: 5_000,
+      destroyed: false,
+      setTimeout(ms: number) {
+        this.timeout = ms;
+      },
+      destroy() {
+        done.push(`${name} cut off at ${clock.time}`);
+        this.destroyed = true;
+      },
       end: () => done.push(`${name} ended`),
       ...change,
     };
@@ -26,102 +85,150 @@ function world() {
   function move({ socket }: Connection): void {
     (socket as { bytesRead: number }).bytesRead += 10;
   }
-  return { http, plain, idle, done, connect, move };
+  return { clock, plain, active, given, done, farewell, connect, move };
 }
 
-const SCHEDULE = { beganAt: 0, endsAt: 30_000, spreadMs: 5_000, reason: 'replaced' } as const;
+t.test(
+  'a silent client of HTTP/1.1 is cut off when the server’s promise and a second are over, whatever spread is',
+  async (t) => {
+    for (const spreadMs of [0, 5_000, 60_000]) {
+      const { clock, farewell, connect, done } = world({ schedule: { spreadMs } });
+      const one = connect('one');
+      farewell.begin([one]);
+      t.equal(one.socket.timeout, 0, 'Node’s own timer, which does not look whether data has come, is out of it');
+      clock.wait(5_999);
+      t.same(done, []);
+      clock.wait(2);
+      t.same(done, ['one cut off at 6000']);
+    }
+  },
+);
 
-/** Ticks from the begin to `untilMs`, as the drain does. */
-function tick(farewell: Farewell, open: () => Connection[], fromMs: number, untilMs: number, each?: () => void): void {
-  for (let now = fromMs; now <= untilMs; now += 20) {
-    each?.();
-    farewell.tick(open(), now);
-  }
-}
-
-t.test('silent clients of HTTP/1.1 are cut off one by one, none before it has been silent for a second', async (t) => {
-  const { connect, idle, done } = world();
-  const open = Array.from({ length: 50 }, (_none, i) => connect(String(i)));
-  for (const { socket } of open) idle.add(socket);
-  const farewell = new Farewell(SCHEDULE);
-  const present = () => open.filter((_one, i) => !done.includes(`${i} cut off`));
-  tick(farewell, present, 0, 980);
+t.test('a promise that never ends lasts as long as the drain', async (t) => {
+  const { clock, farewell, connect, done } = world({ server: { keepAliveTimeout: 0 } });
+  farewell.begin([connect('one')]);
+  clock.wait(80_000);
   t.same(done, []);
-  tick(farewell, present, 1_000, 3_000);
-  t.ok(done.length > 10 && done.length < 40, `${done.length} after half of the time`);
-  tick(farewell, present, 3_020, 5_000);
-  t.equal(done.length, 50);
 });
 
-t.test('a client that speaks is left to its answer, and one whose request is being answered as well', async (t) => {
-  const { connect, idle, done, move } = world();
+t.test('data that came while the loop was blocked is seen before the client is cut off', async (t) => {
+  const { clock, farewell, connect, done, move } = world();
+  const one = connect('one');
+  farewell.begin([one]);
+  clock.wait(5_500);
+  clock.block(1_500, () => move(one));
+  t.same(done, []);
+  clock.wait(5_999);
+  t.same(done, [], 'and from then on it has its time anew');
+  clock.wait(2_000);
+  t.equal(done.length, 1);
+});
+
+t.test('a client that speaks is left to its answer, and one whose request is under way as well', async (t) => {
+  const { clock, farewell, connect, done, move, active } = world();
   const speaks = connect('speaks');
   const waits = connect('waits', { _httpMessage: { finished: false } });
   const halfSent = connect('half sent');
-  idle.add(speaks.socket);
-  idle.add(waits.socket);
-  const farewell = new Farewell(SCHEDULE);
-  tick(
-    farewell,
-    () => [speaks, waits, halfSent],
-    0,
-    20_000,
-    () => move(speaks),
-  );
+  active.add(halfSent.socket.parser as object);
+  farewell.begin([speaks, waits, halfSent]);
+  clock.wait(70_000, () => move(speaks));
   t.same(done, []);
 });
 
-t.test('a connection over which nothing was ever said is silent', async (t) => {
-  const { connect, done } = world();
-  const silent = connect('silent', { bytesRead: 0, bytesWritten: 0 });
-  tick(new Farewell(SCHEDULE), () => (done.length === 0 ? [silent] : []), 0, 6_000);
-  t.same(done, ['silent cut off']);
+t.test('what goes to another worker is left alone, until that has become impossible', async (t) => {
+  const { clock, farewell, connect, done, given } = world();
+  const one = connect('one');
+  given.add(one.socket);
+  farewell.begin([one]);
+  clock.wait(30_000);
+  t.same(done, []);
+  t.equal(one.socket.timeout, 5_000);
+  given.delete(one.socket);
+  clock.wait(10_000);
+  t.same(done.length, 1);
 });
 
-t.test('a WebSocket is told once why it is closed, unless the application does that', async (t) => {
-  for (const [reason, code] of [
-    ['replaced', 1012],
-    ['stopping', 1001],
-  ] as const) {
-    const { connect } = world();
-    const codes: number[] = [];
-    const connection = connect('ws', {
-      parser: null,
-      [Symbol('websocket')]: { close: (given: number) => codes.push(given) },
-    });
-    const farewell = new Farewell({ ...SCHEDULE, reason });
-    tick(farewell, () => [connection], 0, 10_000);
-    t.same(codes, [code]);
-    const kept = new Farewell({ ...SCHEDULE, reason });
-    kept.keepUpgraded = true;
-    tick(kept, () => [connection], 0, 29_900);
-    t.same(codes, [code]);
-  }
+t.test(
+  'a connection over which nothing was ever said is kept as long as Node would, in a stop as any other',
+  async (t) => {
+    const fresh = { bytesRead: 0, bytesWritten: 0 };
+    const replaced = world();
+    replaced.farewell.begin([replaced.connect('fresh', fresh)]);
+    replaced.clock.wait(60_999);
+    t.same(replaced.done, []);
+    replaced.clock.wait(1);
+    t.same(replaced.done, ['fresh cut off at 61000']);
+    const stopping = world({ schedule: { reason: 'stopping' } });
+    stopping.farewell.begin([stopping.connect('fresh', fresh)]);
+    stopping.clock.wait(6_001);
+    t.same(stopping.done, ['fresh cut off at 6000']);
+  },
+);
+
+t.test('nothing is done any more once the application ends in its own way', async (t) => {
+  const { clock, farewell, connect, done } = world();
+  farewell.begin([connect('one')]);
+  clock.wait(5_000);
+  farewell.end();
+  clock.wait(60_000);
+  t.same(done, []);
 });
+
+t.test(
+  'WebSockets are told why they are closed, one by one over the spread, unless the application does that',
+  async (t) => {
+    for (const [reason, code] of [
+      ['replaced', 1012],
+      ['stopping', 1001],
+    ] as const) {
+      const { clock, farewell, connect } = world({ schedule: { reason } });
+      const codes: number[] = [];
+      const socket = () => ({ parser: null, [Symbol('websocket')]: { close: (given: number) => codes.push(given) } });
+      farewell.begin(Array.from({ length: 50 }, (_none, i) => connect(String(i), socket())));
+      clock.wait(2_500);
+      t.ok(codes.length > 15 && codes.length < 35, `${codes.length} after half of the time`);
+      clock.wait(2_500);
+      t.same(codes, new Array(50).fill(code));
+      const kept = world({ schedule: { reason } });
+      kept.farewell.keepUpgraded = true;
+      kept.farewell.begin([kept.connect('kept', socket())]);
+      kept.clock.wait(70_000);
+      t.equal(codes.length, 50);
+    }
+  },
+);
 
 t.test(
   'a conversation that was silent all the time ends with the window; others go on, and so does what nobody knows',
   async (t) => {
-    const { connect, done, move, plain } = world();
+    const { clock, farewell, connect, done, move, plain } = world();
     const silent = connect('silent', { server: plain, parser: null });
     const spoke = connect('spoke', { server: plain, parser: null });
     const upgraded = connect('upgraded', { parser: null });
-    const farewell = new Farewell(SCHEDULE);
-    farewell.tick([silent, spoke, upgraded], 0);
+    farewell.begin([silent, spoke, upgraded]);
     move(spoke);
-    tick(farewell, () => [silent, spoke, upgraded], 20, 28_900);
+    clock.wait(73_999);
     t.same(done, []);
-    tick(farewell, () => [silent, spoke, upgraded], 28_920, 30_000);
+    clock.wait(1_000);
     t.same(done, ['silent ended']);
   },
 );
 
 t.test('what is still to be sent to a slow reader counts as movement', async (t) => {
-  const { connect, done, plain } = world();
+  const { clock, farewell, connect, done, plain } = world();
   const slow = connect('slow', { server: plain, parser: null, writableLength: 4_000_000 });
-  const farewell = new Farewell(SCHEDULE);
-  tick(farewell, () => [slow], 0, 10_000);
+  farewell.begin([slow]);
+  clock.wait(10_000);
   (slow.socket as unknown as { writableLength: number }).writableLength = 0;
-  tick(farewell, () => [slow], 10_020, 30_000);
+  clock.wait(64_000);
   t.same(done, []);
+});
+
+t.test('one that comes later has a turn, too: a handshake of TLS was still under way', async (t) => {
+  const { clock, farewell, connect, done } = world();
+  farewell.begin([]);
+  clock.wait(3_000);
+  farewell.add(connect('late'));
+  clock.wait(6_001);
+  t.same(done, ['late cut off at 9000']);
 });

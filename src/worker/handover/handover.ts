@@ -1,0 +1,117 @@
+/**
+ * The hand-over of open connections, as the rest of the worker sees it: links to other workers that the supervisor makes, and
+ * on them the giver of a drain or the taker of somebody else's.
+ */
+import diagnosticsChannel from 'node:diagnostics_channel';
+import type { ServerResponse } from 'node:http';
+import type { SupervisorMessage } from '../../protocol.js';
+import type { Application } from '../api.js';
+import type { Channel } from '../channel.js';
+import { type Connection, type Connections, kindOf, type ServerSocket } from '../connections.js';
+import type { Listeners } from '../listen.js';
+import { tryOut } from '../node-http.js';
+import { Giver } from './giver.js';
+import type { PipeHandle } from './link.js';
+import { Taker } from './taker.js';
+
+type LinkOrder = Extract<SupervisorMessage, { type: 'link' }>;
+
+export interface HandoverOptions {
+  readonly channel: Channel;
+  readonly listeners: Listeners;
+  readonly connections: Connections;
+  readonly application: Application;
+  readonly isDraining: () => boolean;
+}
+
+export class Handover {
+  readonly #options: HandoverOptions;
+  readonly #giver: Giver;
+  readonly #taker: Taker;
+  /** What this Node lacks; undefined before it has been tried, null where it lacks nothing. */
+  #lack: string | null | undefined;
+  #begun = false;
+  #reported = false;
+
+  constructor(options: HandoverOptions) {
+    const { channel, listeners, connections, application, isDraining } = options;
+    this.#options = options;
+    this.#giver = new Giver({
+      addressOf: (server) => listeners.addressOf(server),
+      usual: (server) => connections.usual.of(server),
+      stateOf: (socket) => application.stateOf(socket),
+      onHeirLost: () => channel.send({ type: 'unlinked' }),
+    });
+    this.#taker = new Taker({
+      serverAt: (address) => listeners.serverAt(address),
+      isLeaving: isDraining,
+      onTaken: () => {
+        // Accepted by another worker, and counted there.
+        connections.accepted -= 1;
+      },
+      onState: (taken, state) => application.keepState(taken, state),
+    });
+  }
+
+  /** What an HTTP server of this Node lacks for it, tried once; null where nothing. */
+  get lack(): string | null {
+    this.#lack ??= tryOut();
+    return this.#lack;
+  }
+
+  /** The supervisor has made a channel to another worker, or one has ended. Never throws. */
+  link({ role, link, addresses }: LinkOrder, handle: PipeHandle | undefined): void {
+    try {
+      if (role !== 'cut' && this.lack !== null) this.#tell(this.lack);
+      if (role === 'cut') this.#giver.unlink(link);
+      else if (handle === undefined) return;
+      else if (role === 'take') this.#taker.open(link, handle, addresses, this.lack === null);
+      else if (this.lack !== null) handle.close();
+      else if (role === 'give') this.#giver.open(link, handle, addresses);
+      else this.#giver.keepBack(link, handle);
+    } catch (error) {
+      handle?.close();
+      this.#lack = error instanceof Error ? error.message : String(error);
+      this.#tell(this.#lack);
+    }
+  }
+
+  #tell(lack: string): void {
+    const reason = `this version of Node is not known: ${lack}`;
+    this.#options.channel.send({ type: 'unable', what: 'handover', reason });
+  }
+
+  /** The drain begins. With what is open now; each is asked again after its answer. */
+  begin(open: readonly Connection[]): void {
+    if (this.#begun || this.lack !== null) return;
+    this.#begun = true;
+    diagnosticsChannel.subscribe('http.server.response.finish', (message) => {
+      const { socket } = (message as { response: ServerResponse }).response.req;
+      // Node itself does something with the connection in this turn, before anything else is read from it.
+      process.nextTick(() => this.#giver.again(socket));
+    });
+    const { passesStates } = this.#options.application;
+    const movable = open.filter((connection) => {
+      const kind = kindOf(connection);
+      return kind === 'http1' || (kind === 'other' && passesStates);
+    });
+    this.#giver.begin(movable.map(({ socket }) => socket));
+  }
+
+  /** Whether the connection goes to another worker after its answer, as far as can be told. */
+  mayGive(socket: ServerSocket): boolean {
+    return this.#begun && this.#giver.mayGive(socket);
+  }
+
+  isUnderWay(socket: ServerSocket): boolean {
+    return this.#giver.isUnderWay(socket);
+  }
+
+  /** Tells the supervisor what has become of the connections of this drain. */
+  report(): void {
+    if (!this.#begun || this.#reported) return;
+    this.#reported = true;
+    const { handed, refused, takenBack, stayed } = this.#giver.counts;
+    this.#options.channel.send({ type: 'handedOver', handed, refused, takenBack, stayed });
+  }
+}

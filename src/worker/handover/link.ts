@@ -1,0 +1,137 @@
+/**
+ * One end of the channel between two workers: records, each with a connection's handle or without.
+ *
+ * The supervisor makes both ends and passes them on. What comes over it is another worker's: whatever is no record ends the
+ * link, and nothing else.
+ */
+import net from 'node:net';
+import os from 'node:os';
+import type { TcpHandle } from '../handle.js';
+import { decode, encode, type Message, RECORD_BYTES } from './record.js';
+
+/** A pipe as Node has it, as far as it is used here. */
+export interface PipeHandle {
+  readonly fd: number;
+  readonly constructor: new (type: number) => PipeHandle;
+  /** A handle that came with what was read last. */
+  pendingHandle?: TcpHandle | null;
+  open(fd: number): number | undefined;
+  close(callback?: () => void): void;
+  /** @returns 0 or a negative errno */
+  writeLatin1String(request: WriteRequest, text: string, handle?: TcpHandle): number;
+}
+
+interface WriteRequest {
+  handle?: TcpHandle;
+  oncomplete?: (status: number) => void;
+}
+
+/** `PipeConstants.IPC`: only such a pipe carries handles. */
+const IPC = 2;
+
+/** Node's class of write requests, which it exports nowhere: seen where it writes the first record itself. */
+let Request: (new () => WriteRequest) | undefined;
+
+export interface LinkOptions {
+  readonly handle: PipeHandle;
+  /** Called for each record; the handle is the callee's from then on. */
+  readonly onMessage: (message: Message, handle: TcpHandle | undefined) => void;
+  /** The other end is gone, or has said what nobody understands. Called once. */
+  readonly onEnd: () => void;
+}
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #pipe: PipeHandle;
+  readonly #socket: net.Socket;
+  #pending: Buffer = Buffer.alloc(0);
+  #arrived: TcpHandle | undefined;
+  #ended = false;
+
+  /** @throws where this Node does not let us */
+  constructor(options: LinkOptions) {
+    const { handle } = options;
+    this.#options = options;
+    // The same file descriptor as that of the handle, which must never be closed: the number may be another file's by then.
+    this.#pipe = new handle.constructor(IPC);
+    const errno = this.#pipe.open(handle.fd);
+    if (typeof errno === 'number' && errno !== 0) throw new Error(`the channel cannot be opened: errno ${errno}`);
+    const onread = {
+      buffer: Buffer.alloc(RECORD_BYTES),
+      callback: (count: number, bytes: Uint8Array) => this.#read(count, bytes),
+    };
+    this.#socket = new net.Socket({ handle: this.#pipe, onread } as net.SocketConstructorOpts);
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => this.#end());
+    this.#socket.unref();
+  }
+
+  /** Either end says so before anything else. */
+  hello(able: boolean): void {
+    const pipe = this.#pipe;
+    const { writeLatin1String } = pipe;
+    pipe.writeLatin1String = (request, text) => {
+      Request = request.constructor as new () => WriteRequest;
+      return writeLatin1String.call(pipe, request, text);
+    };
+    try {
+      this.#socket.write(encode({ type: 'hello', able }).toString('latin1'), 'latin1');
+    } finally {
+      Reflect.deleteProperty(pipe, 'writeLatin1String');
+    }
+  }
+
+  /**
+   * Past the stream: a write that fails must not destroy what is still to be read.
+   *
+   * @param onFailed it did not reach the other end, and never will; only called after a 0
+   * @returns 0 or a negative errno
+   */
+  send(message: Message, handle?: TcpHandle, onFailed: () => void = () => {}): number {
+    if (this.#ended || Request === undefined) return -os.constants.errno.EPIPE;
+    const request = new Request();
+    if (handle !== undefined) request.handle = handle;
+    request.oncomplete = (status) => {
+      if (status < 0) onFailed();
+    };
+    return this.#pipe.writeLatin1String(request, encode(message).toString('latin1'), handle);
+  }
+
+  /** Reads no more; the other end hears of it. */
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#arrived?.close();
+    this.#arrived = undefined;
+    this.#options.onEnd();
+  }
+
+  /** @returns true: go on reading */
+  #read(count: number, bytes: Uint8Array): boolean {
+    const { pendingHandle } = this.#pipe;
+    if (pendingHandle) {
+      this.#pipe.pendingHandle = null;
+      // A handle belongs to the record of the same read: one that is left over is nobody's.
+      this.#arrived?.close();
+      this.#arrived = pendingHandle;
+    }
+    this.#pending = Buffer.concat([this.#pending, bytes.subarray(0, count)]);
+    while (this.#pending.length >= RECORD_BYTES) {
+      const message = decode(this.#pending.subarray(0, RECORD_BYTES));
+      this.#pending = this.#pending.subarray(RECORD_BYTES);
+      const handle = this.#arrived;
+      this.#arrived = undefined;
+      if (message === undefined) {
+        handle?.close();
+        this.close();
+        return false;
+      }
+      this.#options.onMessage(message, handle);
+    }
+    return true;
+  }
+}
