@@ -4,6 +4,7 @@ import type {
   AddressStatus,
   CanaryStatus,
   ConnectionCounts,
+  HandoverTotals,
   RolloutStatus,
   SocketStatus,
   SupervisorStatus,
@@ -47,6 +48,8 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
     ['rollout', rolloutText(status.rollout)],
     ['supervisor', supervisorText(status)],
   ];
+  const handover = handoverText(status.handover);
+  if (handover !== null) facts.push(['handed over', handover]);
   const cutOff = countsText(status.cutOff);
   if (cutOff !== '') facts.push(['cut off', `${cutOff}: still open when their worker's drain was over`]);
   for (const worker of replacedWorkers(status)) facts.push(['replaced', replacedText(worker)]);
@@ -68,6 +71,19 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
 export function listOfSupervisors(listed: readonly ListedSupervisor[], colour: boolean): string {
   const paint = palette(colour);
   return formatTable(supervisorColumns(paint), listed, paint.bold);
+}
+
+/** null where nothing was to be handed over yet. */
+function handoverText({ on, handed, refused, takenBack, stayed }: HandoverTotals): string | null {
+  if (!on) return 'off: clients of a worker that drains are asked to connect again';
+  const reasons = Object.entries(stayed);
+  if (handed + refused + takenBack + reasons.length === 0) return null;
+  const rest = [
+    ...(refused > 0 ? [`${refused} refused`] : []),
+    ...(takenBack > 0 ? [`${takenBack} taken back`] : []),
+    ...reasons.map(([reason, count]) => `${count} stayed (${reason})`),
+  ];
+  return [`${handed} connections`, ...rest].join(', ');
 }
 
 function countsText(counts: ConnectionCounts): string {

@@ -64,6 +64,14 @@ export class Metrics {
       'Connections that were still open when the drain of their worker ended, by kind',
       Object.entries(status.cutOff).map(([kind, count]) => [count, { kind }]),
     );
+    const { handed, refused, takenBack: taken_back, stayed } = status.handover;
+    counter(
+      'holdfast_connections_handed_over_total',
+      'Open connections that a draining worker gave to another one, by outcome',
+      Object.entries({ handed, refused, taken_back, stayed: Object.values(stayed).reduce(add, 0) }).map(
+        ([outcome, count]) => [count, { outcome }],
+      ),
+    );
     gauge(
       'holdfast_workers',
       'Workers by state',

@@ -24,6 +24,7 @@ export type CheckId =
   | 'openFiles'
   | 'nodeVersion'
   | 'koffi'
+  | 'handover'
   | 'runtimeFolder'
   | 'systemd'
   | 'container';

@@ -36,6 +36,7 @@ export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): Su
     rollout: { state: 'none', reason: null, from: null, to: null, canary: null },
     crashLoop: false,
     totals: { restarts: { crashed: 0, failed: 0, hung: 0, recycled: 0 }, rollouts: { done: 0, rolledBack: 0 } },
+    handover: { on: true, reason: 'tested', handed: 0, refused: 0, takenBack: 0, stayed: {} },
     cutOff: {},
     cpuPercent: 0.5,
     rssBytes: 50 * 1024 * 1024,
