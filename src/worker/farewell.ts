@@ -33,8 +33,8 @@ interface Plan {
 
 /** A client that was silent for so long, or for half the spread, is not just about to speak. */
 const QUIET_MS = 1_000;
-/** How long a client of HTTP/2 has to hear that no more streams are allowed. */
-const NOTICE_MS = 1_000;
+/** How long a client of HTTP/2 has to hear that it is to go. */
+const NOTICE_MS = 2_000;
 /** RFC 6455, section 7.4.1, and the registry of close codes that it opened. */
 const GOING_AWAY = 1001;
 const SERVICE_RESTART = 1012;

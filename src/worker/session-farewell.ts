@@ -4,39 +4,41 @@
  * In two steps where that is possible (shutdown-notice.ts): a first GOAWAY that refuses nothing; a PING, whose answer comes
  * after all streams that the client had sent before it read that; and then the GOAWAY that names the last stream.
  *
- * Elsewhere (TLS) that second one alone: what is on its way lies beyond the last stream that it names, so the client knows
+ * Elsewhere (TLS) the second one alone: what is on its way lies beyond the last stream that it names, so the client knows
  * that it may be sent elsewhere (RFC 9113, section 8.7). Node has no better one: nghttp2 ignores every stream that comes
  * after any GOAWAY that Node has it send, and refuses those on their way when no more streams are allowed.
  *
- * Both begin right after a stream has begun: most clients then wait for its answer, and have read all others. A client
- * that is about to send a stream when it reads a GOAWAY fails it by itself. Called by farewell.ts.
+ * Both begin when a stream does: most clients then wait for its answer. A client that is about to send a stream when it
+ * reads a GOAWAY fails it by itself, be it that the answer before that made it ask. So the first GOAWAY goes ahead of
+ * the answers, and at a moment at which none is on its way.
+ *
+ * Called by farewell.ts.
  */
 import type { ServerHttp2Session } from 'node:http2';
 import { performance } from 'node:perf_hooks';
-import { canAnnounce, sendNotice } from './shutdown-notice.js';
+import { bytesWrittenTo, sendNotice } from './shutdown-notice.js';
 
-/** How often it is looked whether what is queued has been sent. */
-const RETRY_MS = 5;
-/** What a client that was just about to send a stream when it read the notice has for that. */
+/** How often it is looked whether something has been written, or is still queued. */
+const LOOK_MS = 4;
+/** How long nothing has to have been written when a stream begins, at first; later less and less. */
+const QUIET_MS = 8;
+/** What a client that was just sending a stream when it read the notice has for that, once it has answered the PING. */
 const LAST_STREAMS_MS = 20;
 
 /**
- * @param patienceMs until then the session is closed in any case: a quarter of it is waited for the next stream, half of it
- *   for a moment at which the notice can be written, the rest for the answer to the PING. Where there is no notice, half
- *   of it is waited for the next stream.
+ * @param patienceMs until then the session is closed in any case. A quarter of it is waited for the next stream, half of
+ *   it for a moment at which the notice can be written, the rest for the answer to the PING. Where there is no notice,
+ *   half of it is waited for the next stream.
  */
 export function leaveSession(session: ServerHttp2Session, patienceMs: number): void {
-  const beganAt = performance.now();
-  if (!canAnnounce(session)) {
-    afterNextStream(session, patienceMs / 2, () => close(session));
-    return;
-  }
-  afterNextStream(session, patienceMs / 4, () => {
-    announce(session, beganAt + patienceMs / 2, (announced) => {
+  if (bytesWrittenTo(session) === undefined) afterNextStream(session, patienceMs / 2, () => close(session));
+  else {
+    const beganAt = performance.now();
+    announce(session, beganAt, patienceMs, (announced) => {
       if (announced) afterLastStreams(session, beganAt + patienceMs, () => close(session));
       else close(session);
     });
-  });
+  }
 }
 
 function afterNextStream(session: ServerHttp2Session, waitMs: number, then: () => void): void {
@@ -52,11 +54,36 @@ function afterNextStream(session: ServerHttp2Session, waitMs: number, then: () =
   session.once('stream', begun);
 }
 
-function announce(session: ServerHttp2Session, until: number, then: (announced: boolean) => void): void {
-  const result = sendNotice(session);
-  if (result === 'later' && performance.now() < until) {
-    setTimeout(() => announce(session, until, then), RETRY_MS).unref();
-  } else then(result === 'sent');
+function announce(
+  session: ServerHttp2Session,
+  beganAt: number,
+  patienceMs: number,
+  then: (announced: boolean) => void,
+): void {
+  let written = bytesWrittenTo(session);
+  let quietSince = beganAt;
+  /** Which part of the patience is over. */
+  const elapsed = () => (performance.now() - beganAt) / patienceMs;
+  const attempt = () => {
+    const result = sendNotice(session);
+    if (result === 'later' && elapsed() < 0.5) return;
+    clearInterval(timer);
+    session.off('stream', begun);
+    then(result === 'sent');
+  };
+  const look = () => {
+    const writtenNow = bytesWrittenTo(session);
+    if (writtenNow !== written) quietSince = performance.now();
+    written = writtenNow;
+    if (written === undefined || elapsed() >= 0.25) attempt();
+  };
+  const begun = () => {
+    look();
+    if (performance.now() - quietSince >= QUIET_MS * (1 - 4 * elapsed())) attempt();
+  };
+  const timer = setInterval(look, LOOK_MS);
+  timer.unref();
+  session.on('stream', begun);
 }
 
 function afterLastStreams(session: ServerHttp2Session, until: number, then: () => void): void {

@@ -3,8 +3,7 @@
  * highest stream there can be, so nothing that is on its way is refused, and asks the client for no more. nghttp2 can
  * send it, Node offers no way to ask for it, so its bytes are written to the file of the connection.
  *
- * Called by session-farewell.ts, from a callback of its own: never while nghttp2 is writing. This is the only place that
- * reaches beneath a session. It never throws.
+ * Called by session-farewell.ts. This is the only place that reaches beneath a session. It never throws.
  */
 import fs from 'node:fs';
 import type { ServerHttp2Session } from 'node:http2';
@@ -31,9 +30,12 @@ interface StreamHandle {
 /** A session's stand-in for its socket: reading is allowed, `destroy` is not. */
 type SessionSocket = Socket & { readonly _handle?: StreamHandle | null; readonly encrypted?: boolean };
 
-/** Whether frames can be written beside nghttp2: not beneath TLS, on streams made in JavaScript, on Windows. */
-export function canAnnounce(session: ServerHttp2Session): boolean {
-  return fileOf(session) !== undefined;
+/**
+ * How many bytes have been written to a connection; undefined where no notice can be: beneath TLS, on streams made in
+ * JavaScript, on Windows, and when the connection has ended.
+ */
+export function bytesWrittenTo(session: ServerHttp2Session): number | undefined {
+  return fileOf(session)?.written();
 }
 
 /**
@@ -52,6 +54,7 @@ export function sendNotice(session: ServerHttp2Session): NoticeResult {
 
 interface ConnectionFile {
   readonly fd: number;
+  written(): number;
   queued(): number;
   destroy(): void;
 }
@@ -67,6 +70,7 @@ function fileOf(session: ServerHttp2Session): ConnectionFile | undefined {
     if (fd === undefined || fd < 0 || handle.writeQueueSize === undefined) return undefined;
     return {
       fd,
+      written: () => socket.bytesWritten,
       queued: () => (handle.writeQueueSize ?? 0) + socket.writableLength,
       destroy: () => ownerOf(handle)?.destroy(),
     };
