@@ -62,26 +62,22 @@ function announce(
 ): void {
   let written = bytesWrittenTo(session);
   let quietSince = beganAt;
-  /** Which part of the patience is over. */
-  const elapsed = () => (performance.now() - beganAt) / patienceMs;
-  const attempt = () => {
+  const look = (hasBegun: boolean) => {
+    const now = performance.now();
+    const writtenNow = bytesWrittenTo(session);
+    if (writtenNow !== written) quietSince = now;
+    written = writtenNow;
+    const elapsed = (now - beganAt) / patienceMs;
+    const isQuiet = now - quietSince >= QUIET_MS * (1 - 4 * elapsed);
+    if (written !== undefined && elapsed < 0.25 && !(hasBegun && isQuiet)) return;
     const result = sendNotice(session);
-    if (result === 'later' && elapsed() < 0.5) return;
+    if (result === 'later' && elapsed < 0.5) return;
     clearInterval(timer);
     session.off('stream', begun);
     then(result === 'sent');
   };
-  const look = () => {
-    const writtenNow = bytesWrittenTo(session);
-    if (writtenNow !== written) quietSince = performance.now();
-    written = writtenNow;
-    if (written === undefined || elapsed() >= 0.25) attempt();
-  };
-  const begun = () => {
-    look();
-    if (performance.now() - quietSince >= QUIET_MS * (1 - 4 * elapsed())) attempt();
-  };
-  const timer = setInterval(look, LOOK_MS);
+  const begun = () => look(true);
+  const timer = setInterval(() => look(false), LOOK_MS);
   timer.unref();
   session.on('stream', begun);
 }

@@ -3,7 +3,7 @@
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const HEAD_BYTES = 9;
 
-export const FRAME_TYPES = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7, continuation: 9 } as const;
+export const FRAME_TYPES = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7, windowUpdate: 8 } as const;
 
 export interface Frame {
   readonly type: number;

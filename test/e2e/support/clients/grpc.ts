@@ -11,17 +11,23 @@ const PROGRAM = path.join(root, 'test/fixtures/clients/grpc.cjs');
 
 export interface GrpcFigures {
   readonly calls: number;
-  /** By the number that each call carries. */
-  readonly failed: readonly { readonly id: number; readonly why: string }[];
+  /** By the id that each call carries. */
+  readonly failed: readonly { readonly id: string; readonly why: string }[];
+}
+
+/** It makes so many unary calls at once over one connection, and one that streams. */
+export interface GrpcClient {
+  readonly port: number;
+  readonly atOnce: number;
 }
 
 export class GrpcCalls {
   readonly #child: ChildProcess;
   readonly #output: Promise<string>;
 
-  /** @param ports one client each */
-  constructor(t: Test, ports: readonly number[]) {
-    this.#child = spawn(...plainly([PROGRAM, ...ports.map(String)]), { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(t: Test, clients: readonly GrpcClient[]) {
+    const args = clients.map(({ port, atOnce }) => `${port}:${atOnce}`);
+    this.#child = spawn(...plainly([PROGRAM, ...args]), { stdio: ['pipe', 'pipe', 'inherit'] });
     const { stdout } = this.#child;
     if (stdout === null) throw new Error('no output stream');
     this.#output = text(stdout);
