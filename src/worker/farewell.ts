@@ -58,8 +58,8 @@ interface Plan {
 const MARGIN_MS = 1_000;
 /** How soon a connection is looked at again that cannot be left yet. */
 const AGAIN_MS = 1_000;
-/** How long a client of HTTP/2 has to hear that no more streams are allowed. */
-const NOTICE_MS = 1_000;
+/** How long a client of HTTP/2 has to hear that it is to go. */
+const NOTICE_MS = 2_000;
 /** RFC 6455, section 7.4.1, and the registry of close codes that it opened. */
 const GOING_AWAY = 1001;
 const SERVICE_RESTART = 1012;

@@ -8,8 +8,9 @@ import { Client } from './client.js';
 
 /**
  * Asks until the session is told to go, and lets the streams that are open then come to their end. What it asks for when
- * it is just being told may never be sent: such a stream lies beyond the last one that the server names, and the client
- * may ask again elsewhere (RFC 9113, section 8.7). A stream that the server refuses though it has had it is an error.
+ * it is just being told may never be sent, or lie beyond the last stream that the server names at first: the client may
+ * ask again elsewhere (RFC 9113, section 8.7). Without TLS the server names none at first, so that nothing may lie
+ * beyond. A stream that the server refuses though it has had it is an error.
  */
 export class Http2 extends Client {
   readonly #url: string;
@@ -25,11 +26,11 @@ export class Http2 extends Client {
   protected async converse(): Promise<void> {
     const session = http2.connect(this.#url, { rejectUnauthorized: false });
     const streams: Promise<void>[] = [];
-    let lastStream = Number.POSITIVE_INFINITY;
+    let lastStream: number | undefined;
     let told = false;
     session.on('goaway', (code, last) => {
       this.codes.push(code);
-      lastStream = last;
+      lastStream ??= last;
       told = true;
     });
     session.on('close', () => {
@@ -37,13 +38,17 @@ export class Http2 extends Client {
     });
     const ask = async (path: string, lines: number) => {
       const stream = session.request({ ':path': path });
+      let couldSend = true;
+      stream.on('frameError', () => {
+        couldSend = false;
+      });
       try {
         const answer = await text(stream);
         if (answer.split('\n').length !== lines) throw new Error(`stream ${path} cut off`);
       } catch (error) {
         // Streams are refused a moment before the session tells why.
         if (!told) await Promise.race([once(session, 'goaway'), pause(1_000)]);
-        const wasSent = stream.id !== undefined && stream.id <= lastStream;
+        const wasSent = couldSend && stream.id !== undefined && stream.id <= (lastStream ?? Number.POSITIVE_INFINITY);
         if (stream.rstCode !== http2.constants.NGHTTP2_REFUSED_STREAM || wasSent) throw error;
         this.unsent += 1;
       }
