@@ -9,6 +9,7 @@ import type { SupervisorMessage } from '../protocol.js';
 import type { Application } from './api.js';
 import type { Channel } from './channel.js';
 import { type Connections, isHttp, kindOf } from './connections.js';
+import type { Datagrams } from './datagrams.js';
 import { Farewell } from './farewell.js';
 import { answerLater, LastAnswers } from './last-answer.js';
 import type { Listeners } from './listen.js';
@@ -20,6 +21,7 @@ export interface DrainOptions {
   readonly listeners: Listeners;
   readonly connections: Connections;
   readonly application: Application;
+  readonly datagrams: Datagrams;
 }
 
 const POLL_MS = 20;
@@ -75,7 +77,8 @@ export class Drain {
   }
 
   #close({ windowMs, spreadMs, reason }: DrainOrder, beganAt: number): void {
-    const { listeners, connections, application } = this.#options;
+    const { listeners, connections, application, datagrams } = this.#options;
+    datagrams.drain();
     this.#stilled = [...listeners.servers].filter((server) => server.listening);
     listeners.closeAll();
     for (const server of listeners.servers) {
@@ -122,8 +125,8 @@ export class Drain {
   }
 
   #poll(farewell: Farewell): void {
-    const { channel, listeners, connections, application } = this.#options;
-    if (listeners.countConnections() === 0 && application.isDone) {
+    const { channel, listeners, connections, application, datagrams } = this.#options;
+    if (listeners.countConnections() === 0 && application.isDone && datagrams.isDone()) {
       this.#expectSignal();
       channel.send({ type: 'drained' });
       return;

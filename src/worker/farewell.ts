@@ -6,11 +6,14 @@
  * cut off while nothing is under way, and not before they have been silent for a moment: a request that is just being
  * sent would be lost.
  */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { DrainReason } from '../protocol.js';
-import { type Connection, isHttp, kindOf, type ServerSocket, webSocketOf } from './connections.js';
+import { type Connection, isHttp, kindOf, type ServerSocket } from './connections.js';
 import { leaveSession } from './session-farewell.js';
+import { isEventSource, isStream, leaveStream } from './stream-farewell.js';
+import { webSocketOf } from './websocket.js';
+import { leaveWebSocket } from './websocket-farewell.js';
 
 export interface Schedule {
   /** When the drain began, and when its window ends. */
@@ -41,10 +44,16 @@ const SERVICE_RESTART = 1012;
 /** The last part of the window, in which conversations end that had been silent all the time. */
 const LAST_CALL = 0.1;
 const LAST_CALL_MS = 1_000;
+/** Who has had its turn at the end of the spread still has so long to come to a quiet moment. */
+const GRACE_MS = 1_000;
+/** Streams that end with the window are cut off within this time before it, as what is still open is being reported. */
+const CUT_MS = 200;
+const REPORTED_MS = 40;
 
 export class Farewell {
   readonly #schedule: Schedule;
   readonly #plans = new Map<Socket, Plan>();
+  readonly #leaving = new WeakSet<ServerResponse>();
   /** The application closes its upgraded connections itself. */
   keepUpgraded = false;
 
@@ -82,6 +91,7 @@ export class Farewell {
     const { socket } = connection;
     switch (kindOf(connection)) {
       case 'http1':
+        if (socket._httpMessage) this.#leaveAnswer(socket._httpMessage, plan, now);
         if (now >= plan.at && this.#isSilent(socket, plan, idle, now)) socket.destroy();
         return;
       case 'http2':
@@ -90,7 +100,7 @@ export class Farewell {
       case 'websocket':
         if (plan.told || this.keepUpgraded || now < plan.at) return;
         plan.told = true;
-        this.#closeWebSocket(socket);
+        this.#closeWebSocket(socket, now);
         return;
       case 'upgraded':
         // Nobody knows what is spoken there.
@@ -120,9 +130,28 @@ export class Farewell {
     } else if (session.closed && now >= this.#lastCallAt && now - plan.quietSince >= QUIET_MS) socket.end();
   }
 
-  #closeWebSocket(socket: Socket): void {
+  #closeWebSocket(socket: Socket, now: number): void {
+    const webSocket = webSocketOf(socket);
+    if (webSocket === undefined) return;
     const restart = this.#schedule.reason === 'replaced';
-    webSocketOf(socket)?.close(restart ? SERVICE_RESTART : GOING_AWAY, restart ? 'service restart' : 'going away');
+    const [code, reason] = restart ? [SERVICE_RESTART, 'service restart'] : [GOING_AWAY, 'going away'];
+    leaveWebSocket(socket, webSocket, { code, reason, latestAt: this.#quietUntil(now) });
+  }
+
+  #leaveAnswer(answer: ServerResponse, plan: Plan, now: number): void {
+    if (this.#leaving.has(answer) || now < plan.at) return;
+    const { endsAt } = this.#schedule;
+    if (isEventSource(answer)) leaveStream(answer, { latestAt: this.#quietUntil(now) });
+    else if (now >= this.#lastCallAt && isStream(answer)) {
+      leaveStream(answer, { from: endsAt - CUT_MS, latestAt: endsAt - REPORTED_MS, closeAt: endsAt - REPORTED_MS });
+    } else return;
+    this.#leaving.add(answer);
+  }
+
+  /** Until when a quiet moment is waited for. */
+  #quietUntil(now: number): number {
+    const { beganAt, spreadMs } = this.#schedule;
+    return Math.min(this.#lastCallAt, Math.max(beganAt + spreadMs, now + GRACE_MS));
   }
 
   get #lastCallAt(): number {
