@@ -3,9 +3,10 @@
  * has said before it hears of it stays without an answer.
  *
  * The best moment is right after an answer, while nothing else is waiting for one: the client has just been told what it
- * asked, and is not about to speak. What one exchange is, is learned from those that go by: an application that sends
- * several messages for one, or by itself, is left when it has been still for longer than it pauses in between. Whoever
- * says nothing is left after a silence, and the nearer the end is, the shorter that may be.
+ * asked, and is not about to speak. What one exchange is, is learned from those that go by: a client that has had one answer
+ * for each message gets the close frame in one piece with its next answer; an application that sends several messages for
+ * one, or by itself, is left when it has been still for longer than it pauses in between. Whoever says nothing is left after
+ * a silence. That does not become shorter with time: it would end just before the next message of whoever speaks regularly.
  */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -20,89 +21,97 @@ export interface WebSocketFarewell {
 }
 
 const OPEN = 1;
-/** A silence is long enough when it is this part of what is left of the time. */
-const SILENCE = 1 / 4;
+/** Who says nothing is left after a silence of this part of all the time that there is. */
+const SILENCE = 1 / 2;
 /** The same while something seems to wait for its answer. */
-const SILENCE_OUTSTANDING = 1;
-/** So many exchanges of one message and one answer, and nothing else: the next one is like them. */
+const SILENCE_OUTSTANDING = 3 / 4;
+/** So many exchanges of one message and one answer, one after the other: the next one is like them. */
 const ENOUGH_EXCHANGES = 3;
+/** A client with which fewer go by in this part of the time is left after its next answer. */
+const SLOW = 1 / 8;
 /** An application that sends by itself has ended when it has been still for so many of its longest pauses. */
 const PAUSES = 3;
-/** In the last part of the time any moment after a message will do. */
-const LAST_PART = 1 / 8;
+/** In the last part of the time it is enough that an answer has just gone, and at its very end that anything has. */
+const LAST_PART = 1 / 4;
+const VERY_END = 1 / 16;
 
 /** What has been seen of a conversation. Pure: times are arguments. */
 export class Conversation {
   readonly #beganAt: number;
   readonly #latestAt: number;
+  readonly #spanMs: number;
   /** When a message last came or went. */
-  movedAt: number;
+  #movedAt: number;
   /** Messages that have come and not been followed by one that went. */
   #outstanding = 0;
   #received = 0;
   #sent = 0;
-  /** Exchanges that are over: messages, then answers, then the next message. */
-  #exchanges = 0;
+  /** How many exchanges in a row had one answer for each message; a new one begins with the message after an answer. */
+  #plain = 0;
+  #isPlain = true;
   #lastWasSent = false;
-  /** The longest pause before a message that nothing had asked for, and whether there was one. */
+  /** The longest pause before a message that nothing had asked for. */
   #longestPause = 0;
-  #unasked = false;
 
   constructor(beganAt: number, latestAt: number) {
     this.#beganAt = beganAt;
     this.#latestAt = latestAt;
-    this.movedAt = beganAt;
+    this.#spanMs = Math.max(0, latestAt - beganAt);
+    this.#movedAt = beganAt;
   }
 
   received(now: number): void {
-    if (this.#lastWasSent && this.#received > 0) this.#exchanges += 1;
+    if (this.#lastWasSent && this.#received > 0) {
+      this.#plain = this.#isPlain ? this.#plain + 1 : 0;
+      this.#isPlain = true;
+    }
     this.#lastWasSent = false;
     this.#received += 1;
     this.#outstanding += 1;
-    this.movedAt = now;
+    this.#movedAt = now;
   }
 
   sent(now: number): void {
     if (this.#outstanding > 0) this.#outstanding -= 1;
-    else {
-      this.#unasked = true;
-      if (this.#lastWasSent) this.#longestPause = Math.max(this.#longestPause, now - this.movedAt);
+    // What is sent before the first message may be the answer to one that nobody has seen.
+    else if (this.#received > 0) {
+      this.#isPlain = false;
+      this.#plain = 0;
+      if (this.#lastWasSent) this.#longestPause = Math.max(this.#longestPause, now - this.#movedAt);
     }
     this.#lastWasSent = true;
     this.#sent += 1;
-    this.movedAt = now;
+    this.#movedAt = now;
   }
 
-  /** Something else moved: a message of which only a part has come. */
+  /** Something else moved: a part of a message has come. */
   moved(now: number): void {
-    this.movedAt = now;
+    this.#lastWasSent = false;
+    this.#movedAt = now;
   }
 
   /** Whether the message that is about to be sent is the last of its exchange, as far as can be told. */
   get isLastAnswer(): boolean {
-    return this.#outstanding === 1 && !this.#unasked && this.#exchanges >= ENOUGH_EXCHANGES;
+    return this.#outstanding === 1 && this.#isPlain && this.#plain >= ENOUGH_EXCHANGES;
   }
 
   /** From when on this is a quiet moment, if nothing moves until then. */
   get quietAt(): number {
-    return Math.min(this.#quietAt(), this.#latestAt);
+    return Math.min(this.#latestAt, this.#movedAt + this.#silenceMs());
   }
 
-  #quietAt(): number {
-    if (this.#isLastPart() && (this.#lastWasSent || (this.#received > 0 && this.#sent === 0))) return this.movedAt;
-    if (this.#outstanding > 0) return this.#silentAt(SILENCE_OUTSTANDING);
-    if (!this.#lastWasSent || this.#exchanges === 0) return this.#silentAt(SILENCE);
-    if (!this.#unasked) return this.movedAt;
-    return Math.max(this.movedAt + PAUSES * this.#longestPause, this.#silentAt(SILENCE / 2));
-  }
-
-  #isLastPart(): boolean {
-    return this.movedAt >= this.#latestAt - (this.#latestAt - this.#beganAt) * LAST_PART;
-  }
-
-  /** When the silence is the given part of what is left then. */
-  #silentAt(part: number): number {
-    return (this.movedAt + part * this.#latestAt) / (1 + part);
+  #silenceMs(): number {
+    const leftMs = this.#latestAt - this.#movedAt;
+    const isAnswered = this.#outstanding === 0 && this.#lastWasSent;
+    if (leftMs <= this.#spanMs * VERY_END) {
+      const isSilentServer = this.#sent === 0 && this.#received > 0;
+      if (this.#lastWasSent || isSilentServer) return 0;
+    }
+    const isSlow = this.#movedAt >= this.#beganAt + this.#spanMs * SLOW;
+    const isKnown = this.#plain > 0 && this.#isPlain && isSlow;
+    if (isAnswered && (isKnown || leftMs <= this.#spanMs * LAST_PART)) return PAUSES * this.#longestPause;
+    if (this.#outstanding > 0) return this.#spanMs * SILENCE_OUTSTANDING;
+    return Math.max(PAUSES * this.#longestPause, this.#spanMs * SILENCE);
   }
 }
 
@@ -117,7 +126,7 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, farewel
   const close = () => {
     clearTimeout(timer);
     stop();
-    if (isOpen(socket, webSocket)) webSocket.close(farewell.code, farewell.reason);
+    if (isOpen(socket, webSocket)) closeWith(socket, webSocket, farewell);
   };
   /** Timers run before the sockets are read: what has come in the meantime is seen only in the turn after. */
   const look = () => {
@@ -130,8 +139,9 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, farewel
         stop();
         return;
       }
-      if (moved(socket) !== bytes) conversation.moved(now);
-      if (now >= conversation.quietAt) close();
+      const hasMoved = moved(socket) !== bytes;
+      if (hasMoved) conversation.moved(now);
+      if (now >= farewell.latestAt || (!hasMoved && now >= conversation.quietAt)) close();
       else expect();
     });
   };
@@ -155,7 +165,9 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, farewel
         if (isLast) {
           close();
           socket.uncork();
-        } else if (performance.now() >= conversation.quietAt) {
+          return;
+        }
+        if (performance.now() >= conversation.quietAt) {
           bytes = moved(socket);
           look();
         } else expect();
@@ -167,6 +179,17 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, farewel
   });
   if (farewell.latestAt <= performance.now()) look();
   else expect();
+}
+
+/**
+ * The end of the stream goes right behind the close frame: a client that waited for ours in answer to its own would go on to
+ * take messages from its application in the meantime, which lead nowhere. What it sends is read until it has closed, too.
+ */
+function closeWith(socket: Socket, webSocket: WebSocketLike, { code, reason }: WebSocketFarewell): void {
+  const { bytesWritten } = socket;
+  webSocket.close(code, reason);
+  // Where a frame before it is still being compressed, the close frame waits for that.
+  if (socket.bytesWritten > bytesWritten) socket.end();
 }
 
 function isOpen(socket: Socket, { readyState }: WebSocketLike & { readonly readyState?: unknown }): boolean {
