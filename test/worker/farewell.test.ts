@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import type { Connection, ServerSocket } from '../../dist/worker/connections.js';
 import { Farewell } from '../../dist/worker/farewell.js';
@@ -89,12 +90,16 @@ t.test('a WebSocket is told once why it is closed, unless the application does t
       parser: null,
       [Symbol('websocket')]: { close: (given: number) => codes.push(given) },
     });
-    const farewell = new Farewell({ ...SCHEDULE, reason });
-    tick(farewell, () => [connection], 0, 10_000);
+    // The time for a quiet moment is over.
+    const endsAt = performance.now();
+    const schedule = { ...SCHEDULE, beganAt: endsAt - 30_000, endsAt, reason };
+    tick(new Farewell(schedule), () => [connection], schedule.beganAt, endsAt - 20_000);
+    await setImmediate();
     t.same(codes, [code]);
-    const kept = new Farewell({ ...SCHEDULE, reason });
+    const kept = new Farewell(schedule);
     kept.keepUpgraded = true;
-    tick(kept, () => [connection], 0, 29_900);
+    tick(kept, () => [connection], schedule.beganAt, endsAt);
+    await setImmediate();
     t.same(codes, [code]);
   }
 });
