@@ -12,6 +12,7 @@ import type { TLSSocket } from 'node:tls';
 import type { ConnectionCounts, ConnectionKind, OpenConnection } from '../protocol.js';
 import { UsualProperties } from './handover/movable.js';
 import { isHealthConnection } from './health.js';
+import { webSocketOf } from './websocket.js';
 
 /** A socket, and what Node and others keep on it for themselves. */
 export type ServerSocket = Socket & {
@@ -33,11 +34,6 @@ type LayeredSocket = TLSSocket & { _parent?: Socket };
 /** When a socket was accepted, in milliseconds: all that is put on it. */
 const ACCEPTED_AT = Symbol('accepted at');
 type Stamped = { [ACCEPTED_AT]?: number };
-
-/** An instance of `ws`, as far as it is used here: other libraries put nothing of that name on their sockets. */
-export interface WebSocketLike {
-  close(code: number, reason: string): void;
-}
 
 /** As many of the connections that are cut off are named, the oldest first: a log line has to end somewhere. */
 const MOST_NAMED = 20;
@@ -194,16 +190,6 @@ export function kindOf({ socket, session }: Connection): ConnectionKind {
   if (webSocketOf(socket) !== undefined) return 'websocket';
   if (socket.parser) return 'http1';
   return socket.server !== undefined && isHttp(socket.server) ? 'upgraded' : 'other';
-}
-
-/** The WebSocket that `ws` runs on the socket, which it keeps there under a symbol of this name. */
-export function webSocketOf(socket: Socket): WebSocketLike | undefined {
-  for (const symbol of Object.getOwnPropertySymbols(socket)) {
-    if (symbol.description !== 'websocket') continue;
-    const found = (socket as unknown as Record<symbol, unknown>)[symbol];
-    if (typeof (found as WebSocketLike | undefined)?.close === 'function') return found as WebSocketLike;
-  }
-  return undefined;
 }
 
 export function isHttp(server: Server): boolean {

@@ -9,6 +9,7 @@ import type { SupervisorMessage } from '../protocol.js';
 import type { Application } from './api.js';
 import type { Channel } from './channel.js';
 import { type Connections, isHttp, kindOf } from './connections.js';
+import type { Datagrams } from './datagrams.js';
 import { Farewell } from './farewell.js';
 import type { Handover } from './handover/handover.js';
 import { answerLater, LastAnswers } from './last-answer.js';
@@ -22,6 +23,7 @@ export interface DrainOptions {
   readonly connections: Connections;
   readonly application: Application;
   readonly handover: Handover;
+  readonly datagrams: Datagrams;
 }
 
 const POLL_MS = 20;
@@ -83,7 +85,8 @@ export class Drain {
   }
 
   #close({ windowMs, spreadMs, reason, heirs }: DrainOrder, beganAt: number): void {
-    const { listeners, connections, application, handover } = this.#options;
+    const { listeners, connections, application, handover, datagrams } = this.#options;
+    datagrams.drain();
     this.#stilled = [...listeners.servers].filter((server) => server.listening);
     listeners.closeAll();
     for (const server of listeners.servers) {
@@ -136,8 +139,8 @@ export class Drain {
 
   /** A look at one number a server. */
   #poll(): void {
-    const { channel, listeners, application, handover } = this.#options;
-    if (listeners.countConnections() === 0 && application.isDone) {
+    const { channel, listeners, application, handover, datagrams } = this.#options;
+    if (listeners.countConnections() === 0 && application.isDone && datagrams.isDone()) {
       this.#expectSignal();
       handover.report();
       channel.send({ type: 'drained' });

@@ -7,11 +7,15 @@
  *
  * Each connection has a timer of its own for when it is due; nothing looks at all of them.
  */
+import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { DrainReason } from '../protocol.js';
-import { type Connection, kindOf, type ServerSocket, webSocketOf } from './connections.js';
+import { type Connection, kindOf, type ServerSocket } from './connections.js';
 import { connectionsOf } from './node-http.js';
 import { leaveSession } from './session-farewell.js';
+import { isEventSource, isStream, leaveStream } from './stream-farewell.js';
+import { webSocketOf } from './websocket.js';
+import { leaveWebSocket } from './websocket-farewell.js';
 
 export interface Schedule {
   /** When the drain began, and when its window ends. */
@@ -66,11 +70,17 @@ const SERVICE_RESTART = 1012;
 /** The last part of the window, in which conversations end that had been silent all the time. */
 const LAST_CALL = 0.1;
 const LAST_CALL_MS = 1_000;
+/** Who has had its turn at the end of the spread still has so long to come to a quiet moment. */
+const GRACE_MS = 2_000;
+/** Streams that end with the window are cut off within this time before it, as what is still open is being reported. */
+const CUT_MS = 200;
+const REPORTED_MS = 40;
 
 export class Farewell {
   readonly #schedule: Schedule;
   readonly #goesOn: GoesOn;
   readonly #clock: Clock;
+  readonly #leaving = new WeakSet<ServerResponse>();
   #ended = false;
   /** The application closes its upgraded connections itself. */
   keepUpgraded = false;
@@ -135,7 +145,7 @@ export class Farewell {
           return;
         }
         plan.told = true;
-        this.#closeWebSocket(connection.socket);
+        this.#closeWebSocket(connection.socket, now);
         return;
       case 'upgraded':
         // Nobody knows what is spoken there.
@@ -150,9 +160,10 @@ export class Farewell {
   /** @returns when to look again */
   #visitHttp1(plan: Plan, now: number): number {
     const { socket } = plan.connection;
-    if (this.#goesOn.mayGive(socket)) return now + AGAIN_MS;
     follow(plan, now);
-    if (!isSilent(socket)) return now + AGAIN_MS;
+    const { _httpMessage: answer } = socket;
+    if (answer && !answer.writableEnded) return this.#leaveAnswer(answer, socket, plan, now);
+    if (this.#goesOn.mayGive(socket) || !isSilent(socket)) return now + AGAIN_MS;
     if (socket.timeout) socket.setTimeout(0);
     const dueAt = plan.quietSince + this.#promisedMs(socket);
     if (now < dueAt) return dueAt;
@@ -188,9 +199,33 @@ export class Farewell {
     return now + LAST_CALL_MS / 2;
   }
 
-  #closeWebSocket(socket: ServerSocket): void {
+  #closeWebSocket(socket: ServerSocket, now: number): void {
+    const webSocket = webSocketOf(socket);
+    if (webSocket === undefined) return;
     const restart = this.#schedule.reason === 'replaced';
-    webSocketOf(socket)?.close(restart ? SERVICE_RESTART : GOING_AWAY, restart ? 'service restart' : 'going away');
+    const [code, reason] = restart ? [SERVICE_RESTART, 'service restart'] : [GOING_AWAY, 'going away'];
+    leaveWebSocket(socket, webSocket, { code, reason, latestAt: this.#quietUntil(now) });
+  }
+
+  /** @returns when to look again at an answer that is under way */
+  #leaveAnswer(answer: ServerResponse, socket: ServerSocket, { turnAt }: Plan, now: number): number {
+    if (this.#leaving.has(answer)) return now + AGAIN_MS;
+    const { endsAt } = this.#schedule;
+    if (isEventSource(answer)) {
+      if (now < turnAt) return turnAt;
+      this.#leaving.add(answer);
+      leaveStream(answer, { latestAt: this.#quietUntil(now), keepOpen: this.#goesOn.mayGive(socket) });
+    } else if (now >= this.#lastCallAt && isStream(answer)) {
+      this.#leaving.add(answer);
+      leaveStream(answer, { from: endsAt - CUT_MS, latestAt: endsAt - REPORTED_MS, closeAt: endsAt - REPORTED_MS });
+    }
+    return now < this.#lastCallAt ? Math.min(now + AGAIN_MS, this.#lastCallAt) : now + AGAIN_MS;
+  }
+
+  /** Until when a quiet moment is waited for. */
+  #quietUntil(now: number): number {
+    const { beganAt, spreadMs } = this.#schedule;
+    return Math.min(this.#lastCallAt, Math.max(beganAt + spreadMs, now + GRACE_MS));
   }
 
   get #lastCallAt(): number {

@@ -11,6 +11,7 @@ import type { SupervisorMessage } from '../protocol.js';
 import { Application } from './api.js';
 import { openChannel } from './channel.js';
 import { Connections } from './connections.js';
+import { Datagrams } from './datagrams.js';
 import { Drain } from './drain.js';
 import { Figures } from './figures.js';
 import type { TcpHandle } from './handle.js';
@@ -45,9 +46,11 @@ function install(): void {
     ...{ channel, listeners, connections, application },
     isDraining: () => drain.isDraining,
   });
-  const drain: Drain = new Drain({ channel, listeners, connections, application, handover });
+  const datagrams = new Datagrams();
+  const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams });
   const figures = new Figures();
   listeners.install();
+  datagrams.install();
   figures.install();
   connections.install();
   application.publish(identity(), () => channel.sayReady());
