@@ -3,6 +3,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { FuzzClients } from './support/fuzz-clients.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { PausingClients } from './support/pausing-clients.js';
 import { freePort } from './support/ports.js';
@@ -128,3 +129,17 @@ t.test('with handover: off each client is asked to connect again', async (t) => 
   t.ok(clients.last >= 20, `${clients.last} answers were the last of their connection`);
   t.match((await holdfast.run('status')).stdout, /handed over +off/);
 });
+
+t.test(
+  'clients that split, pipeline and hesitate have every answer, in order, while their connections move on and on',
+  async (t) => {
+    const { holdfast, ports } = await start(t, 'auto', ['--surge', '100%']);
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const clients = new FuzzClients(seed).start(ports.plain, 40);
+    t.teardown(() => clients.stop());
+    for (let i = 0; i < 8; i++) await reload(t, holdfast);
+    await clients.stop();
+    t.same(clients.faults, [], `${clients.answers} answers, seed ${seed}`);
+    t.ok(clients.moves >= 8 * 20, `${clients.moves} moves were noticed by nobody`);
+  },
+);
