@@ -259,7 +259,7 @@ t.test('the frames of a session that is left at any moment are those of the prot
 
 /**
  * Clients of all kinds over sessions that are left and begun anew: answers up to 2 MB, slow readers, headers that need
- * CONTINUATION frames, SETTINGS and PINGs in between. A frame in the middle of another one ends the session of the client
+ * CONTINUATION frames, SETTINGS in between. A frame in the middle of another one ends the session of the client
  * with an error of the protocol.
  */
 async function fuzz(t: Test, forMs: number) {
@@ -268,7 +268,7 @@ async function fuzz(t: Test, forMs: number) {
   const fail = (error: NodeJS.ErrnoException) => {
     errors[error.message] = (errors[error.message] ?? 0) + 1;
   };
-  const server = http2.createServer({ maxSendHeaderBlockLength: 200_000 });
+  const server = http2.createServer({ maxSendHeaderBlockLength: 200_000, maxSessionMemory: 1_000 });
   const random = (below: number) => Math.floor(Math.random() * below);
   server.on('sessionError', fail);
   server.on('session', (session) => {
@@ -294,6 +294,7 @@ async function fuzz(t: Test, forMs: number) {
     while (performance.now() < until) {
       const session = http2.connect(`http://127.0.0.1:${port}`, {
         maxHeaderListPairs: 100,
+        maxSessionMemory: 1_000,
         settings: { maxHeaderListSize: 1_000_000, initialWindowSize: random(2) === 0 ? 65_535 : 4_000_000 },
       });
       session.on('error', fail);
