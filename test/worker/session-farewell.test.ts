@@ -254,7 +254,7 @@ t.test('over TLS there is one GOAWAY, right after a stream has begun', async (t)
 t.test('the frames of a session that is left at any moment are those of the protocol', async (t) => {
   const { errors, streams, notices, left } = await fuzz(t, FUZZ_MS);
   t.same(errors, {}, `${streams} streams, ${left} sessions left, ${notices} of them in two steps`);
-  t.ok(notices > 20 && notices <= left && streams > 100, `${streams} streams, ${notices} notices`);
+  t.ok(notices >= 20 && notices <= left && streams >= 100, `${streams} streams, ${notices} notices`);
 });
 
 /**
@@ -289,9 +289,14 @@ async function fuzz(t: Test, forMs: number) {
     }, random(10));
   });
   const port = await serve(t, server);
-  const until = performance.now() + forMs;
+  const beganAt = performance.now();
+  // A busy machine takes longer for as much.
+  const isOver = () => {
+    const lasted = performance.now() - beganAt;
+    return lasted >= 8 * forMs || (lasted >= forMs && figures.notices >= 20 && figures.streams >= 100);
+  };
   const converse = async () => {
-    while (performance.now() < until) {
+    while (!isOver()) {
       const session = http2.connect(`http://127.0.0.1:${port}`, {
         maxHeaderListPairs: 100,
         maxSessionMemory: 1_000,
@@ -303,7 +308,7 @@ async function fuzz(t: Test, forMs: number) {
         if (last === ANY_STREAM) figures.notices += 1;
       });
       const open: Promise<unknown>[] = [];
-      while (!session.closed && !session.destroyed && performance.now() < until) {
+      while (!session.closed && !session.destroyed && !isOver()) {
         open.push(ask(session, random));
         figures.streams += 1;
         await pause(random(12));
@@ -320,7 +325,8 @@ async function fuzz(t: Test, forMs: number) {
       unsent = true;
     });
     stream.on('error', (error) => {
-      if (!unsent) fail(error);
+      // Refusing is no fault in the frames: short patience, and limits that change.
+      if (!unsent && stream.rstCode !== http2.constants.NGHTTP2_REFUSED_STREAM) fail(error);
     });
     stream.on('data', () => {
       if (random(20) > 0) return;
