@@ -97,6 +97,9 @@ async function reloadsUnderCalls(t: Test, mode: string): Promise<void> {
   t.same(holdfast.lines('drain timeout'), [], 'nobody had to be cut off');
 }
 
+// Forty reloads, and clients that take their share of the processors.
+t.setTimeout(600_000);
+
 t.test('gRPC without retries: no stream is refused in 20 reloads', async (t) => {
   // Side by side: most of the time is waiting.
   t.jobs = 2;
