@@ -45,7 +45,7 @@ const SERVICE_RESTART = 1012;
 const LAST_CALL = 0.1;
 const LAST_CALL_MS = 1_000;
 /** Who has had its turn at the end of the spread still has so long to come to a quiet moment. */
-const GRACE_MS = 2_000;
+const GRACE_MS = 3_000;
 /** Streams that end with the window are cut off within this time before it, as what is still open is being reported. */
 const CUT_MS = 200;
 const REPORTED_MS = 40;
