@@ -46,8 +46,9 @@ const LAST_CALL = 0.1;
 const LAST_CALL_MS = 1_000;
 /** Who has had its turn at the end of the spread still has so long to come to a quiet moment. */
 const GRACE_MS = 3_000;
-/** Streams that end with the window are cut off within this time before it, as what is still open is being reported. */
-const CUT_MS = 200;
+/** Streams that end with the window are cut off within this time before it, or this part, once what is open has been reported. */
+const CUT_MS = 500;
+const CUT = 0.25;
 const REPORTED_MS = 40;
 
 export class Farewell {
@@ -140,10 +141,11 @@ export class Farewell {
 
   #leaveAnswer(answer: ServerResponse, plan: Plan, now: number): void {
     if (this.#leaving.has(answer) || now < plan.at) return;
-    const { endsAt } = this.#schedule;
+    const { beganAt, endsAt } = this.#schedule;
+    const cutMs = Math.min(CUT_MS, (endsAt - beganAt) * CUT);
     if (isEventSource(answer)) leaveStream(answer, { latestAt: this.#quietUntil(now) });
-    else if (now >= this.#lastCallAt && isStream(answer)) {
-      leaveStream(answer, { from: endsAt - CUT_MS, latestAt: endsAt - REPORTED_MS, closeAt: endsAt - REPORTED_MS });
+    else if (now >= endsAt - 2 * cutMs && isStream(answer)) {
+      leaveStream(answer, { from: endsAt - cutMs, latestAt: endsAt - REPORTED_MS, closeAt: endsAt - REPORTED_MS });
     } else return;
     this.#leaving.add(answer);
   }

@@ -69,7 +69,7 @@ async function conversations(t: Test, mode: string): Promise<void> {
 }
 
 async function lineRows(t: Test, mode: string): Promise<void> {
-  const { holdfast, web, reload } = await start(t, mode, ['-i', '1', '--drain-timeout', '1s', '--spread', '100ms']);
+  const { holdfast, web, reload } = await start(t, mode, ['-i', '1', '--drain-timeout', '1500ms', '--spread', '100ms']);
   const lines = new LineRow('lines of JSON', web).start(6);
   t.teardown(() => lines.stop());
   await reload();
