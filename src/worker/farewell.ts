@@ -71,9 +71,10 @@ const SERVICE_RESTART = 1012;
 const LAST_CALL = 0.1;
 const LAST_CALL_MS = 1_000;
 /** Who has had its turn at the end of the spread still has so long to come to a quiet moment. */
-const GRACE_MS = 2_000;
-/** Streams that end with the window are cut off within this time before it, as what is still open is being reported. */
-const CUT_MS = 200;
+const GRACE_MS = 3_000;
+/** Streams that end with the window are cut off within this time before it, or this part, once what is open has been reported. */
+const CUT_MS = 500;
+const CUT = 0.25;
 const REPORTED_MS = 40;
 
 export class Farewell {
@@ -163,7 +164,7 @@ export class Farewell {
     follow(plan, now);
     const { _httpMessage: answer } = socket;
     if (answer && !answer.writableEnded) return this.#leaveAnswer(answer, socket, plan, now);
-    if (this.#goesOn.mayGive(socket) || !isSilent(socket)) return now + AGAIN_MS;
+    if (this.#goesOn.mayGive(socket) || !isSilent(socket)) return this.#again(now);
     if (socket.timeout) socket.setTimeout(0);
     const dueAt = plan.quietSince + this.#promisedMs(socket);
     if (now < dueAt) return dueAt;
@@ -209,17 +210,32 @@ export class Farewell {
 
   /** @returns when to look again at an answer that is under way */
   #leaveAnswer(answer: ServerResponse, socket: ServerSocket, { turnAt }: Plan, now: number): number {
-    if (this.#leaving.has(answer)) return now + AGAIN_MS;
+    if (this.#leaving.has(answer)) return this.#again(now);
     const { endsAt } = this.#schedule;
     if (isEventSource(answer)) {
       if (now < turnAt) return turnAt;
       this.#leaving.add(answer);
       leaveStream(answer, { latestAt: this.#quietUntil(now), keepOpen: this.#goesOn.mayGive(socket) });
-    } else if (now >= this.#lastCallAt && isStream(answer)) {
+    } else if (now >= endsAt - 2 * this.#cutMs && isStream(answer)) {
       this.#leaving.add(answer);
-      leaveStream(answer, { from: endsAt - CUT_MS, latestAt: endsAt - REPORTED_MS, closeAt: endsAt - REPORTED_MS });
+      leaveStream(answer, {
+        from: endsAt - this.#cutMs,
+        latestAt: endsAt - REPORTED_MS,
+        closeAt: endsAt - REPORTED_MS,
+      });
     }
-    return now < this.#lastCallAt ? Math.min(now + AGAIN_MS, this.#lastCallAt) : now + AGAIN_MS;
+    return this.#again(now);
+  }
+
+  /** When what cannot be left yet is looked at again: in time for the streams that end with the window. */
+  #again(now: number): number {
+    const cutAt = this.#schedule.endsAt - 2 * this.#cutMs;
+    return now < cutAt ? Math.min(now + AGAIN_MS, cutAt) : now + AGAIN_MS;
+  }
+
+  get #cutMs(): number {
+    const { beganAt, endsAt } = this.#schedule;
+    return Math.min(CUT_MS, (endsAt - beganAt) * CUT);
   }
 
   /** Until when a quiet moment is waited for. */

@@ -7,19 +7,28 @@ import { freePort } from './support/ports.js';
 
 const RELOADS = 20;
 
-async function reloads(t: Test, mode: string): Promise<void> {
+async function start(t: Test, mode: string, args: readonly string[]) {
   const udpPort = await freePort();
   const holdfast = new Holdfast(t, path.join(apps, 'kinds.cjs'), {
-    args: [
-      ...['-i', '2', '--surge', '100%', '--ready', 'message', '--listen-mode', mode],
-      ...['--drain-timeout', '2s', '--spread', '500ms'],
-    ],
+    args: ['--ready', 'message', '--listen-mode', mode, ...args],
     env: { UDP_PORT: String(udpPort) },
   });
   await holdfast.message('started');
   const { msg } = await holdfast.line(({ msg }) => msg.startsWith('PORTS '));
   const { web, chat } = JSON.parse(msg.slice(6)) as { web: number; chat: number };
+  const reload = async () => {
+    for (let i = 0; i < RELOADS; i++) {
+      const from = holdfast.log.length;
+      holdfast.child.kill('SIGHUP');
+      await holdfast.message('rollout done', from);
+    }
+  };
+  return { holdfast, web, chat, udpPort, reload };
+}
 
+async function conversations(t: Test, mode: string): Promise<void> {
+  const args = ['-i', '2', '--surge', '100%', '--drain-timeout', '20s', '--spread', '500ms'];
+  const { holdfast, web, chat, udpPort, reload } = await start(t, mode, args);
   const echoes = [
     new Echoes('WebSocket', web, '/echo').start(6),
     new Echoes('WebSocket, answers take 30 ms', web, '/work').start(6),
@@ -27,17 +36,12 @@ async function reloads(t: Test, mode: string): Promise<void> {
   const chats = Array.from({ length: 3 }, () => new Acknowledgements('socket.io', chat).start());
   const events = Array.from({ length: 4 }, () => new EventRow('server-sent events', web).start());
   const sources = Array.from({ length: 2 }, () => new EventSourceRow('EventSource', web));
-  const lines = new LineRow('lines of JSON', web).start(4);
   const datagrams = new SlowDatagrams('UDP', udpPort).start(4);
-  const clients = [...echoes, ...chats, ...events, ...sources, lines, datagrams];
+  const clients = [...echoes, ...chats, ...events, ...sources, datagrams];
   const load = new Load({ port: web, fresh: 2, keepAlive: 0 });
   t.teardown(() => Promise.allSettled([...clients.map((client) => client.stop()), load.stop()]));
 
-  for (let i = 0; i < RELOADS; i++) {
-    const from = holdfast.log.length;
-    holdfast.child.kill('SIGHUP');
-    await holdfast.message('rollout done', from);
-  }
+  await reload();
   await Promise.all([...clients.map((client) => client.stop()), load.stop()]);
   t.same(load.errors, {}, `HTTP beside it, ${load.answers.length} answers`);
   for (const client of clients) t.same(client.errors, {}, client.name);
@@ -60,18 +64,28 @@ async function reloads(t: Test, mode: string): Promise<void> {
     sources.every(({ opened, done }) => opened > RELOADS && done > 0),
     'EventSource connected again each time',
   );
-  t.ok(lines.streams > RELOADS, `lines of JSON: ${lines.count} in ${lines.streams} answers`);
   t.ok(datagrams.done > RELOADS, `UDP: ${datagrams.done} datagrams`);
+  t.same(holdfast.lines('drain timeout'), [], 'nobody had to be cut off');
 }
 
-t.test('every kind of long conversation leaves at a moment at which nothing is lost', async (t) => {
-  // Side by side: most of the time is waiting.
+async function lineRows(t: Test, mode: string): Promise<void> {
+  const { holdfast, web, reload } = await start(t, mode, ['-i', '1', '--drain-timeout', '1500ms', '--spread', '100ms']);
+  const lines = new LineRow('lines of JSON', web).start(6);
+  t.teardown(() => lines.stop());
+  await reload();
+  await lines.stop();
+  t.same(lines.errors, {}, `${lines.count} lines in ${lines.streams} answers`);
+  t.ok(lines.streams > RELOADS);
+  t.ok(((await holdfast.status()).cutOff.http1 ?? 0) > RELOADS, 'they count as cut off all the same');
+}
+
+/** Both modes side by side: most of the time is waiting. */
+async function inBothModes(t: Test, check: (t: Test, mode: string) => Promise<void>): Promise<void> {
   t.jobs = 2;
-  await Promise.all(
-    ['reuseport', 'reuseaddr'].map((mode) =>
-      t.test(mode, { buffered: true }, async (t) => {
-        await reloads(t, mode);
-      }),
-    ),
-  );
-});
+  const modes = ['reuseport', 'reuseaddr'];
+  await Promise.all(modes.map((mode) => t.test(mode, { buffered: true }, (t) => check(t, mode))));
+}
+
+t.test('long conversations leave at a moment at which nothing is lost', (t) => inBothModes(t, conversations));
+
+t.test('streams that end with the drain are cut off after a whole line', (t) => inBothModes(t, lineRows));

@@ -92,10 +92,12 @@ t.test('what the application writes before it has seen the end goes nowhere, and
   leaveStream(answer, { latestAt: later(IN_TIME) });
   answer.write('data: b\n\n');
   // After ours, which looks in the turn that comes.
-  setImmediate(() => {
-    answer.write('data: c\n\n');
-    answer.end('data: d\n\n');
-  });
+  setImmediate(() =>
+    setImmediate(() => {
+      answer.write('data: c\n\n');
+      answer.end('data: d\n\n');
+    }),
+  );
   t.equal(await body, 'data: a\n\ndata: b\n\n');
   t.equal(heard.complete, true);
 });
@@ -147,7 +149,7 @@ t.test('a connection that stays open is there for the next request', async (t) =
   answer.on('error', (error) => t.fail(String(error)));
   const closed = once(answer, 'close');
   answer.write('data: b\n\n');
-  setImmediate(() => answer.write('data: c\n\n'));
+  setImmediate(() => setImmediate(() => answer.write('data: c\n\n')));
   t.equal(await body, 'data: a\n\ndata: b\n\n');
   t.equal(heard.complete, true);
   await closed;
@@ -171,7 +173,7 @@ t.test(
     setTimeout(() => answer.write('3}\n'), 200);
     setTimeout(() => answer.write('{"n":4}\n'), 300);
     await once(answer, 'close');
-    t.ok(performance.now() >= closeAt, 'not before');
+    t.ok(performance.now() >= closeAt - 5, 'not before');
     t.equal(await body, '{"n":1}\n{"n":2}\n{"n":3}\n');
     t.equal(heard.complete, false);
   },

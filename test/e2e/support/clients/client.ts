@@ -6,6 +6,8 @@ export abstract class Client {
   /** Whole conversations that went well. */
   done = 0;
   protected running = true;
+  /** One conversation that takes longer is an error. */
+  protected readonly limitMs: number = 15_000;
   /** Cut off when the client is stopped, since their conversations have no end of their own. */
   protected readonly endless = new Set<{ destroy(): unknown }>();
   #ended: Promise<unknown> = Promise.resolve();
@@ -38,7 +40,7 @@ export abstract class Client {
   async #loop(): Promise<void> {
     while (this.running) {
       try {
-        await within(15_000, this.converse(), 'an answer');
+        await within(this.limitMs, this.converse(), 'an answer');
         this.done += 1;
       } catch (error) {
         this.fail(error);

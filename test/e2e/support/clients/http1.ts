@@ -20,7 +20,9 @@ abstract class HttpClient extends PortClient {
   }
 }
 
-/** Three requests in one piece, again and again over one connection, until an answer says that it was the last. */
+/** Three requests in one piece, again and again over one connection. No answer may say that it was the last. */
+const BURSTS = 50;
+
 export class Pipelining extends HttpClient {
   protected async converse(): Promise<void> {
     const socket = net.connect(this.port, host);
@@ -30,10 +32,10 @@ export class Pipelining extends HttpClient {
     });
     const closed = once(socket, 'close');
     try {
-      for (let burst = 1; this.running; burst++) {
+      for (let burst = 1; this.running && burst <= BURSTS; burst++) {
         socket.write(GET.repeat(3));
         while (answers(heard) < burst * 3) await Promise.race([once(socket, 'data'), closed.then(cutOff)]);
-        if (/connection: close/i.test(heard)) break;
+        if (/connection: close/i.test(heard)) throw new Error('told to close');
         await pause(10);
       }
     } finally {
@@ -98,17 +100,24 @@ export class ExpectContinue extends HttpClient {
   }
 }
 
-/** Asks once and is silent, for longer than any drain, until it is told to go. */
+/** Asks, is silent for longer than a reload takes, and asks again over the same connection. */
 export class Silent extends HttpClient {
   protected async converse(): Promise<void> {
-    const socket = net.connect(this.port, host);
-    this.endless.add(socket);
-    socket.on('error', (error) => this.fail(error));
-    socket.write(GET);
-    await once(socket, 'data');
-    socket.resume();
-    if (!socket.destroyed) await once(socket, 'close');
-    this.endless.delete(socket);
+    const socket = net.connect(this.port, host).setEncoding('latin1');
+    const closed = once(socket, 'close').then(() => {
+      throw new Error('closed');
+    });
+    closed.catch(() => {});
+    try {
+      for (let asked = 0; asked < 2; asked++) {
+        socket.write(GET);
+        const [answer] = (await Promise.race([once(socket, 'data'), closed])) as [string];
+        if (!answer.startsWith('HTTP/1.1 200') || /connection: close/i.test(answer)) throw new Error('told to close');
+        await Promise.race([pause(700), closed]);
+      }
+    } finally {
+      socket.destroy();
+    }
   }
 }
 

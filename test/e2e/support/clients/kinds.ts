@@ -9,11 +9,14 @@ import { WebSocket } from 'ws';
 import { Client, PortClient } from './client.js';
 
 const host = '127.0.0.1';
+/** Conversations that last until the next reload. */
+const ENDLESS_MS = 120_000;
 /** Pauses differ from round to round, so that clients do not fall into step with the drain. */
 const think = (mostMs: number) => pause(mostMs * (0.5 + Math.random() / 2));
 
 /** Sends a word and waits until it comes back; one that is still to come when the close frame does is lost. */
 export class Echoes extends PortClient {
+  protected override readonly limitMs = ENDLESS_MS;
   readonly #path: string;
   readonly #open = new Set<WebSocket>();
   /** Words that came back. */
@@ -96,6 +99,7 @@ export class Acknowledgements extends Client {
 }
 
 abstract class Reader extends PortClient {
+  protected override readonly limitMs = ENDLESS_MS;
   /** Units that came whole: events or lines. */
   count = 0;
   streams = 0;
