@@ -114,8 +114,8 @@ const LIFECYCLE = {
       checkReady(draft, worker);
     },
     drained: ignored,
-    disconnected: (draft, worker) =>
-      fail(draft, worker, 'a worker closed its channel to the supervisor before it was ready'),
+    disconnected: (draft, worker, { reason }) =>
+      fail(draft, worker, reason ?? 'a worker closed its channel to the supervisor before it was ready'),
     healthTold,
     // The time that it has to become ready tells.
     hung: ignored,
@@ -140,7 +140,8 @@ const LIFECYCLE = {
     closed,
     saidReady: ignored,
     drained: ignored,
-    disconnected: (draft, worker) => fail(draft, worker, 'a worker closed its channel to the supervisor'),
+    disconnected: (draft, worker, { reason }) =>
+      fail(draft, worker, reason ?? 'a worker closed its channel to the supervisor'),
     healthTold,
     hung,
     diagnosed: ignored,

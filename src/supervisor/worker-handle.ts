@@ -9,6 +9,7 @@ import { captureOutput, type WorkerOutput } from '../logs/worker-output.js';
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { TcpHandle } from '../sockets/handle.js';
 import { fingerprintOf, type Release } from './release.js';
+import { WorkerChannel } from './worker-channel.js';
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
 const PRELOAD = fileURLToPath(new URL('../worker/preload.js', import.meta.url));
@@ -30,7 +31,8 @@ export interface WorkerIdentity {
 export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
   onSaidReady(): void;
-  onDisconnected(): void;
+  /** @param reason why nothing more is to be expected of it; none where it has closed its channel */
+  onDisconnected(reason?: string): void;
   /** The process has ended; `onExited` follows with what it wrote last. */
   onEnded(): void;
   onExited(code: number | null, signal: string | null, lastLines: readonly string[]): void;
@@ -62,18 +64,31 @@ export class WorkerHandle {
     if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
     this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
 
-    child.on('internalMessage', (message: unknown) => {
-      if (isOurs(message)) listener.onMessage(message);
+    const { worker, slot, generation } = identity;
+    const of = { worker, slot, generation, pid: child.pid };
+    new WorkerChannel(child, {
+      onMessage: (message) => listener.onMessage(message),
+      onSaidReady: () => listener.onSaidReady(),
+      onMisconduct: (reason, err) => {
+        log.logger.error({ ...of, reason, ...(err !== undefined && { err }) }, 'worker broke its channel');
+        listener.onDisconnected(`a worker ${reason}`);
+      },
+      onSlowed: () => {
+        const hint = 'it sends more messages to the supervisor than there is time for';
+        log.logger.warn({ ...of, hint }, 'worker slowed');
+      },
+      onDescriptorRefused: (fd) => {
+        const hint = 'have it listen on the address: what systemd has passed for that is used';
+        log.logger.warn({ ...of, fd, hint }, 'listening on a file descriptor refused');
+      },
     });
-    child.on('message', (message) => {
-      if (message === 'ready') listener.onSaidReady();
-    });
-    child.once('disconnect', () => {
+    // The first of the listeners: one of Node's may throw.
+    child.prependOnceListener('disconnect', () => {
       setTimeout(() => {
         if (!this.#gone) listener.onDisconnected();
       }, DISCONNECT_GRACE_MS).unref();
     });
-    child.once('exit', (code, signal) => this.#exited(code, signal, []));
+    child.prependOnceListener('exit', (code, signal) => this.#exited(code, signal, []));
     child.on('error', (error) => {
       // Only a process that never came to be ends without an exit.
       if (child.pid === undefined) this.#exited(null, null, [error.message]);
@@ -167,8 +182,4 @@ function inOwnSession(start: () => ClusterWorker): ClusterWorker {
   } finally {
     prototype.spawn = spawn;
   }
-}
-
-function isOurs(message: unknown): message is WorkerMessage {
-  return typeof message === 'object' && message !== null && (message as { cmd?: unknown }).cmd === CMD;
 }
