@@ -154,7 +154,7 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
     silent: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  return inOwnSession(() =>
+  return detached(hidden(config), () =>
     cluster.fork({
       ...config.env,
       HOLDFAST_NAME: identity.name,
@@ -167,15 +167,25 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
 }
 
 /**
- * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone. node:cluster does not
- * pass `detached` on, hence the detour by the one method that every fork goes through; restored before anything else
- * can run.
+ * Options of node before all others. Whoever asks an inspector on loopback for its targets is told how to attach, any user of
+ * the machine: with this one only who reads the worker's standard error knows. Not where the owner wants to be found.
  */
-function inOwnSession(start: () => ClusterWorker): ClusterWorker {
+function hidden({ nodeArgs, env }: Release['config']): string[] {
+  const words = [...nodeArgs, env.NODE_OPTIONS ?? process.env.NODE_OPTIONS ?? ''];
+  return words.some((word) => word.includes('--inspect')) ? [] : ['--inspect-publish-uid=stderr'];
+}
+
+/**
+ * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone. node:cluster does not
+ * pass `detached` on, and takes any option of the inspector for debugging: hence the detour by the one method that every
+ * fork goes through; restored before anything else can run.
+ */
+function detached(options: readonly string[], start: () => ClusterWorker): ClusterWorker {
   const prototype = ChildProcess.prototype as unknown as { spawn(options: SpawnOptions): number };
   const { spawn } = prototype;
-  prototype.spawn = function detached(options) {
-    return spawn.call(this, { ...options, detached: true });
+  prototype.spawn = function withOptions(given: SpawnOptions & { readonly args?: readonly string[] }) {
+    const [program = process.execPath, ...args] = given.args ?? [];
+    return spawn.call(this, { ...given, args: [program, ...options, ...args], detached: true } as SpawnOptions);
   };
   try {
     return start();
