@@ -15,6 +15,10 @@ import { ensureRuntimeDir } from './runtime-dir.js';
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A request is a few hundred bytes from the same machine. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Its owner's programs are few; a script that opens connections without end must not take the supervisor's descriptors. */
+const CONNECTION_LIMIT = 128;
+/** Each may have a mebibyte that waits for it. */
+const FOLLOWER_LIMIT = 16;
 
 export interface ControlServerOptions {
   /** The runtime folder; created if need be. */
@@ -32,6 +36,7 @@ export class ControlServer {
   readonly #name: string;
   readonly #http: http.Server;
   readonly #routes: ReadonlyMap<string, Route>;
+  #followers = 0;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
   #claim: NameClaim | null = null;
@@ -58,6 +63,10 @@ export class ControlServer {
         else response.destroy();
       });
     });
+    // One request a connection: what follows it, and be it thousands, is not looked at.
+    this.#http.maxRequestsPerSocket = 1;
+    this.#http.on('dropRequest', ({ socket }: http.IncomingMessage) => socket.pause());
+    this.#http.maxConnections = CONNECTION_LIMIT;
   }
 
   /**
@@ -169,6 +178,14 @@ export class ControlServer {
   }
 
   #logs(response: http.ServerResponse): void {
+    if (this.#followers >= FOLLOWER_LIMIT) {
+      refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`);
+      return;
+    }
+    this.#followers += 1;
+    response.once('close', () => {
+      this.#followers -= 1;
+    });
     const stream = new LineStream(response, (dropped) =>
       JSON.stringify({
         level: 'warn',

@@ -100,7 +100,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     let admin: AdminServer | null = null;
     try {
       // Before the workers: who asks while they start is to be told so, not refused.
-      if (config.admin !== null) admin = await openAdmin(config.admin, supervisor);
+      if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor);
       supervisor.start();
       let hasStarted = false;
       void supervisor.started.then((started) => {
