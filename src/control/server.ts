@@ -99,10 +99,14 @@ export class ControlServer {
   }
 
   async #end(): Promise<void> {
-    await this.#claim?.release();
-    await close(this.#http, () => {
-      for (const end of this.#open) end();
-    });
+    try {
+      await this.#claim?.release();
+    } finally {
+      // Also where the folder has become read-only: who is left behind there is seen to be dead.
+      await close(this.#http, () => {
+        for (const end of this.#open) end();
+      });
+    }
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {

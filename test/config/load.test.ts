@@ -56,6 +56,7 @@ t.test('a script alone gets every default', async (t) => {
     reloadCronTimeZone: null,
     watch: false,
     admin: null,
+    adminNames: [],
     logLevel: 'info',
     logFormat: 'auto',
     logFile: null,
