@@ -101,7 +101,15 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
       onSettled: (state) => systemd.review(state),
     });
-    const control = await ControlServer.open({ dir: options.runtimeDir, name: config.name, target: supervisor });
+    const control = await ControlServer.open({
+      dir: options.runtimeDir,
+      name: config.name,
+      target: supervisor,
+      onRestored(problem) {
+        if (problem === null) log.logger.warn('control socket was removed by somebody, and is there again');
+        else log.logger.error({ reason: problem }, 'control socket was removed by somebody');
+      },
+    });
     const takeOver = options.takeOverSignals ?? (() => []);
     const signals = handleSignals(supervisor, log, { takeOver, onReload: (reload) => void systemd.reload(reload) });
     let admin: AdminServer | null = null;
