@@ -13,7 +13,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sockets: ['native', 'protocol', 'errors'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
-  logs: ['config', 'errors'],
+  logs: ['config', 'errors', 'terminal-text'],
   systemd: ['core', 'sockets', 'native', 'protocol', 'errors'],
   monitor: ['protocol'],
   control: ['protocol', 'errors', 'nearest'],
@@ -30,11 +30,23 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
   ],
-  cli: ['supervisor', 'platform', 'systemd', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
+  cli: [
+    'supervisor',
+    'platform',
+    'systemd',
+    'config',
+    'control',
+    'logs',
+    'protocol',
+    'errors',
+    'nearest',
+    'terminal-text',
+  ],
   index: ['protocol'],
   protocol: [],
   errors: [],
   nearest: [],
+  'terminal-text': [],
 };
 
 /** Libraries that only these folders may know. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import type { ExitCode } from '../errors.js';
+import { terminalText } from '../terminal-text.js';
 
 /** A stream that people or programs read. */
 export type Output = Writable & { readonly isTTY?: boolean | undefined };
@@ -37,6 +38,10 @@ export function processContext(): Context {
   const guard = (stream: NodeJS.WriteStream) => {
     if (guarded.has(stream)) return stream;
     guarded.add(stream);
+    // The one edge over which text reaches people: nothing that a terminal would obey passes it.
+    const { write } = stream;
+    stream.write = ((chunk: unknown, ...rest: unknown[]) =>
+      Reflect.apply(write, stream, [typeof chunk === 'string' ? terminalText(chunk) : chunk, ...rest])) as typeof write;
     // `holdfast status | head -1` is no failure.
     return stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;

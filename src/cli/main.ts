@@ -1,5 +1,6 @@
 /** The program: gives this process's words to the command line, and its exit code to the shell. */
 import { processContext } from './context.js';
+import { leave } from './leave.js';
 
 const argv = process.argv.slice(2);
 const context = processContext();
@@ -7,8 +8,8 @@ const context = processContext();
 // Each loads only what it needs: a supervisor stays, every other command is to be quick.
 if (argv[0] === 'start') {
   const { start } = await import('./start.js');
-  process.exitCode = await start(argv, context);
+  await leave(await start(argv, context));
 } else {
   const { dispatch } = await import('./dispatch.js');
-  process.exitCode = await dispatch(argv, context);
+  await leave(await dispatch(argv, context));
 }

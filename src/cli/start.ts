@@ -3,21 +3,22 @@
  * the schema library: what is loaded here stays in memory for as long as the supervisor runs.
  */
 import './engine.js';
-import os from 'node:os';
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
 import { runSupervisor } from '../supervisor/run.js';
 import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
+import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
 import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { describeError } from './report-error.js';
 
 /** Never throws: what goes wrong is on stderr. */
 export async function start(argv: readonly string[], context: Context): Promise<ExitCode> {
   const { env, cwd, runtimeDir } = context;
+  const ended = new AbortController();
   // As it is now: a reload starts from what the owner gave, not from what has been changed since.
-  const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd) };
-  const forgetEarlySignals = process.pid === 1 ? heedEarlySignals() : () => {};
+  const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd), signal: ended.signal };
+  beforeEarlyEnd(() => ended.abort());
   try {
     const { exitCode, loaded } = await prepareConfig(from);
     if (loaded === null) return exitCode;
@@ -26,31 +27,16 @@ export async function start(argv: readonly string[], context: Context): Promise<
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,
       onStarted: (started) => context.stderr.write(whatNext(started, env)),
+      takeOverSignals,
     });
   } catch (error) {
     const { text, exitCode } = describeError(error);
     context.stderr.write(text);
     return exitCode;
   } finally {
-    forgetEarlySignals();
+    // Who still reads a configuration reads it for nobody.
+    ended.abort();
   }
-}
-
-/**
- * The kernel keeps from PID 1 of a container every signal that it has no listener for (pid_namespaces(7)): what ends any other
- * process would pass it by until the supervisor listens.
- */
-function heedEarlySignals(): () => void {
-  const end = (signal: NodeJS.Signals) => {
-    // The supervisor's own listener has come to it.
-    if (process.listenerCount(signal) > 1) return;
-    process.exit(128 + os.constants.signals[signal]);
-  };
-  const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, end);
-  return () => {
-    for (const signal of signals) process.removeListener(signal, end);
-  };
 }
 
 /** For who has just typed the command, or reads the journal: where it is and what to do with it. */

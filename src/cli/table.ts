@@ -1,5 +1,7 @@
 /** Text in columns: pure, and blind to what it means. */
 
+export { printable } from '../terminal-text.js';
+
 export type Paint = (text: string) => string;
 
 export interface Cell {
@@ -33,9 +35,4 @@ export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly
       return `${parts.join(GAP).trimEnd()}\n`;
     })
     .join('');
-}
-
-/** On one line, and nothing that a terminal would obey. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ').trimEnd();
 }

@@ -78,6 +78,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     reloadCronTimeZone: chosen.get('reloadCronTimeZone')?.value ?? null,
     watch: value('watch'),
     admin: chosen.get('admin')?.value ?? null,
+    adminNames: value('adminNames'),
     logLevel: value('logLevel'),
     logFormat: value('logFormat'),
     logFile: found.logFile,

@@ -84,6 +84,8 @@ export interface Config {
   readonly watch: boolean;
   /** Where probes, status and metrics are answered over HTTP; null for nowhere. */
   readonly admin: ListenAddress | null;
+  /** Host names by which it may be called, beside its numbers and localhost. */
+  readonly adminNames: readonly string[];
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** `auto`: pretty on a terminal, JSON elsewhere. */
   readonly logFormat: 'auto' | 'json' | 'pretty';

@@ -57,7 +57,16 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const found = await locate(chosen, { folder, file, isUncertain, faults });
   const config = assemble(chosen, found, { isUncertain, resources: source.resources, faults });
   if (faults.length > 0) throw new ConfigError(faults);
-  return { config, file, warnings: environment.warnings };
+  return { config, file, warnings: [...environment.warnings, ...readableByAll(source)] };
+}
+
+/** A command line is no place for secrets: every user of the machine sees it, in `ps` and in a unit. */
+function readableByAll({ flags }: ConfigSource): string[] {
+  const pairs = [flags.env ?? []].flat().map((pair) => String(pair).split('=', 1)[0]);
+  if (pairs.length === 0) return [];
+  return [
+    `values of --env (${pairs.join(', ')}) can be read by every user of this machine, in ps and in a unit; put secrets into an envFile`,
+  ];
 }
 
 /** `holdfast start app.js`: wins over every other way to give a script; one more on the command line is a contradiction. */

@@ -1,21 +1,26 @@
 /**
  * A configuration that is a program: `holdfast.config.mjs`, whose default export (or `module.exports`) is the options, or
  * a function, async or not, that returns them.
+ *
+ * It runs in a thread of its own: one that loops for ever, or leaves something open, ends with the thread.
  */
 import { realpath } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { checkFile, Unreadable } from './text-file.js';
 
 /** How long a configuration may take to load before that is a fault: it must not hang a reload for ever. */
 const LOAD_TIMEOUT_MS = 10_000;
 
-const require = createRequire(import.meta.url);
-let loads = 0;
+/** What the thread says, once. */
+type Said =
+  | { readonly value: unknown }
+  /** It has no default export. */
+  | { readonly missing: true }
+  | { readonly threw: string };
 
 /**
- * Reads the module anew at each call. What it imports in turn stays as first read. Each version stays in memory: Node
- * never forgets an ES module.
+ * Reads the module, and what it imports, anew at each call.
  *
  * @throws Unreadable
  */
@@ -23,24 +28,63 @@ export async function loadModule(file: string, timeoutMs: number = LOAD_TIMEOUT_
   await checkFile(file);
   // Node remembers where links lead for as long as it runs, so a moved link is only seen if it is followed here.
   const actual = await realpath(file);
-  delete require.cache[actual];
+  const said = await evaluate(pathToFileURL(actual).href, timeoutMs);
+  if ('missing' in said) throw new Unreadable('must have a default export: export default { … }');
+  if ('threw' in said) throw new Unreadable(`must load without an error; it threw ${said.threw}`);
+  return revived(said.value);
+}
+
+async function evaluate(url: string, timeoutMs: number): Promise<Said> {
+  const thread = new Worker(`(${inThread})()`, { eval: true, workerData: { url } });
   let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Unreadable(`must load within ${timeoutMs} ms`)), timeoutMs);
-  });
   try {
-    return await Promise.race([evaluate(actual), tooLate]);
-  } catch (error) {
-    if (error instanceof Unreadable) throw error;
-    const [reason] = String(error).split('\n');
-    throw new Unreadable(`must load without an error; it threw ${reason}`, { cause: error });
+    return await new Promise<Said>((resolve, reject) => {
+      timer = setTimeout(() => reject(new Unreadable(`must load within ${timeoutMs} ms`)), timeoutMs);
+      thread.once('message', resolve);
+      thread.once('error', (error) => resolve({ threw: String(error).split('\n', 1)[0] ?? '' }));
+      thread.once('exit', (code) => reject(new Unreadable(`must load; it ended with process.exit(${code})`)));
+    });
   } finally {
     clearTimeout(timer);
+    await thread.terminate();
   }
 }
 
-async function evaluate(file: string): Promise<unknown> {
-  const module = await import(`${pathToFileURL(file).href}?load=${++loads}`);
-  if (!('default' in module)) throw new Unreadable('must have a default export: export default { … }');
-  return typeof module.default === 'function' ? module.default() : module.default;
+/**
+ * The program of the thread: its text is handed over, so it may use nothing from around it. What cannot be sent, such as a
+ * function among the options, is replaced by an object that names its kind.
+ */
+function inThread(): void {
+  const { parentPort, workerData } = require('node:worker_threads') as typeof import('node:worker_threads');
+  const seen = new Map<object, unknown>();
+  const sendable = (value: unknown): unknown => {
+    if (typeof value === 'function' || typeof value === 'symbol') return { holdfastKind: typeof value };
+    if (typeof value !== 'object' || value === null) return value;
+    const known = seen.get(value);
+    if (known !== undefined) return known;
+    const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
+    seen.set(value, copy);
+    for (const [key, item] of Object.entries(value)) (copy as Record<string, unknown>)[key] = sendable(item);
+    return copy;
+  };
+  const load = async () => {
+    const module = (await import(workerData.url)) as { readonly default?: unknown };
+    if (!('default' in module)) return { missing: true };
+    const { default: given } = module;
+    return { value: sendable(typeof given === 'function' ? await given() : given) };
+  };
+  load()
+    .catch((error: unknown) => ({ threw: String(error).split('\n', 1)[0] }))
+    .then((said) => parentPort?.postMessage(said));
+}
+
+/** As it was, as far as a fault has to tell what is wrong with it. */
+function revived(value: unknown, seen = new Set<object>()): unknown {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return value;
+  const { holdfastKind: kind } = value as { readonly holdfastKind?: unknown };
+  if (kind === 'function') return () => {};
+  if (kind === 'symbol') return Symbol('of a configuration');
+  seen.add(value);
+  for (const [key, item] of Object.entries(value)) (value as Record<string, unknown>)[key] = revived(item, seen);
+  return value;
 }

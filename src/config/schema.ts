@@ -42,6 +42,7 @@ const SURGE_ALLOWED = 'must be a whole number from 1 to 256, or a percentage of 
 
 const HEALTH_ALLOWED = 'must be a path that begins with "/", without spaces';
 const CRON_ALLOWED = 'must be five fields of a cron expression that comes to pass, such as "0 4 * * *"';
+const HOSTS_ALLOWED = 'must be a host name without a port, such as shop.internal';
 const ZONE_ALLOWED = 'must be a time zone such as UTC or Europe/Berlin';
 
 export const SETTINGS = {
@@ -213,6 +214,16 @@ export const SETTINGS = {
     description: 'Where probes (/livez, /readyz, /startupz), /status and /metrics are answered: 9100, :9100, host:port',
     reading: 'number',
   }),
+  adminNames: setting(
+    z.array(z.string({ error: HOSTS_ALLOWED }).check(z.regex(/^[A-Za-z0-9._-]{1,253}$/, { error: HOSTS_ALLOWED })), {
+      error: 'must be a list of host names: [shop.internal]',
+    }),
+    [],
+    {
+      description: 'Host names by which the admin address may be called, beside its numbers and localhost',
+      reading: 'words',
+    },
+  ),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', {
     description: 'The least important log lines of the supervisor that are written',
   }),

@@ -3,6 +3,9 @@ import type http from 'node:http';
 import type { SupervisorStatus } from '../protocol.js';
 import { request } from './lean-http.js';
 
+/** Far more than the status of 256 workers. */
+const LONGEST_CHARACTERS = 16 * 1024 ** 2;
+
 export interface ExchangeOptions {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -35,10 +38,18 @@ export function exchange(socketPath: string, options: ExchangeOptions): Promise<
   });
 }
 
+/** @throws Error for more than any supervisor would say: the socket may be somebody else's */
 export async function readText(response: http.IncomingMessage): Promise<string> {
   let text = '';
-  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk;
+    if (text.length > LONGEST_CHARACTERS) throw tooLong();
+  }
   return text;
+}
+
+function tooLong(): Error {
+  return new Error(`its answer is longer than ${LONGEST_CHARACTERS / 1024 ** 2} MiB`);
 }
 
 /** The lines of a stream, without their newlines. */
@@ -47,6 +58,7 @@ export async function* readLines(response: http.IncomingMessage): AsyncGenerator
   for await (const chunk of response.setEncoding('utf8')) {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
+    if (rest.length > LONGEST_CHARACTERS) throw tooLong();
     yield* lines;
   }
   if (rest !== '') yield rest;
@@ -63,13 +75,33 @@ export async function fetchStatus(socketPath: string, timeoutMs: number): Promis
     const response = await exchange(socketPath, { method: 'GET', path: '/status', signal: patience.signal });
     const text = await readText(response);
     if (response.statusCode !== 200) throw new Error(errorIn(text));
-    return JSON.parse(text) as SupervisorStatus;
+    return checkStatus(JSON.parse(text));
   } catch (cause) {
     if (!patience.signal.aborted) throw cause;
     throw new Error(`it does not answer within ${timeoutMs / 1000} s`, { cause });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** As far as what shows it relies on. @throws Error for what is no status: the socket may be anybody's */
+function checkStatus(value: unknown): SupervisorStatus {
+  const { name, state, size, uptimeMs, addresses, workers, rollout, cutOff } = (value ??
+    {}) as Partial<SupervisorStatus>;
+  const isStatus =
+    [name, state].every((text) => typeof text === 'string') &&
+    [size, uptimeMs].every((number) => typeof number === 'number') &&
+    [rollout, cutOff].every((part) => typeof part === 'object' && part !== null) &&
+    [workers, addresses].every((list) => Array.isArray(list) && list.every(isObject)) &&
+    addresses?.every(
+      ({ host, sockets }) => typeof host === 'string' && Array.isArray(sockets) && sockets.every(isObject),
+    );
+  if (!isStatus) throw new Error('what it answers is no status of holdfast');
+  return value as SupervisorStatus;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 /** What a control server's answer says went wrong. */

@@ -10,18 +10,28 @@
  *
  * Only who holds the claim touches `<name>.sock`, which is a second link to the socket in the claim.
  */
-import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { fetchStatus } from './exchange.js';
 import { checkPathLength, controlSocketPath, probeSocket } from './socket-path.js';
 
 const PID_PATIENCE_MS = 2_000;
+/** Each that starts at the same time can be in the way once or twice. */
+const MOST_TRIES = 100;
+/**
+ * The sticky bit keeps what cleaners of temporary folders take for old: they look for the path at which a socket was bound,
+ * and this one has been moved (XDG Base Directory Specification; tmpfiles.d(5)).
+ */
+const OWN_FOLDER = 0o1700;
+const OWN_SOCKET = 0o1600;
 
 export interface NameClaim {
   /** The control socket: mode 0600. */
   readonly socketPath: string;
-  /** Takes the control socket away and gives the name free. */
+  /** Whether the control socket and the claim are still there: somebody may have cleaned the folder. Never rejects. */
+  isIntact(): Promise<boolean>;
+  /** Takes the control socket away and gives the name free. @throws the system's error */
   release(): Promise<void>;
 }
 
@@ -29,70 +39,110 @@ export interface NameClaim {
  * @param dir a runtime folder that is known to be safe
  * @param listen begins to listen on a path; it is called once
  * @throws HoldfastError ALREADY_RUNNING with the PID of who has the name; PATH_TOO_LONG; PATH_TAKEN for a path where
- *   something lies that holdfast did not put there. Whoever called then closes what listens.
+ *   something lies that holdfast did not put there; RUNTIME_DIR where the system does not let us write there. Whoever
+ *   called then closes what listens.
  */
 export async function claimName(
   dir: string,
   name: string,
   listen: (path: string) => Promise<void>,
 ): Promise<NameClaim> {
+  try {
+    return await claim(dir, name, listen);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof HoldfastError || code === undefined) throw error;
+    throw new HoldfastError('RUNTIME_DIR', `cannot take the name ${name} in runtime folder ${dir}: ${code}`, {
+      hint: `${REASONS[code] ?? 'look at the folder'}, or set HOLDFAST_RUNTIME_DIR to another one`,
+      cause: error,
+    });
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EROFS: 'make its file system writable',
+  ENOSPC: 'make room on its file system (df, df -i)',
+  EDQUOT: 'make room in your disk quota',
+  EACCES: 'see who may write there',
+  EPERM: 'see who may write there',
+  EMFILE: 'raise the limit of open files (ulimit -n, LimitNOFILE= of a unit)',
+  ENFILE: 'raise fs.file-max',
+};
+
+async function claim(dir: string, name: string, listen: (path: string) => Promise<void>): Promise<NameClaim> {
   // A name that others do not have at this moment, no secret: node:crypto would cost megabytes.
   const entry = Math.random().toString(16).slice(2, 10).padEnd(8, '0');
   const socketPath = controlSocketPath(dir, name);
   const candidate = path.join(path.dirname(socketPath), `.${entry}`);
-  const claim = path.join(path.dirname(socketPath), `${name}.lock`);
-  for (const file of [socketPath, path.join(candidate, entry), path.join(claim, entry)]) checkPathLength(file);
+  const lock = path.join(path.dirname(socketPath), `${name}.lock`);
+  for (const file of [socketPath, path.join(candidate, entry), path.join(lock, entry)]) checkPathLength(file);
 
   await mkdir(candidate, { mode: 0o700 });
   try {
     await listen(path.join(candidate, entry));
     // Before anybody can see it: the folder around it lets nobody in either.
-    await chmod(path.join(candidate, entry), 0o600);
-    await occupy(name, candidate, claim);
+    await chmod(path.join(candidate, entry), OWN_SOCKET);
+    await chmod(candidate, OWN_FOLDER);
+    await occupy(name, candidate, lock);
   } catch (error) {
     await rm(candidate, { recursive: true, force: true });
     throw error;
   }
   const giveUp = async () => {
-    await unlinkIfThere(path.join(claim, entry));
+    await unlinkIfThere(path.join(lock, entry));
     // Another supervisor may have moved in already: then it is not empty, or not there for a moment.
-    await rmdir(claim).catch(() => {});
+    await rmdir(lock).catch(() => {});
   };
+  let own: { readonly ino: bigint; readonly dev: bigint };
   try {
     await clearPath(name, socketPath);
-    await link(path.join(claim, entry), socketPath);
+    await link(path.join(lock, entry), socketPath);
+    own = await stat(socketPath, { bigint: true });
   } catch (error) {
     await giveUp();
     throw error;
   }
+  const isOwn = async (file: string) => {
+    const found = await lstat(file, { bigint: true }).catch(() => null);
+    return found !== null && found.ino === own.ino && found.dev === own.dev;
+  };
   return {
     socketPath,
+    async isIntact() {
+      return (await isOwn(socketPath)) && (await isOwn(path.join(lock, entry)));
+    },
     async release() {
       // In this order: as soon as the claim is given up, the socket may be that of a successor.
-      await unlinkIfThere(socketPath);
+      if (await isOwn(socketPath)) await unlinkIfThere(socketPath);
       await giveUp();
     },
   };
 }
 
 /** Moves the candidate to where the claim is; breaks claims whose supervisor was killed. */
-async function occupy(name: string, candidate: string, claim: string): Promise<void> {
-  for (;;) {
+async function occupy(name: string, candidate: string, lock: string): Promise<void> {
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     try {
-      return await rename(candidate, claim);
+      return await rename(candidate, lock);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOTDIR') throw taken(claim, 'something that is no folder lies there');
+      if (code === 'ENOTDIR') throw taken(lock, 'something that is no folder lies there');
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     }
-    for (const entry of await readdir(claim).catch(() => [])) {
-      const held = path.join(claim, entry);
+    const entries = await readdir(lock).catch((cause: NodeJS.ErrnoException) => {
+      // It has just been given up.
+      if (cause.code === 'ENOENT') return [];
+      throw taken(lock, `what lies there cannot be read (${cause.code})`);
+    });
+    for (const entry of entries) {
+      const held = path.join(lock, entry);
       if ((await probeSocket(held)) === 'listening') throw await alreadyRunning(name, held);
       await unlinkIfThere(held).catch((cause) => {
         throw taken(held, `it is not holdfast's (${cause.code})`);
       });
     }
   }
+  throw taken(lock, 'others take it again and again');
 }
 
 /** Removes what a killed supervisor left where the control socket shall be, and nothing else. */

@@ -15,12 +15,21 @@ import { ensureRuntimeDir } from './runtime-dir.js';
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A request is a few hundred bytes from the same machine. */
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Its owner's programs are few; a script that opens connections without end must not take the supervisor's descriptors. */
+const CONNECTION_LIMIT = 128;
+const LOOK_EVERY_MS = 60_000;
+/** Each may have a mebibyte that waits for it. */
+const FOLLOWER_LIMIT = 16;
 
 export interface ControlServerOptions {
   /** The runtime folder; created if need be. */
   readonly dir: string;
   readonly name: string;
   readonly target: ControlTarget;
+  /** Told when the control socket was gone and is there again, or of the reason why it is not. */
+  readonly onRestored?: (problem: string | null) => void;
+  /** How often it is looked whether it is still there, in milliseconds. */
+  readonly lookEveryMs?: number;
 }
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
@@ -30,14 +39,20 @@ type Handler = (response: http.ServerResponse, body: unknown) => void | Promise<
 export class ControlServer {
   readonly #target: ControlTarget;
   readonly #name: string;
-  readonly #http: http.Server;
+  readonly #options: ControlServerOptions;
+  #http: http.Server;
   readonly #routes: ReadonlyMap<string, Route>;
+  #followers = 0;
+  #watching: NodeJS.Timeout | undefined;
+  #restoring = false;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
   #claim: NameClaim | null = null;
   #closed: Promise<void> | null = null;
 
-  private constructor({ name, target }: ControlServerOptions) {
+  private constructor(options: ControlServerOptions) {
+    const { name, target } = options;
+    this.#options = options;
     this.#target = target;
     this.#name = name;
     this.#routes = new Map<string, Route>([
@@ -50,7 +65,11 @@ export class ControlServer {
       ['/stop', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.stop(on), true) }],
       ['/scale', { method: 'POST', handle: (response, body) => this.#scale(response, body) }],
     ]);
-    this.#http = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    this.#http = this.#makeServer();
+  }
+
+  #makeServer(): http.Server {
+    const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
       // A client that has gone: what it asked for goes on all the same.
       response.on('error', () => {});
       this.#answer(request, response).catch((error: unknown) => {
@@ -58,6 +77,11 @@ export class ControlServer {
         else response.destroy();
       });
     });
+    // One request a connection: what follows it, and be it thousands, is not looked at.
+    server.maxRequestsPerSocket = 1;
+    server.on('dropRequest', ({ socket }: http.IncomingMessage) => socket.pause());
+    server.maxConnections = CONNECTION_LIMIT;
+    return server;
   }
 
   /**
@@ -75,7 +99,51 @@ export class ControlServer {
       server.#http.closeAllConnections();
       throw error;
     }
+    server.#watch();
     return server;
+  }
+
+  /** A folder for temporary files is cleaned by somebody who does not know what lies there. */
+  #watch(): void {
+    let told: string | null = null;
+    this.#watching = setInterval(() => {
+      void this.#restore().then((problem) => {
+        // The same trouble once a minute would be no news.
+        if (problem === undefined || (problem !== null && problem === told)) return;
+        told = problem;
+        this.#options.onRestored?.(problem);
+      });
+    }, this.#options.lookEveryMs ?? LOOK_EVERY_MS).unref();
+  }
+
+  /** Never rejects. @returns undefined where nothing was missing, else why it still is, or null */
+  async #restore(): Promise<string | null | undefined> {
+    if (this.#restoring || this.#closed !== null || (await this.#claim?.isIntact())) return undefined;
+    this.#restoring = true;
+    const { dir, name } = this.#options;
+    const old = { claim: this.#claim, http: this.#http };
+    const fresh = this.#makeServer();
+    try {
+      await ensureRuntimeDir(dir);
+      // What is left of it would be in the way of the new one.
+      await old.claim?.release();
+      const claim = await claimName(dir, name, (path) => listen(fresh, { path }));
+      if (this.#closed !== null) {
+        await claim.release();
+        fresh.close();
+        return undefined;
+      }
+      this.#claim = claim;
+      this.#http = fresh;
+      // Whoever is still being answered is answered.
+      old.http.close();
+      return null;
+    } catch (error) {
+      fresh.close();
+      return reasonOf(error);
+    } finally {
+      this.#restoring = false;
+    }
   }
 
   /** The control socket's path. */
@@ -90,10 +158,15 @@ export class ControlServer {
   }
 
   async #end(): Promise<void> {
-    await this.#claim?.release();
-    await close(this.#http, () => {
-      for (const end of this.#open) end();
-    });
+    clearInterval(this.#watching);
+    try {
+      await this.#claim?.release();
+    } finally {
+      // Also where the folder has become read-only: who is left behind there is seen to be dead.
+      await close(this.#http, () => {
+        for (const end of this.#open) end();
+      });
+    }
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
@@ -169,6 +242,14 @@ export class ControlServer {
   }
 
   #logs(response: http.ServerResponse): void {
+    if (this.#followers >= FOLLOWER_LIMIT) {
+      refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`);
+      return;
+    }
+    this.#followers += 1;
+    response.once('close', () => {
+      this.#followers -= 1;
+    });
     const stream = new LineStream(response, (dropped) =>
       JSON.stringify({
         level: 'warn',

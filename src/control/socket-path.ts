@@ -6,6 +6,8 @@ import { EXIT, HoldfastError } from '../errors.js';
 /** `sun_path` without its closing zero byte: 108 on Linux (unix(7)), 104 on the BSDs and macOS. */
 const PATH_LIMIT_BYTES = process.platform === 'linux' ? 107 : 103;
 const SUFFIX = '.sock';
+/** Of a supervisor, as the configuration demands it. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 /**
  * @throws HoldfastError BAD_NAME for a name that cannot be that of a file
@@ -20,9 +22,10 @@ export function controlSocketPath(dir: string, name: string): string {
   return path.join(path.resolve(dir), name + SUFFIX);
 }
 
-/** The supervisor's name, where the file's name is that of a control socket. */
+/** The supervisor's name, where the file's name is that of a control socket. What is called otherwise is somebody else's. */
 export function nameOfSocket(file: string): string | null {
-  return file.endsWith(SUFFIX) && file.length > SUFFIX.length ? file.slice(0, -SUFFIX.length) : null;
+  const name = file.endsWith(SUFFIX) ? file.slice(0, -SUFFIX.length) : '';
+  return NAME.test(name) ? name : null;
 }
 
 /**

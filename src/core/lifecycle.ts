@@ -122,8 +122,8 @@ const LIFECYCLE = {
     },
     drained: ignored,
     unlinked: ignored,
-    disconnected: (draft, worker) =>
-      fail(draft, worker, 'a worker closed its channel to the supervisor before it was ready'),
+    disconnected: (draft, worker, { reason }) =>
+      fail(draft, worker, reason ?? 'a worker closed its channel to the supervisor before it was ready'),
     healthTold,
     // The time that it has to become ready tells.
     hung: ignored,
@@ -149,7 +149,8 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: ignored,
     unlinked: ignored,
-    disconnected: (draft, worker) => fail(draft, worker, 'a worker closed its channel to the supervisor'),
+    disconnected: (draft, worker, { reason }) =>
+      fail(draft, worker, reason ?? 'a worker closed its channel to the supervisor'),
     healthTold,
     hung,
     diagnosed: ignored,

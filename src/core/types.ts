@@ -226,7 +226,8 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'drained' }
   /** Nobody takes its open connections any more. */
   | { readonly type: 'unlinked' }
-  | { readonly type: 'disconnected' }
+  /** Its channel is closed, or `reason` says why what comes over it is of no use. */
+  | { readonly type: 'disconnected'; readonly reason?: string }
   /** The answer to `askHealth`: `ailment` says what is wrong, null that nothing is. */
   | { readonly type: 'healthTold'; readonly ailment: string | null }
   /** No sign of life for too long. */

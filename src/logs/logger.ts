@@ -9,6 +9,7 @@ import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.js';
 import { HoldfastError } from '../errors.js';
+import { terminalText } from '../terminal-text.js';
 import { isJournal, type JournalSocket, journalSink, withPriority } from './journal.js';
 import { Outlet } from './outlet.js';
 import { prettifier } from './pretty.js';
@@ -58,7 +59,8 @@ export function createLog(
     logFile === null && config.logFormat === 'auto' && isJournal(stdout.fd, options.journal?.stream ?? null);
   const journal = toJournal ? (options.journal?.connect() ?? null) : null;
   const prefix = toJournal && journal === null ? withPriority : undefined;
-  const render = pretty ? prettifier(stdout.isTTY) : prefix;
+  const plain = logFile === null && stdout.isTTY ? terminalText : prefix;
+  const render = pretty ? prettifier(stdout.isTTY) : plain;
   const sink = journal === null ? undefined : journalSink(journal);
   const outlet = new Outlet(logFile === null ? (sink ?? sinkFor(stdout.fd)) : openLogFile(logFile), (dropped) => {
     unfiltered.warn({ dropped }, 'log lines dropped');

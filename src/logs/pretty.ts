@@ -4,6 +4,7 @@
  * pino-pretty is loaded when the first prettifier is made, not before: a supervisor in production never needs it.
  */
 import { createRequire } from 'node:module';
+import { terminalText } from '../terminal-text.js';
 
 /** Who is meant, in front of the message; the same fields are then left out behind it. */
 const prefixed = ['slot', 'worker', 'generation', 'stream'] as const;
@@ -19,11 +20,12 @@ function message(fields: Readonly<Record<string, unknown>>, messageKey: string):
 /** Synchronous, so that the last line before an exit is as good as any other. */
 export function prettifier(colour: boolean): (jsonLine: string) => string {
   const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
-  return prettyFactory({
+  const format = prettyFactory({
     colorize: colour,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: ['pid', 'name', ...prefixed].join(','),
     messageFormat: message,
   });
+  return (jsonLine) => terminalText(format(jsonLine));
 }

@@ -8,7 +8,11 @@ import { findOwner } from '../sockets/owner.js';
 import type { Supervisor } from './supervisor.js';
 
 /** @throws BindError where it cannot listen there */
-export async function openAdmin({ host, port }: ListenAddress, supervisor: Supervisor): Promise<AdminServer> {
+export async function openAdmin(
+  { host, port }: ListenAddress,
+  names: readonly string[],
+  supervisor: Supervisor,
+): Promise<AdminServer> {
   const metrics = new Metrics();
   const startedAtSeconds = performance.timeOrigin / 1000;
   let underWay: Promise<SupervisorStatus> | null = null;
@@ -29,7 +33,7 @@ export async function openAdmin({ host, port }: ListenAddress, supervisor: Super
     },
   };
   try {
-    return await AdminServer.open({ host, port, target });
+    return await AdminServer.open({ host, port, names, target });
   } catch (cause) {
     const { errno, code } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;

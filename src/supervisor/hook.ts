@@ -52,6 +52,11 @@ export async function runHook(options: HookOptions): Promise<HookResult> {
   } catch (error) {
     return { ok: false, reason: `${name} could not be run: ${(error as Error).message}` };
   }
+  // Where no descriptor is left, it has no streams at all, and its fault comes as an event.
+  if (!child.stdout || !child.stderr) {
+    child.on('error', () => {});
+    return { ok: false, reason: `${name} could not be run: the system has no file descriptor left for its output` };
+  }
   const output = captureHook(child, log.logger.child({ hook: name }, { level: 'trace' }));
 
   let cutShort: string | null = null;

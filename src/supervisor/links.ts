@@ -13,6 +13,9 @@ export type HandoverFigures = Omit<HandoverTotals, 'on'>;
 /** A worker that does not read its messages must not hold up the drain of another one. */
 const PATIENCE_MS = 1_000;
 
+/** Of those that are kept apart for good; the workers' names for them may be many. */
+const MOST_REASONS = 32;
+
 export class Links {
   readonly #openStreamPair: OpenStreamPair;
   readonly #log: Log;
@@ -61,7 +64,10 @@ export class Links {
     this.#totals.refused += refused;
     this.#totals.takenBack += takenBack;
     for (const [reason, count] of Object.entries(stayed)) {
-      this.#totals.stayed[reason] = (this.#totals.stayed[reason] ?? 0) + count;
+      const isNew =
+        !Object.hasOwn(this.#totals.stayed, reason) && Object.keys(this.#totals.stayed).length >= MOST_REASONS;
+      const name = isNew ? 'other reasons' : reason;
+      this.#totals.stayed[name] = (this.#totals.stayed[name] ?? 0) + count;
     }
     if (handed + refused + takenBack === 0 && Object.keys(stayed).length === 0) return;
     const counts = { handed, refused, takenBack, stayed };

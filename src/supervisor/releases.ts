@@ -17,6 +17,7 @@ const FIXED = [
   'logFormat',
   'logLevel',
   'admin',
+  'adminNames',
   'reloadCron',
   'reloadCronTimeZone',
   'watch',

@@ -24,11 +24,17 @@ import { handleSignals } from './signals.js';
 import { type Started, Supervisor } from './supervisor.js';
 import { openTriggers } from './triggers.js';
 
+/** For what is to be closed at the end, and for workers that are to end at once. */
+const CLOSE_MS = 5_000;
+const END_MS = 10_000;
+
 export interface RunOptions {
   readonly loaded: LoadedConfig;
   /** Reads the configuration anew, from the same sources. */
   readonly reloadConfig: () => Promise<LoadedConfig>;
   readonly runtimeDir: string;
+  /** Ends whoever has listened to signals until now; those that wait are done by the supervisor. */
+  readonly takeOverSignals?: () => readonly NodeJS.Signals[];
   /** Told once, when the workers are ready. */
   readonly onStarted?: (started: Started) => void;
 }
@@ -96,13 +102,26 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
       onSettled: (state) => systemd.review(state),
     });
-    const control = await ControlServer.open({ dir: options.runtimeDir, name: config.name, target: supervisor });
-    const forgetSignals = handleSignals(supervisor, log, (reload) => void systemd.reload(reload));
+    const control = await ControlServer.open({
+      dir: options.runtimeDir,
+      name: config.name,
+      target: supervisor,
+      onRestored(problem) {
+        if (problem === null) log.logger.warn('control socket was removed by somebody, and is there again');
+        else log.logger.error({ reason: problem }, 'control socket was removed by somebody');
+      },
+    });
+    const takeOver = options.takeOverSignals ?? (() => []);
+    const signals = handleSignals(supervisor, log, { takeOver, onReload: (reload) => void systemd.reload(reload) });
     let admin: AdminServer | null = null;
+    let closeTriggers = () => {};
+    let begun = false;
     try {
       // Before the workers: who asks while they start is to be told so, not refused.
-      if (config.admin !== null) admin = await openAdmin(config.admin, supervisor);
+      if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor);
+      begun = true;
       supervisor.start();
+      signals.begin();
       let hasStarted = false;
       void supervisor.started.then((started) => {
         hasStarted = true;
@@ -115,27 +134,61 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         }
         options.onStarted?.(started);
       });
-      const closeTriggers = await openTriggers(supervisor, release, log);
+      closeTriggers = await openTriggers(supervisor, release, log);
       const failure = await supervisor.ended;
-      closeTriggers();
       if (failure !== null) {
         const verb = hasStarted ? 'keep running' : 'start';
         throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`);
       }
       log.logger.info('supervisor stopped');
       return EXIT.done;
+    } catch (error) {
+      // No worker is to outlive a supervisor that ends.
+      if (begun) await atMost(END_MS, endWorkers(supervisor));
+      throw error;
     } finally {
-      await Promise.all([control.close(), admin?.close()]);
-      forgetSignals();
+      signals.end();
+      closeTriggers();
+      for (const error of await atMost(CLOSE_MS, failures([control.close(), admin?.close()]))) {
+        log.logger.warn({ reason: error }, 'cannot clean up');
+      }
     }
   } catch (error) {
     const exitStatus = error instanceof HoldfastError ? error.exitCode : EXIT.failed;
     systemd.fail(error instanceof Error ? error.message : String(error), exitStatus);
     throw error;
   } finally {
-    await systemd.close();
+    await atMost(CLOSE_MS, failures([systemd.close()]));
     leaveOrphans();
     await log.flush();
+  }
+}
+
+async function endWorkers(supervisor: Supervisor): Promise<string[]> {
+  void supervisor.stop(() => {});
+  supervisor.stopNow();
+  await supervisor.ended;
+  return [];
+}
+
+/** Waits for all of them, and says what went wrong: one that fails must not keep the others from their end. */
+async function failures(closing: readonly (Promise<unknown> | undefined)[]): Promise<string[]> {
+  const settled = await Promise.allSettled(closing);
+  return settled.flatMap((one) =>
+    one.status === 'fulfilled' ? [] : [one.reason instanceof Error ? one.reason.message : String(one.reason)],
+  );
+}
+
+/** A stop ends, whatever hangs: a file system that does not answer, or a client that does not read. */
+async function atMost(timeMs: number, closing: Promise<string[]>): Promise<string[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string[]>((resolve) => {
+    timer = setTimeout(() => resolve([`it takes longer than ${timeMs / 1000} s`]), timeMs);
+  });
+  try {
+    return await Promise.race([closing, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

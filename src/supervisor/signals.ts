@@ -2,16 +2,20 @@
 import type { Log } from '../logs/logger.js';
 import type { Supervisor } from './supervisor.js';
 
+export interface SignalOptions {
+  /** Ends whoever has listened until now. @returns what has come meanwhile, and is to be done by `begin` */
+  readonly takeOver: () => readonly NodeJS.Signals[];
+  /** Told of a reload that a signal has asked for: whoever sent it may wait for its end. */
+  readonly onReload: (reload: () => Promise<unknown>) => void;
+}
+
 /**
- * @param onReload told of a reload that a signal has asked for: whoever sent it may wait for its end
- * @returns a function that takes the listeners away again
+ * @returns `begin` is called once the supervisor has been started, `end` when there is nothing left to ask of it: the
+ *   listeners stay, as without them a signal would end the process with its default, or open an inspector
  */
-export function handleSignals(
-  supervisor: Supervisor,
-  log: Log,
-  onReload: (reload: () => Promise<unknown>) => void,
-): () => void {
+export function handleSignals(supervisor: Supervisor, log: Log, { takeOver, onReload }: SignalOptions) {
   const quiet = () => {};
+  let ended = false;
   const stop = (signal: NodeJS.Signals) => {
     log.logger.info({ signal }, supervisor.stopping ? 'stopping at once' : 'stop asked for');
     if (supervisor.stopping) supervisor.stopNow();
@@ -28,8 +32,15 @@ export function handleSignals(
     // Without a listener it would end the supervisor.
     SIGUSR2: (signal) => log.logger.warn({ signal }, 'signal ignored: a running supervisor cannot be replaced'),
   };
-  for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler);
-  return () => {
-    for (const [signal, handler] of Object.entries(handlers)) process.removeListener(signal, handler);
+  const handle = (signal: NodeJS.Signals) => {
+    if (!ended) handlers[signal]?.(signal);
+  };
+  for (const signal of Object.keys(handlers)) process.on(signal, handle);
+  const waiting = takeOver();
+  return {
+    begin: () => waiting.forEach(handle),
+    end: () => {
+      ended = true;
+    },
   };
 }

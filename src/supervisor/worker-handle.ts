@@ -9,6 +9,7 @@ import { captureOutput, type WorkerOutput } from '../logs/worker-output.js';
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { TcpHandle } from '../sockets/handle.js';
 import { fingerprintOf, type Release } from './release.js';
+import { WorkerChannel } from './worker-channel.js';
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
 const PRELOAD = fileURLToPath(new URL('../worker/preload.js', import.meta.url));
@@ -30,7 +31,8 @@ export interface WorkerIdentity {
 export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
   onSaidReady(): void;
-  onDisconnected(): void;
+  /** @param reason why nothing more is to be expected of it; none where it has closed its channel */
+  onDisconnected(reason?: string): void;
   /** The process has ended; `onExited` follows with what it wrote last. */
   onEnded(): void;
   onExited(code: number | null, signal: string | null, lastLines: readonly string[]): void;
@@ -62,18 +64,31 @@ export class WorkerHandle {
     if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
     this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
 
-    child.on('internalMessage', (message: unknown) => {
-      if (isOurs(message)) listener.onMessage(message);
+    const { worker, slot, generation } = identity;
+    const of = { worker, slot, generation, pid: child.pid };
+    new WorkerChannel(child, {
+      onMessage: (message) => listener.onMessage(message),
+      onSaidReady: () => listener.onSaidReady(),
+      onMisconduct: (reason, err) => {
+        log.logger.error({ ...of, reason, ...(err !== undefined && { err }) }, 'worker broke its channel');
+        listener.onDisconnected(`a worker ${reason}`);
+      },
+      onSlowed: () => {
+        const hint = 'it sends more messages to the supervisor than there is time for';
+        log.logger.warn({ ...of, hint }, 'worker slowed');
+      },
+      onDescriptorRefused: (fd) => {
+        const hint = 'have it listen on the address: what systemd has passed for that is used';
+        log.logger.warn({ ...of, fd, hint }, 'listening on a file descriptor refused');
+      },
     });
-    child.on('message', (message) => {
-      if (message === 'ready') listener.onSaidReady();
-    });
-    child.once('disconnect', () => {
+    // The first of the listeners: one of Node's may throw.
+    child.prependOnceListener('disconnect', () => {
       setTimeout(() => {
         if (!this.#gone) listener.onDisconnected();
       }, DISCONNECT_GRACE_MS).unref();
     });
-    child.once('exit', (code, signal) => this.#exited(code, signal, []));
+    child.prependOnceListener('exit', (code, signal) => this.#exited(code, signal, []));
     child.on('error', (error) => {
       // Only a process that never came to be ends without an exit.
       if (child.pid === undefined) this.#exited(null, null, [error.message]);
@@ -139,7 +154,7 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
     silent: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  return inOwnSession(() =>
+  return detached(hidden(config), () =>
     cluster.fork({
       ...config.env,
       HOLDFAST_NAME: identity.name,
@@ -152,23 +167,29 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
 }
 
 /**
- * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone. node:cluster does not
- * pass `detached` on, hence the detour by the one method that every fork goes through; restored before anything else
- * can run.
+ * Options of node before all others. Whoever asks an inspector on loopback for its targets is told how to attach, any user of
+ * the machine: with this one only who reads the worker's standard error knows. Not where the owner wants to be found.
  */
-function inOwnSession(start: () => ClusterWorker): ClusterWorker {
+function hidden({ nodeArgs, env }: Release['config']): string[] {
+  const words = [...nodeArgs, env.NODE_OPTIONS ?? process.env.NODE_OPTIONS ?? ''];
+  return words.some((word) => word.includes('--inspect')) ? [] : ['--inspect-publish-uid=stderr'];
+}
+
+/**
+ * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone. node:cluster does not
+ * pass `detached` on, and takes any option of the inspector for debugging: hence the detour by the one method that every
+ * fork goes through; restored before anything else can run.
+ */
+function detached(options: readonly string[], start: () => ClusterWorker): ClusterWorker {
   const prototype = ChildProcess.prototype as unknown as { spawn(options: SpawnOptions): number };
   const { spawn } = prototype;
-  prototype.spawn = function detached(options) {
-    return spawn.call(this, { ...options, detached: true });
+  prototype.spawn = function withOptions(given: SpawnOptions & { readonly args?: readonly string[] }) {
+    const [program = process.execPath, ...args] = given.args ?? [];
+    return spawn.call(this, { ...given, args: [program, ...options, ...args], detached: true } as SpawnOptions);
   };
   try {
     return start();
   } finally {
     prototype.spawn = spawn;
   }
-}
-
-function isOurs(message: unknown): message is WorkerMessage {
-  return typeof message === 'object' && message !== null && (message as { cmd?: unknown }).cmd === CMD;
 }

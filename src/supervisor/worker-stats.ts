@@ -8,7 +8,7 @@ export type Stats = Extract<WorkerMessage, { type: 'stats' }>;
 const ANSWER_TIMEOUT_MS = 1_000;
 
 export class WorkerStats {
-  readonly #waiting = new Map<number, (stats: Stats | null) => void>();
+  readonly #waiting = new Map<number, { readonly worker: number; readonly settle: (stats: Stats | null) => void }>();
   #asked = 0;
 
   /**
@@ -22,21 +22,23 @@ export class WorkerStats {
     const seq = this.#asked;
     return new Promise((resolve) => {
       const timeout = setTimeout(() => this.#settle(seq, null), ANSWER_TIMEOUT_MS);
-      this.#waiting.set(seq, (stats) => {
+      const settle = (stats: Stats | null) => {
         clearTimeout(timeout);
         resolve(stats);
-      });
+      };
+      this.#waiting.set(seq, { worker: worker.identity.worker, settle });
       void worker.send({ type: 'stats', seq, sentAtMs: Number(process.hrtime.bigint() / 1000n) / 1000, figures });
     });
   }
 
-  answered(stats: Stats): void {
-    this.#settle(stats.seq, stats);
+  /** An answer to what another worker was asked is none. */
+  answered(worker: number, stats: Stats): void {
+    if (this.#waiting.get(stats.seq)?.worker === worker) this.#settle(stats.seq, stats);
   }
 
   #settle(seq: number, stats: Stats | null): void {
     const waiting = this.#waiting.get(seq);
     this.#waiting.delete(seq);
-    waiting?.(stats);
+    waiting?.settle(stats);
   }
 }

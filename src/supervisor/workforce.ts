@@ -82,7 +82,7 @@ export class Workforce {
       const handle: WorkerHandle = new WorkerHandle({ worker, slot, generation, name }, release, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
-        onDisconnected: () => dispatch({ type: 'disconnected', worker }),
+        onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
         onEnded: () => dispatch({ type: 'ended', worker }),
         onExited: exited,
       });
@@ -231,7 +231,7 @@ export class Workforce {
         this.#health.answered(worker, message);
         break;
       case 'stats':
-        this.stats.answered(message);
+        this.stats.answered(worker, message);
         this.onStats(worker, message);
         break;
     }

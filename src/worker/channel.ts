@@ -6,6 +6,7 @@
  */
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { TcpHandle } from './handle.js';
+import { isSupervisorMessage, mayHaveHandle } from './messages.js';
 
 type WithoutCommand<T> = T extends unknown ? Omit<T, 'cmd'> : never;
 
@@ -32,7 +33,12 @@ export function openChannel(
   // node:cluster's own `disconnect` listener would keep the process alive; without holdfast nothing does.
   channel.unref();
   process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
-    if (isOurs(message)) onMessage(message, handle as TcpHandle | undefined);
+    if (!isOurs(message)) return;
+    const given = handleOf(handle);
+    const known = isSupervisorMessage(message);
+    if (given !== undefined && !(known && mayHaveHandle(message))) given.close();
+    // Not caught: what the application's own listeners throw from here is its own uncaught error.
+    if (known) onMessage(message, given);
   });
   return {
     send(message, onLost) {
@@ -54,6 +60,12 @@ export function openChannel(
   };
 }
 
-function isOurs(message: unknown): message is SupervisorMessage {
+function isOurs(message: unknown): message is { readonly cmd: IpcCommand } {
   return typeof message === 'object' && message !== null && (message as { cmd?: unknown }).cmd === CMD;
+}
+
+/** What comes beside a message, where it can be closed. */
+function handleOf(handle: unknown): TcpHandle | undefined {
+  if (typeof handle !== 'object' || handle === null) return undefined;
+  return typeof (handle as Partial<TcpHandle>).close === 'function' ? (handle as TcpHandle) : undefined;
 }

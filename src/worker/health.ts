@@ -66,7 +66,8 @@ export async function askHealth(servers: Iterable<Server>, path: string, timeout
       answer = { ok: status >= 200 && status < 400, detail: `GET ${path} answered ${status}${said}` };
       if (status !== 404) return answer;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      // An application may throw a message of any length.
+      const reason = oneLine(error instanceof Error ? error.message : String(error), 'utf8');
       return { ok: false, detail: `GET ${path} was not answered: ${reason}` };
     }
   }
@@ -208,8 +209,8 @@ function joinChunks(text: string): Pick<Parsed, 'body' | 'ends'> {
 }
 
 /** As much as a log line can bear, and nothing that a terminal would act upon. */
-function oneLine(body: string): string {
-  const text = Buffer.from(body, 'latin1').toString('utf8');
+function oneLine(body: string, encoding: 'latin1' | 'utf8' = 'latin1'): string {
+  const text = Buffer.from(body, encoding).toString('utf8');
   const line = text.replace(/[\s\p{C}]+/gu, ' ').trim();
   return [...line].slice(0, LONGEST_DETAIL).join('');
 }

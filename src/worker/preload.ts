@@ -118,7 +118,8 @@ function leaveNoTrace(): void {
   delete process.env.HOLDFAST_WORKER;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
-  if (at > 0) execArgv.splice(at - 1, 2);
+  // What stands before it is holdfast's, too.
+  if (at > 0) execArgv.splice(0, at + 1);
   for (const file of Object.keys(require.cache)) {
     if (file.startsWith(__dirname + path.sep)) delete require.cache[file];
   }

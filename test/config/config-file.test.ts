@@ -143,6 +143,26 @@ t.test('a program that never ends loading is given up', async (t) => {
   await t.rejects(loadModule(join(cwd, 'x.config.mjs'), 1), { message: 'must load within 1 ms' });
 });
 
+t.test('a program that loops, or leaves something open, or exits, hangs nobody', async (t) => {
+  const cwd = t.testdir({
+    'loop.config.mjs': 'for (;;);',
+    'later.config.mjs': 'export default async () => { await null; for (;;); }',
+    'open.config.mjs': 'setInterval(() => {}, 1e6); export default { script: "a.js" }',
+    'open.config.cjs': 'setInterval(() => {}, 1e6); module.exports = { script: "app.js" };',
+    'exit.config.mjs': 'process.exit(0); export default {}',
+    'kinds.config.mjs': 'const x = { a: 1 }; x.x = x; export default { f() {}, s: Symbol(), x, list: [1, undefined] }',
+  });
+  const load = (file: string, timeoutMs?: number) => loadModule(join(cwd, file), timeoutMs);
+  await t.rejects(load('loop.config.mjs', 500), { message: 'must load within 500 ms' });
+  await t.rejects(load('later.config.mjs', 500), { message: 'must load within 500 ms' });
+  t.same(await load('open.config.mjs'), { script: 'a.js' });
+  t.same(await load('open.config.cjs'), { script: 'app.js' });
+  await t.rejects(load('exit.config.mjs'), { message: /it ended with process\.exit\(0\)/ });
+  const kinds = (await load('kinds.config.mjs')) as Record<string, unknown>;
+  t.match(kinds, { f: Function, x: { a: 1 }, list: [1, undefined] });
+  t.type(kinds.s, 'symbol');
+});
+
 t.test('a file is read anew each time', async (t) => {
   const write: Record<string, (instances: number) => string> = {
     'x.json': (instances) => `{"script": "app.js", "instances": ${instances}}`,

@@ -57,6 +57,7 @@ t.test('a script alone gets every default', async (t) => {
     reloadCronTimeZone: null,
     watch: false,
     admin: null,
+    adminNames: [],
     logLevel: 'info',
     logFormat: 'auto',
     logFile: null,
@@ -209,4 +210,12 @@ t.test('the environment warns of variables that are no options', async (t) => {
   const { warnings } = await loadConfig(sourceIn(cwd, { target: 'app.js', env }));
   t.match(warnings, [/^HOLDFAST_COLOUR /, /^HOLDFAST_ENV /, /^HOLDFAST_INSTANCE .*did you mean "HOLDFAST_INSTANCES"/]);
   t.equal(warnings.length, 3);
+});
+
+t.test('values on the command line can be read by all: that is warned of, and they are not told', async (t) => {
+  const cwd = t.testdir({ 'app.js': '' });
+  const { warnings } = await loadConfig(sourceIn(cwd, { target: 'app.js', flags: { env: ['TOKEN=hush', 'PORT=1'] } }));
+  t.match(warnings, [/--env \(TOKEN, PORT\) can be read by every user.* envFile/]);
+  t.notMatch(warnings.join(), /hush/);
+  t.same((await loadConfig(sourceIn(cwd, { target: 'app.js' }))).warnings, []);
 });

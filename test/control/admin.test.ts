@@ -6,19 +6,19 @@ import t, { type Test } from 'tap';
 import { AdminServer } from '../../src/control/admin.js';
 import type { AdminTarget } from '../../src/protocol.js';
 import { freePort } from '../e2e/support/ports.js';
-import { statusOf } from './support/fake-target.js';
+import { deferred, statusOf } from './support/fake-target.js';
 
 class FakeAdmin implements AdminTarget {
   ok = true;
   readonly probe = (name: string) => ({ ok: this.ok, reason: `asked for ${name}` });
   status = async () => statusOf('shop');
-  readonly metrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' });
+  metrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' });
 }
 
 async function open(t: Test): Promise<{ port: number; target: FakeAdmin; server: AdminServer }> {
   const target = new FakeAdmin();
   const port = await freePort();
-  const server = await AdminServer.open({ host: '127.0.0.1', port, target });
+  const server = await AdminServer.open({ host: '127.0.0.1', port, names: ['shop.internal'], target });
   t.teardown(() => server.close());
   return { port, target, server };
 }
@@ -90,39 +90,139 @@ t.test('a status that fails is told, and the next one works', async (t) => {
 t.test('nonsense, too much of it and clients that go away disturb nobody', async (t) => {
   const { port } = await open(t);
   t.match(await raw(port, 'nonsense\r\n\r\n'), /^HTTP\/1\.1 400/);
-  t.match(await raw(port, `GET /livez HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(10_000)}\r\n\r\n`), /^HTTP\/1\.1 431/);
-  t.equal(await raw(port, 'CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n'), '');
-  const upgrade = 'GET /livez HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
+  t.match(
+    await raw(port, `GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ${'x'.repeat(10_000)}\r\n\r\n`),
+    /^HTTP\/1\.1 431/,
+  );
+  t.match(await raw(port, 'CONNECT a:1 HTTP/1.1\r\nhost: localhost\r\n\r\n'), /^HTTP\/1\.1 404/);
+  const upgrade = 'GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
   t.match(await raw(port, upgrade), /^HTTP\/1\.1 200 /);
-  const pipelined = 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(3);
+  const pipelined = 'GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(3);
   t.equal((await raw(port, pipelined)).split('HTTP/1.1 200').length, 2, 'one answer, then the connection ends');
   for (let i = 0; i < 20; i++) {
     const socket = net.connect(port, '127.0.0.1').on('error', () => {});
-    socket.write('GET /status HTTP/1.1\r\nhost: a\r\n\r\n');
+    socket.write('GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n');
     await once(socket, 'connect');
     socket.resetAndDestroy();
   }
   t.equal((await ask(port, '/livez')).statusCode, 200);
 });
 
-t.test('connections beyond the limit are closed, and there is room again when others have gone', async (t) => {
+t.test('who says nothing makes room for a new client, the oldest first', async (t) => {
   const { port } = await open(t);
-  const sockets = Array.from({ length: 64 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
+  const idle: net.Socket[] = [];
+  t.teardown(() => idle.forEach((socket) => void socket.destroy()));
+  for (let i = 0; i < 80; i++) {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+    idle.push(socket);
+    await once(socket, 'connect');
+    // Half a request is as good as none.
+    socket.write('GET /livez HT');
+  }
+  t.equal((await ask(port, '/livez')).statusCode, 200);
+  const [first, last] = [idle[0], idle.at(-1)];
+  first?.resume();
+  if (first?.closed === false) await once(first, 'close');
+  last?.write('TP/1.1\r\nhost: localhost\r\n\r\n');
+  t.match(await text(last as net.Socket), /^HTTP\/1\.1 200/, 'the youngest is still there');
+});
+
+t.test('who does not read makes room as well', async (t) => {
+  const { port, target } = await open(t);
+  target.metrics = async () => ({ contentType: 'text/plain', text: 'x'.repeat(8 * 1024 ** 2) });
+  const greedy = Array.from({ length: 64 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
+  t.teardown(() => greedy.forEach((socket) => void socket.destroy()));
+  await Promise.all(greedy.map((socket) => once(socket, 'connect')));
+  for (const socket of greedy) socket.write('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  await Promise.all(greedy.map((socket) => once(socket, 'readable')));
+  t.equal((await ask(port, '/livez')).statusCode, 200);
+});
+
+t.test('whose answer is on its way is not sent away: beyond the limit new ones are', async (t) => {
+  const { port, target } = await open(t);
+  const asked = deferred();
+  const answer = deferred();
+  target.status = async () => {
+    asked.resolve();
+    await answer.promise;
+    return statusOf('shop');
+  };
+  const sockets = Array.from({ length: 48 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
   t.teardown(() => sockets.forEach((socket) => void socket.destroy()));
   await Promise.all(sockets.map((socket) => once(socket, 'connect')));
-  t.equal(await raw(port, 'GET /livez HTTP/1.1\r\nhost: a\r\n\r\n'), '');
-  await Promise.all(
-    sockets.map(async (socket) => {
-      socket.end('GET /livez HTTP/1.1\r\nhost: a\r\n\r\n');
-      t.match(await text(socket), /^HTTP\/1\.1 200/);
-    }),
-  );
+  for (const socket of sockets) socket.write('GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  await asked.promise;
+  for (let i = 0; i < 80; i++) t.equal((await ask(port, '/livez')).statusCode, 200);
+  answer.resolve();
+  for (const socket of sockets) t.match(await text(socket), /^HTTP\/1\.1 200/);
+});
+
+t.test('what follows a request is thrown away, however much it is', async (t) => {
+  const { port, target } = await open(t);
+  let asked = 0;
+  target.status = async () => {
+    asked += 1;
+    return statusOf('shop');
+  };
+  const siege = 'GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(13_000);
+  await Promise.all(Array.from({ length: 8 }, () => raw(port, siege)));
+  t.ok(asked <= 8, `it was made ${asked} times`);
   t.equal((await ask(port, '/livez')).statusCode, 200);
+});
+
+t.test('status and metrics are made a few times a second, and given out a limited number of times', async (t) => {
+  const { port, target } = await open(t);
+  let made = 0;
+  target.metrics = async () => {
+    made += 1;
+    return { contentType: 'text/plain', text: `made ${made}\n` };
+  };
+  const began = performance.now();
+  const answers = [];
+  for (let i = 0; i < 10; i++)
+    answers.push(...(await Promise.all(Array.from({ length: 20 }, () => ask(port, '/metrics')))));
+  const seconds = (performance.now() - began) / 1000;
+  t.ok(made <= 1 + seconds / 0.25, `made ${made} times in ${seconds} s`);
+  const refused = answers.filter(({ statusCode }) => statusCode === 503);
+  t.ok(answers.length - refused.length <= 51 + 50 * seconds, `${refused.length} were refused`);
+  t.match(refused[0], { headers: { 'retry-after': '1' } });
+  t.equal((await ask(port, '/readyz')).statusCode, 200, 'probes are answered all the same');
+});
+
+t.test('it answers to its numbers, to localhost and to the names of the configuration', async (t) => {
+  const { port } = await open(t);
+  const under = async (host: string | null, version = '1.1') =>
+    (await raw(port, `GET /status HTTP/${version}\r\n${host === null ? '' : `host: ${host}\r\n`}\r\n`)).slice(9, 12);
+  for (const host of [
+    '127.0.0.1',
+    `127.0.0.1:${port}`,
+    '10.1.2.3:80',
+    '[::1]:9',
+    'LOCALHOST',
+    `shop.internal:${port}`,
+  ]) {
+    t.equal(await under(host), '200', host);
+  }
+  for (const host of [
+    'evil.example',
+    `evil.example:${port}`,
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '',
+    '[x]',
+  ]) {
+    t.equal(await under(host), '421', host);
+  }
+  t.equal(await under(null, '1.0'), '200', 'a load balancer that speaks HTTP/1.0');
+  t.equal(await under(null), '400');
+  t.equal(await under('localhost\r\nhost: evil.example'), '400');
+  const absolute = await raw(port, 'GET http://evil.example/status HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  t.match(absolute, /^HTTP\/1\.1 421/, 'the name in the target is the one that counts');
 });
 
 t.test("an address that is taken is the system's error", async (t) => {
   const { port } = await open(t);
-  const second = AdminServer.open({ host: '127.0.0.1', port, target: new FakeAdmin() });
+  const second = AdminServer.open({ host: '127.0.0.1', port, names: [], target: new FakeAdmin() });
   await t.rejects(second, { code: 'EADDRINUSE' });
 });
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
@@ -185,4 +186,33 @@ t.test('logs end with the supervisor, and fail when it is lost', async (t) => {
 t.test('a name that is no file name finds nothing', async (t) => {
   const { dir } = await open(t, 'shop');
   await t.rejects(connectTo(dir, '../shop'), { code: 'NO_SUPERVISOR', exitCode: 3 });
+});
+
+t.test('what another program answers on a socket is no status', async (t) => {
+  const dir = makeFolder(t);
+  let answer = '';
+  const server = http.createServer((_request, response) => response.end(answer));
+  server.listen(path.join(dir, 'shop.sock'));
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const statuses = [
+    '5',
+    'null',
+    '{"name":"shop"}',
+    JSON.stringify({ ...statusOf('shop'), workers: [null] }),
+    JSON.stringify({ ...statusOf('shop'), addresses: [{ host: 5, sockets: [] }] }),
+    JSON.stringify({ ...statusOf('shop'), rollout: null }),
+  ];
+  for (const text of statuses) {
+    answer = text;
+    await t.rejects((await connectTo(dir, 'shop')).status(), {
+      code: 'NOT_ANSWERING',
+      message: /no status of holdfast/,
+    });
+    t.match(await listSupervisors(dir), [{ name: 'shop', status: null }]);
+  }
+  answer = 'x'.repeat(17 * 1024 ** 2);
+  await t.rejects((await connectTo(dir, 'shop')).status(), { message: /longer than 16 MiB/ });
+  answer = JSON.stringify(statusOf('shop'));
+  t.equal((await (await connectTo(dir, 'shop')).status()).name, 'shop');
 });

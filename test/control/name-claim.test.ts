@@ -1,9 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { connectTo, listSupervisors } from '../../src/control/client.js';
 import { fetchStatus } from '../../src/control/exchange.js';
 import { ControlServer } from '../../src/control/server.js';
 import type { HoldfastError } from '../../src/errors.js';
@@ -132,4 +144,90 @@ t.test('a name that leads out of the folder is refused', async (t) => {
   for (const name of ['', '../up', 'a/b', 'a\u0000b']) {
     await t.rejects(start(dir, name), { code: 'BAD_NAME', exitCode: 2 });
   }
+});
+
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+
+t.test(
+  'a claim that cannot be read is an error, and nobody waits for it',
+  { skip: isRoot ? false : 'needs root' },
+  async (t) => {
+    // Root reads everything: another user does not.
+    const dir = makeFolder(t);
+    mkdirSync(path.join(dir, 'shop.lock/x'), { recursive: true });
+    for (const folder of [dir, path.join(dir, 'shop.lock')]) chownSync(folder, NOBODY, NOBODY);
+    const program = `
+    const [, server, dir] = process.argv;
+    const { ControlServer } = await import(server);
+    const fs = await import('node:fs');
+    fs.chmodSync(dir + '/shop.lock', 0o300);
+    const open = ControlServer.open({ dir, name: 'shop', target: {} });
+    process.stdout.write(await open.then(() => 'opened', (error) => error.code + ' ' + error.message));
+    process.exit();`;
+    const server = new URL('../../dist/control/server.js', import.meta.url).href;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program, server, dir], {
+      ...{ uid: NOBODY, gid: NOBODY, cwd: '/', stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH } },
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout?.on('data', (text) => {
+      said += text;
+    });
+    await once(child, 'close');
+    t.match(said, /^PATH_TAKEN .*shop\.lock: what lies there cannot be read \(EACCES\)/);
+  },
+);
+
+t.test('what lies there is marked so that cleaners leave it alone, and is put back when they do not', async (t) => {
+  const dir = makeFolder(t);
+  const target = new FakeTarget('shop');
+  const told: (string | null)[] = [];
+  const server = await ControlServer.open({
+    ...{ dir, name: 'shop', target, lookEveryMs: 10 },
+    onRestored: (problem) => told.push(problem),
+  });
+  t.teardown(() => server.close());
+  const STICKY = 0o1000;
+  for (const file of ['shop.sock', 'shop.lock']) t.ok(lstatSync(path.join(dir, file)).mode & STICKY, file);
+
+  const untilTold = async (count: number) => {
+    while (told.length < count) await delay(5);
+  };
+  rmSync(path.join(dir, 'shop.sock'));
+  await untilTold(1);
+  t.equal((await (await connectTo(dir, 'shop')).status()).name, 'shop');
+  rmSync(dir, { recursive: true });
+  await untilTold(2);
+  t.equal((await (await connectTo(dir, 'shop')).status()).name, 'shop', 'also where the whole folder was removed');
+  t.same(told, [null, null]);
+  t.same(readdirSync(dir).sort(), ['shop.lock', 'shop.sock']);
+
+  // A file that is not its own stays, and is told once.
+  rmSync(path.join(dir, 'shop.sock'));
+  writeFileSync(path.join(dir, 'shop.sock'), 'mine');
+  await untilTold(3);
+  t.match(told[2], /cannot open control socket .*a file that is no socket lies there/);
+  await server.close();
+  t.same(readdirSync(dir), ['shop.sock'], 'nothing of its own is left');
+});
+
+t.test('sockets that are called what no supervisor is called are passed over', async (t) => {
+  const { dir } = await open(t, 'shop');
+  for (const name of [
+    'odd\u001b[31mname.sock',
+    'with space.sock',
+    '-dash.sock',
+    '.hidden.sock',
+    `${'x'.repeat(70)}.sock`,
+  ]) {
+    const server = net.createServer().listen(path.join(dir, name));
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+  }
+  t.same(
+    (await listSupervisors(dir)).map(({ name }) => name),
+    ['shop'],
+  );
+  t.equal((await connectTo(dir)).name, 'shop', 'it is the only one');
 });

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync } from 'node:fs';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { deferred, OK, open, statusOf } from './support/fake-target.js';
 import { ask, head, jsonLines } from './support/http.js';
@@ -187,4 +188,45 @@ t.test('a close does not wait for a client that never reads', async (t) => {
   for (let i = 0; i < 64; i++) target.log(JSON.stringify({ text: 'x'.repeat(64 * 1024) }));
   await server.close();
   t.equal(target.followers.size, 0);
+});
+
+t.test('thousands of pipelined requests are one, and keep nobody else waiting', async (t) => {
+  const { target, server } = await open(t);
+  let asked = 0;
+  target.answerStatus = async () => {
+    asked += 1;
+    return statusOf('shop');
+  };
+  const socket = net.connect(server.path).on('error', () => {});
+  t.teardown(() => void socket.destroy());
+  const answered = text(socket);
+  socket.write('GET /status HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(2_000));
+  const { statusCode } = await ask(server.path, 'GET', '/status');
+  t.equal(statusCode, 200);
+  t.equal((await answered.catch(() => '')).split('HTTP/1.1 200').length, 2, 'one answer, then the connection ends');
+  t.ok(asked <= 2, `it was made ${asked} times`);
+});
+
+t.test('followers of the logs are bounded, and there is room again when one has gone', async (t) => {
+  const { target, server } = await open(t);
+  const followers = await Promise.all(Array.from({ length: 16 }, () => head(server.path, 'GET', '/logs')));
+  t.teardown(() => followers.forEach((follower) => void follower.destroy()));
+  const refused = await ask(server.path, 'GET', '/logs');
+  t.equal(refused.statusCode, 503);
+  t.match(refused.text, /cannot follow the logs: 16 follow them already/);
+  t.equal(target.followers.size, 16);
+  const gone = new Promise<void>((resolve) => {
+    const { followers: left } = target;
+    const forget = left.delete.bind(left);
+    left.delete = (follower) => {
+      const was = forget(follower);
+      resolve();
+      return was;
+    };
+  });
+  followers[0]?.destroy();
+  await gone;
+  const again = await head(server.path, 'GET', '/logs');
+  t.equal(again.statusCode, 200);
+  again.destroy();
 });

@@ -205,3 +205,20 @@ t.test(
     t.ok(after < before + 32_000, `${before} kB while it was read, ${after} kB when nobody read`);
   },
 );
+
+t.test('what a terminal would obey does not reach it, whoever it comes from', async (t) => {
+  const runtimeDir = makeRuntimeDir(t);
+  const evil = '\u001b]0;title\u0007\u202e';
+  const dir = t.testdir({ 'x.json': JSON.stringify({ [evil]: 1, script: 'app.js', name: evil }), 'app.js': '' });
+  for (const args of [
+    ['start', `${evil}.js`],
+    ['check', path.join(dir, 'x.json')],
+    ['status', '--name', evil],
+    [evil],
+    ['scale', evil],
+  ]) {
+    const { code, stdout, stderr } = await run(args, { runtimeDir, cwd: dir });
+    t.not(code, 0);
+    t.notMatch(stdout + stderr, /(?![\n\t])\p{Cc}|\p{Bidi_Control}/u, JSON.stringify(args));
+  }
+});

@@ -354,6 +354,7 @@ const CASES: Case[] = [
       await s.fresh.command({ do: 'close' });
       await client.happened('end');
       await s.fresh.tells('serverClosed');
+      t.match(await s.fresh.report(), { open: 0, bad: 0 });
     },
   },
   {

@@ -22,6 +22,9 @@ const WINDOW = 32;
 const SILENCE_MS = 1_000;
 /** How long another heir may be on its way before answers say that they are the last. */
 const HOPE_MS = 2_000;
+/** Names that applications give are among them. */
+const MOST_REASONS = 16;
+const LONGEST_REASON = 200;
 /** How soon what stands in the way for a moment is looked at again. */
 const SOON_MS = 20;
 
@@ -230,7 +233,11 @@ export class Giver {
       return;
     }
     this.#staying.add(socket);
-    if (!socket.destroyed) this.counts.stayed[stay.reason] = (this.counts.stayed[stay.reason] ?? 0) + 1;
+    if (socket.destroyed) return;
+    const { stayed } = this.counts;
+    const isNew = !Object.hasOwn(stayed, stay.reason) && Object.keys(stayed).length >= MOST_REASONS;
+    const reason = isNew ? 'other reasons' : stay.reason.slice(0, LONGEST_REASON);
+    stayed[reason] = (stayed[reason] ?? 0) + 1;
   }
 
   #lookAgain(): void {

@@ -1,0 +1,18 @@
+/**
+ * By which names a server may be called. A page in a browser can have its own name lead to any address, this machine's
+ * included, and would then read what is answered: it is given away by the name, which the browser sends. Pure.
+ */
+import { isIP } from 'node:net';
+
+/**
+ * @param host of the request, with or without a port; null where there was none, which no browser sends
+ * @param names those of the configuration, without a port
+ */
+export function isOwnName(host: string | null, names: readonly string[]): boolean {
+  if (host === null) return true;
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{0,5})?$/.exec(host) ?? [];
+  if (bracketed !== undefined) return isIP(bracketed) === 6;
+  if (plain === undefined || plain === '') return false;
+  const name = plain.toLowerCase().replace(/\.$/, '');
+  return isIP(name) === 4 || name === 'localhost' || names.some((own) => own.toLowerCase() === name);
+}

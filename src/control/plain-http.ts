@@ -1,0 +1,217 @@
+/**
+ * HTTP/1.1 for who only tells: one request without a body on each connection, one answer, and the connection ends (RFC 9112).
+ *
+ * For an address that anybody may reach. A client costs no more than the reading of one head: what follows it is thrown away,
+ * and who is silent, or does not read, makes room for the next one. Never throws, and never waits for a client.
+ */
+import net from 'node:net';
+
+/** The request of a probe has some hundred bytes. */
+const HEAD_LIMIT_BYTES = 8 * 1024;
+const CONNECTION_LIMIT = 64;
+/** From the beginning of a connection to its end. */
+const PATIENCE_MS = 10_000;
+/** How much of what follows the request is read, so that the answer is not lost by a reset (RFC 9112, section 9.6). */
+const REST_LIMIT_BYTES = 64 * 1024;
+/** How long a close waits for clients to read what was written for them. */
+const CLOSE_PATIENCE_MS = 1_000;
+const HEAD_END = '\r\n\r\n';
+const REQUEST_LINE = /^([A-Z]{1,16}) (\S+) HTTP\/1\.([01])$/;
+const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  421: 'Misdirected Request',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+export interface PlainRequest {
+  readonly method: string;
+  /** Without its query. */
+  readonly path: string;
+  /** As the client calls this server; null where it does not (HTTP/1.0). */
+  readonly host: string | null;
+}
+
+export interface PlainAnswer {
+  readonly statusCode: number;
+  readonly contentType: string;
+  /** Bytes where the same is given to many: they are sent as they are, and not copied. */
+  readonly text: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Client {
+  readonly socket: net.Socket;
+  readonly deadline: NodeJS.Timeout;
+  head: string;
+  /** Its answer is on the way: it is not sent away for somebody else. */
+  working: boolean;
+  answered: boolean;
+  restBytes: number;
+}
+
+export class PlainServer {
+  readonly #server: net.Server;
+  readonly #answer: (request: PlainRequest) => Promise<PlainAnswer>;
+  /** The oldest first. */
+  readonly #clients = new Set<Client>();
+  #closed: Promise<void> | null = null;
+
+  private constructor(answer: (request: PlainRequest) => Promise<PlainAnswer>) {
+    this.#answer = answer;
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#welcome(socket));
+  }
+
+  /**
+   * @param answer must not reject
+   * @throws the system's error where it cannot listen there
+   */
+  static listen(
+    where: net.ListenOptions,
+    answer: (request: PlainRequest) => Promise<PlainAnswer>,
+  ): Promise<PlainServer> {
+    const plain = new PlainServer(answer);
+    const server = plain.#server;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      // Not through node:cluster, and so never shared with a worker.
+      server.listen({ ...where, exclusive: true }, () => {
+        server.removeListener('error', reject);
+        // A connection that could not be accepted: no file descriptor was left.
+        server.on('error', () => {});
+        resolve(plain);
+      });
+    });
+  }
+
+  /** Ends clients that have no answer to come; the others have a moment for theirs. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    const gone = new Promise((resolve) => this.#server.close(resolve));
+    for (const client of this.#clients) if (!client.working && !client.answered) client.socket.destroy();
+    const force = setTimeout(() => {
+      for (const { socket } of this.#clients) socket.destroy();
+    }, CLOSE_PATIENCE_MS);
+    await gone;
+    clearTimeout(force);
+  }
+
+  #welcome(socket: net.Socket): void {
+    socket.on('error', () => {});
+    if (!this.#makeRoom()) {
+      socket.destroy();
+      return;
+    }
+    const deadline = setTimeout(() => socket.destroy(), PATIENCE_MS);
+    const client: Client = { socket, deadline, head: '', working: false, answered: false, restBytes: 0 };
+    this.#clients.add(client);
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      this.#clients.delete(client);
+    });
+    // latin1: a head is bytes, and nothing in it may be lost.
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => this.#read(client, text));
+    // Nothing more will come: where there was no whole request, there is nothing to answer.
+    socket.once('end', () => {
+      if (!client.working && !client.answered) socket.destroy();
+      else if (client.answered) socket.end();
+    });
+  }
+
+  /** The oldest who has nothing under way goes for a new one. @returns false where all have */
+  #makeRoom(): boolean {
+    if (this.#clients.size < CONNECTION_LIMIT) return true;
+    for (const client of this.#clients) {
+      if (client.working) continue;
+      client.socket.destroy();
+      this.#clients.delete(client);
+      return true;
+    }
+    return false;
+  }
+
+  #read(client: Client, text: string): void {
+    const { socket } = client;
+    if (client.working || client.answered) {
+      client.restBytes += text.length;
+      if (client.restBytes > REST_LIMIT_BYTES) socket.destroy();
+      return;
+    }
+    client.head += text.slice(0, HEAD_LIMIT_BYTES + HEAD_END.length - client.head.length);
+    // An empty line before the request is no fault (RFC 9112, section 2.2).
+    const head = client.head.replace(/^(?:\r\n)+/, '');
+    const end = head.indexOf(HEAD_END);
+    if (end === -1 && client.head.length < HEAD_LIMIT_BYTES) return;
+    if (end === -1) {
+      send(client, 'GET', failure(431, 'the head is too large'));
+      return;
+    }
+    const request = parseHead(head.slice(0, end));
+    client.head = '';
+    if (request === null) {
+      send(client, 'GET', failure(400, 'this is no request of HTTP/1.1'));
+      return;
+    }
+    client.working = true;
+    void this.#answer(request).then((answer) => {
+      client.working = false;
+      send(client, request.method, answer);
+    });
+  }
+}
+
+/** @returns null for what is no head of a request */
+export function parseHead(head: string): PlainRequest | null {
+  const [first = '', ...lines] = head.split('\r\n');
+  const [, method = '', target = '', minor] = REQUEST_LINE.exec(first) ?? [];
+  if (method === '') return null;
+  const hosts: string[] = [];
+  for (const line of lines) {
+    const [, name, value = ''] = FIELD.exec(line) ?? [];
+    if (name === undefined) return null;
+    if (name.toLowerCase() === 'host') hosts.push(value);
+  }
+  // RFC 9112, section 3.2: a request of HTTP/1.1 has just one.
+  const [host = null, second] = hosts;
+  if (second !== undefined || (host === null && minor === '1')) return null;
+  if (target.startsWith('/') || method === 'CONNECT' || target === '*') {
+    return { method, path: target.split('?')[0] ?? '', host };
+  }
+  const [, authority, rest = ''] = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(target) ?? [];
+  return authority === undefined ? null : { method, path: rest || '/', host: authority };
+}
+
+function send(client: Client, method: string, { statusCode, contentType, text, headers = {} }: PlainAnswer): void {
+  const { socket } = client;
+  client.answered = true;
+  const fields = {
+    'content-type': contentType,
+    'content-length': String(Buffer.byteLength(text)),
+    'cache-control': 'no-store',
+    // What a browser is shown is never more than text.
+    'x-content-type-options': 'nosniff',
+    connection: 'close',
+    ...headers,
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  const reason = REASONS[statusCode] ?? '';
+  socket.cork();
+  socket.write(`HTTP/1.1 ${statusCode} ${reason}\r\n${lines.join('')}\r\n`);
+  socket.end(method === 'HEAD' ? '' : text);
+  socket.uncork();
+}
+
+function failure(statusCode: number, error: string): PlainAnswer {
+  return { statusCode, contentType: 'application/json', text: `${JSON.stringify({ error })}\n` };
+}

@@ -1,0 +1,50 @@
+import t from 'tap';
+import { isSupervisorMessage, mayHaveHandle } from '../../dist/worker/messages.js';
+
+const drain = { type: 'drain', emptyQueue: false, windowMs: 30_000, spreadMs: 5_000, reason: 'replaced' };
+
+t.test('what the supervisor says is understood', async (t) => {
+  for (const message of [
+    { type: 'socket', seq: 1, key: '127.0.0.1:80', errno: 0 },
+    { type: 'socket', seq: 1, key: '', errno: -98, hold: true },
+    { type: 'accept' },
+    { type: 'adopt', key: 'x', slot: 1 },
+    { type: 'release', key: 'x', slot: 1 },
+    drain,
+    { type: 'ticketKey', key: 'AAAA' },
+    { type: 'terminate' },
+    { type: 'health', path: '/healthz', timeoutMs: 500 },
+    { type: 'stats', seq: 4, sentAtMs: 12.5, figures: true },
+    { type: 'stats', seq: 4, sentAtMs: 12.5, since: 'a field of a later version' },
+  ]) {
+    t.ok(isSupervisorMessage(message), JSON.stringify(message));
+  }
+});
+
+t.test('what it would not say is not', async (t) => {
+  for (const message of [
+    {},
+    { type: 'of a later version' },
+    { type: 'toString' },
+    { type: 5 },
+    { type: 'socket', seq: 1, errno: 0 },
+    { type: 'socket', seq: 1, key: 'x', errno: '0' },
+    { type: 'adopt', key: 'x', slot: -1 },
+    { ...drain, windowMs: Number.POSITIVE_INFINITY },
+    { ...drain, windowMs: 2 ** 40 },
+    { ...drain, spreadMs: Number.NaN },
+    { ...drain, reason: 'tea' },
+    { type: 'health', path: '/'.repeat(2_000), timeoutMs: 1 },
+    { type: 'stats', seq: 4 },
+    { type: 'ticketKey', key: {} },
+  ]) {
+    t.notOk(isSupervisorMessage(message), JSON.stringify(message).slice(0, 80));
+  }
+});
+
+t.test('a handle comes with the messages that are about one', async (t) => {
+  t.same(
+    ['socket', 'adopt', 'drain', 'toString'].map((type) => mayHaveHandle({ type })),
+    [true, true, false, false],
+  );
+});
