@@ -1,5 +1,8 @@
 /** The program: gives this process's words to the command line, and its exit code to the shell. */
 import { processContext } from './context.js';
+import { nameSources } from './stack-traces.js';
+
+nameSources(new URL('.', import.meta.url).href);
 
 const argv = process.argv.slice(2);
 const context = processContext();

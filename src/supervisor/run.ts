@@ -1,7 +1,6 @@
 /**
  * One supervisor from its start to its end: probes the machine, opens the control socket, starts the workers.
  */
-import { readFileSync } from 'node:fs';
 import type { LoadedConfig } from '../config/load.js';
 import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
@@ -11,6 +10,7 @@ import { createLog } from '../logs/logger.js';
 import type { Datagrams } from '../native/datagrams.js';
 import { loadNative, type Native, type NativeLoad } from '../native/libc.js';
 import { chooseListenMode, chooseSteering, type SteeringChoice } from '../platform/mode.js';
+import { ownPackage } from '../platform/own-package.js';
 import { probe } from '../platform/probe.js';
 import { formatAddress } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
@@ -64,7 +64,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const { steered } = steering;
     // The program that steers them is the one of the supervisor before.
     if (!steered && native.ok) for (const { handle } of inherited) unsteer(native.native, handle.fd);
-    const version = ownVersion();
+    const { version } = ownPackage();
     log.logger.info(
       { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason, steering: steered },
       'supervisor started',
@@ -162,9 +162,4 @@ function openJournal(native: NativeLoad): Datagrams | null {
   } catch {
     return null;
   }
-}
-
-function ownVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
