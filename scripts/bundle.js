@@ -63,7 +63,11 @@ function writeChunk({ fileName, code, map, modules }) {
 
 /** A stack trace names file and line: a map of that alone is a quarter of the whole one. */
 function linesOnly({ version, sources, mappings }) {
-  const lines = decode(mappings).map(([first]) => (first === undefined ? [] : [first.slice(0, 4)]));
+  const lines = decode(mappings).map((segments) =>
+    segments
+      .filter((now, i) => i === 0 || now[1] !== segments[i - 1][1] || now[2] !== segments[i - 1][2])
+      .map((segment) => segment.slice(0, 4)),
+  );
   return { version, names: [], sources, mappings: encode(lines) };
 }
 
