@@ -4,43 +4,41 @@
  */
 import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 
-const LOCATION = /(file:\/\/[^\s()]+):(\d+):(\d+)/g;
-
-/** @param folder URL of the folder whose files have maps; frames of other files stay as they are */
+/** @param folder whose files have maps; frames of other files stay as they are */
 export function nameSources(folder: string): void {
   const maps = new Map<string, SourceMap | null>();
   const mapOf = (file: string) => {
     const known = maps.get(file);
     if (known !== undefined) return known;
-    const read = file.startsWith(folder) ? readMap(file) : null;
+    const read = path.dirname(file) === folder ? readMap(file) : null;
     maps.set(file, read);
     return read;
   };
   Error.prepareStackTrace = (error, frames) => {
-    const lines = frames.map((frame) => {
-      return `\n    at ${frame.toString().replace(LOCATION, (location, file: string, line: string, column: string) => {
-        return sourceOf(mapOf(file), file, Number(line), Number(column)) ?? location;
-      })}`;
-    });
+    const lines = frames.map((frame) => `\n    at ${withSource(frame, mapOf)}`);
     return `${headline(error)}${lines.join('')}`;
   };
+}
+
+function withSource(frame: NodeJS.CallSite, mapOf: (file: string) => SourceMap | null): string {
+  const text = frame.toString();
+  const [file, line, column] = [frame.getFileName(), frame.getLineNumber(), frame.getColumnNumber()];
+  if (!file || line === null || column === null) return text;
+  const entry = mapOf(file)?.findEntry(line - 1, column - 1);
+  if (entry === undefined || !('originalSource' in entry)) return text;
+  const source = path.resolve(path.dirname(file), entry.originalSource);
+  return text.replace(`${file}:${line}:${column}`, () => `${source}:${entry.originalLine + 1}`);
 }
 
 /** A trace is wanted because something has gone wrong: nothing here may go wrong in turn. */
 function readMap(file: string): SourceMap | null {
   try {
-    return new SourceMap(JSON.parse(readFileSync(fileURLToPath(`${file}.map`), 'utf8')) as SourceMapPayload);
+    return new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8')) as SourceMapPayload);
   } catch {
     return null;
   }
-}
-
-function sourceOf(map: SourceMap | null, file: string, line: number, column: number): string | null {
-  const entry = map?.findEntry(line - 1, column - 1);
-  if (entry === undefined || !('originalSource' in entry)) return null;
-  return `${new URL(entry.originalSource, file).href}:${entry.originalLine + 1}`;
 }
 
 function headline(error: unknown): string {

@@ -1,12 +1,12 @@
 /**
- * `holdfast start`, second half: this very process becomes the supervisor. Imports neither the command-line parser nor
- * the schema library: what is loaded here stays in memory for as long as the supervisor runs.
+ * `holdfast start`: this very process becomes the supervisor. Imports neither the command-line parser nor the schema
+ * library: what is loaded here stays in memory for as long as the supervisor runs.
  */
 import './engine.js';
 import os from 'node:os';
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
-import { runSupervisor } from '../supervisor/run.js';
+import { launchSupervisor } from '../supervisor/launch.js';
 import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
 import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
@@ -19,9 +19,9 @@ export async function start(argv: readonly string[], context: Context): Promise<
   const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd) };
   const forgetEarlySignals = process.pid === 1 ? heedEarlySignals() : () => {};
   try {
-    const { exitCode, loaded } = await prepareConfig(from);
+    const { exitCode, loaded } = await prepareConfig(from, context);
     if (loaded === null) return exitCode;
-    return await runSupervisor({
+    return await launchSupervisor({
       loaded,
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,

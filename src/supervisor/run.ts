@@ -15,9 +15,10 @@ import { probe } from '../platform/probe.js';
 import { formatAddress } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
 import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
-import { takeServiceEnvironment } from '../systemd/environment.js';
+import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
+import type { FirstWorker } from './first-worker.js';
 import { buryOrphans } from './orphans.js';
 import { resolveRelease } from './release.js';
 import { handleSignals } from './signals.js';
@@ -29,6 +30,9 @@ export interface RunOptions {
   /** Reads the configuration anew, from the same sources. */
   readonly reloadConfig: () => Promise<LoadedConfig>;
   readonly runtimeDir: string;
+  readonly environment: ServiceEnvironment;
+  /** Worker 1, where it has been forked already. */
+  readonly firstWorker: FirstWorker | null;
   /** Told once, when the workers are ready. */
   readonly onStarted?: (started: Started) => void;
 }
@@ -41,8 +45,8 @@ export interface RunOptions {
  *   this name runs
  */
 export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
+  const { environment, firstWorker } = options;
   const { config, warnings } = options.loaded;
-  const environment = takeServiceEnvironment(process.env, process.pid);
   const native = loadNative();
   const log = createLog(config, { journal: { stream: environment.journalStream, connect: () => openJournal(native) } });
   const systemd = openSystemd(environment, native, (reason) => {
@@ -89,6 +93,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       listenModeReason: reason,
       steering,
       native,
+      firstWorker,
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });
         return custody;

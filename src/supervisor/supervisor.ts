@@ -24,6 +24,7 @@ import type { Custody, CustodyOptions } from '../sockets/custody.js';
 import { CanaryWatch } from './canary-watch.js';
 import { changesBetween, nodeOnDisk } from './changes.js';
 import { expectedOf, limitsOf } from './expectations.js';
+import type { FirstWorker } from './first-worker.js';
 import { runHook } from './hook.js';
 import { Listening } from './listening.js';
 import { Loop } from './loop.js';
@@ -47,6 +48,8 @@ export interface SupervisorOptions {
   readonly listenModeReason: string;
   readonly steering: SteeringChoice;
   readonly native: NativeLoad;
+  /** Worker 1, where it has been forked already. */
+  readonly firstWorker?: FirstWorker | null;
   /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */
   readonly openCustody: (hooks: Required<Pick<CustodyOptions, 'onWaiting' | 'onInherited'>>) => Custody;
   /** Told of the state whenever the core has come to rest. */
@@ -111,7 +114,8 @@ export class Supervisor implements ControlTarget {
     });
     const { name, affinity, adoptAfterMs } = release.config;
     const custody = this.#custody;
-    const workforce = new Workforce({ name, log, custody, listening, dispatch });
+    const { firstWorker } = options;
+    const workforce = new Workforce({ name, log, custody, listening, dispatch, firstWorker });
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;

@@ -7,6 +7,8 @@ import type { Effect, Event, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
+import type { FirstWorker } from './first-worker.js';
+import { Fork } from './fork.js';
 import { hangStack } from './hang-stack.js';
 import type { Listening } from './listening.js';
 import { OomWatch } from './oom.js';
@@ -27,6 +29,8 @@ export interface WorkforceOptions {
   readonly custody: Custody;
   readonly listening: Listening;
   readonly dispatch: (event: Event) => void;
+  /** One that has been forked already. */
+  readonly firstWorker?: FirstWorker | null | undefined;
 }
 
 export class Workforce {
@@ -66,7 +70,9 @@ export class Workforce {
       dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
     };
     try {
-      const handle: WorkerHandle = new WorkerHandle({ worker, slot, generation, name }, release, log, {
+      const identity = { worker, slot, generation, name };
+      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release);
+      const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
         onDisconnected: () => dispatch({ type: 'disconnected', worker }),

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -21,7 +22,7 @@ t.test('an error that nobody expected names the sources, not the bundle', async 
   });
   t.match(stderr, /this is a bug in holdfast/);
   t.match(stderr, /at \S+ \(.*broken\.cjs:1:\d+\)/, 'other files keep their own places');
-  const [, file = '', line = ''] = /\(file:\/\/(\S+\/src\/config\/\S+\.ts):(\d+)\)/.exec(stderr) ?? [];
+  const [, file = '', line = ''] = /\((\S+\/src\/config\/\S+\.ts):(\d+)\)/.exec(stderr) ?? [];
   t.ok(file.startsWith(root), `${file} is a source`);
   t.match(readFileSync(file, 'utf8').split('\n')[Number(line) - 1], /stat\(/, 'and the line is the one that asked');
 });
@@ -31,11 +32,11 @@ t.test('frames without a map stay as they are', async (t) => {
   t.teardown(() => {
     Error.prepareStackTrace = before;
   });
-  const dir = t.testdir({ 'bad.mjs': 'export const fail = () => new Error("no map");', 'bad.mjs.map': 'not JSON' });
-  const { fail } = (await import(path.join(dir, 'bad.mjs'))) as { fail: () => Error };
-  nameSources(`file://${dir}/`);
+  const dir = t.testdir({ 'bad.cjs': 'exports.fail = () => new Error("no map");', 'bad.cjs.map': 'not JSON' });
+  const { fail } = createRequire(import.meta.url)(path.join(dir, 'bad.cjs')) as { fail: () => Error };
+  nameSources(dir);
   const { stack = '' } = fail();
-  t.match(stack, /^Error: no map\n {4}at fail \(file:.*bad\.mjs:1:\d+\)/);
+  t.match(stack, /^Error: no map\n {4}at .*fail \(.*bad\.cjs:1:\d+\)/);
   const odd = Object.assign(new Error('x'), {
     toString() {
       throw new Error('twice');
