@@ -54,6 +54,17 @@ export async function bundle() {
   writeFileSync(path.join(out, 'LICENSES.txt'), licences(output));
 }
 
+/** The public API for `require`: the same once more, as it keeps nothing that must be there only once. */
+export async function writeCommonJsApi() {
+  const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
+  await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
+  await build.close();
+  for (const name of ['index', 'protocol']) {
+    const types = readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
+    writeFileSync(path.join(root, `dist/${name}.d.cts`), types.replaceAll("'./protocol.js'", "'./protocol.cjs'"));
+  }
+}
+
 function writeChunk({ fileName, code, map, modules }) {
   const file = path.join(out, fileName);
   const own = Object.keys(modules).filter((id) => id.startsWith(`${root}src/`));
