@@ -18,16 +18,22 @@ export class WorkerStats {
    */
   ask(worker: WorkerHandle, figures = false): Promise<Stats | null> {
     if (!worker.connected) return Promise.resolve(null);
-    this.#asked += 1;
-    const seq = this.#asked;
+    const seq = this.poll(worker, figures);
     return new Promise((resolve) => {
       const timeout = setTimeout(() => this.#settle(seq, null), ANSWER_TIMEOUT_MS);
       this.#waiting.set(seq, (stats) => {
         clearTimeout(timeout);
         resolve(stats);
       });
-      void worker.send({ type: 'stats', seq, sentAtMs: Number(process.hrtime.bigint() / 1000n) / 1000, figures });
     });
+  }
+
+  /** The question alone, for who hears of every answer: with many workers a promise and a timer for each add up. */
+  poll(worker: WorkerHandle, figures = false): number {
+    this.#asked += 1;
+    const sentAtMs = Number(process.hrtime.bigint() / 1000n) / 1000;
+    void worker.send({ type: 'stats', seq: this.#asked, sentAtMs, figures });
+    return this.#asked;
   }
 
   answered(stats: Stats): void {

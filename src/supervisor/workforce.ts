@@ -96,7 +96,7 @@ export class Workforce {
   /** Asks a worker for its figures; the answer comes by `onStats`. */
   ask(worker: number): void {
     const handle = this.#workers.get(worker);
-    if (handle !== undefined) void this.stats.ask(handle);
+    if (handle !== undefined) this.stats.poll(handle);
   }
 
   /** What a worker has done since it began, its answers included; null where it does not tell. */
