@@ -18,7 +18,8 @@ export const run: Command = async (invocation, { env, cwd, onPrepared }) => {
     cwd: logicalCwd(env, cwd),
     resources: await readResources(),
   };
-  onPrepared?.(JSON.stringify(await loadConfig(source)));
+  const loaded = await loadConfig(source);
+  onPrepared?.(JSON.stringify(loaded));
   return EXIT.done;
 };
 
