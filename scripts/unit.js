@@ -64,9 +64,8 @@ function gather(id) {
 
 /** A file finds its fixtures from where its source is. */
 function inPlace(code, id) {
-  return code.includes('import.meta.url')
-    ? code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href))
-    : null;
+  if (!code.includes('import.meta.url')) return null;
+  return { code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href)), map: null };
 }
 
 const waiting = [...programs.keys()];
