@@ -11,7 +11,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
-COPY scripts/build.js ./scripts/
+COPY scripts/build.js scripts/bundle.js ./scripts/
 COPY src ./src
 RUN npm run build
 
@@ -22,7 +22,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
   && rm -rf node_modules/koffi/doc node_modules/koffi/vendor node_modules/koffi/lib \
-    node_modules/@koromix/*/musl_* node_modules/zod/src \
+    node_modules/@koromix/*/musl_* \
   && node -e "require('koffi').load(null)"
 
 FROM node:24-slim
@@ -36,7 +36,8 @@ COPY package.json ./
 COPY bin ./bin
 COPY config ./config
 COPY examples/hello ./examples/hello
-COPY --from=build /build/dist ./dist
+COPY --from=build /build/dist/program ./dist/program
+COPY --from=build /build/dist/worker ./dist/worker
 # The user `node`, by number: Kubernetes' runAsNonRoot cannot tell from a name that it is not root.
 USER 1000:1000
 EXPOSE 3000

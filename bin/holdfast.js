@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import '../dist/cli/begin.js';
+import '../dist/program/begin.cjs';

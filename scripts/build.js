@@ -1,8 +1,9 @@
-// Builds dist/: the supervisor as ES modules, the worker preload as CommonJS.
+// Builds dist/: every module for the tests, the worker preload as CommonJS, and in dist/program the program in few files.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { bundle, writeCommonJsApi } from './bundle.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
@@ -13,3 +14,5 @@ for (const project of ['.', 'src/worker']) {
 }
 mkdirSync(`${root}dist/worker`, { recursive: true });
 cpSync(`${root}src/worker/package.json`, `${root}dist/worker/package.json`);
+await bundle();
+await writeCommonJsApi();

@@ -89,6 +89,12 @@ t.test('imports go one way', async (t) => {
 });
 
 t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
+  t.same(librariesOf('cli/start.ts'), [], 'before the first worker: none');
+  t.same(librariesOf('supervisor/run.ts'), ['pino'], 'pidusage and prom-client, too, wait until somebody asks');
+});
+
+/** What a file loads, and what it loads in turn, as long as nothing is asked for. */
+function librariesOf(file: string): string[] {
   const outside = new Set<string>();
   const seen = new Set<string>();
   const walk = (file: string) => {
@@ -100,9 +106,9 @@ t.test('the supervisor loads neither the command-line parser nor the schema libr
       else if (!specifier.startsWith('node:')) outside.add(specifier);
     }
   };
-  walk(path.join(src, 'cli/start.ts'));
-  t.same([...outside].sort(), ['pino'], 'pidusage and prom-client, too, wait until somebody asks');
-});
+  walk(path.join(src, file));
+  return [...outside].sort();
+}
 
 t.test('the core knows no clock, no timer, no chance and no input or output', async (t) => {
   for (const file of readdirSync(path.join(src, 'core'), { recursive: true, encoding: 'utf8' })) {

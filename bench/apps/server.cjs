@@ -21,10 +21,15 @@ const server = http.createServer((request, response) => {
   response.setHeader('x-pid', process.pid);
   response.end('ok');
 });
-server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', reusePort: process.env.BARE === '1' }, () => {
-  // Milliseconds since the process began: what start-up costs.
-  console.log(`ready ${performance.now()}`);
-});
+function listen() {
+  server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', reusePort: process.env.BARE === '1' }, () => {
+    // Milliseconds since the process began: what start-up costs.
+    console.log(`ready ${performance.now()}`);
+  });
+}
+// Applications that connect to others first take their time.
+if (process.env.BOOT_MS === undefined) listen();
+else setTimeout(listen, Number(process.env.BOOT_MS));
 
 // What every guide tells an application to do; PM2 says SIGINT.
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => server.close(() => process.exit(0)));

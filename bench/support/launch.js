@@ -57,7 +57,10 @@ export async function killWhole(pid) {
   running.delete(pid);
 }
 
-/** A process that tells on standard output how it is doing. `until` resolves with the first line that fits. */
+/**
+ * A process that tells on standard output how it is doing. `until` resolves with the first line that fits; `complaint` is what
+ * standard error has had last.
+ */
 export function launch(command, args, env) {
   const child = start(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const news = new EventEmitter();
@@ -81,7 +84,7 @@ export function launch(command, args, env) {
       await once(news, 'some');
     }
   };
-  return { child, until };
+  return { child, until, complaint: () => complaint };
 }
 
 /** Runs a program to its end. @returns what it wrote to standard output */

@@ -17,6 +17,8 @@ export interface Context {
   readonly runtimeDir: string;
   /** From now on Ctrl-C does not end the process: it aborts the signal, and so does a reader that has gone. */
   readonly interrupted: () => AbortSignal;
+  /** Takes the configuration that `start` has read, as JSON. */
+  readonly onPrepared?: (json: string) => void;
 }
 
 /** The command line after parsing. */

@@ -1,6 +1,6 @@
 /** From words to an exit code: parses, loads the one command that is meant, and tells errors to the user. */
-import { readFileSync } from 'node:fs';
 import { EXIT, type ExitCode } from '../errors.js';
+import { ownPackage } from '../platform/own-package.js';
 import type { Context } from './context.js';
 import { parseCommandLine } from './parse.js';
 import { describeError } from './report-error.js';
@@ -15,7 +15,7 @@ export async function dispatch(argv: readonly string[], context: Context): Promi
     const parsed = await parseCommandLine(argv);
     switch (parsed.wants) {
       case 'version':
-        context.stdout.write(`${ownVersion()}\n`);
+        context.stdout.write(`${ownPackage().version}\n`);
         return EXIT.done;
       case 'help': {
         const { helpFor } = await import('./help.js');
@@ -36,9 +36,4 @@ export async function dispatch(argv: readonly string[], context: Context): Promi
 
 function columnsOf({ stdout }: Context): number | undefined {
   return 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : undefined;
-}
-
-function ownVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

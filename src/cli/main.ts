@@ -1,15 +1,21 @@
 /** The program: gives this process's words to the command line, and its exit code to the shell. */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { processContext } from './context.js';
 import { leave } from './leave.js';
+import { nameSources } from './stack-traces.js';
 
-const argv = process.argv.slice(2);
-const context = processContext();
+nameSources(path.dirname(fileURLToPath(import.meta.url)));
+void run(process.argv.slice(2));
 
-// Each loads only what it needs: a supervisor stays, every other command is to be quick.
-if (argv[0] === 'start') {
-  const { start } = await import('./start.js');
-  await leave(await start(argv, context));
-} else {
-  const { dispatch } = await import('./dispatch.js');
-  await leave(await dispatch(argv, context));
+/** Each command loads only what it needs: a supervisor stays, every other one is to be quick. */
+async function run(argv: readonly string[]): Promise<void> {
+  const context = processContext();
+  if (argv[0] === 'start') {
+    const { start } = await import('./start.js');
+    await leave(await start(argv, context));
+  } else {
+    const { dispatch } = await import('./dispatch.js');
+    await leave(await dispatch(argv, context));
+  }
 }

@@ -1,6 +1,17 @@
-/** The program that reads the configuration for `holdfast start`; its words are those of the command line. */
+/**
+ * The program that reads the configuration for a supervisor; its words are those of the command line. The result goes to
+ * file descriptor 3, as one line of JSON.
+ */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { processContext } from './context.js';
 import { dispatch } from './dispatch.js';
 import { leave } from './leave.js';
+import { nameSources } from './stack-traces.js';
 
-await leave(await dispatch(process.argv.slice(2), processContext()));
+const RESULT_FD = 3;
+
+nameSources(path.dirname(fileURLToPath(import.meta.url)));
+const context = Object.assign(processContext(), { onPrepared: (json: string) => writeFileSync(RESULT_FD, json) });
+void dispatch(process.argv.slice(2), context).then(leave);

@@ -1,16 +1,25 @@
 /**
- * Lets a short-lived process read the configuration. The supervisor lives for months: the libraries that parse and
- * validate would double its memory, and every reload of a configuration that is a module would stay in it for good.
+ * Reads the configuration for a supervisor. That lives for months: the libraries that parse and validate would add half to
+ * its memory, and every version of a configuration that is a module would stay in it for good. So they do not stay:
  *
- * Owns that process: it has a deadline, and is killed when the supervisor ends. Nothing that it leaves behind is waited for.
+ * - at the start they are loaded into the supervisor itself, which has nothing else to do, and forgotten: another process
+ *   would take as long to begin as plain Node does;
+ * - a reload has a process of its own, so that a supervisor whose workers serve is not kept busy, and so has a
+ *   configuration that is a program, whatever it does. That process has a deadline, and is killed when the supervisor ends;
+ *   nothing that it leaves behind is waited for.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { isConfigProgram } from '../config/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
+import type { Context } from './context.js';
 
-const PROGRAM = fileURLToPath(new URL('./prepare.js', import.meta.url));
+/** As they are called in the bundle. */
+const PROGRAM = fileURLToPath(new URL('./prepare.cjs', import.meta.url));
+const MODULE = fileURLToPath(new URL('./dispatch.cjs', import.meta.url));
 /** A configuration that is a program has 10 s of its own; the rest is for a machine that is busy. */
 const DEADLINE_MS = 30_000;
 /** What a process that has ended leaves in its pipes is there at once; somebody else may hold them open. */
@@ -28,8 +37,32 @@ export interface PreparedFrom {
   readonly deadlineMs?: number;
 }
 
-/** Reads it with the terminal as it is: what is wrong is told there. No config means that the program has ended. */
-export async function prepareConfig(from: PreparedFrom): Promise<{ exitCode: ExitCode; loaded: LoadedConfig | null }> {
+/** No config means that this was all: what is wrong has been told, or help was asked for. */
+export interface Prepared {
+  readonly exitCode: ExitCode;
+  readonly loaded: LoadedConfig | null;
+}
+
+/** Reads it with the terminal as it is: what is wrong is told there. */
+export function prepareConfig(from: PreparedFrom, context: Context): Promise<Prepared> {
+  return from.argv.some(isConfigProgram) ? prepareApart(from) : prepareHere(from, context);
+}
+
+async function prepareHere({ argv }: PreparedFrom, context: Context): Promise<Prepared> {
+  // Of its own, or the module that is forgotten would be known by this one.
+  const require = createRequire(import.meta.url);
+  const known = new Set(Object.keys(require.cache));
+  const { dispatch } = require(MODULE) as typeof import('./dispatch.js');
+  let json: string | null = null;
+  const onPrepared = (result: string) => {
+    json = result;
+  };
+  const exitCode = await dispatch(argv, Object.create(context, { onPrepared: { value: onPrepared } }));
+  for (const file of Object.keys(require.cache)) if (!known.has(file)) delete require.cache[file];
+  return { exitCode, loaded: json === null ? null : (JSON.parse(json) as LoadedConfig) };
+}
+
+async function prepareApart(from: PreparedFrom): Promise<Prepared> {
   const { code, json } = await read(from, 'inherit');
   return {
     exitCode: code ?? EXIT.failed,

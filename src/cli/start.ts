@@ -1,11 +1,11 @@
 /**
- * `holdfast start`, second half: this very process becomes the supervisor. Imports neither the command-line parser nor
- * the schema library: what is loaded here stays in memory for as long as the supervisor runs.
+ * `holdfast start`: this very process becomes the supervisor. Imports neither the command-line parser nor the schema
+ * library: what is loaded here stays in memory for as long as the supervisor runs.
  */
 import './engine.js';
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
-import { runSupervisor } from '../supervisor/run.js';
+import { launchSupervisor } from '../supervisor/launch.js';
 import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
 import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
@@ -20,9 +20,9 @@ export async function start(argv: readonly string[], context: Context): Promise<
   const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd), signal: ended.signal };
   beforeEarlyEnd(() => ended.abort());
   try {
-    const { exitCode, loaded } = await prepareConfig(from);
+    const { exitCode, loaded } = await prepareConfig(from, context);
     if (loaded === null) return exitCode;
-    return await runSupervisor({
+    return await launchSupervisor({
       loaded,
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,

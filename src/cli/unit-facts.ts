@@ -2,7 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config/config.js';
-import { isConfigFile } from '../config/config-file.js';
+import { isConfigFile } from '../config/config-name.js';
 import { loadConfig, logicalCwd } from '../config/load.js';
 import { OPTIONS } from '../config/options.js';
 import { type Installation, userName } from '../platform/installation.js';

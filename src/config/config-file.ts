@@ -10,11 +10,6 @@ import { loadModule } from './module-file.js';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './schema.js';
 import { readTextFile, Unreadable } from './text-file.js';
 
-/** Whether `holdfast start TARGET` means a configuration: by its extension, or as `*.config.{js,mjs,cjs}`. */
-export function isConfigFile(target: string): boolean {
-  return /\.(?:json|ya?ml)$|\.config\.[mc]?js$/i.test(path.basename(target));
-}
-
 export interface ConfigFileRead {
   /** null if there is nothing to be had of the file. */
   readonly layer: Layer | null;

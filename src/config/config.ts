@@ -43,7 +43,7 @@ export interface Config {
   readonly killTimeoutMs: number;
   /** How long a start waits for an address that another process holds; 0 means not at all. */
   readonly bindTimeoutMs: number;
-  /** Replacement of a crashed worker: the first delay, the largest, and the growth between. */
+  /** Replacement of a crashed worker: the first delay, the largest, and the growth between. None where nobody else serves. */
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
   readonly backoffFactor: number;

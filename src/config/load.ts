@@ -5,7 +5,8 @@
 import path from 'node:path';
 import { assemble } from './assemble.js';
 import type { Config } from './config.js';
-import { isConfigFile, readConfigFile } from './config-file.js';
+import { readConfigFile } from './config-file.js';
+import { isConfigFile } from './config-name.js';
 import { readEnvironment } from './environment.js';
 import { ConfigError, type Fault } from './fault.js';
 import { COMMAND_LINE, readFlags } from './flags.js';

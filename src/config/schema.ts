@@ -145,7 +145,9 @@ export const SETTINGS = {
   }),
   killTimeout: time(0, DAY_MS, '5s', { description: 'From SIGTERM to SIGKILL' }),
   bindTimeout: time(0, DAY_MS, '0', { description: 'How long to wait for an address that another process holds' }),
-  backoffBase: time(1, DAY_MS, '100ms', { description: 'Delay before a crashed worker is replaced, the first time' }),
+  backoffBase: time(1, DAY_MS, '100ms', {
+    description: 'Delay before a crashed worker is replaced; none for the first if no other serves',
+  }),
   backoffMax: time(1, DAY_MS, '30s', { description: 'The longest such delay' }),
   backoffFactor: setting(number(1, 100), 2, {
     description: 'What the delay is multiplied by from one crash to the next',

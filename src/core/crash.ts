@@ -29,7 +29,7 @@ export interface Fault {
   readonly chance: number;
   /** Its exit code, where it has ended. */
   readonly code?: number | null;
-  /** The first replacement does not wait. */
+  /** The first replacement does not wait: the backoff begins with the second. */
   readonly atOnce?: boolean;
 }
 
@@ -75,7 +75,7 @@ export function crashed(
   answerWaiting(draft, `${reason}; holdfast keeps trying`);
   countCrash(draft, policy, reason);
   const attempts = state.crashLoop ? Number.POSITIVE_INFINITY : slot.attempts;
-  const delayMs = atOnce && slot.attempts === 1 ? 0 : backoff(attempts, policy, chance);
+  const delayMs = atOnce && slot.attempts === 1 && !state.crashLoop ? 0 : backoff(attempts, policy, chance);
   slot.retryAt = now + delayMs;
   report(draft, 'info', 'replacement scheduled', { slot: slot.slot, attempt: slot.attempts, delayMs });
 }

@@ -165,7 +165,8 @@ const LIFECYCLE = {
       const { code, signal, lastLines, chance } = event;
       const { cause } = causeOfDeath(facts(event));
       report(draft, 'error', 'worker crashed', { ...label(worker), cause, code, signal, lastLines });
-      crashed(draft, worker, { cause: 'crashed', reason: describeExit(event, 'while it served'), chance, code });
+      const reason = describeExit(event, 'while it served');
+      crashed(draft, worker, { cause: 'crashed', reason, chance, code, atOnce: nobodyServes(draft.state) });
     },
   },
   draining: {
@@ -419,4 +420,8 @@ function giveUpAdopted(worker: Worker): void {
 
 function remove(draft: Draft, worker: Worker): void {
   draft.state.workers = draft.state.workers.filter((candidate) => candidate.id !== worker.id);
+}
+
+function nobodyServes({ workers }: State): boolean {
+  return !workers.some(({ state, ended }) => state === 'ready' && !ended);
 }

@@ -5,7 +5,8 @@
 import type { Log } from '../logs/logger.js';
 import type { AddressKey, HandoverTotals, WorkerMessage } from '../protocol.js';
 import type { StreamPair } from '../sockets/stream-pair.js';
-import type { WorkerHandle, WorkerIdentity } from './worker-handle.js';
+import type { WorkerIdentity } from './fork.js';
+import type { WorkerHandle } from './worker-handle.js';
 
 export type OpenStreamPair = () => Promise<StreamPair>;
 export type HandoverFigures = Omit<HandoverTotals, 'on'>;

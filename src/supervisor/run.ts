@@ -1,7 +1,6 @@
 /**
  * One supervisor from its start to its end: probes the machine, opens the control socket, starts the workers.
  */
-import { readFileSync } from 'node:fs';
 import type { LoadedConfig } from '../config/load.js';
 import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
@@ -11,13 +10,15 @@ import { createLog } from '../logs/logger.js';
 import type { Datagrams } from '../native/datagrams.js';
 import { loadNative, type Native, type NativeLoad } from '../native/libc.js';
 import { chooseListenMode, chooseSteering, type SteeringChoice } from '../platform/mode.js';
+import { ownPackage } from '../platform/own-package.js';
 import { probe } from '../platform/probe.js';
 import { formatAddress } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
 import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
-import { takeServiceEnvironment } from '../systemd/environment.js';
+import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
+import type { FirstWorker } from './first-worker.js';
 import { buryOrphans } from './orphans.js';
 import { resolveRelease } from './release.js';
 import { handleSignals } from './signals.js';
@@ -35,6 +36,9 @@ export interface RunOptions {
   readonly runtimeDir: string;
   /** Ends whoever has listened to signals until now; those that wait are done by the supervisor. */
   readonly takeOverSignals?: () => readonly NodeJS.Signals[];
+  readonly environment: ServiceEnvironment;
+  /** Worker 1, where it has been forked already. */
+  readonly firstWorker: FirstWorker | null;
   /** Told once, when the workers are ready. */
   readonly onStarted?: (started: Started) => void;
 }
@@ -47,8 +51,8 @@ export interface RunOptions {
  *   this name runs
  */
 export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
+  const { environment, firstWorker } = options;
   const { config, warnings } = options.loaded;
-  const environment = takeServiceEnvironment(process.env, process.pid);
   const native = loadNative();
   const log = createLog(config, { journal: { stream: environment.journalStream, connect: () => openJournal(native) } });
   const systemd = openSystemd(environment, native, (reason) => {
@@ -70,7 +74,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const { steered } = steering;
     // The program that steers them is the one of the supervisor before.
     if (!steered && native.ok) for (const { handle } of inherited) unsteer(native.native, handle.fd);
-    const version = ownVersion();
+    const { version } = ownPackage();
     log.logger.info(
       { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason, steering: steered },
       'supervisor started',
@@ -96,6 +100,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       steering,
       native,
       runtimeDir: options.runtimeDir,
+      firstWorker,
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });
         return custody;
@@ -216,9 +221,4 @@ function openJournal(native: NativeLoad): Datagrams | null {
   } catch {
     return null;
   }
-}
-
-function ownVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -108,15 +108,20 @@ export class Steering {
   heard(id: number, { connections }: Stats): void {
     if (!this.#state.workers.some((worker) => worker.id === id)) return;
     this.#asked.delete(id);
-    this.#moving ||= Math.abs(connections - (this.#connections.get(id) ?? 0)) >= MOVING;
+    const before = this.#connections.get(id);
+    this.#moving ||= Math.abs(connections - (before ?? 0)) >= MOVING;
     this.#connections.set(id, connections);
     this.#guarded(() => {
       const now = performance.now();
+      let changed = connections !== before;
       for (const [socket, queue] of this.#queues) {
-        const accepts = ownAcceptors(this.#state, socket).some((worker) => worker.id === id);
-        if (accepts) this.#queues.set(socket, answered(queue, now));
+        const after = answered(queue, now);
+        if (after === queue || !ownAcceptors(this.#state, socket).some((worker) => worker.id === id)) continue;
+        this.#queues.set(socket, after);
+        changed = true;
       }
-      this.#program();
+      // Most answers of workers that have nothing to do are news to nobody.
+      if (changed) this.#program();
     });
   }
 

@@ -25,6 +25,7 @@ import { makeStreamPair } from '../sockets/stream-pair.js';
 import { CanaryWatch } from './canary-watch.js';
 import { changesBetween, nodeOnDisk } from './changes.js';
 import { expectedOf, limitsOf } from './expectations.js';
+import type { FirstWorker } from './first-worker.js';
 import { runHook } from './hook.js';
 import { Listening } from './listening.js';
 import { Loop } from './loop.js';
@@ -50,6 +51,8 @@ export interface SupervisorOptions {
   readonly native: NativeLoad;
   /** Only this user may enter it. */
   readonly runtimeDir: string;
+  /** Worker 1, where it has been forked already. */
+  readonly firstWorker?: FirstWorker | null;
   /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */
   readonly openCustody: (hooks: Required<Pick<CustodyOptions, 'onWaiting' | 'onInherited'>>) => Custody;
   /** Told of the state whenever the core has come to rest. */
@@ -115,7 +118,8 @@ export class Supervisor implements ControlTarget {
     const { name, affinity, adoptAfterMs } = release.config;
     const custody = this.#custody;
     const openStreamPair = () => makeStreamPair(native, options.runtimeDir);
-    const workforce = new Workforce({ name, log, custody, listening, openStreamPair, dispatch });
+    const { firstWorker } = options;
+    const workforce = new Workforce({ name, log, custody, listening, openStreamPair, dispatch, firstWorker });
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;

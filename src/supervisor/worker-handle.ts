@@ -1,18 +1,14 @@
 /**
  * The supervisor's view of one worker: its process, its end of the channel, its output. Knows nothing of policy.
  */
-import { ChildProcess, type SpawnOptions } from 'node:child_process';
-import cluster, { type Worker as ClusterWorker } from 'node:cluster';
-import { fileURLToPath } from 'node:url';
 import type { Log } from '../logs/logger.js';
 import { captureOutput, type WorkerOutput } from '../logs/worker-output.js';
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { TcpHandle } from '../sockets/handle.js';
+import type { Fork, WorkerIdentity } from './fork.js';
 import { fingerprintOf, type Release } from './release.js';
-import { WorkerChannel } from './worker-channel.js';
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
-const PRELOAD = fileURLToPath(new URL('../worker/preload.js', import.meta.url));
 
 /** How long the last output of a worker that has ended is waited for; a grandchild may hold the pipe open. */
 const LAST_OUTPUT_MS = 250;
@@ -20,13 +16,6 @@ const LAST_OUTPUT_MS = 250;
 const DISCONNECT_GRACE_MS = 500;
 
 type WithoutCommand<T> = T extends unknown ? Omit<T, 'cmd'> : never;
-
-export interface WorkerIdentity {
-  readonly worker: number;
-  readonly slot: number;
-  readonly generation: number;
-  readonly name: string;
-}
 
 export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
@@ -45,28 +34,26 @@ export class WorkerHandle {
   readonly scriptChanged: boolean;
   /** Sockets that it is given now are not to be accepted on yet. */
   held = false;
-  readonly #cluster: ClusterWorker;
+  readonly #fork: Fork;
   readonly #output: WorkerOutput;
   readonly #listener: WorkerListener;
   #gone = false;
 
-  /** @throws what `fork` throws at once, such as EAGAIN; later faults come as an exit */
-  constructor(identity: WorkerIdentity, release: Release, log: Log, listener: WorkerListener) {
+  /** @throws where it has no output; later faults come as an exit */
+  constructor(identity: WorkerIdentity, release: Release, fork: Fork, log: Log, listener: WorkerListener) {
     this.identity = identity;
     this.release = release;
     this.scriptChanged = fingerprintOf(release.script) !== release.fingerprint;
     this.#listener = listener;
-    this.#cluster = fork(identity, release);
-    const child = this.#cluster.process;
-    // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
-    this.#cluster.on('error', () => {});
+    this.#fork = fork;
+    const child = fork.process;
     // Where no descriptor is left, the process never comes to be and has no streams at all: its fault comes as an event.
     if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
     this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
 
     const { worker, slot, generation } = identity;
     const of = { worker, slot, generation, pid: child.pid };
-    new WorkerChannel(child, {
+    fork.listen({
       onMessage: (message) => listener.onMessage(message),
       onSaidReady: () => listener.onSaidReady(),
       onMisconduct: (reason, err) => {
@@ -81,32 +68,31 @@ export class WorkerHandle {
         const hint = 'have it listen on the address: what systemd has passed for that is used';
         log.logger.warn({ ...of, fd, hint }, 'listening on a file descriptor refused');
       },
-    });
-    // The first of the listeners: one of Node's may throw.
-    child.prependOnceListener('disconnect', () => {
-      setTimeout(() => {
-        if (!this.#gone) listener.onDisconnected();
-      }, DISCONNECT_GRACE_MS).unref();
-    });
-    child.prependOnceListener('exit', (code, signal) => this.#exited(code, signal, []));
-    child.on('error', (error) => {
-      // Only a process that never came to be ends without an exit.
-      if (child.pid === undefined) this.#exited(null, null, [error.message]);
+      onDisconnect: () => {
+        setTimeout(() => {
+          if (!this.#gone) listener.onDisconnected();
+        }, DISCONNECT_GRACE_MS).unref();
+      },
+      onExit: (code, signal) => this.#exited(code, signal, []),
+      onError: (error) => {
+        // Only a process that never came to be ends without an exit.
+        if (child.pid === undefined) this.#exited(null, null, [error.message]);
+      },
     });
   }
 
   get pid(): number | undefined {
-    return this.#cluster.process.pid;
+    return this.#fork.process.pid;
   }
 
   /** Whether it can still be told anything. */
   get connected(): boolean {
-    return this.#cluster.process.connected;
+    return this.#fork.process.connected;
   }
 
   /** Resolves once the message is written or has failed; the handle must stay open until then. */
   send(message: WithoutCommand<SupervisorMessage>, handle?: Pick<TcpHandle, 'close'>): Promise<void> {
-    const child = this.#cluster.process;
+    const child = this.#fork.process;
     if (!child.connected) return Promise.resolve();
     return new Promise((resolve) => {
       // The raw handle, not a net.Server: a server would accept in the supervisor.
@@ -120,8 +106,7 @@ export class WorkerHandle {
   }
 
   signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGUSR1'): void {
-    // By the child object, not by PID: it knows whether the process has been reaped, a number may be somebody else's.
-    if (!this.#gone) this.#cluster.process.kill(signal);
+    if (!this.#gone) this.#fork.signal(signal);
   }
 
   #exited(code: number | null, signal: string | null, lines: readonly string[]): void {
@@ -141,55 +126,5 @@ export class WorkerHandle {
       output.close();
       listener.onExited(code, signal, lastLines);
     }
-  }
-}
-
-function fork(identity: WorkerIdentity, { config, script, cwd }: Release): ClusterWorker {
-  cluster.setupPrimary({
-    exec: script,
-    args: [...config.args],
-    // First, so that it lies below whatever the owner's own preloads patch.
-    execArgv: ['--require', PRELOAD, ...config.nodeArgs],
-    cwd,
-    silent: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  return detached(hidden(config), () =>
-    cluster.fork({
-      ...config.env,
-      HOLDFAST_NAME: identity.name,
-      HOLDFAST_SLOT: String(identity.slot),
-      HOLDFAST_GENERATION: String(identity.generation),
-      NODE_APP_INSTANCE: String(identity.slot),
-      HOLDFAST_WORKER: String(identity.worker),
-    }),
-  );
-}
-
-/**
- * Options of node before all others. Whoever asks an inspector on loopback for its targets is told how to attach, any user of
- * the machine: with this one only who reads the worker's standard error knows. Not where the owner wants to be found.
- */
-function hidden({ nodeArgs, env }: Release['config']): string[] {
-  const words = [...nodeArgs, env.NODE_OPTIONS ?? process.env.NODE_OPTIONS ?? ''];
-  return words.some((word) => word.includes('--inspect')) ? [] : ['--inspect-publish-uid=stderr'];
-}
-
-/**
- * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone. node:cluster does not
- * pass `detached` on, and takes any option of the inspector for debugging: hence the detour by the one method that every
- * fork goes through; restored before anything else can run.
- */
-function detached(options: readonly string[], start: () => ClusterWorker): ClusterWorker {
-  const prototype = ChildProcess.prototype as unknown as { spawn(options: SpawnOptions): number };
-  const { spawn } = prototype;
-  prototype.spawn = function withOptions(given: SpawnOptions & { readonly args?: readonly string[] }) {
-    const [program = process.execPath, ...args] = given.args ?? [];
-    return spawn.call(this, { ...given, args: [program, ...options, ...args], detached: true } as SpawnOptions);
-  };
-  try {
-    return start();
-  } finally {
-    prototype.spawn = spawn;
   }
 }

@@ -18,8 +18,7 @@ export class WorkerStats {
    */
   ask(worker: WorkerHandle, figures = false): Promise<Stats | null> {
     if (!worker.connected) return Promise.resolve(null);
-    this.#asked += 1;
-    const seq = this.#asked;
+    const seq = this.poll(worker, figures);
     return new Promise((resolve) => {
       const timeout = setTimeout(() => this.#settle(seq, null), ANSWER_TIMEOUT_MS);
       const settle = (stats: Stats | null) => {
@@ -27,8 +26,15 @@ export class WorkerStats {
         resolve(stats);
       };
       this.#waiting.set(seq, { worker: worker.identity.worker, settle });
-      void worker.send({ type: 'stats', seq, sentAtMs: Number(process.hrtime.bigint() / 1000n) / 1000, figures });
     });
+  }
+
+  /** The question alone, for who hears of every answer: with many workers a promise and a timer for each add up. */
+  poll(worker: WorkerHandle, figures = false): number {
+    this.#asked += 1;
+    const sentAtMs = Number(process.hrtime.bigint() / 1000n) / 1000;
+    void worker.send({ type: 'stats', seq: this.#asked, sentAtMs, figures });
+    return this.#asked;
   }
 
   /** An answer to what another worker was asked is none. */

@@ -7,6 +7,8 @@ import type { Effect, Event, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
+import type { FirstWorker } from './first-worker.js';
+import { Fork } from './fork.js';
 import { hangStack } from './hang-stack.js';
 import { type HandoverFigures, Links, type OpenStreamPair } from './links.js';
 import type { Listening } from './listening.js';
@@ -32,6 +34,8 @@ export interface WorkforceOptions {
   /** Makes a channel between two workers. */
   readonly openStreamPair: OpenStreamPair;
   readonly dispatch: (event: Event) => void;
+  /** One that has been forked already. */
+  readonly firstWorker?: FirstWorker | null | undefined;
 }
 
 export class Workforce {
@@ -79,7 +83,9 @@ export class Workforce {
       dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
     };
     try {
-      const handle: WorkerHandle = new WorkerHandle({ worker, slot, generation, name }, release, log, {
+      const identity = { worker, slot, generation, name };
+      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release);
+      const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
         onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
@@ -103,7 +109,7 @@ export class Workforce {
   /** Asks a worker for its figures; the answer comes by `onStats`. */
   ask(worker: number): void {
     const handle = this.#workers.get(worker);
-    if (handle !== undefined) void this.stats.ask(handle);
+    if (handle !== undefined) this.stats.poll(handle);
   }
 
   /** What a worker has done since it began, its answers included; null where it does not tell. */

@@ -1,7 +1,8 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { isConfigFile, readConfigFile } from '../../src/config/config-file.js';
+import { readConfigFile } from '../../src/config/config-file.js';
+import { isConfigFile } from '../../src/config/config-name.js';
 import { loadConfig } from '../../src/config/load.js';
 import { loadModule } from '../../src/config/module-file.js';
 import { faultsOf, sourceIn } from './support.js';

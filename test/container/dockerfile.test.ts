@@ -64,7 +64,8 @@ t.test('it is another user than root, and nothing that is run at the end needs a
 t.test('the image serves, says how it is, and stops', { skip, timeout: 220_000 }, async (t) => {
   const image = buildImage(t, root);
   const has = (name: string) => existsSync(path.join(image.files, 'opt/holdfast', name));
-  t.ok(has('dist/cli/main.js'));
+  t.ok(has('dist/program/main.cjs'));
+  t.notOk(has('dist/cli'), 'nothing but what runs is in it');
   for (const name of ['src', 'test', 'node_modules/typescript', 'node_modules/koffi/vendor', 'dist/../.git']) {
     t.notOk(has(name), `${name} is not in it`);
   }

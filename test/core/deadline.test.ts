@@ -22,9 +22,9 @@ t.test('each state of a worker has its own patience', async (t) => {
 });
 
 t.test('the nearest of several deadlines counts', async (t) => {
-  const d = Driver.running({ size: 3 });
+  const d = Driver.running({ size: 4 });
   const drained = d.now + d.policy.drainTimeoutMs;
-  d.scale(2);
+  d.scale(3);
   t.equal(nextDeadline(d.state, d.now), drained);
   d.crash(1);
   const retry = d.now + 75;
@@ -32,7 +32,7 @@ t.test('the nearest of several deadlines counts', async (t) => {
   d.crash(2);
   t.equal(nextDeadline(d.state, d.now), retry);
   d.wait(75);
-  t.same(d.slots(), ['1 starting', '1 starting', '1 draining']);
+  t.same(d.slots(), ['1 starting', '1 starting', '1 ready', '1 draining']);
   t.equal(nextDeadline(d.state, d.now), retry + d.policy.readyTimeoutMs);
 });
 
@@ -50,7 +50,7 @@ t.test('a soak that ends between a step and the look at the deadlines is not sle
 });
 
 t.test('a backoff that ends between a step and the look at the deadlines is not slept over', async (t) => {
-  const d = Driver.running();
+  const d = Driver.running({ size: 2 });
   d.crash(1);
   t.equal(nextDeadline(d.state, d.now), d.now + 75);
   t.equal(nextDeadline(d.state, d.now + 80), d.now + 80);

@@ -219,19 +219,32 @@ t.test('a worker that closes its channel is drained and replaced after the backo
   t.same(d.slots(), ['1 ready', '1 ready']);
 });
 
-t.test('a crash is replaced after a backoff that grows, until a worker has lived long enough', async (t) => {
-  const d = Driver.running({ size: 1 });
-  const delays: (number | undefined)[] = [];
-  for (const livedMs of [0, 10, 59_999, 60_000]) {
-    d.wait(livedMs);
-    d.crash(d.in(0));
-    const { retryAt } = d.state.slots[0] ?? {};
-    delays.push((retryAt ?? d.now) - d.now);
-    d.wait(delays.at(-1) ?? 0);
-    d.bindAll();
-  }
-  t.same(delays, [75, 150, 300, 75]);
-  t.equal(d.state.slots[0]?.restarts, 4);
+t.test(
+  'the only worker is replaced at once, then after a backoff that grows, until one has lived long enough',
+  async (t) => {
+    const d = Driver.running({ size: 1 });
+    const delays: (number | undefined)[] = [];
+    for (const livedMs of [0, 10, 59_999, 60_000]) {
+      d.wait(livedMs);
+      d.crash(d.in(0));
+      const { retryAt } = d.state.slots[0] ?? {};
+      delays.push((retryAt ?? d.now) - d.now);
+      d.wait(delays.at(-1) ?? 0);
+      d.bindAll();
+    }
+    t.same(delays, [0, 150, 300, 0]);
+    t.equal(d.state.slots[0]?.restarts, 4);
+  },
+);
+
+t.test('who crashes while others serve is replaced after the backoff, the first time as well', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.crash(1);
+  t.same(d.slots(), ['', '1 ready']);
+  d.crash(2);
+  t.same(d.slots(), ['', '1 starting'], 'now nobody serves');
+  d.wait(75);
+  t.same(d.slots(), ['1 starting', '1 starting']);
 });
 
 t.test(

@@ -77,6 +77,7 @@ t.test('what an accepted release listens on binds the next one, also after a cra
   d.settle(OTHER, PORT);
   d.crash(d.in(0));
   d.reload();
+  d.clear();
   d.bind(d.in(0), PORT);
   t.same(d.slots(), ['3 starting']);
   d.bind(d.in(0), OTHER);

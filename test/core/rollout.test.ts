@@ -85,6 +85,7 @@ t.test('a new worker has to soak also where there is no old one to replace', asy
   const d = Driver.running({ policy: { soakMs: 2_000 } });
   d.crash(1);
   const request = d.reload();
+  d.clear();
   d.bindAll();
   d.wait(1_999);
   t.same([d.state.stable, d.answers.has(request)], [1, false]);
@@ -147,6 +148,7 @@ t.test('what a predecessor served before it crashed is not forgotten', async (t)
   const d = Driver.running();
   d.crash(1);
   d.reload();
+  d.clear();
   d.bind(d.in(0), OTHER);
   t.same(d.slots(), ['2 starting']);
   d.bind(d.in(0), PORT);

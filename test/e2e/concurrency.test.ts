@@ -102,7 +102,7 @@ t.test('scaling up and down under load loses nothing', async (t) => {
 t.test('signals: HUP reloads, TTIN and TTOU change the size, a second TERM is at once', async (t) => {
   const port = await freePort();
   const holdfast = new Holdfast(t, path.join(apps, 'moody.cjs'), {
-    args: ['-i', '1'],
+    args: ['-i', '1', '--kill-timeout', '5m'],
     env: { PORT: String(port), MOOD: 'stubborn' },
   });
   await holdfast.message('started');
@@ -119,7 +119,7 @@ t.test('signals: HUP reloads, TTIN and TTOU change the size, a second TERM is at
   await holdfast.message('stopping');
   holdfast.child.kill('SIGTERM');
   t.equal(await holdfast.closed, 0);
-  t.ok(Date.now() - begun < 4_000, 'the workers ignore SIGTERM, and five seconds of kill timeout were not waited for');
+  t.ok(Date.now() - begun < 60_000, 'the workers ignore SIGTERM, and the kill timeout was not waited for');
 });
 
 t.test('workers have a session of their own: Ctrl-C in the terminal reaches the supervisor alone', async (t) => {

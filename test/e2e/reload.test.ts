@@ -22,10 +22,11 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       const late = load.answers.filter((answer) => answer.sentAt > doneAt && answer.generation !== generation);
       t.same(late, [], 'all answers come from the new generation');
     }
+    // However slow the machine is: so many that a loss would be seen.
+    while (load.answers.length <= 500) await pause(10);
     await load.stop();
 
-    t.same(load.errors, {}, 'no error of any kind');
-    t.ok(load.answers.length > 500, `${load.answers.length} requests, the slowest took ${load.slowestMs} ms`);
+    t.same(load.errors, {}, `no error of any kind: ${load.summary()}`);
     assertAliveAnswers(t, load, holdfast);
     assertBoundBeforeClosed(t, holdfast);
     t.equal((await holdfast.status()).listenMode, mode);

@@ -1,18 +1,15 @@
 /**
- * `holdfast start`, first half: reads command line and configuration and hands the result to the process that becomes
- * the supervisor, as JSON on file descriptor 3. See `prepared-config.ts` for why it runs in a process of its own.
+ * `holdfast start`, first half: reads command line and configuration, and hands the result to who becomes the supervisor.
+ * See `prepared-config.ts` for where it runs.
  */
-import { writeFileSync } from 'node:fs';
 import { type ConfigSource, loadConfig, logicalCwd } from '../../config/load.js';
 import { OPTIONS } from '../../config/options.js';
 import { EXIT } from '../../errors.js';
 import { readResources } from '../../platform/resources.js';
 import type { Command, Invocation } from '../context.js';
 
-const RESULT_FD = 3;
-
 /** @throws ConfigError */
-export const run: Command = async (invocation, { env, cwd }) => {
+export const run: Command = async (invocation, { env, cwd, onPrepared }) => {
   const source: ConfigSource = {
     target: invocation.operand,
     args: invocation.applicationArgs,
@@ -21,7 +18,8 @@ export const run: Command = async (invocation, { env, cwd }) => {
     cwd: logicalCwd(env, cwd),
     resources: await readResources(),
   };
-  writeFileSync(RESULT_FD, JSON.stringify(await loadConfig(source)));
+  const loaded = await loadConfig(source);
+  onPrepared?.(JSON.stringify(loaded));
   return EXIT.done;
 };
 

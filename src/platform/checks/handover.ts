@@ -1,10 +1,10 @@
 /** Whether an open connection goes from one worker to another: tried, in a process of its own. */
 import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { makeStreamPair } from '../../sockets/stream-pair.js';
+import { ownFile } from '../own-package.js';
 import type { Check } from './check.js';
 
-const TRIAL = fileURLToPath(new URL('../../worker/trial.js', import.meta.url));
+const TRIAL = ownFile('dist/worker/trial.js');
 
 export const handover: Check<{ readonly failure: string | null }> = {
   id: 'handover',

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { socketConstants } from '../../native/constants.js';
+import { ownPackage } from '../own-package.js';
 import { type Check, INSTALL_KOFFI } from './check.js';
 import { isInRange } from './version-range.js';
 
@@ -74,9 +75,7 @@ export const nodeVersion: Check<NodeVersionFacts> = {
   title: 'version of Node',
 
   async collect({ nodeVersion: version }) {
-    const file = new URL('../../../package.json', import.meta.url);
-    const { engines } = JSON.parse(await readFile(file, 'utf8')) as { engines: { node: string } };
-    return { version, range: engines.node };
+    return { version, range: ownPackage().engines.node };
   },
 
   judge({ version, range }) {

@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly runtimeDir?: string;
   /** What runs it: `unshare` and its options. Its PIDs may then be of another namespace, and are left alone. */
   readonly wrapper?: readonly string[];
+  /** Another holdfast than the one that is built here. */
+  readonly bin?: string;
 }
 
 /**
@@ -87,7 +89,7 @@ export class Holdfast {
   constructor(t: Test, script: string, options: StartOptions = {}) {
     this.runtimeDir = options.runtimeDir ?? makeRuntimeDir(t);
     const env = { ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir };
-    const args = [bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])];
+    const args = [options.bin ?? bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])];
     const [command, words] = plainly(args, env);
     const [first = command, ...rest] = [...(options.wrapper ?? []), command, ...words];
     this.#isForeign = options.wrapper !== undefined;
