@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { bundle, writeCommonJsApi } from './bundle.js';
+import { bundle, shortenWorker, writeCommonJsApi } from './bundle.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
@@ -16,3 +16,4 @@ mkdirSync(`${root}dist/worker`, { recursive: true });
 cpSync(`${root}src/worker/package.json`, `${root}dist/worker/package.json`);
 await bundle();
 await writeCommonJsApi();
+shortenWorker();

@@ -34,6 +34,8 @@ export async function bundle() {
     cwd: root,
     input: ENTRIES,
     platform: 'node',
+    // As ES modules, of which what nobody calls is left out.
+    resolve: { alias: { yaml: path.join(root, 'node_modules/yaml/browser/dist/index.js') } },
     external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
   });
   const { output } = await build.generate({
@@ -64,9 +66,9 @@ export async function writeCommonJsApi() {
   const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
   await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
   await build.close();
-  for (const name of ['index', 'protocol']) {
+  for (const name of ['index', 'public']) {
     const types = readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
-    writeFileSync(path.join(root, `dist/${name}.d.cts`), types.replaceAll("'./protocol.js'", "'./protocol.cjs'"));
+    writeFileSync(path.join(root, `dist/${name}.d.cts`), types.replaceAll("'./public.js'", "'./public.cjs'"));
   }
 }
 
@@ -77,8 +79,29 @@ function writeChunk({ fileName, code, map, modules }) {
     writeFileSync(file, minifySync(fileName, code).code);
     return;
   }
-  writeFileSync(file, `${code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '')}\n//# sourceMappingURL=${fileName}.map\n`);
+  // No source has a tab, so none of these is part of a text; the indentation is a tenth of the whole.
+  const lines = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '').replaceAll(/^\t+/gm, '');
+  writeFileSync(file, `${lines}\n//# sourceMappingURL=${fileName}.map\n`);
   writeFileSync(`${file}.map`, JSON.stringify(linesOnly(map)));
+}
+
+/** The preload's files stay readable, with half of the compiler's indentation; of their maps the lines are enough. */
+export function shortenWorker() {
+  const folder = path.join(root, 'dist/worker');
+  for (const file of readdirSync(folder, { recursive: true })) {
+    if (file.endsWith('.js')) {
+      const code = readFileSync(path.join(folder, file), 'utf8');
+      // The compiler leaves alone what has not changed: that has been here before.
+      if (/^ {2}\S/m.test(code)) continue;
+      writeFileSync(
+        path.join(folder, file),
+        code.replaceAll(/^(?: {4})+/gm, (spaces) => spaces.slice(spaces.length / 2)),
+      );
+    }
+    if (!file.endsWith('.js.map')) continue;
+    const map = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
+    writeFileSync(path.join(folder, file), JSON.stringify({ ...linesOnly(map), file: map.file }));
+  }
 }
 
 /** A stack trace names file and line: a map of that alone is a quarter of the whole one. */

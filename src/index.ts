@@ -5,9 +5,9 @@
  * It only reads what the preload has left in the process, so it does not matter whose copy of the package is imported.
  */
 import type { Socket } from 'node:net';
-import type { DrainHandler, HandoverHandler, WorkerApi, WorkerApiSymbol } from './protocol.js';
+import type { DrainHandler, HandoverHandler, WorkerApi, WorkerApiSymbol } from './public.js';
 
-export type { DrainEvent, DrainHandler, DrainReason, HandoverHandler } from './protocol.js';
+export type { DrainEvent, DrainHandler, DrainReason, HandoverHandler } from './public.js';
 
 /** Who this worker is. */
 export interface OwnStatus {

@@ -1,10 +1,12 @@
 /**
  * Types of both wires: the worker's IPC channel and the control API.
  *
- * Imported by everybody, imports nobody. Only types live here: the worker preload takes nothing else at run time.
+ * Imported by everybody, imports nobody but the types of the public API. Only types live here: the worker preload takes nothing else at run time.
  */
 
-import type { Socket } from 'node:net';
+import type { DrainReason } from './public.js';
+
+export type * from './public.js';
 
 export type ListenMode = 'reuseport' | 'reuseaddr';
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'terminating' | 'killing' | 'gone';
@@ -128,9 +130,6 @@ export interface WorkerFigures {
   readonly latency: readonly number[];
 }
 
-/** Why a worker goes: another one takes its place, or its place is no more. */
-export type DrainReason = 'replaced' | 'stopping';
-
 /** What a connection is, for a drain; `other` is any conversation over TCP that is none of the others. */
 export type ConnectionKind = 'http1' | 'http2' | 'websocket' | 'upgraded' | 'other';
 export type ConnectionCounts = Readonly<Partial<Record<ConnectionKind, number>>>;
@@ -142,47 +141,6 @@ export interface OpenConnection {
   readonly remote: string | null;
   /** Of the request that is being answered, without its query; null between requests. */
   readonly path: string | null;
-}
-
-// ---- public API, inside the application's process -----------------------------------------------------------------
-
-/** Where the preload leaves its `WorkerApi` on `globalThis`, for the public API in the application. */
-export type WorkerApiSymbol = 'holdfast.worker';
-
-/** What an application is told when its worker begins to drain. */
-export interface DrainEvent {
-  readonly reason: DrainReason;
-  /** How long open connections have, in milliseconds, from when the drain began. */
-  readonly windowMs: number;
-  /** Aborted when the window is over. */
-  readonly signal: AbortSignal;
-  /** The application closes its WebSockets and other upgraded connections itself: holdfast leaves them alone. */
-  keepUpgraded(): void;
-}
-
-/** May take its time: the drain is not over before it has settled, or the window is. */
-export type DrainHandler = (event: DrainEvent) => void | Promise<void>;
-
-/**
- * What the successor needs to go on with a conversation over TCP that is no HTTP; undefined keeps it where it is for the moment.
- * Called only while nothing waits to be sent or read; what comes from then on is the successor's.
- */
-export type HandoverHandler = (socket: Socket) => Uint8Array | string | undefined;
-
-export interface WorkerApi {
-  readonly name: string;
-  readonly slot: number;
-  readonly generation: number;
-  /** Incarnations are counted through all slots. */
-  readonly worker: number;
-  isDraining(): boolean;
-  /** The same as `process.send('ready')`. */
-  ready(): void;
-  /** @returns takes the handler back */
-  onDrain(handler: DrainHandler): () => void;
-  onHandover(handler: HandoverHandler): void;
-  /** What the predecessor passed on with a connection; undefined for those of clients that have just come. */
-  handedOver(socket: Socket): Buffer | undefined;
 }
 
 // ---- control API ------------------------------------------------------------------------------------------------
