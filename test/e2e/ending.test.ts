@@ -29,9 +29,9 @@ t.test('signals that come while it starts do what they are to do, and nothing el
     'slow.config.mjs': `await new Promise((go) => setTimeout(go, 500)); export default { script: ${JSON.stringify(forger)} };`,
   });
   const holdfast = new Holdfast(t, path.join(dir, 'slow.config.mjs'), { env: { PORT: String(await freePort()) } });
-  const SIGTTIN = 21;
+  const [SIGHUP, SIGUSR2, SIGTTIN] = [1, 12, 21];
   // `env` becomes node by exec: the PID is the same.
-  while (!catches(holdfast.pid, SIGTTIN)) await delay(2);
+  while (![SIGHUP, SIGUSR2, SIGTTIN].every((signal) => catches(holdfast.pid, signal))) await delay(2);
   for (const signal of ['SIGUSR1', 'SIGTTIN', 'SIGHUP', 'SIGUSR2', 'SIGTTIN'] as const) holdfast.child.kill(signal);
   t.equal(holdfast.log.length, 0, 'it has not begun yet');
   await holdfast.message('started');
@@ -158,7 +158,7 @@ t.test('too few file descriptors are told as that', async (t) => {
     const [code] = await once(child, 'close');
     return { code, stderr };
   };
-  for (const count of [24, 34, 44]) {
+  for (const count of [22, 24]) {
     const { code, stderr } = await few(count);
     t.not(code, 0, `${count} descriptors`);
     t.match(stderr, /^holdfast: cannot .*(?:EMFILE|descriptor)/m, `${count} descriptors: ${stderr}`);
