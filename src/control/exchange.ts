@@ -86,10 +86,12 @@ export async function fetchStatus(socketPath: string, timeoutMs: number): Promis
 
 /** As far as what shows it relies on. @throws Error for what is no status: the socket may be anybody's */
 function checkStatus(value: unknown): SupervisorStatus {
-  const { name, state, size, uptimeMs, addresses, workers, rollout, cutOff } = (value ??
-    {}) as Partial<SupervisorStatus>;
+  const status = (value ?? {}) as Partial<SupervisorStatus>;
+  const { name, state, script, listenMode, listenModeReason, steeringReason, version, nodeVersion } = status;
+  const { size, uptimeMs, addresses, workers, rollout, cutOff } = status;
+  const texts = [name, state, script, listenMode, listenModeReason, steeringReason, version, nodeVersion];
   const isStatus =
-    [name, state].every((text) => typeof text === 'string') &&
+    texts.every((text) => typeof text === 'string') &&
     [size, uptimeMs].every((number) => typeof number === 'number') &&
     [rollout, cutOff].every((part) => typeof part === 'object' && part !== null) &&
     [workers, addresses].every((list) => Array.isArray(list) && list.every(isObject)) &&

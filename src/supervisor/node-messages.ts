@@ -12,6 +12,8 @@ const KEY_CHARACTERS = 512;
 export interface Query {
   readonly act: 'queryServer';
   readonly seq: number;
+  /** As node:cluster makes it of the rest. */
+  readonly key: string;
   /** Of this process, as the application sees it. */
   readonly fd: number | null;
 }
@@ -68,7 +70,8 @@ function query({
   given(number32)(backlog, 'queryServer.backlog');
   number(index, 'queryServer.index');
   const descriptor = given(number32)(fd, 'queryServer.fd');
-  return { act: 'queryServer', seq: number(seq, 'queryServer.seq'), fd: descriptor === -1 ? null : descriptor };
+  const key = `${address}:${port}:${addressType}:${fd}:${index}`;
+  return { act: 'queryServer', seq: number(seq, 'queryServer.seq'), key, fd: descriptor === -1 ? null : descriptor };
 }
 
 /** Node leaves out what does not apply, or has null there. */

@@ -15,6 +15,8 @@ export class Told {
   /** Sockets of other slots that it was given, or asked to leave. */
   readonly #lent = new Set<string>();
   readonly #clusterKeys = new Set<unknown>();
+  /** Those that it has asked for, or has: Node makes a second one of the same, and forgets the first. */
+  readonly #queried = new Set<unknown>();
   /** What it is to acknowledge to node:cluster. */
   readonly #handedOver = new Set<unknown>();
   #lastQuestion = 0;
@@ -31,6 +33,7 @@ export class Told {
     } else if (cmd === 'NODE_CLUSTER') {
       if (act === 'newconn') this.#handedOver.add(seq);
       else if (ack !== undefined && key !== undefined && !errno) this.#clusterKeys.add(key);
+      else if (ack !== undefined && errno) this.#queried.delete(key);
     }
   }
 
@@ -72,8 +75,13 @@ export class Told {
       if (!this.#handedOver.delete(message.ack)) throw new Mismatch(`ack: it was not sent ${message.ack}`);
     } else if (message.act === 'close') {
       if (!this.#clusterKeys.delete(message.key)) throw new Mismatch('close: it does not have that handle');
-    } else if (message.act === 'queryServer' && this.#clusterKeys.size >= MOST_ADDRESSES) {
-      throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
+      this.#queried.delete(message.key);
+    } else if (message.act === 'queryServer' && message.fd === null) {
+      if (this.#queried.has(message.key)) throw new Mismatch('queryServer: it has asked for that already');
+      if (this.#queried.size >= MOST_ADDRESSES) {
+        throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
+      }
+      this.#queried.add(message.key);
     }
   }
 

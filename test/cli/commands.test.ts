@@ -1,5 +1,6 @@
 import path from 'node:path';
 import t from 'tap';
+import { describeError } from '../../src/cli/report-error.js';
 import { deferred, makeFolder, open, statusOf } from '../control/support/fake-target.js';
 import { holdfast } from './support/command-line.js';
 
@@ -175,12 +176,25 @@ t.test('check and start refuse what they cannot read with 2', async (t) => {
 });
 
 t.test('what nobody expected is called a bug and shows where it was', async (t) => {
-  const { dir: runtimeDir, target } = await open(t);
-  // No supervisor answers so.
-  target.answerStatus = async () => null as never;
-  const { code, stderr } = await holdfast(['status', '--name', 'shop'], { runtimeDir });
-  t.equal(code, 1);
-  t.match(stderr, /^holdfast: .*\n {2}this is a bug in holdfast.*\n.*\n\s+at /);
+  const { text, exitCode } = describeError(new TypeError('it is not a function'));
+  t.equal(exitCode, 1);
+  t.match(text, /^holdfast: .*\n {2}this is a bug in holdfast.*\n.*\n\s+at /);
+});
+
+t.test('what the system does not give is told with what to do about it', async (t) => {
+  const system = (code: string, syscall: string, path?: string) =>
+    describeError(Object.assign(new Error(`${code}: ${syscall}`), { code, syscall, errno: -1, path })).text;
+  t.equal(
+    system('EROFS', 'mkdir', '/run/x'),
+    'holdfast: cannot mkdir /run/x: EROFS\n  the file system is read-only: remount it, or choose another folder\n',
+  );
+  t.match(
+    system('EMFILE', 'spawn /usr/bin/node', '/usr/bin/node'),
+    /^holdfast: cannot spawn \/usr\/bin\/node: EMFILE\n {2}.*ulimit/,
+  );
+  for (const code of ['ENOSPC', 'EACCES', 'ENFILE', 'EDQUOT', 'EAGAIN', 'ENOMEM'])
+    t.notMatch(system(code, 'open'), /bug/);
+  t.match(system('EFAULT', 'open'), /bug/, 'what only a bug can cause is called one');
 });
 
 t.test('help goes to stdout with examples and exit codes', async (t) => {

@@ -29,14 +29,14 @@ t.test('signals that come while it starts do what they are to do, and nothing el
     'slow.config.mjs': `await new Promise((go) => setTimeout(go, 500)); export default { script: ${JSON.stringify(forger)} };`,
   });
   const holdfast = new Holdfast(t, path.join(dir, 'slow.config.mjs'), { env: { PORT: String(await freePort()) } });
-  const SIGTTIN = 21;
+  const [SIGHUP, SIGUSR2, SIGTTIN] = [1, 12, 21];
   // `env` becomes node by exec: the PID is the same.
-  while (!catches(holdfast.pid, SIGTTIN)) await delay(2);
-  for (const signal of ['SIGUSR1', 'SIGTTIN', 'SIGHUP', 'SIGUSR2', 'SIGTTIN'] as const) holdfast.child.kill(signal);
+  while (![SIGHUP, SIGUSR2, SIGTTIN].every((signal) => catches(holdfast.pid, signal))) await delay(2);
+  for (const signal of ['SIGUSR1', 'SIGTTIN', 'SIGHUP', 'SIGUSR2'] as const) holdfast.child.kill(signal);
   t.equal(holdfast.log.length, 0, 'it has not begun yet');
   await holdfast.message('started');
-  for (let { size } = await holdfast.status(); size < 3; size = (await holdfast.status()).size);
-  t.match(await holdfast.status(), { size: 3 }, 'each asked for one slot more');
+  for (let { size } = await holdfast.status(); size < 2; size = (await holdfast.status()).size);
+  t.match(await holdfast.status(), { size: 2 }, 'one slot more was asked for');
   t.notMatch(holdfast.stderr, /Debugger listening/);
   t.equal((await holdfast.run('stop')).code, 0);
   t.equal(await holdfast.closed, 0);
@@ -158,7 +158,7 @@ t.test('too few file descriptors are told as that', async (t) => {
     const [code] = await once(child, 'close');
     return { code, stderr };
   };
-  for (const count of [24, 34, 44]) {
+  for (const count of [22, 24]) {
     const { code, stderr } = await few(count);
     t.not(code, 0, `${count} descriptors`);
     t.match(stderr, /^holdfast: cannot .*(?:EMFILE|descriptor)/m, `${count} descriptors: ${stderr}`);
@@ -183,7 +183,7 @@ t.test('no file descriptor left at a reload refuses it, and ends nothing', { ski
     const from = holdfast.log.length;
     await limit(present + left);
     holdfast.child.kill('SIGHUP');
-    const done = ['reload refused', 'rollout done', 'rolled back', 'rollout rolled back'];
+    const done = ['reload refused', 'rollout done', 'rollback done'];
     const { msg, reason } = await holdfast.line((line) => done.includes(line.msg), from);
     t.comment(`${left} left: ${msg} ${reason ?? ''}`);
     await limit(4096);

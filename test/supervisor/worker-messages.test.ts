@@ -74,13 +74,13 @@ t.test('what is wrong is told with its place', async (t) => {
 
 t.test("node:cluster's own messages are read as far as they are answered", async (t) => {
   const query = { act: 'queryServer', seq: 0, index: 0, address: '/run/app.sock', port: -1, addressType: -1, fd: -1 };
-  t.same(readClusterMessage(query), { act: 'queryServer', seq: 0, fd: null });
-  t.same(readClusterMessage({ ...query, address: null, port: 53, addressType: 'udp4' }), {
+  t.same(readClusterMessage(query), { act: 'queryServer', seq: 0, key: '/run/app.sock:-1:-1:-1:0', fd: null });
+  t.match(readClusterMessage({ ...query, address: null, port: 53, addressType: 'udp4' }), {
     act: 'queryServer',
     seq: 0,
     fd: null,
   });
-  t.same(readClusterMessage({ act: 'queryServer', seq: 0, index: 0, address: null, port: null, fd: 7 }), {
+  t.match(readClusterMessage({ act: 'queryServer', seq: 0, index: 0, address: null, port: null, fd: 7 }), {
     ...{ act: 'queryServer', seq: 0, fd: 7 },
   });
   t.same(readClusterMessage({ act: 'exitedAfterDisconnect', seq: 4 }), { act: 'exitedAfterDisconnect', seq: 4 });
