@@ -12,6 +12,9 @@ import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } fr
 /** What a hung worker has left to tell where it hangs, before it is killed. */
 export const DIAGNOSIS_MS = 2_500;
 
+/** A process may be stuck in the kernel, and a signal may not have been sent: how long until it is killed once more. */
+export const KILL_AGAIN_MS = 5_000;
+
 type Handler<T extends WorkerEventType> = (
   draft: Draft,
   worker: Worker,
@@ -96,6 +99,8 @@ const released: Handler<'released'> = (_draft, worker, event) => {
   if (at >= 0) worker.releasing.splice(at, 1);
 };
 
+const failed: Handler<'failed'> = (draft, worker, { reason }) => fail(draft, worker, reason);
+
 /** The exit that was on its way. */
 const left: Handler<'exited'> = (draft, worker, event) => {
   remove(draft, worker);
@@ -121,6 +126,7 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed: ignored,
     exceeded: ignored,
+    failed,
     bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
     bindDelayed: (draft, worker, event) => {
       worker.deadline = Math.max(worker.deadline ?? 0, event.until + policyOf(draft.state, worker).readyTimeoutMs);
@@ -145,6 +151,7 @@ const LIFECYCLE = {
     hung,
     diagnosed: ignored,
     exceeded,
+    failed,
     bindFailed: (draft, worker, event) => {
       // The application asked for one more address while it serves: its own error handler decides what that means.
       report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: event.key, reason: event.reason });
@@ -171,6 +178,7 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed: ignored,
     exceeded: ignored,
+    failed: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -188,6 +196,7 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed,
     exceeded: ignored,
+    failed: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -205,6 +214,7 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed: ignored,
     exceeded: ignored,
+    failed: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -243,6 +253,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     held: false,
     ended: false,
     hung: false,
+    killAgainMs: 0,
     fault: null,
   };
   worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
@@ -317,8 +328,13 @@ function wantsHealth(state: State, worker: Worker, now: number): boolean {
 export function kill(draft: Draft, worker: Worker): void {
   if (worker.state === 'killing') return;
   worker.state = 'killing';
-  worker.deadline = null;
   giveUpAdopted(worker);
+  sendKill(draft, worker, KILL_AGAIN_MS);
+}
+
+function sendKill(draft: Draft, worker: Worker, againMs: number): void {
+  worker.killAgainMs = againMs;
+  worker.deadline = draft.now + againMs;
   draft.effects.push({ do: 'kill', worker: worker.id });
 }
 
@@ -343,8 +359,11 @@ export function overdue(draft: Draft, worker: Worker): void {
       }
       kill(draft, worker);
       return;
-    case 'ready':
     case 'killing':
+      report(draft, 'warn', 'worker outlives SIGKILL', { ...label(worker), afterMs: worker.killAgainMs });
+      sendKill(draft, worker, 2 * worker.killAgainMs);
+      return;
+    case 'ready':
       return;
   }
 }

@@ -1,7 +1,7 @@
 /** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
 import { hasAdopted, hasOwnAcceptor, release } from './adoption.js';
-import { isSettled, isWantedSlot, report, sameSocket, targetPolicy } from './state.js';
-import type { Draft, HeldSocket, State } from './types.js';
+import { isLive, isSettled, isWantedSlot, report, sameSocket, targetPolicy } from './state.js';
+import type { Draft, HeldSocket, State, Worker } from './types.js';
 
 /**
  * From when a socket is steered to zero until it is closed. A client whose SYN came before belongs to that socket, and
@@ -68,7 +68,14 @@ function hasOwnWorker(state: State, { slot }: HeldSocket): boolean {
 }
 
 function isServed(state: State, socket: HeldSocket): boolean {
-  return hasOwnAcceptor(state, socket) || state.workers.some((worker) => hasAdopted(worker, socket));
+  return hasOwnAcceptor(state, socket) || state.workers.some((w) => hasAdopted(w, socket) || mayStillHold(w, socket));
+}
+
+/** On its way out, which can be long: one that did not hear of it accepts until it ends. */
+function mayStillHold(worker: Worker, socket: HeldSocket): boolean {
+  if (worker.ended) return false;
+  const isOwn = socket.slot === null || worker.slot === socket.slot;
+  return (isOwn && !isLive(worker)) || worker.releasing.some((other) => sameSocket(other, socket));
 }
 
 function close(draft: Draft, { slot, key }: HeldSocket): void {

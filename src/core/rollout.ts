@@ -106,6 +106,7 @@ function conclude(state: State, outcome: 'done' | 'rolledBack'): void {
 function accept(draft: Draft): void {
   const { state } = draft;
   state.stable = state.rollout.to;
+  report(draft, 'debug', 'generation accepted', { generation: state.stable });
   rememberAllAddresses(state);
   forgiveCrashes(draft);
 }

@@ -23,6 +23,8 @@ export function step(
   const draft: Draft = { state: structuredClone(state), effects: [], now };
   draft.state.steppedAt = now;
   apply(draft, event);
+  // Whatever woke the core up: a deadline must not depend on the timer that is set for it.
+  passTime(draft);
   settle(draft);
   return { state: draft.state, effects: draft.effects };
 }
@@ -30,7 +32,8 @@ export function step(
 function apply(draft: Draft, event: Event): void {
   switch (event.type) {
     case 'start':
-      // Which workers are missing is looked at after every event.
+    case 'ticked':
+      // Which workers are missing and what is due is looked at after every event.
       break;
     case 'reload':
     case 'restart':
@@ -42,9 +45,6 @@ function apply(draft: Draft, event: Event): void {
       break;
     case 'stopNow':
       stopNow(draft);
-      break;
-    case 'ticked':
-      passTime(draft);
       break;
     case 'socketOpened':
       hold(draft.state, event.socket, event.listened ?? false);
@@ -111,20 +111,53 @@ function failBind(draft: Draft, event: Extract<WorkerEvent, { type: 'bindFailed'
   beginStop(draft);
 }
 
-/** What follows from the facts, whatever the event was. */
+/**
+ * More passes than anything needs: each one brings a rollout, a restart or the start one stage further. Whoever needs
+ * more goes round in circles.
+ */
+const MOST_PASSES = 50;
+
+/**
+ * What follows from the facts, whatever the event was: until a pass asks for nothing more. Whatever changes something that
+ * another part looks at says so by an effect.
+ */
 function settle(draft: Draft): void {
+  const { state, effects } = draft;
+  for (let pass = 1; ; pass++) {
+    const before = effects.length;
+    arrangeWorkers(draft);
+    if (effects.length === before) break;
+    if (pass < MOST_PASSES) continue;
+    report(draft, 'error', 'the core does not come to rest', { passes: pass });
+    break;
+  }
+  if (isUp(state)) {
+    closeRetired(draft);
+    arrangeAdoption(draft);
+    closeUnused(draft);
+  }
+  forgetGenerations(draft);
+}
+
+function arrangeWorkers(draft: Draft): void {
   const { state } = draft;
   if (state.phase === 'restarting') startAgain(draft);
   endIfNothingIsLeft(draft);
   if (state.phase === 'starting') reviewStart(draft);
-  if (state.phase === 'starting' || state.phase === 'running') {
+  if (isUp(state)) {
     beginQueuedReload(draft);
-    arrange(draft);
-    // What it waited for may have come to its end just now.
-    if (beginQueuedReload(draft)) arrange(draft);
+    // Before their elders are sent away.
+    releaseHeld(draft);
+    converge(draft);
+    advanceCanary(draft);
+    advanceRollout(draft);
+    answerSettled(draft);
   }
   if (state.phase === 'stopping') finishStop(draft);
-  forgetGenerations(draft);
+}
+
+function isUp({ phase }: State): boolean {
+  return phase === 'starting' || phase === 'running';
 }
 
 /** A crash loop that is to end the supervisor, or slots whose workers all said that they are not to be replaced. */
@@ -134,22 +167,6 @@ function endIfNothingIsLeft(draft: Draft): void {
   const active = state.slots.filter(({ slot }) => slot < state.size);
   const allFinished = active.length === state.size && active.every(({ finished }) => finished);
   if (state.givesUp || (allFinished && state.workers.length === 0)) beginStop(draft);
-}
-
-function arrange(draft: Draft): void {
-  // Before their elders are sent away.
-  releaseHeld(draft);
-  converge(draft);
-  advanceCanary(draft);
-  advanceRollout(draft);
-  // The end of a rollout may change the size.
-  converge(draft);
-  // The only one left on some address may be held: of a release that has been superseded meanwhile.
-  releaseHeld(draft);
-  closeRetired(draft);
-  arrangeAdoption(draft);
-  closeUnused(draft);
-  answerSettled(draft);
 }
 
 /** The start has an end once every slot has had its try. */

@@ -70,6 +70,8 @@ export interface Worker {
   ended: boolean;
   /** Its event loop gave no sign of life: it was not asked to end, since it would not hear. */
   hung: boolean;
+  /** How long it is waited for after SIGKILL, this time. */
+  killAgainMs: number;
   /** Why it goes before its time; null when it was asked to, or has not been. */
   fault: string | null;
 }
@@ -229,6 +231,8 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'diagnosed' }
   /** It has come to a limit at which it is to be replaced. */
   | { readonly type: 'exceeded'; readonly reason: string }
+  /** It is not fit to serve: what it was to do could not be done. */
+  | { readonly type: 'failed'; readonly reason: string }
   /** The process has ended; `exited` follows once its output has been read. */
   | { readonly type: 'ended' }
   /** It accepts no longer on a socket of another slot. */

@@ -18,6 +18,7 @@ import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.
 import { takeServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
+import { surviveFaults } from './faults.js';
 import { buryOrphans } from './orphans.js';
 import { resolveRelease } from './release.js';
 import { handleSignals } from './signals.js';
@@ -48,6 +49,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const systemd = openSystemd(environment, native, (reason) => {
     log.logger.warn({ reason }, 'systemd cannot be told how the service is');
   });
+  const forgetFaults = surviveFaults(log);
   const leaveOrphans = buryOrphans(native, log);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
@@ -134,6 +136,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   } finally {
     await systemd.close();
     leaveOrphans();
+    forgetFaults();
     await log.flush();
   }
 }

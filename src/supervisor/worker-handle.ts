@@ -89,13 +89,18 @@ export class WorkerHandle {
     return this.#cluster.process.connected;
   }
 
-  /** Resolves once the message is written or has failed; the handle must stay open until then. */
+  /** Resolves once the message is written or has failed, never rejects; the handle must stay open until then. */
   send(message: WithoutCommand<SupervisorMessage>, handle?: TcpHandle): Promise<void> {
     const child = this.#cluster.process;
     if (!child.connected) return Promise.resolve();
     return new Promise((resolve) => {
-      // The raw handle, not a net.Server: a server would accept in the supervisor.
-      child.send({ cmd: CMD, ...message }, handle as never, () => resolve());
+      try {
+        // The raw handle, not a net.Server: a server would accept in the supervisor.
+        child.send({ cmd: CMD, ...message }, handle as never, () => resolve());
+      } catch {
+        // A channel that takes nothing any more is about to close, which is told by itself.
+        resolve();
+      }
     });
   }
 

@@ -31,6 +31,7 @@ const EVENTS = {
   disconnected: { type: 'disconnected' },
   bindFailed: { type: 'bindFailed', key: OTHER, reason: 'EACCES' },
   bindDelayed: { type: 'bindDelayed', until: 99_000 },
+  failed: { type: 'failed', reason: 'EIO' },
   ended: { type: 'ended' },
   healthTold: { type: 'healthTold', ailment: 'GET / answered 500' },
   hung: { type: 'hung', silentMs: 10_000 },
@@ -43,6 +44,7 @@ const EVENTS = {
 const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   starting: {
     spawned: 'starting',
+    failed: 'terminating',
     ended: 'starting',
     released: 'starting',
     healthTold: 'starting',
@@ -60,6 +62,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   ready: {
     spawned: 'ready',
+    failed: 'draining',
     ended: 'ready',
     released: 'ready',
     healthTold: 'ready',
@@ -77,6 +80,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   draining: {
     spawned: 'draining',
+    failed: 'draining',
     ended: 'draining',
     released: 'draining',
     healthTold: 'draining',
@@ -94,6 +98,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   terminating: {
     spawned: 'terminating',
+    failed: 'terminating',
     ended: 'terminating',
     released: 'terminating',
     healthTold: 'terminating',
@@ -111,6 +116,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   killing: {
     spawned: 'killing',
+    failed: 'killing',
     ended: 'killing',
     released: 'killing',
     healthTold: 'killing',
@@ -179,6 +185,7 @@ t.test('a worker that does not drain in time is told to end, then killed', async
   t.same(d.done('kill'), []);
   d.wait(1);
   t.same(d.done('kill'), [{ do: 'kill', worker: 1 }]);
+  d.exit(1);
   d.wait(100_000);
   t.equal(d.done('kill').length, 1);
 });
@@ -255,4 +262,40 @@ t.test('several addresses count one by one', async (t) => {
   d.bind(1);
   d.bind(1);
   t.same(d.worker(1).listening, [OTHER, PORT]);
+});
+
+t.test('a worker that outlives its kill is killed again, at longer and longer intervals', async (t) => {
+  const d = Driver.running();
+  d.reload();
+  d.bindAll();
+  d.wait(35_000);
+  const kills = () => d.done('kill').length;
+  t.equal(kills(), 1);
+  d.wait(5_000);
+  t.equal(kills(), 2);
+  d.wait(9_999);
+  t.equal(kills(), 2);
+  d.wait(1);
+  t.equal(kills(), 3);
+  d.exit(1);
+  d.wait(1_000_000);
+  t.equal(kills(), 3);
+});
+
+t.test('a deadline that has passed is done with whatever event comes next', async (t) => {
+  const d = Driver.running();
+  d.reload();
+  d.bindAll();
+  d.now += 30_000;
+  d.send({ type: 'spawned', worker: 2, pid: 9 });
+  t.same(d.done('terminate'), [{ do: 'terminate', worker: 1 }]);
+});
+
+t.test('what comes in time counts, also where it is looked at late', async (t) => {
+  const d = new Driver();
+  d.send({ type: 'start' });
+  d.open(1, PORT);
+  d.now += d.policy.readyTimeoutMs;
+  d.send({ type: 'bound', worker: 1, key: PORT });
+  t.same(d.slots(), ['1 ready']);
 });

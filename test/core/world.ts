@@ -3,6 +3,7 @@
  * time as the real loop does. Every step is checked against the invariants.
  */
 import { nextDeadline } from '../../src/core/deadline.js';
+import { failedEffect } from '../../src/core/failed-effect.js';
 import { initialState } from '../../src/core/state.js';
 import { step } from '../../src/core/step.js';
 import type { Effect, Event, Policy, SocketId, State } from '../../src/core/types.js';
@@ -13,6 +14,16 @@ import { check, Invariants } from './invariants.js';
 import { type Application, SimulatedProcess, STOP_EXIT_CODE } from './process.js';
 
 const DRIVE_LIMIT = 20_000;
+const FALLIBLE: readonly Effect['do'][] = [
+  'spawn',
+  'drain',
+  'accept',
+  'terminate',
+  'kill',
+  'askHealth',
+  'diagnose',
+  'judgeCanary',
+];
 
 export class World {
   readonly clock: Clock;
@@ -154,7 +165,7 @@ export class World {
     this.#steps += 1;
     check(this.#steps < DRIVE_LIMIT, 'the core comes to rest', after);
     this.invariants.checkStep({ before, event, after, effects, now });
-    for (const effect of effects) this.#perform(effect);
+    for (const effect of effects) this.#attempt(effect);
     this.onStep(after);
   }
 
@@ -189,6 +200,16 @@ export class World {
   #releaseOf(generation: number): Release | undefined {
     const number = this.state.policies[generation]?.release ?? 0;
     return number === 0 ? this.#setup.first : this.#releases[number - 1];
+  }
+
+  /** Some effects cannot be done: the system refuses, or what is to do them has a fault. */
+  #attempt(effect: Effect): void {
+    if (!FALLIBLE.includes(effect.do) || !this.clock.happens(this.#setup.faults)) {
+      this.#perform(effect);
+      return;
+    }
+    const event = failedEffect(effect, 'EIO', this.clock.chance());
+    if (event !== null) this.dispatch(event);
   }
 
   #perform(effect: Effect): void {
