@@ -2,7 +2,8 @@
  * Who accepts on which socket: what waits in a socket whose own slot has nobody, or nobody who gets round to it, is
  * accepted by a sibling as well.
  */
-import { isLive, report, sameSocket, workersOf } from './state.js';
+import { serves, standing } from './standing.js';
+import { report, sameSocket, workersOf } from './state.js';
 import type { Draft, Event, HeldSocket, SocketId, State, Worker } from './types.js';
 
 export function arrangeAdoption(draft: Draft): void {
@@ -55,7 +56,12 @@ export function markListened(state: State, worker: Worker, key: string): void {
 /** Whether a worker of its own slot accepts on it, and will go on to. */
 export function hasOwnAcceptor(state: State, { slot, key }: SocketId): boolean {
   const own = slot === null ? state.workers : workersOf(state, slot);
-  return own.some((worker) => isLive(worker) && !worker.ended && !worker.held && worker.listening.includes(key));
+  return own.some((worker) => accepts(worker) && worker.listening.includes(key));
+}
+
+/** A worker that starts may listen before it is ready. */
+function accepts(worker: Worker): boolean {
+  return serves(worker) || (standing(worker) === 'coming' && !worker.held);
 }
 
 export function hasAdopted(worker: Worker, socket: SocketId): boolean {
@@ -73,9 +79,7 @@ export function release(draft: Draft, worker: Worker, socket: SocketId): void {
 function adopt(draft: Draft, held: HeldSocket, rank: (worker: Worker) => number): void {
   const able = draft.state.workers.filter(
     (worker) =>
-      worker.state === 'ready' &&
-      !worker.ended &&
-      !worker.held &&
+      serves(worker) &&
       worker.slot !== held.slot &&
       worker.listening.includes(held.key) &&
       !hasAdopted(worker, held) &&

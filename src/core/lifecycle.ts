@@ -5,8 +5,10 @@ import { rememberAddresses, requiredAddresses } from './addresses.js';
 import { markListened } from './adoption.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, facts } from './crash.js';
+import { recycle } from './recycle.js';
 import { isOnTrial } from './rollout.js';
-import { isLive, isSoaked, label, policyOf, report, sameSocket } from './state.js';
+import { isSoaked, seats, serves } from './standing.js';
+import { label, policyOf, report, sameSocket } from './state.js';
 import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
 /** What a hung worker has left to tell where it hangs, before it is killed. */
@@ -33,6 +35,7 @@ const spawned: Handler<'spawned'> = (draft, worker, event) => {
 const bound: Handler<'bound'> = (draft, worker, event) => {
   markListened(draft.state, worker, event.key);
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
+  addressCame(worker, event.key, draft.now);
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
   if (worker.state === 'ready') rememberAddresses(draft.state, worker);
   else checkReady(draft, worker);
@@ -44,20 +47,20 @@ const healthTold: Handler<'healthTold'> = (draft, worker, { ailment }) => {
   if (worker.state === 'starting') checkReady(draft, worker);
   else if (ailment !== null && !isSoaked(draft.state, worker, draft.now))
     fail(draft, worker, `a worker did not stay healthy: ${ailment}`);
-  if (isLive(worker) && wantsHealth(draft.state, worker, draft.now)) {
+  if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
     worker.healthAt = draft.now + policyOf(draft.state, worker).healthIntervalMs;
   }
 };
 
-const exceeded: Handler<'exceeded'> = (draft, worker, { reason }) => {
+const exceeded: Handler<'exceeded'> = (draft, worker, { limit, reason }) => {
   if (worker.recycling !== null) return;
-  // A release that comes to a limit while it is on trial would do so again and again.
-  if (isOnTrial(draft.state, worker.generation)) {
+  // Memory and delay say something of a release; requests only that it is used, and its age nothing at all.
+  const isTelling = limit === 'maxMemory' || limit === 'maxEventLoopDelay';
+  if (isTelling && isOnTrial(draft.state, worker.generation)) {
     fail(draft, worker, `a worker came to a limit: ${reason}`);
     return;
   }
-  worker.recycling = reason;
-  report(draft, 'info', 'recycling', { ...label(worker), reason });
+  recycle(draft, worker, limit, reason);
 };
 
 /** Its loop does not turn: it can neither be drained nor asked to end, and what it has is lost. */
@@ -128,8 +131,10 @@ const LIFECYCLE = {
     exceeded: ignored,
     failed,
     bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
-    bindDelayed: (draft, worker, event) => {
-      worker.deadline = Math.max(worker.deadline ?? 0, event.until + policyOf(draft.state, worker).readyTimeoutMs);
+    bindDelayed: (draft, worker, { key, until }) => {
+      worker.leftMs ??= Math.max(0, (worker.deadline ?? draft.now) - draft.now);
+      if (!worker.awaiting.includes(key)) worker.awaiting.push(key);
+      worker.deadline = Math.max(worker.deadline ?? 0, until + worker.leftMs);
     },
     exited: (draft, worker, event) => {
       remove(draft, worker);
@@ -240,6 +245,8 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     pid: null,
     state: 'starting',
     deadline: null,
+    awaiting: [],
+    leftMs: null,
     readyAt: null,
     saidReady: false,
     askedHealth: false,
@@ -273,7 +280,7 @@ function isToBeHeld(state: State, worker: Worker): boolean {
 function hasElder({ workers, listenMode }: State, { id, slot, listening }: Worker): boolean {
   const elders = workers.filter((other) => {
     const shares = listenMode === 'reuseaddr' || other.slot === slot;
-    return other.id !== id && shares && other.state === 'ready' && !other.ended && !other.held;
+    return other.id !== id && shares && serves(other);
   });
   return elders.length > 0 && listening.every((key) => elders.some((elder) => elder.listening.includes(key)));
 }
@@ -306,15 +313,29 @@ export function dismiss(draft: Draft, worker: Worker): void {
   report(draft, 'info', 'worker draining', label(worker));
 }
 
+/** Too many of its slot drain: it has had the longest time of them. */
+export function cutShort(draft: Draft, worker: Worker, maxDraining: number): void {
+  report(draft, 'warn', 'drain cut short', { ...label(worker), maxDraining });
+  terminate(draft, worker);
+}
+
 /** Whether its slot goes on. */
 function hasSuccessor({ phase, size }: State, { slot }: Worker): boolean {
   return phase !== 'stopping' && phase !== 'stopped' && slot < size;
 }
 
+/** An address that it has waited for is there: its own time goes on. */
+function addressCame(worker: Worker, key: string, now: number): void {
+  worker.awaiting = worker.awaiting.filter((other) => other !== key);
+  if (worker.leftMs === null || worker.awaiting.length > 0) return;
+  if (worker.state === 'starting') worker.deadline = now + worker.leftMs;
+  worker.leftMs = null;
+}
+
 /** Its health is to be asked now. */
 export function askHealth(draft: Draft, worker: Worker): void {
   worker.healthAt = null;
-  if (isLive(worker) && wantsHealth(draft.state, worker, draft.now)) {
+  if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
     draft.effects.push({ do: 'askHealth', worker: worker.id });
   }
 }

@@ -1,6 +1,7 @@
 /** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
 import { hasAdopted, hasOwnAcceptor, release } from './adoption.js';
-import { isLive, isSettled, isWantedSlot, report, sameSocket, targetPolicy } from './state.js';
+import { seats } from './standing.js';
+import { isSettled, isWantedSlot, report, sameSocket, targetPolicy } from './state.js';
 import type { Draft, HeldSocket, State, Worker } from './types.js';
 
 /**
@@ -75,7 +76,7 @@ function isServed(state: State, socket: HeldSocket): boolean {
 function mayStillHold(worker: Worker, socket: HeldSocket): boolean {
   if (worker.ended) return false;
   const isOwn = socket.slot === null || worker.slot === socket.slot;
-  return (isOwn && !isLive(worker)) || worker.releasing.some((other) => sameSocket(other, socket));
+  return (isOwn && !seats(worker)) || worker.releasing.some((other) => sameSocket(other, socket));
 }
 
 function close(draft: Draft, { slot, key }: HeldSocket): void {

@@ -12,7 +12,8 @@ import { converge } from './plan.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { closeRetired, closeUnused } from './retirement.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
-import { answer, isLive, isSettled, report, sameSocket } from './state.js';
+import { seats, serves } from './standing.js';
+import { answer, isSettled, report, sameSocket } from './state.js';
 import type { Draft, Effect, Event, SocketId, State, WorkerEvent } from './types.js';
 
 export function step(
@@ -85,7 +86,6 @@ function passTime(draft: Draft): void {
     if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
     if (worker.healthAt !== null && worker.healthAt <= now) askHealth(draft, worker);
   }
-  reviewCrashLoop(draft);
 }
 
 function hold(state: State, { slot, key }: SocketId, listened: boolean): void {
@@ -149,6 +149,7 @@ function arrangeWorkers(draft: Draft): void {
     // Before their elders are sent away.
     releaseHeld(draft);
     converge(draft);
+    reviewCrashLoop(draft);
     advanceCanary(draft);
     advanceRollout(draft);
     answerSettled(draft);
@@ -174,11 +175,11 @@ function reviewStart(draft: Draft): void {
   const { state } = draft;
   const slots = state.slots.filter(({ slot }) => slot < state.size);
   if (slots.length < state.size) return;
-  const isReady = (slot: number) => state.workers.some((worker) => worker.slot === slot && worker.state === 'ready');
+  const isReady = (slot: number) => state.workers.some((worker) => worker.slot === slot && serves(worker));
   const ready = slots.filter(({ slot }) => isReady(slot)).length;
   if (ready === 0) {
     // While one is still on its way it may turn out well.
-    if (slots.every((slot) => slot.failedStart) && !state.workers.some(isLive)) beginStop(draft);
+    if (slots.every((slot) => slot.failedStart) && !state.workers.some(seats)) beginStop(draft);
     return;
   }
   if (!slots.every((slot) => slot.failedStart || isReady(slot.slot))) return;

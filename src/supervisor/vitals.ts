@@ -128,10 +128,10 @@ export class Vitals {
         requests: last?.requests ?? null,
         eventLoopDelayMs: last?.eventLoopDelayMs ?? null,
       };
-      const { streaks, reason } = judgeSample(limits, sample, { before, chance });
+      const { streaks, exceeded } = judgeSample(limits, sample, { before, chance });
       patient.streaks = streaks;
-      if (reason !== null && this.#patients.has(worker.id)) {
-        this.#options.dispatch({ type: 'exceeded', worker: worker.id, reason });
+      if (exceeded !== null && this.#patients.has(worker.id)) {
+        this.#options.dispatch({ type: 'exceeded', worker: worker.id, ...exceeded });
       }
     }
   }

@@ -20,6 +20,7 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     healthIntervalMs: 1_000,
     soakMs: 0,
     surge: 1,
+    maxDraining: 3,
     drainTimeoutMs: 30_000,
     spreadMs: 5_000,
     killTimeoutMs: 5_000,
@@ -63,6 +64,7 @@ export class Driver {
   readonly effects: Effect[] = [];
   readonly answers = new Map<number, Answer>();
   readonly policy: Policy;
+  onReport: (report: Extract<Effect, { do: 'report' }>) => void = () => {};
   #requests = 0;
 
   constructor({ size = 1, listenMode = 'reuseport', steered = false, policy = {} }: DriverOptions = {}) {
@@ -74,6 +76,7 @@ export class Driver {
   send(event: Event): Effect[] {
     const { state, effects } = step(deepFreeze(this.state), event, this.now);
     this.state = state;
+    for (const effect of effects) if (effect.do === 'report') this.onReport(effect);
     const done = effects.filter((effect) => effect.do !== 'report');
     this.effects.push(...done);
     for (const effect of done) {

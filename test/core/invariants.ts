@@ -212,7 +212,7 @@ function isLive(worker: Worker): boolean {
 
 function hasSoaked(state: State, worker: Worker, now: number): boolean {
   const soakMs = state.policies[worker.generation]?.soakMs ?? Number.POSITIVE_INFINITY;
-  return isReady(worker) && worker.readyAt !== null && worker.readyAt + soakMs <= now;
+  return isReady(worker) && !worker.ended && worker.readyAt !== null && worker.readyAt + soakMs <= now;
 }
 
 function surgeOf(state: State): number {
@@ -221,6 +221,11 @@ function surgeOf(state: State): number {
 
 function sameSocket(one: SocketId, other: SocketId): boolean {
   return one.slot === other.slot && one.key === other.key;
+}
+
+/** Slots that are to have a worker. */
+function wanted(state: State): number {
+  return state.size - state.slots.filter(({ slot, finished }) => slot < state.size && finished).length;
 }
 
 function isUp(state: State): boolean {
@@ -236,9 +241,16 @@ function liveIn(state: State): Worker[] {
 }
 
 function checkBounds({ after, effects }: Step): void {
+  for (const { slot } of isUp(after) ? after.slots : []) {
+    const draining = after.workers.filter((worker) => worker.slot === slot && worker.state === 'draining').length;
+    check(draining <= (after.policies[after.target]?.maxDraining ?? 0), 'few workers of a slot drain', {
+      slot,
+      draining,
+    });
+  }
   if (!effects.some((effect) => effect.do === 'spawn')) return;
   const live = liveIn(after).length;
-  check(live <= after.size + surgeOf(after), 'live is at most size + surge', { live, size: after.size });
+  check(live <= wanted(after) + surgeOf(after), 'live is at most wanted seats + surge', { live, size: after.size });
 }
 
 /** A worker that serves goes only for a reason, and a rollout is one only when there are enough others. */
@@ -249,6 +261,7 @@ function checkDismissals(step: Step): void {
     (worker) =>
       worker.slot < after.size &&
       isReady(worker) &&
+      !worker.ended &&
       (worker.generation !== after.target || hasSoaked(after, worker, now)),
   );
   for (const worker of before.workers) {
@@ -258,7 +271,7 @@ function checkDismissals(step: Step): void {
     const beside = after.workers.filter((other) => other.slot === worker.slot && isReady(other));
     if (beside.some((other) => other.generation === after.target && hasSoaked(after, other, now))) {
       // What has failed goes as soon as its seat has a proven worker: it is not trusted to fill a gap elsewhere.
-      const enough = proven.length >= after.size || isTakenBack(step);
+      const enough = proven.length >= wanted(after) || isTakenBack(step);
       check(enough, 'a rollout does not lower the number of ready workers below the size', after);
     } else {
       // Two predecessors of one slot, after a rollout was superseded.
@@ -281,7 +294,10 @@ function checkGenerations({ after }: Step): void {
   if (!isUp(after)) return;
   for (let slot = 0; slot < after.size; slot++) {
     const live = liveIn(after).filter((worker) => worker.slot === slot);
-    const lasting = live.filter((worker) => worker.generation === after.target && worker.recycling === null);
+    const own = live.filter((worker) => worker.generation === after.target);
+    // One that has come to a limit stays the one of its seat until another has been started.
+    const fresh = own.filter((worker) => worker.recycling === null);
+    const lasting = fresh.length === 0 ? own : fresh;
     check(lasting.length <= 1, 'a seat has one worker', live);
     const others = live.filter((worker) => !lasting.includes(worker));
     check(others.length <= 1 && others.every(isReady), 'one rollout at a time', live);
@@ -303,7 +319,7 @@ function isSeat({ size, rollout }: State, { slot, generation }: Extract<Effect, 
 
 function checkSeats({ after }: Step): void {
   if (!isUp(after)) return;
-  const full = liveIn(after).length >= after.size + surgeOf(after);
+  const full = liveIn(after).length >= wanted(after) + surgeOf(after);
   for (let slot = 0; slot < after.size; slot++) {
     const taken = liveIn(after).some((worker) => worker.slot === slot);
     const known = after.slots.find((candidate) => candidate.slot === slot);
@@ -337,7 +353,7 @@ function checkOutcome({ before, after, now }: Step): void {
   if (before.stable !== after.stable && after.rollout.state !== 'none') {
     const proven = live.filter((worker) => worker.generation === after.stable && hasSoaked(after, worker, now));
     check(
-      proven.length >= Math.min(before.size, after.size),
+      proven.length >= Math.min(before.size, after.size) - (after.size - wanted(after)),
       'a generation is accepted when it has soaked in all slots',
       after,
     );

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { LiveState, WorkerEvent } from '../../src/core/types.js';
+import type { MonotonicMs } from '../../src/monotonic.js';
 import { Driver, PORT } from './driver.js';
 
 const OTHER = '0.0.0.0:9090';
@@ -30,13 +31,13 @@ const EVENTS = {
   drained: { type: 'drained' },
   disconnected: { type: 'disconnected' },
   bindFailed: { type: 'bindFailed', key: OTHER, reason: 'EACCES' },
-  bindDelayed: { type: 'bindDelayed', until: 99_000 },
+  bindDelayed: { type: 'bindDelayed', key: OTHER, until: 99_000 as MonotonicMs },
   failed: { type: 'failed', reason: 'EIO' },
   ended: { type: 'ended' },
   healthTold: { type: 'healthTold', ailment: 'GET / answered 500' },
   hung: { type: 'hung', silentMs: 10_000 },
   diagnosed: { type: 'diagnosed' },
-  exceeded: { type: 'exceeded', reason: 'maxAge' },
+  exceeded: { type: 'exceeded', limit: 'maxAge', reason: 'maxAge' },
   released: { type: 'released', socket: { slot: 1, key: PORT } },
   exited: { type: 'exited', code: 1, signal: null, chance: 0, lastLines: [] },
 } as const;
@@ -207,7 +208,7 @@ t.test('a worker that is killed during its drain is simply gone', async (t) => {
   d.send({ type: 'exited', worker: 1, code: null, signal: 'SIGKILL', chance: 0, lastLines: [] });
   t.same(d.answers.get(request), { ok: true, reason: null });
   t.same(d.slots(), ['2 ready']);
-  t.same(d.state.crashes, []);
+  t.same(d.state.slots[0]?.crashes, []);
 });
 
 t.test('a worker that closes its channel is drained and replaced after the backoff', async (t) => {

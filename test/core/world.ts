@@ -63,6 +63,7 @@ export class World {
       ready,
       soakMs,
       surge,
+      maxDraining: 2,
       readyTimeoutMs: 2_000,
       drainTimeoutMs: 1_000,
       spreadMs: 500,
