@@ -65,6 +65,9 @@ function apply(draft: Draft, event: Event): void {
         socket.closing = false;
       }
       break;
+    case 'steeringWorks':
+      draft.state.steered = true;
+      break;
     case 'bindFailed':
       failBind(draft, event);
       break;

@@ -287,8 +287,9 @@ export type Event =
       readonly reason: string | null;
       readonly final: boolean;
     }
-  /** From now on the kernel chooses by its hash. */
+  /** From now on the kernel chooses by its hash, until it is steered again. */
   | { readonly type: 'steeringFailed' }
+  | { readonly type: 'steeringWorks' }
   /** A deadline may have passed. */
   | { readonly type: 'ticked' };
 

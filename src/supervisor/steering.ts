@@ -39,6 +39,9 @@ const COUNT_MOVING_MS = 100;
 const MOVING = 8;
 /** As many workers are asked that often. */
 const OFTEN_WORKERS = 4;
+/** After a fault it is tried again; each time that fails, twice as long is waited. */
+const RETRY_MS = 1_000;
+const MOST_RETRY_MS = 60_000;
 
 export interface SteeringOptions {
   readonly groups: SteeredSockets;
@@ -71,6 +74,9 @@ export class Steering {
   #moving = false;
   /** When the programs are to be looked over, whether connections come or not: a slow start goes on. */
   #programAt: number | null = null;
+  /** Set after a fault: until then the kernel chooses by its hash. */
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
   #closed = false;
 
   constructor(options: SteeringOptions, state: State) {
@@ -123,18 +129,43 @@ export class Steering {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
   }
 
   /** Workers serve without it as well: nothing that goes wrong here may end the supervisor. */
   #guarded(act: () => void): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#retry !== undefined) return;
     try {
       act();
     } catch (error) {
-      this.close();
-      this.#programs.giveUp(error instanceof Error ? error.message : String(error));
+      this.#pause(error);
       this.#options.dispatch({ type: 'steeringFailed' });
     }
+  }
+
+  /** The kernel chooses by its hash for a while. */
+  #pause(error: unknown): void {
+    clearTimeout(this.#timer);
+    this.#programs.giveUp(error instanceof Error ? error.message : String(error));
+    this.#retry = setTimeout(() => this.#tryAgain(), this.#retryMs);
+    this.#retryMs = Math.min(MOST_RETRY_MS, 2 * this.#retryMs);
+  }
+
+  #tryAgain(): void {
+    this.#retry = undefined;
+    if (this.#closed) return;
+    try {
+      this.#programs.recover();
+      this.#queues.clear();
+      this.#program();
+    } catch (error) {
+      this.#pause(error);
+      return;
+    }
+    this.#retryMs = RETRY_MS;
+    this.#options.log.logger.info({}, 'steering works again');
+    this.#options.dispatch({ type: 'steeringWorks' });
+    this.#guarded(() => this.#sleep(performance.now()));
   }
 
   /** @param hasCome whether a connection is known to have come, though it may have been accepted already */

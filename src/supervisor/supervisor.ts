@@ -124,7 +124,8 @@ export class Supervisor implements ControlTarget {
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
     const expected = (worker: Worker) => expectedOf(configOf(worker), this.#loop.state.size);
-    this.#vitals = new Vitals({ dispatch, ask, usage, expected });
+    const isDebugged = (worker: number) => workforce.isDebugged(worker);
+    this.#vitals = new Vitals({ dispatch, ask, usage, expected, isDebugged });
     this.#canary = new CanaryWatch({
       dispatch,
       figures: (worker) => workforce.figures(worker),

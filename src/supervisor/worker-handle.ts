@@ -8,6 +8,7 @@ import type { Log } from '../logs/logger.js';
 import { captureOutput, type WorkerOutput } from '../logs/worker-output.js';
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { TcpHandle } from '../sockets/handle.js';
+import { Debugged } from './debugged.js';
 import { fingerprintOf, type Release } from './release.js';
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
@@ -43,6 +44,7 @@ export class WorkerHandle {
   readonly scriptChanged: boolean;
   /** Sockets that it is given now are not to be accepted on yet. */
   held = false;
+  readonly debugged = new Debugged();
   readonly #cluster: ClusterWorker;
   readonly #output: WorkerOutput;
   readonly #listener: WorkerListener;
@@ -61,6 +63,7 @@ export class WorkerHandle {
     // Where no descriptor is left, the process never comes to be and has no streams at all: its fault comes as an event.
     if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
     this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
+    this.#output.onErrorLine((line) => this.debugged.heard(line));
 
     child.on('internalMessage', (message: unknown) => {
       if (isOurs(message)) listener.onMessage(message);

@@ -99,6 +99,11 @@ export class Workforce {
     return handle === undefined ? Promise.resolve(null) : this.stats.ask(handle, true);
   }
 
+  /** Whether a debugger is attached to a worker. */
+  async isDebugged(worker: number): Promise<boolean> {
+    return (await this.#workers.get(worker)?.debugged.isAttached()) ?? false;
+  }
+
   accept(worker: number): void {
     const handle = this.#workers.get(worker);
     if (handle === undefined) return;
