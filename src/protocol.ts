@@ -30,7 +30,13 @@ export interface AddressRequest {
 /** Names an address within one application: the same in every slot and generation. */
 export type AddressKey = string;
 
-export type WorkerMessage = { readonly cmd: IpcCommand } & (
+export type WorkerMessage = {
+  readonly cmd: IpcCommand;
+} & /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */
+(
+  | { readonly type: 'able'; readonly missing: readonly string[]; readonly listens: boolean }
+  /** The answer to `adopt`. */
+  | { readonly type: 'adopted'; readonly key: AddressKey; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'listen'; readonly seq: number; readonly request: AddressRequest }
   | { readonly type: 'bound'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }
@@ -182,6 +188,8 @@ export interface WorkerStatus {
   readonly restartReason: string | null;
   /** Its entry file is not the one that its generation began with: it has been changed on disk since. */
   readonly scriptChanged: boolean;
+  /** What its Node does not let holdfast do; empty where all is well. */
+  readonly missing: readonly string[];
   readonly cpuPercent: number | null;
   readonly rssBytes: number | null;
   readonly eventLoopDelayMs: number | null;

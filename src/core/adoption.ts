@@ -83,6 +83,7 @@ function adopt(draft: Draft, held: HeldSocket, rank: (worker: Worker) => number)
       worker.slot !== held.slot &&
       worker.listening.includes(held.key) &&
       !hasAdopted(worker, held) &&
+      !worker.refused.some((refused) => sameSocket(refused, held)) &&
       rank(worker) >= 0,
   );
   able.sort((a, b) => rank(a) - rank(b) || a.adopted.length - b.adopted.length || a.id - b.id);

@@ -102,6 +102,13 @@ const released: Handler<'released'> = (_draft, worker, event) => {
   if (at >= 0) worker.releasing.splice(at, 1);
 };
 
+const notAdopted: Handler<'notAdopted'> = (draft, worker, { socket }) => {
+  if (!worker.adopted.some((other) => sameSocket(other, socket))) return;
+  worker.adopted = worker.adopted.filter((other) => !sameSocket(other, socket));
+  worker.refused.push(socket);
+  report(draft, 'warn', 'socket not adopted', { ...label(worker), socketSlot: socket.slot, address: socket.key });
+};
+
 const failed: Handler<'failed'> = (draft, worker, { reason }) => fail(draft, worker, reason);
 
 /** The exit that was on its way. */
@@ -115,6 +122,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound,
     closed,
     saidReady: (draft, worker) => {
@@ -147,6 +155,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound,
     closed,
     saidReady: ignored,
@@ -174,6 +183,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -192,6 +202,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -210,6 +221,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -256,6 +268,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     recycling: null,
     listening: [],
     adopted: [],
+    refused: [],
     releasing: [],
     held: false,
     ended: false,

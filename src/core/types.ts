@@ -72,6 +72,8 @@ export interface Worker {
   listening: AddressKey[];
   /** Sockets of other slots on which it accepts for the time being. */
   adopted: SocketId[];
+  /** Sockets of other slots on which it cannot accept. */
+  refused: SocketId[];
   /** Sockets of other slots that it has been asked to let go of, and may still hold. */
   releasing: SocketId[];
   /** It is on trial, and accepts nothing before it has proved itself: what listens for it has not begun to. */
@@ -252,6 +254,8 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'failed'; readonly reason: string }
   /** The process has ended; `exited` follows once its output has been read. */
   | { readonly type: 'ended' }
+  /** It does not accept on a socket that it was to adopt. */
+  | { readonly type: 'notAdopted'; readonly socket: SocketId }
   /** It accepts no longer on a socket of another slot. */
   | { readonly type: 'released'; readonly socket: SocketId }
   /** The address cannot be had: `reason` is told to the owner. */

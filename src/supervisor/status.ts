@@ -84,6 +84,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
         recycled: slot?.recycled ?? 0,
         restartReason: slot?.reason ?? null,
         scriptChanged: source.workers.get(worker.id)?.scriptChanged ?? false,
+        missing: source.workers.get(worker.id)?.missing ?? [],
         cpuPercent: taken?.cpuPercent ?? null,
         rssBytes: taken?.rssBytes ?? null,
         eventLoopDelayMs: stats?.eventLoopDelayMs ?? null,

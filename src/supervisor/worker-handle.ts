@@ -2,7 +2,7 @@
  * The supervisor's view of one worker: its process, its end of the channel, its output. Knows nothing of policy.
  */
 import { ChildProcess, type SpawnOptions } from 'node:child_process';
-import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import cluster, { type Address, type Worker as ClusterWorker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../logs/logger.js';
 import { captureOutput, type WorkerOutput } from '../logs/worker-output.js';
@@ -31,6 +31,8 @@ export interface WorkerIdentity {
 export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
   onSaidReady(): void;
+  /** A server of a worker that node:cluster alone looks after listens. */
+  onListening(address: { readonly host: string | null; readonly port: number; readonly family: 4 | 6 }): void;
   onDisconnected(): void;
   /** The process has ended; `onExited` follows with what it wrote last. */
   onEnded(): void;
@@ -42,6 +44,10 @@ export class WorkerHandle {
   readonly release: Release;
   /** The entry file was not the one that its generation began with when this worker was started. */
   readonly scriptChanged: boolean;
+  /** What its Node does not let holdfast do. */
+  missing: readonly string[] = [];
+  /** Its servers are node:cluster's own: they are closed by node:cluster as well. */
+  plain = false;
   /** Sockets that it is given now are not to be accepted on yet. */
   held = false;
   readonly debugged = new Debugged();
@@ -65,6 +71,10 @@ export class WorkerHandle {
     this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
     this.#output.onErrorLine((line) => this.debugged.heard(line));
 
+    this.#cluster.on('listening', ({ address, port, addressType }: Address) => {
+      if (!this.plain || (addressType !== 4 && addressType !== 6)) return;
+      listener.onListening({ host: address || null, port, family: addressType });
+    });
     child.on('internalMessage', (message: unknown) => {
       if (isOurs(message)) listener.onMessage(message);
     });
@@ -105,6 +115,11 @@ export class WorkerHandle {
         resolve();
       }
     });
+  }
+
+  /** node:cluster closes its servers, and ends it when its connections have. */
+  disconnect(): void {
+    if (this.connected) this.#cluster.disconnect();
   }
 
   /** @returns takes the listener back */

@@ -6,6 +6,7 @@ import { DIAGNOSIS_MS } from '../core/lifecycle.js';
 import type { Effect, Event, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
+import { addressKey } from '../sockets/address.js';
 import type { Custody } from '../sockets/custody.js';
 import { hangStack } from './hang-stack.js';
 import type { Listening } from './listening.js';
@@ -69,6 +70,10 @@ export class Workforce {
       const handle: WorkerHandle = new WorkerHandle({ worker, slot, generation, name }, release, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
+        onListening: (address) => {
+          const key = addressKey({ ...address, ipv6Only: false, ordinal: 0 });
+          dispatch({ type: 'bound', worker, key });
+        },
         onDisconnected: () => dispatch({ type: 'disconnected', worker }),
         onEnded: () => dispatch({ type: 'ended', worker }),
         onExited: exited,
@@ -134,7 +139,9 @@ export class Workforce {
   }
 
   drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: Omit<DrainOrder, 'cmd' | 'type'>): void {
-    void this.#workers.get(worker)?.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason });
+    const handle = this.#workers.get(worker);
+    if (handle?.plain) handle.disconnect();
+    else void handle?.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason });
   }
 
   terminate(worker: number): void {
@@ -184,6 +191,14 @@ export class Workforce {
       case 'closed':
         dispatch({ type: message.type, worker, key: message.key });
         break;
+      case 'able':
+        this.#able(handle, message);
+        break;
+      case 'adopted': {
+        const { slot, key, ok } = message;
+        if (!ok) dispatch({ type: 'notAdopted', worker, socket: { slot, key } });
+        break;
+      }
       case 'drained':
         dispatch({ type: 'drained', worker });
         break;
@@ -201,6 +216,15 @@ export class Workforce {
         this.onStats(worker, message);
         break;
     }
+  }
+
+  #able(handle: WorkerHandle, { missing, listens }: Extract<WorkerMessage, { type: 'able' }>): void {
+    handle.missing = missing;
+    handle.plain = !listens;
+    if (missing.length === 0) return;
+    const { worker, slot, generation } = handle.identity;
+    const hint = 'this version of Node lacks something that holdfast builds on: the application runs without it';
+    this.#options.log.logger.warn({ worker, slot, generation, missing, hint }, 'worker lacks something');
   }
 
   #leftOver({ identity }: WorkerHandle, { counts, named }: Extract<WorkerMessage, { type: 'leftover' }>): void {

@@ -176,6 +176,10 @@ export class Invariants {
       const adopted = this.#adopted.get(event.worker)?.filter((socket) => socket.key !== event.key);
       this.#adopted.set(event.worker, adopted ?? []);
     }
+    if (event.type === 'notAdopted') {
+      const adopted = this.#adopted.get(event.worker)?.filter((socket) => !sameSocket(socket, event.socket));
+      this.#adopted.set(event.worker, adopted ?? []);
+    }
     for (const { id, adopted } of after.workers) {
       check(adopted.length === this.#adopted.get(id)?.length, 'what a worker was told to adopt is known', {
         id,

@@ -163,6 +163,7 @@ export class SimulatedProcess {
   adopt(socket: SocketId): void {
     this.#receive(() => {
       if (this.accepts.has(socket.key) && !this.draining) this.adopted.push(socket);
+      else this.#tell({ type: 'notAdopted', socket });
     });
   }
 
