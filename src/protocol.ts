@@ -32,8 +32,7 @@ export type AddressKey = string;
 
 export type WorkerMessage = {
   readonly cmd: IpcCommand;
-} & /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */
-(
+} /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */ & (
   | { readonly type: 'able'; readonly missing: readonly string[]; readonly listens: boolean }
   /** The answer to `adopt`. */
   | { readonly type: 'adopted'; readonly key: AddressKey; readonly slot: number; readonly ok: boolean }

@@ -8,6 +8,8 @@ import type { Draft, Event, HeldSocket, SocketId, State, Worker } from './types.
 
 export function arrangeAdoption(draft: Draft): void {
   const { state } = draft;
+  /** Few: most of the time nobody has adopted anything. */
+  let adopting = state.workers.filter(({ adopted }) => adopted.length > 0);
   for (const socket of state.sockets) {
     // Shared by all slots: there is nothing to adopt.
     if (socket.slot === null) continue;
@@ -15,12 +17,15 @@ export function arrangeAdoption(draft: Draft): void {
       adopt(draft, socket, (worker) => socket.helpers.indexOf(worker.slot));
       // Named for this moment. If they are no help they will be named again, or others.
       socket.helpers = [];
+      adopting = state.workers.filter(({ adopted }) => adopted.length > 0);
     }
-    const adopters = state.workers.filter((worker) => hasAdopted(worker, socket));
     const alone = !hasOwnAcceptor(state, socket);
+    if (!alone && (socket.congested || adopting.length === 0)) continue;
+    const adopters = adopting.filter((worker) => hasAdopted(worker, socket));
     if (alone && adopters.length === 0 && socket.listened && !socket.closing) {
       // One whose own queue does not empty is better than nobody.
       adopt(draft, socket, (worker) => (isStuck(state, worker, socket) ? 1 : 0));
+      adopting = state.workers.filter(({ adopted }) => adopted.length > 0);
     } else if (!alone && !socket.congested) {
       for (const worker of adopters) release(draft, worker, socket);
     }
@@ -55,7 +60,7 @@ export function markListened(state: State, worker: Worker, key: string): void {
 
 /** Whether a worker of its own slot accepts on it, and will go on to. */
 export function hasOwnAcceptor(state: State, { slot, key }: SocketId): boolean {
-  const own = slot === null ? state.workers : workersOf(state, slot);
+  const own: readonly Worker[] = slot === null ? state.workers : workersOf(state, slot);
   return own.some((worker) => accepts(worker) && worker.listening.includes(key));
 }
 

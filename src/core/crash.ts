@@ -5,7 +5,7 @@ import { countCrash } from './crash-loop.js';
 import { backoff } from './restart-policy.js';
 import { answerFailedRollback, isOnTrial, takeBack } from './rollout.js';
 import { seats } from './standing.js';
-import { answer, policyOf, report, slotOf } from './state.js';
+import { answer, policyOf, report, slotOf, workersOf } from './state.js';
 import type { Draft, Worker, WorkerEvent } from './types.js';
 
 type Exit = Extract<WorkerEvent, { type: 'exited' }>;
@@ -60,7 +60,7 @@ export function crashed(
 
   const policy = policyOf(state, worker);
   // One that was being recycled has a successor already.
-  const isAlone = !state.workers.some((other) => other.slot === slot.slot && seats(other));
+  const isAlone = !workersOf(state, slot.slot).some(seats);
   if (code !== null && policy.stopExitCodes.includes(code) && isAlone) {
     slot.finished = true;
     report(draft, 'warn', 'slot finished', { slot: slot.slot, code });

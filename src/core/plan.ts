@@ -15,7 +15,8 @@ export function converge(draft: Draft): void {
   const { state } = draft;
   for (let slot = 0; slot < state.size; slot++) slotOf(state, slot);
   // A slot lives as long as the scale keeps it: one that is added later has no history.
-  state.slots = state.slots.filter(({ slot }) => slot < state.size || workersOf(state, slot).length > 0);
+  const isLeft = ({ slot }: Slot) => slot < state.size || workersOf(state, slot).length > 0;
+  if (!state.slots.every(isLeft)) state.slots = state.slots.filter(isLeft);
   stopSurplus(draft);
   stopReplaced(draft);
   limitDraining(draft);
@@ -62,10 +63,8 @@ function stopReplaced(draft: Draft): void {
 function limitDraining(draft: Draft): void {
   const { state } = draft;
   const { maxDraining } = targetPolicy(state);
-  const draining = state.workers.filter((worker) => worker.state === 'draining');
-  if (draining.length <= maxDraining) return;
   for (const { slot } of state.slots) {
-    const own = draining.filter((worker) => worker.slot === slot);
+    const own = workersOf(state, slot).filter((worker) => worker.state === 'draining');
     for (const worker of own.slice(0, Math.max(0, own.length - maxDraining))) cutShort(draft, worker, maxDraining);
   }
 }

@@ -46,12 +46,36 @@ export function targetPolicy(state: State): Policy {
   return policy;
 }
 
-export function workersOf(state: State, slot: number): Worker[] {
-  return state.workers.filter((worker) => worker.slot === slot);
+/**
+ * By slot, made once for each change: a worker never changes its slot, one that comes makes the list longer, and one that
+ * goes makes a new list.
+ */
+const bySlot = new WeakMap<
+  readonly object[],
+  { readonly length: number; readonly of: ReadonlyMap<number, Worker[]> }
+>();
+
+export function workersOf({ workers }: State, slot: number): readonly Worker[] {
+  let index = bySlot.get(workers);
+  if (index === undefined || index.length !== workers.length) {
+    const of = new Map<number, Worker[]>();
+    for (const worker of workers) {
+      const own = of.get(worker.slot);
+      if (own === undefined) of.set(worker.slot, [worker]);
+      else own.push(worker);
+    }
+    index = { length: workers.length, of };
+    bySlot.set(workers, index);
+  }
+  return index.of.get(slot) ?? NOBODY;
 }
 
+const NOBODY: readonly Worker[] = [];
+
 export function slotOf(state: State, slot: number): Slot {
-  let found = state.slots.find((candidate) => candidate.slot === slot);
+  // In order, as long as none has gone.
+  const likely = state.slots[slot];
+  let found = likely?.slot === slot ? likely : state.slots.find((candidate) => candidate.slot === slot);
   if (found === undefined) {
     found = {
       slot,

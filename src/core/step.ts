@@ -13,21 +13,40 @@ import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, st
 import { closeRetired, closeUnused } from './retirement.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';
-import { answer, isSettled, report, sameSocket } from './state.js';
+import { answer, isSettled, report, sameSocket, workersOf } from './state.js';
 import type { Draft, Effect, Event, SocketId, State, WorkerEvent } from './types.js';
 
-export function step(
-  state: State,
-  event: Event,
-  now: number,
-): { readonly state: State; readonly effects: readonly Effect[] } {
-  const draft: Draft = { state: structuredClone(state), effects: [], now };
-  draft.state.steppedAt = now;
-  apply(draft, event);
+export interface Fault {
+  readonly error: unknown;
+  /** The event that the core failed at, which is left out; null where it failed at what follows from all of them. */
+  readonly event: Event | null;
+}
+
+export interface Outcome {
+  readonly effects: readonly Effect[];
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * Takes what has come, in order, and settles once. Writes into `state`: it is the caller's, who shows it to others but lets
+ * nobody else write. Never throws: a fault of the core costs no more than the event that it comes from.
+ */
+export function step(state: State, events: readonly Event[], now: number): Outcome {
+  const draft: Draft = { state, effects: [], now };
+  const faults: Fault[] = [];
+  const attempt = (event: Event | null, act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      faults.push({ error, event });
+    }
+  };
+  state.steppedAt = now;
+  for (const event of events) attempt(event, () => apply(draft, event));
   // Whatever woke the core up: a deadline must not depend on the timer that is set for it.
-  passTime(draft);
-  settle(draft);
-  return { state: draft.state, effects: draft.effects };
+  attempt(null, () => passTime(draft));
+  attempt(null, () => settle(draft));
+  return { effects: draft.effects, faults };
 }
 
 function apply(draft: Draft, event: Event): void {
@@ -178,7 +197,7 @@ function reviewStart(draft: Draft): void {
   const { state } = draft;
   const slots = state.slots.filter(({ slot }) => slot < state.size);
   if (slots.length < state.size) return;
-  const isReady = (slot: number) => state.workers.some((worker) => worker.slot === slot && serves(worker));
+  const isReady = (slot: number) => workersOf(state, slot).some(serves);
   const ready = slots.filter(({ slot }) => isReady(slot)).length;
   if (ready === 0) {
     // While one is still on its way it may turn out well.

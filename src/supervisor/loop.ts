@@ -24,7 +24,7 @@ export interface LoopOptions {
 }
 
 export class Loop {
-  #state: State;
+  readonly #state: State;
   readonly #options: LoopOptions;
   readonly #queue: Event[] = [];
   #busy = false;
@@ -40,21 +40,20 @@ export class Loop {
     return this.#state;
   }
 
-  /** May be called from within `perform`: the event then waits until the effects of the present one are done. Never throws. */
-  dispatch(event: Event): void {
-    this.#queue.push(event);
+  /**
+   * May be called from within `perform`: the events that come there wait until the effects of the present step are done,
+   * and are then taken together, as those of one call are. Never throws.
+   */
+  dispatch(...events: readonly Event[]): void {
+    this.#queue.push(...events);
     if (this.#busy) return;
     this.#busy = true;
     let failed = false;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      try {
-        const { state, effects } = step(this.#state, next, performance.now());
-        this.#state = state;
-        for (const effect of effects) this.#perform(effect);
-      } catch (error) {
-        failed = true;
-        this.#options.onFault(error, next);
-      }
+    while (this.#queue.length > 0) {
+      const { effects, faults } = step(this.#state, this.#queue.splice(0), performance.now());
+      failed ||= faults.length > 0;
+      for (const { error, event: during } of faults) this.#options.onFault(error, during);
+      for (const effect of effects) this.#perform(effect);
     }
     this.#busy = false;
     for (const subscriber of this.#options.subscribers) {

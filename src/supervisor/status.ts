@@ -26,7 +26,8 @@ export interface StatusSource {
 }
 
 export async function collectStatus(source: StatusSource): Promise<SupervisorStatus> {
-  const { state } = source;
+  // Of this moment: the core goes on while the workers are asked.
+  const state = structuredClone(source.state);
   const now = performance.now();
   // Before anything is waited for: a blocked worker takes a second not to answer, and queues do not wait.
   const listening = addresses(source.custody, source.weights);

@@ -49,7 +49,8 @@ export interface SteeringOptions {
   readonly log: Log;
   readonly affinity: 'none' | 'client-ip';
   readonly adoptAfterMs: number;
-  readonly dispatch: (event: Event) => void;
+  /** What one look has found is told at once. */
+  readonly dispatch: (...events: readonly Event[]) => void;
   /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
   readonly ask: (worker: number) => void;
 }
@@ -183,6 +184,7 @@ export class Steering {
       if (now >= this.#countAt) this.#count(now);
     }
     let changed = false;
+    const news: Event[] = [];
     for (const socket of sockets) {
       const before = this.#queues.get(socket);
       const waits = readable.has(socket);
@@ -193,26 +195,26 @@ export class Steering {
       const after = acceptors.length === 0 ? excused(sampled) : sampled;
       this.#queues.set(socket, after);
       if (after.askedAt !== null) for (const worker of acceptors) this.#ask(worker.id);
-      this.#tell(socket, before, after, now);
+      news.push(...this.#newsOf(socket, before, after, now));
       changed = true;
     }
+    if (news.length > 0) this.#options.dispatch(...news);
     if (changed || (this.#programAt !== null && now >= this.#programAt)) this.#program();
     this.#sleep(now);
   }
 
-  #tell(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): void {
-    const { dispatch } = this.#options;
+  #newsOf(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): Event[] {
     const { slot, key } = socket;
     if (after.congested) {
       // Said again while connections wait: those who had no time for them may have it by now.
       const toldAt = this.#toldCongested.get(socket) ?? Number.NEGATIVE_INFINITY;
-      if (after.standingSince === null || now - toldAt < this.#patience.adoptAfterMs) return;
+      if (after.standingSince === null || now - toldAt < this.#patience.adoptAfterMs) return [];
       this.#toldCongested.set(socket, now);
-      dispatch({ type: 'congested', socket: { slot, key }, helpers: this.#helpers(socket) });
-    } else if (before?.congested) {
-      this.#toldCongested.delete(socket);
-      dispatch({ type: 'relieved', socket: { slot, key } });
+      return [{ type: 'congested', socket: { slot, key }, helpers: this.#helpers(socket) }];
     }
+    if (!before?.congested) return [];
+    this.#toldCongested.delete(socket);
+    return [{ type: 'relieved', socket: { slot, key } }];
   }
 
   /** Slots of the same address that have time, the idlest first. */

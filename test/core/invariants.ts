@@ -6,7 +6,7 @@ import type { Effect, Event, SocketId, State, Worker } from '../../src/core/type
 
 export interface Step {
   readonly before: State;
-  readonly event: Event;
+  readonly events: readonly Event[];
   readonly after: State;
   readonly effects: readonly Effect[];
   readonly now: number;
@@ -29,8 +29,10 @@ export class Invariants {
   #lastWorker = 0;
 
   checkStep(step: Step): void {
-    if (step.event.type === 'exited') this.#gone.add(step.event.worker);
-    if (step.event.type === 'healthTold') this.#askedHealth.delete(step.event.worker);
+    for (const event of step.events) {
+      if (event.type === 'exited') this.#gone.add(event.worker);
+      if (event.type === 'healthTold') this.#askedHealth.delete(event.worker);
+    }
     for (const effect of step.effects) this.#checkEffect(step, effect);
     checkBounds(step);
     checkDismissals(step);
@@ -171,7 +173,8 @@ export class Invariants {
     return asked;
   }
 
-  #checkSockets({ after, event }: Step): void {
+  /** What a worker has told that it no longer accepts on. */
+  #lose(event: Event): void {
     if (event.type === 'closed') {
       const adopted = this.#adopted.get(event.worker)?.filter((socket) => socket.key !== event.key);
       this.#adopted.set(event.worker, adopted ?? []);
@@ -180,6 +183,10 @@ export class Invariants {
       const adopted = this.#adopted.get(event.worker)?.filter((socket) => !sameSocket(socket, event.socket));
       this.#adopted.set(event.worker, adopted ?? []);
     }
+  }
+
+  #checkSockets({ after, events }: Step): void {
+    for (const event of events) this.#lose(event);
     for (const { id, adopted } of after.workers) {
       check(adopted.length === this.#adopted.get(id)?.length, 'what a worker was told to adopt is known', {
         id,
@@ -259,7 +266,7 @@ function checkBounds({ after, effects }: Step): void {
 
 /** A worker that serves goes only for a reason, and a rollout is one only when there are enough others. */
 function checkDismissals(step: Step): void {
-  const { before, event, after, now } = step;
+  const { before, events, after, now } = step;
   if (!isUp(after)) return;
   const proven = after.workers.filter(
     (worker) =>
@@ -270,7 +277,7 @@ function checkDismissals(step: Step): void {
   );
   for (const worker of before.workers) {
     const next = after.workers.find(({ id }) => id === worker.id);
-    const ownFault = 'worker' in event && event.worker === worker.id;
+    const ownFault = events.some((event) => 'worker' in event && event.worker === worker.id);
     if (!isReady(worker) || next === undefined || isLive(next) || ownFault || worker.slot >= after.size) continue;
     const beside = after.workers.filter((other) => other.slot === worker.slot && isReady(other));
     if (beside.some((other) => other.generation === after.target && hasSoaked(after, other, now))) {

@@ -154,18 +154,20 @@ export class World {
     this.#queue.push(event);
     if (this.#busy) return;
     this.#busy = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    while (this.#queue.length > 0) this.#step(this.#queue.splice(0));
     this.#busy = false;
   }
 
-  #step(event: Event): void {
-    const before = deepFreeze(this.state);
+  #step(events: readonly Event[]): void {
+    const before = this.state;
     const { now } = this.clock;
-    const { state: after, effects } = step(before, deepFreeze(event), now);
-    this.state = after;
+    const after = structuredClone(before);
+    const { effects, faults } = step(after, deepFreeze(events), now);
+    check(faults.length === 0, 'the core fails at nothing', String(faults[0]?.error));
+    this.state = deepFreeze(after);
     this.#steps += 1;
     check(this.#steps < DRIVE_LIMIT, 'the core comes to rest', after);
-    this.invariants.checkStep({ before, event, after, effects, now });
+    this.invariants.checkStep({ before, events, after, effects, now });
     for (const effect of effects) this.#attempt(effect);
     this.onStep(after);
   }

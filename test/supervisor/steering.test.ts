@@ -46,7 +46,7 @@ function steered(t: Test, driver: Driver) {
       log: { logger } as unknown as Log,
       affinity: 'none',
       adoptAfterMs: 5,
-      dispatch: (event) => events.push(event),
+      dispatch: (...news) => events.push(...news),
       ask: (worker) => asked.push(worker),
     },
     driver.state,
