@@ -103,8 +103,9 @@ export function isCurrent(state: State, worker: Worker): boolean {
   return worker.recycling === null || !workersOf(state, worker.slot).some((other) => isSuccessor(other, worker));
 }
 
-function isSuccessor(other: Worker, { generation }: Worker): boolean {
-  return seats(other) && other.generation === generation && other.recycling === null;
+/** It may come to a limit itself before it has soaked. */
+function isSuccessor(other: Worker, { id, generation }: Worker): boolean {
+  return seats(other) && other.generation === generation && other.id > id;
 }
 
 /** Every active slot has a ready worker of the target generation, and no live one of another. */

@@ -308,7 +308,7 @@ function checkGenerations({ after }: Step): void {
     const own = live.filter((worker) => worker.generation === after.target);
     // One that has come to a limit stays the one of its seat until another has been started.
     const fresh = own.filter((worker) => worker.recycling === null);
-    const lasting = fresh.length === 0 ? own : fresh;
+    const lasting = fresh.length === 0 ? own.slice(-1) : fresh;
     check(lasting.length <= 1, 'a seat has one worker', live);
     const others = live.filter((worker) => !lasting.includes(worker));
     check(others.length <= 1 && others.every(isReady), 'one rollout at a time', live);

@@ -190,3 +190,13 @@ t.test('a worker at its limit keeps its seat when its successor fails', async (t
   t.same(d.slots(), ['1 ready']);
   t.equal(d.worker(3).recycling, null);
 });
+
+t.test('a successor that comes to a limit before it has soaked takes the place all the same', async (t) => {
+  const d = Driver.running({ size: 1, policy: { soakMs: 1_000 } });
+  d.wait(1_000);
+  d.send({ type: 'exceeded', worker: 1, limit: 'maxRequests', reason: 'maxRequests' });
+  d.bind(2);
+  d.send({ type: 'exceeded', worker: 2, limit: 'maxRequests', reason: 'maxRequests' });
+  d.wait(1_000);
+  t.match(d.slots()[0], /^1 draining, 1 ready/);
+});
