@@ -7,10 +7,10 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** Which folders a folder may import from; files of src itself go by their own names. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  core: ['protocol'],
+  core: ['protocol', 'monotonic'],
   worker: ['protocol'],
   native: ['errors'],
-  sockets: ['native', 'protocol', 'errors'],
+  sockets: ['native', 'protocol', 'errors', 'monotonic'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
   logs: ['config', 'errors'],
@@ -29,12 +29,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'control',
     'protocol',
     'errors',
+    'monotonic',
   ],
   cli: ['supervisor', 'platform', 'systemd', 'config', 'control', 'logs', 'protocol', 'errors', 'nearest'],
   index: ['protocol'],
   protocol: [],
   errors: [],
   nearest: [],
+  monotonic: [],
 };
 
 /** Libraries that only these folders may know. */

@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { loadNative } from '../native/libc.js';
 import { type Check, type CheckReport, type Machine, reasonOf } from './checks/check.js';
+import { internals } from './checks/internals.js';
 import { backlog, migration, synBacklog } from './checks/kernel.js';
 import { koffi, nodeVersion, openFiles } from './checks/process.js';
 import { judgePromises, type PromiseReport } from './checks/promises.js';
@@ -31,6 +32,7 @@ export const CHECKS: readonly Check<unknown>[] = [
   acceptQueue,
   koffi,
   nodeVersion,
+  internals,
   runtimeFolder,
   openFiles,
   backlog,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ask } from './support/ask.js';
-import { apps, Holdfast } from './support/holdfast.js';
+import { apps, Holdfast, run } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 
 const preload = fileURLToPath(new URL('../fixtures/preloads/lacking.cjs', import.meta.url));
@@ -38,4 +38,21 @@ t.test('where handles do not tell their owner the rest works, and adoption is to
   t.match(await ask(port), { mood: 'good' });
   const { workers } = await holdfast.status();
   t.match(workers, Array(2).fill({ state: 'ready', missing: [/^adoption: /] }));
+});
+
+t.test('the doctor finds out by a worker what this Node lacks', async (t) => {
+  for (const [what, result, found] of [
+    ['nothing', 'ok', /all/],
+    ['owner', 'degraded', /adoption/],
+    ['listen', 'degraded', /sockets in custody/],
+  ] as const) {
+    const env = { LACKING: what, NODE_OPTIONS: `--require ${preload}` };
+    const { stdout } = await run(['doctor', '--json'], { env, runtimeDir: t.testdir() });
+    const { checks } = JSON.parse(stdout) as { checks: { id: string }[] };
+    t.match(
+      checks.find(({ id }) => id === 'internals'),
+      { result, found },
+      what,
+    );
+  }
 });
