@@ -110,3 +110,11 @@ t.test('an event that the core fails at is dropped, and the next one is dealt wi
   for (const worker of [1, 2]) loop.dispatch(ready(worker));
   t.equal(loop.state.phase, 'running');
 });
+
+t.test('events that come together are taken together, and followed by one settling', async (t) => {
+  const settled: true[] = [];
+  const { loop, performed } = rig(t, () => {}, 2, [() => settled.push(true)]);
+  loop.dispatch({ type: 'start' }, ready(1), ready(2));
+  t.equal(settled.length, 1);
+  t.equal(performed.filter((effect) => effect.do === 'spawn').length, 2);
+});
