@@ -34,7 +34,12 @@ export interface AddressRequest {
 /** Names an address within one application: the same in every slot and generation. */
 export type AddressKey = string;
 
-export type WorkerMessage = { readonly cmd: IpcCommand } & (
+export type WorkerMessage = {
+  readonly cmd: IpcCommand;
+} /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */ & (
+  | { readonly type: 'able'; readonly missing: readonly string[]; readonly listens: boolean }
+  /** The answer to `adopt`. */
+  | { readonly type: 'adopted'; readonly key: AddressKey; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'listen'; readonly seq: number; readonly request: AddressRequest }
   | { readonly type: 'bound'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }
@@ -53,8 +58,6 @@ export type WorkerMessage = { readonly cmd: IpcCommand } & (
     }
   /** A draining worker has lost an heir: another one is welcome. */
   | { readonly type: 'unlinked' }
-  /** This Node lacks something that is needed for it. */
-  | { readonly type: 'unable'; readonly what: 'handover'; readonly reason: string }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
@@ -177,6 +180,8 @@ export interface WorkerStatus {
   readonly restartReason: string | null;
   /** Its entry file is not the one that its generation began with: it has been changed on disk since. */
   readonly scriptChanged: boolean;
+  /** What its Node does not let holdfast do; empty where all is well. */
+  readonly missing: readonly string[];
   readonly cpuPercent: number | null;
   readonly rssBytes: number | null;
   readonly eventLoopDelayMs: number | null;

@@ -7,10 +7,10 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** Which folders a folder may import from; files of src itself go by their own names. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  core: ['protocol'],
+  core: ['protocol', 'monotonic'],
   worker: ['protocol'],
   native: ['errors'],
-  sockets: ['native', 'protocol', 'errors'],
+  sockets: ['native', 'protocol', 'errors', 'monotonic'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
   logs: ['config', 'errors', 'terminal-text'],
@@ -29,6 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'control',
     'protocol',
     'errors',
+    'monotonic',
   ],
   cli: [
     'supervisor',
@@ -48,6 +49,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   nearest: [],
   'terminal-text': [],
+  monotonic: [],
 };
 
 /** Libraries that only these folders may know. */

@@ -53,8 +53,9 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
   const cutOff = countsText(status.cutOff);
   if (cutOff !== '') facts.push(['cut off', `${cutOff}: still open when their worker's drain was over`]);
   for (const worker of replacedWorkers(status)) facts.push(['replaced', replacedText(worker)]);
-  for (const { id, generation, scriptChanged } of status.workers) {
+  for (const { id, generation, scriptChanged, missing } of status.workers) {
     const text = `since generation ${generation} was loaded: worker ${id} runs the new file`;
+    for (const what of missing) facts.push(['missing', `worker ${id}: ${what}`]);
     if (scriptChanged) facts.push(['script changed', text]);
   }
   const width = Math.max(...facts.map(([label]) => label.length));

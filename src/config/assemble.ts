@@ -50,6 +50,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     healthIntervalMs: value('healthInterval'),
     soakMs: value('soak'),
     surge: surgeOf(value('surge'), instances),
+    maxDraining: value('maxDraining'),
     drainTimeoutMs: value('drainTimeout'),
     spreadMs: value('spread'),
     handover: value('handover'),

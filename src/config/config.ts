@@ -35,6 +35,8 @@ export interface Config {
   readonly soakMs: number;
   /** How many workers more than `instances` may live during a rollout; at least 1. Already counted from a percentage. */
   readonly surge: number;
+  /** How many workers of one slot may drain at a time. */
+  readonly maxDraining: number;
   readonly drainTimeoutMs: number;
   /** Over which idle clients and WebSockets of a draining worker are asked to leave. */
   readonly spreadMs: number;
@@ -49,7 +51,7 @@ export interface Config {
   readonly backoffFactor: number;
   /** A worker that lived this long has its slot's backoff forgotten. */
   readonly backoffResetMs: number;
-  /** More than `maxRestarts` crashes within `restartWindowMs` are a crash loop (OTP's restart intensity). */
+  /** More than `maxRestarts` crashes of one slot within `restartWindowMs` are a crash loop (OTP's restart intensity). */
   readonly maxRestarts: number;
   readonly restartWindowMs: number;
   /** What to do in a crash loop: go on trying at the longest delay, or end the supervisor with an error. */

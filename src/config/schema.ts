@@ -135,6 +135,10 @@ export const SETTINGS = {
     1,
     { description: 'Workers beyond the instances during a rollout: a number, or 50% of them', reading: 'number' },
   ),
+  maxDraining: setting(wholeNumber(1, 1_000), 3, {
+    description: 'How many workers of one slot may drain at a time; the oldest is told to end when there are more',
+    reading: 'number',
+  }),
   drainTimeout: time(0, DAY_MS, '75s', { description: 'How long open connections have to finish before SIGTERM' }),
   spread: time(0, DAY_MS, '5s', {
     description: 'Over what time idle clients and WebSockets of a draining worker are asked to leave, one by one',
@@ -155,7 +159,7 @@ export const SETTINGS = {
   }),
   backoffReset: time(1, DAY_MS, '60s', { description: 'A worker that lived this long has the delay start over' }),
   maxRestarts: setting(wholeNumber(0, 10_000), 10, {
-    description: 'More crashes than that within restartWindow are reported as a crash loop',
+    description: 'More crashes of one slot than that within restartWindow are a crash loop',
     reading: 'number',
   }),
   restartWindow: time(1, DAY_MS, '60s', { description: 'The time in which crashes are counted' }),

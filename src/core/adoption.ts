@@ -2,11 +2,14 @@
  * Who accepts on which socket: what waits in a socket whose own slot has nobody, or nobody who gets round to it, is
  * accepted by a sibling as well.
  */
-import { isLive, report, sameSocket, workersOf } from './state.js';
+import { serves, standing } from './standing.js';
+import { report, sameSocket, workersOf } from './state.js';
 import type { Draft, Event, HeldSocket, SocketId, State, Worker } from './types.js';
 
 export function arrangeAdoption(draft: Draft): void {
   const { state } = draft;
+  /** Few: most of the time nobody has adopted anything. */
+  let adopting = state.workers.filter(({ adopted }) => adopted.length > 0);
   for (const socket of state.sockets) {
     // Shared by all slots: there is nothing to adopt.
     if (socket.slot === null) continue;
@@ -14,12 +17,15 @@ export function arrangeAdoption(draft: Draft): void {
       adopt(draft, socket, (worker) => socket.helpers.indexOf(worker.slot));
       // Named for this moment. If they are no help they will be named again, or others.
       socket.helpers = [];
+      adopting = state.workers.filter(({ adopted }) => adopted.length > 0);
     }
-    const adopters = state.workers.filter((worker) => hasAdopted(worker, socket));
     const alone = !hasOwnAcceptor(state, socket);
+    if (!alone && (socket.congested || adopting.length === 0)) continue;
+    const adopters = adopting.filter((worker) => hasAdopted(worker, socket));
     if (alone && adopters.length === 0 && socket.listened && !socket.closing) {
       // One whose own queue does not empty is better than nobody.
       adopt(draft, socket, (worker) => (isStuck(state, worker, socket) ? 1 : 0));
+      adopting = state.workers.filter(({ adopted }) => adopted.length > 0);
     } else if (!alone && !socket.congested) {
       for (const worker of adopters) release(draft, worker, socket);
     }
@@ -54,8 +60,13 @@ export function markListened(state: State, worker: Worker, key: string): void {
 
 /** Whether a worker of its own slot accepts on it, and will go on to. */
 export function hasOwnAcceptor(state: State, { slot, key }: SocketId): boolean {
-  const own = slot === null ? state.workers : workersOf(state, slot);
-  return own.some((worker) => isLive(worker) && !worker.ended && !worker.held && worker.listening.includes(key));
+  const own: readonly Worker[] = slot === null ? state.workers : workersOf(state, slot);
+  return own.some((worker) => accepts(worker) && worker.listening.includes(key));
+}
+
+/** A worker that starts may listen before it is ready. */
+function accepts(worker: Worker): boolean {
+  return serves(worker) || (standing(worker) === 'coming' && !worker.held);
 }
 
 export function hasAdopted(worker: Worker, socket: SocketId): boolean {
@@ -73,12 +84,11 @@ export function release(draft: Draft, worker: Worker, socket: SocketId): void {
 function adopt(draft: Draft, held: HeldSocket, rank: (worker: Worker) => number): void {
   const able = draft.state.workers.filter(
     (worker) =>
-      worker.state === 'ready' &&
-      !worker.ended &&
-      !worker.held &&
+      serves(worker) &&
       worker.slot !== held.slot &&
       worker.listening.includes(held.key) &&
       !hasAdopted(worker, held) &&
+      !worker.refused.some((refused) => sameSocket(refused, held)) &&
       rank(worker) >= 0,
   );
   able.sort((a, b) => rank(a) - rank(b) || a.adopted.length - b.adopted.length || a.id - b.id);

@@ -4,7 +4,8 @@
  */
 import { dismiss, spawn } from './lifecycle.js';
 import { forgetFaults, takeBack } from './rollout.js';
-import { answer, isLive, isSoaked, report } from './state.js';
+import { isSoaked, seats } from './standing.js';
+import { answer, report } from './state.js';
 import type { Draft, Event, State, Worker } from './types.js';
 
 /** The one that is to be there; those of a rollout that has been superseded are not. */
@@ -18,7 +19,7 @@ export function advanceCanary(draft: Draft): void {
   const { state, now } = draft;
   const { canary, to } = state.rollout;
   if (canary === null || state.rollout.state !== 'running') return;
-  const worker = state.workers.find((candidate) => isCanary(state, candidate) && isLive(candidate));
+  const worker = state.workers.find((candidate) => isCanary(state, candidate) && seats(candidate));
   if (worker === undefined) {
     spawn(draft, canary.slot, to);
     return;

@@ -1,16 +1,21 @@
-/** Counts the crashes of the accepted generation, and tells when they become too many and when that is over. */
+/**
+ * Counts the crashes of each slot, and tells when they become too many and when that is over. By slot: workers that all
+ * crash once at the same moment have met with something, those that crash again and again have a fault.
+ */
 import { restartIntensity } from './restart-policy.js';
 import { report, targetPolicy } from './state.js';
-import type { Draft, Policy } from './types.js';
+import type { Draft, Policy, Slot } from './types.js';
 
 /** @param reason of the crash, for who is told that it was one too many */
-export function countCrash(draft: Draft, policy: Policy, reason: string): void {
+export function countCrash(draft: Draft, slot: Slot, policy: Policy, reason: string): void {
   const { state, now } = draft;
-  const { crashes, exceeded } = restartIntensity([...state.crashes, now], now, policy);
-  state.crashes = crashes;
-  if (!exceeded || state.crashLoop) return;
+  const { crashes, exceeded } = restartIntensity([...slot.crashes, now], now, policy);
+  slot.crashes = crashes;
+  if (!exceeded || slot.crashLoop) return;
+  slot.crashLoop = true;
   state.crashLoop = true;
   report(draft, 'error', 'crash loop', {
+    slot: slot.slot,
     crashes: crashes.length,
     restartWindowMs: policy.restartWindowMs,
     maxRestarts: policy.maxRestarts,
@@ -25,14 +30,19 @@ export function countCrash(draft: Draft, policy: Policy, reason: string): void {
 export function reviewCrashLoop(draft: Draft): void {
   const { state, now } = draft;
   if (!state.crashLoop) return;
-  const { crashes, exceeded } = restartIntensity(state.crashes, now, targetPolicy(state));
-  state.crashes = crashes;
-  if (!exceeded) endCrashLoop(draft);
+  for (const slot of state.slots) {
+    if (!slot.crashLoop) continue;
+    const { crashes, exceeded } = restartIntensity(slot.crashes, now, targetPolicy(state));
+    slot.crashes = crashes;
+    slot.crashLoop = exceeded;
+  }
+  // Also where its slot is no more.
+  if (!state.slots.some(({ crashLoop }) => crashLoop)) endCrashLoop(draft);
 }
 
 /** Once a new generation is accepted: the crashes of the old one say nothing about it. */
 export function forgiveCrashes(draft: Draft): void {
-  draft.state.crashes = [];
+  for (const slot of draft.state.slots) Object.assign(slot, { crashes: [], crashLoop: false });
   if (draft.state.crashLoop) endCrashLoop(draft);
 }
 

@@ -4,7 +4,8 @@ import { causeOfDeath, type Facts } from './cause-of-death.js';
 import { countCrash } from './crash-loop.js';
 import { backoff } from './restart-policy.js';
 import { answerFailedRollback, isOnTrial, takeBack } from './rollout.js';
-import { answer, isLive, policyOf, report, slotOf } from './state.js';
+import { seats } from './standing.js';
+import { answer, policyOf, report, slotOf, workersOf } from './state.js';
 import type { Draft, Worker, WorkerEvent } from './types.js';
 
 type Exit = Extract<WorkerEvent, { type: 'exited' }>;
@@ -59,7 +60,7 @@ export function crashed(
 
   const policy = policyOf(state, worker);
   // One that was being recycled has a successor already.
-  const isAlone = !state.workers.some((other) => other.slot === slot.slot && isLive(other));
+  const isAlone = !workersOf(state, slot.slot).some(seats);
   if (code !== null && policy.stopExitCodes.includes(code) && isAlone) {
     slot.finished = true;
     report(draft, 'warn', 'slot finished', { slot: slot.slot, code });
@@ -73,9 +74,9 @@ export function crashed(
   state.totals.restarts[cause] += 1;
   answerFailedRollback(draft, reason);
   answerWaiting(draft, `${reason}; holdfast keeps trying`);
-  countCrash(draft, policy, reason);
-  const attempts = state.crashLoop ? Number.POSITIVE_INFINITY : slot.attempts;
-  const delayMs = atOnce && slot.attempts === 1 && !state.crashLoop ? 0 : backoff(attempts, policy, chance);
+  countCrash(draft, slot, policy, reason);
+  const attempts = slot.crashLoop ? Number.POSITIVE_INFINITY : slot.attempts;
+  const delayMs = atOnce && slot.attempts === 1 && !slot.crashLoop ? 0 : backoff(attempts, policy, chance);
   slot.retryAt = now + delayMs;
   report(draft, 'info', 'replacement scheduled', { slot: slot.slot, attempt: slot.attempts, delayMs });
 }

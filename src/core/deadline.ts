@@ -1,7 +1,8 @@
 /** Deadlines are data: this is where the loop finds out until when it may sleep. */
 import { HANDSHAKE_MS } from './retirement.js';
-import { isLive, policyOf, targetPolicy, workersOf } from './state.js';
-import type { State } from './types.js';
+import { seats } from './standing.js';
+import { policyOf, targetPolicy, workersOf } from './state.js';
+import type { State, Worker } from './types.js';
 
 /**
  * The nearest time at which `ticked` has something to do, on the clock of `step`; null when nothing is waited for.
@@ -20,9 +21,13 @@ export function nextDeadline(state: State, now: number): number | null {
     if (worker.state === 'ready' && worker.readyAt !== null) waitFor(worker.readyAt + policyOf(state, worker).soakMs);
   }
   if (state.phase === 'starting' || state.phase === 'running') {
+    for (const { slot, recycleAt } of state.slots) {
+      if (recycleAt !== null && workersOf(state, slot).some(({ recycling }) => recycling !== null)) waitFor(recycleAt);
+    }
     for (const slot of state.slots) {
       if (slot.retryAt === null || slot.slot >= state.size) continue;
-      const present = workersOf(state, slot.slot).some((w) => isLive(w) && w.generation === state.target);
+      const isTaken = (w: Worker) => seats(w) && w.generation === state.target && w.recycling === null;
+      const present = workersOf(state, slot.slot).some(isTaken);
       if (!present) waitFor(slot.retryAt);
     }
     const { readyTimeoutMs, restartWindowMs } = targetPolicy(state);
@@ -32,8 +37,10 @@ export function nextDeadline(state: State, now: number): number | null {
     }
     const { canary } = state.rollout;
     if (canary?.until != null && !canary.asked) waitFor(canary.until);
-    const [oldest] = state.crashes;
-    if (state.crashLoop && oldest !== undefined) times.push(oldest + restartWindowMs);
+    for (const { crashLoop, crashes } of state.slots) {
+      const [oldest] = crashes;
+      if (crashLoop && oldest !== undefined) times.push(oldest + restartWindowMs);
+    }
   }
   return times.length === 0 ? null : Math.max(now, Math.min(...times));
 }

@@ -6,12 +6,17 @@ import { markListened } from './adoption.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, facts } from './crash.js';
 import { heirsOf } from './heirs.js';
+import { recycle } from './recycle.js';
 import { isOnTrial } from './rollout.js';
-import { isLive, isSoaked, label, policyOf, report, sameSocket } from './state.js';
+import { isSoaked, seats, serves } from './standing.js';
+import { label, policyOf, report, sameSocket } from './state.js';
 import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
 /** What a hung worker has left to tell where it hangs, before it is killed. */
 export const DIAGNOSIS_MS = 2_500;
+
+/** A process may be stuck in the kernel, and a signal may not have been sent: how long until it is killed once more. */
+export const KILL_AGAIN_MS = 5_000;
 
 type Handler<T extends WorkerEventType> = (
   draft: Draft,
@@ -31,6 +36,7 @@ const spawned: Handler<'spawned'> = (draft, worker, event) => {
 const bound: Handler<'bound'> = (draft, worker, event) => {
   markListened(draft.state, worker, event.key);
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
+  addressCame(worker, event.key, draft.now);
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
   if (worker.state === 'ready') rememberAddresses(draft.state, worker);
   else checkReady(draft, worker);
@@ -42,20 +48,20 @@ const healthTold: Handler<'healthTold'> = (draft, worker, { ailment }) => {
   if (worker.state === 'starting') checkReady(draft, worker);
   else if (ailment !== null && !isSoaked(draft.state, worker, draft.now))
     fail(draft, worker, `a worker did not stay healthy: ${ailment}`);
-  if (isLive(worker) && wantsHealth(draft.state, worker, draft.now)) {
+  if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
     worker.healthAt = draft.now + policyOf(draft.state, worker).healthIntervalMs;
   }
 };
 
-const exceeded: Handler<'exceeded'> = (draft, worker, { reason }) => {
+const exceeded: Handler<'exceeded'> = (draft, worker, { limit, reason }) => {
   if (worker.recycling !== null) return;
-  // A release that comes to a limit while it is on trial would do so again and again.
-  if (isOnTrial(draft.state, worker.generation)) {
+  // Memory and delay say something of a release; requests only that it is used, and its age nothing at all.
+  const isTelling = limit === 'maxMemory' || limit === 'maxEventLoopDelay';
+  if (isTelling && isOnTrial(draft.state, worker.generation)) {
     fail(draft, worker, `a worker came to a limit: ${reason}`);
     return;
   }
-  worker.recycling = reason;
-  report(draft, 'info', 'recycling', { ...label(worker), reason });
+  recycle(draft, worker, limit, reason);
 };
 
 /** Its loop does not turn: it can neither be drained nor asked to end, and what it has is lost. */
@@ -103,6 +109,15 @@ const unlinked: Handler<'unlinked'> = (draft, worker) => {
   if (heirs.length > 0) draft.effects.push({ do: 'link', worker: worker.id, heirs, addresses: worker.served });
 };
 
+const notAdopted: Handler<'notAdopted'> = (draft, worker, { socket }) => {
+  if (!worker.adopted.some((other) => sameSocket(other, socket))) return;
+  worker.adopted = worker.adopted.filter((other) => !sameSocket(other, socket));
+  worker.refused.push(socket);
+  report(draft, 'warn', 'socket not adopted', { ...label(worker), socketSlot: socket.slot, address: socket.key });
+};
+
+const failed: Handler<'failed'> = (draft, worker, { reason }) => fail(draft, worker, reason);
+
 /** The exit that was on its way. */
 const left: Handler<'exited'> = (draft, worker, event) => {
   remove(draft, worker);
@@ -114,6 +129,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound,
     closed,
     saidReady: (draft, worker) => {
@@ -129,9 +145,12 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed: ignored,
     exceeded: ignored,
+    failed,
     bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
-    bindDelayed: (draft, worker, event) => {
-      worker.deadline = Math.max(worker.deadline ?? 0, event.until + policyOf(draft.state, worker).readyTimeoutMs);
+    bindDelayed: (draft, worker, { key, until }) => {
+      worker.leftMs ??= Math.max(0, (worker.deadline ?? draft.now) - draft.now);
+      if (!worker.awaiting.includes(key)) worker.awaiting.push(key);
+      worker.deadline = Math.max(worker.deadline ?? 0, until + worker.leftMs);
     },
     exited: (draft, worker, event) => {
       remove(draft, worker);
@@ -144,6 +163,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound,
     closed,
     saidReady: ignored,
@@ -155,6 +175,7 @@ const LIFECYCLE = {
     hung,
     diagnosed: ignored,
     exceeded,
+    failed,
     bindFailed: (draft, worker, event) => {
       // The application asked for one more address while it serves: its own error handler decides what that means.
       report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: event.key, reason: event.reason });
@@ -173,6 +194,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -183,6 +205,7 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed: ignored,
     exceeded: ignored,
+    failed: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -191,6 +214,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -201,6 +225,7 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed,
     exceeded: ignored,
+    failed: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -209,6 +234,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     released,
+    notAdopted,
     bound: boundLate,
     closed,
     saidReady: ignored,
@@ -219,6 +245,7 @@ const LIFECYCLE = {
     hung: ignored,
     diagnosed: ignored,
     exceeded: ignored,
+    failed: ignored,
     bindFailed: ignored,
     bindDelayed: ignored,
     exited: left,
@@ -244,6 +271,8 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     pid: null,
     state: 'starting',
     deadline: null,
+    awaiting: [],
+    leftMs: null,
     readyAt: null,
     saidReady: false,
     askedHealth: false,
@@ -254,10 +283,12 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     listening: [],
     served: [],
     adopted: [],
+    refused: [],
     releasing: [],
     held: false,
     ended: false,
     hung: false,
+    killAgainMs: 0,
     fault: null,
   };
   worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
@@ -277,7 +308,7 @@ function isToBeHeld(state: State, worker: Worker): boolean {
 function hasElder({ workers, listenMode }: State, { id, slot, listening }: Worker): boolean {
   const elders = workers.filter((other) => {
     const shares = listenMode === 'reuseaddr' || other.slot === slot;
-    return other.id !== id && shares && other.state === 'ready' && !other.ended && !other.held;
+    return other.id !== id && shares && serves(other);
   });
   return elders.length > 0 && listening.every((key) => elders.some((elder) => elder.listening.includes(key)));
 }
@@ -313,15 +344,29 @@ export function dismiss(draft: Draft, worker: Worker): void {
   report(draft, 'info', 'worker draining', label(worker));
 }
 
+/** Too many of its slot drain: it has had the longest time of them. */
+export function cutShort(draft: Draft, worker: Worker, maxDraining: number): void {
+  report(draft, 'warn', 'drain cut short', { ...label(worker), maxDraining });
+  terminate(draft, worker);
+}
+
 /** Whether its slot goes on. */
 function hasSuccessor({ phase, size }: State, { slot }: Worker): boolean {
   return phase !== 'stopping' && phase !== 'stopped' && slot < size;
 }
 
+/** An address that it has waited for is there: its own time goes on. */
+function addressCame(worker: Worker, key: string, now: number): void {
+  worker.awaiting = worker.awaiting.filter((other) => other !== key);
+  if (worker.leftMs === null || worker.awaiting.length > 0) return;
+  if (worker.state === 'starting') worker.deadline = now + worker.leftMs;
+  worker.leftMs = null;
+}
+
 /** Its health is to be asked now. */
 export function askHealth(draft: Draft, worker: Worker): void {
   worker.healthAt = null;
-  if (isLive(worker) && wantsHealth(draft.state, worker, draft.now)) {
+  if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
     draft.effects.push({ do: 'askHealth', worker: worker.id });
   }
 }
@@ -335,8 +380,13 @@ function wantsHealth(state: State, worker: Worker, now: number): boolean {
 export function kill(draft: Draft, worker: Worker): void {
   if (worker.state === 'killing') return;
   worker.state = 'killing';
-  worker.deadline = null;
   giveUpAdopted(worker);
+  sendKill(draft, worker, KILL_AGAIN_MS);
+}
+
+function sendKill(draft: Draft, worker: Worker, againMs: number): void {
+  worker.killAgainMs = againMs;
+  worker.deadline = draft.now + againMs;
   draft.effects.push({ do: 'kill', worker: worker.id });
 }
 
@@ -361,8 +411,11 @@ export function overdue(draft: Draft, worker: Worker): void {
       }
       kill(draft, worker);
       return;
-    case 'ready':
     case 'killing':
+      report(draft, 'warn', 'worker outlives SIGKILL', { ...label(worker), afterMs: worker.killAgainMs });
+      sendKill(draft, worker, 2 * worker.killAgainMs);
+      return;
+    case 'ready':
       return;
   }
 }

@@ -5,6 +5,7 @@
  * https://kubernetes.io/docs/concepts/workloads/pods/probes/
  */
 import type { ProbeAnswer, ProbeName } from '../protocol.js';
+import { serves } from './standing.js';
 import type { State } from './types.js';
 
 export function judgeProbe(name: ProbeName, state: State): ProbeAnswer {
@@ -30,9 +31,8 @@ const PROBES = {
   startupz: (state) => (state.announced ? yes(state) : no(progress(state))),
 } satisfies Record<ProbeName, (state: State) => ProbeAnswer>;
 
-/** Workers that serve: one whose process has ended does not, nor one that is held until it has proved itself. */
 function countReady({ workers }: State): number {
-  return workers.filter((worker) => worker.state === 'ready' && !worker.ended && !worker.held).length;
+  return workers.filter(serves).length;
 }
 
 function yes(state: State): ProbeAnswer {

@@ -1,4 +1,5 @@
 /** When a worker is to be replaced though nothing is broken yet: a pure function of what is known of it. */
+import type { LimitName } from './types.js';
 
 /** null: without a limit. */
 export interface Limits {
@@ -35,25 +36,33 @@ export function hasLimits({ maxMemoryBytes, maxRequests, maxAgeMs, maxEventLoopD
 
 /**
  * @param chance 0 (inclusive) to 1 (exclusive): the same for all samples of a worker
- * @returns the streaks to bring along to the next sample, and why the worker is to be replaced, or null
+ * @returns the streaks to bring along to the next sample, and the limit for which the worker is to be replaced, or null
  */
 export function judgeSample(
   limits: Limits,
   sample: Sample,
   { before, chance }: { readonly before: Streaks; readonly chance: number },
-): { readonly streaks: Streaks; readonly reason: string | null } {
+): {
+  readonly streaks: Streaks;
+  readonly exceeded: { readonly limit: LimitName; readonly reason: string } | null;
+} {
   const exceeds = (value: number | null, limit: number | null) =>
     value !== null && limit !== null && value >= limit * (1 - JITTER * chance);
   const memory = exceeds(sample.rssBytes, limits.maxMemoryBytes) ? before.memory + 1 : 0;
   const delay = exceeds(sample.eventLoopDelayMs, limits.maxEventLoopDelayMs) ? before.delay + 1 : 0;
-  const reasons = [
-    memory >= SAMPLES && `maxMemory: ${megabytes(sample.rssBytes)} of ${megabytes(limits.maxMemoryBytes)}`,
-    exceeds(sample.requests, limits.maxRequests) && `maxRequests: ${sample.requests} of ${limits.maxRequests}`,
-    exceeds(sample.ageMs, limits.maxAgeMs) && `maxAge: ${seconds(sample.ageMs)} of ${seconds(limits.maxAgeMs)}`,
-    delay >= SAMPLES &&
-      `maxEventLoopDelay: ${Math.round(sample.eventLoopDelayMs ?? 0)} ms of ${limits.maxEventLoopDelayMs} ms`,
+  const found: readonly (readonly [LimitName, boolean, string])[] = [
+    ['maxMemory', memory >= SAMPLES, `${megabytes(sample.rssBytes)} of ${megabytes(limits.maxMemoryBytes)}`],
+    ['maxRequests', exceeds(sample.requests, limits.maxRequests), `${sample.requests} of ${limits.maxRequests}`],
+    ['maxAge', exceeds(sample.ageMs, limits.maxAgeMs), `${seconds(sample.ageMs)} of ${seconds(limits.maxAgeMs)}`],
+    [
+      'maxEventLoopDelay',
+      delay >= SAMPLES,
+      `${Math.round(sample.eventLoopDelayMs ?? 0)} ms of ${limits.maxEventLoopDelayMs} ms`,
+    ],
   ];
-  return { streaks: { memory, delay }, reason: reasons.find((reason) => reason !== false) ?? null };
+  const [first] = found.filter(([, isExceeded]) => isExceeded);
+  const exceeded = first === undefined ? null : { limit: first[0], reason: `${first[0]}: ${first[2]}` };
+  return { streaks: { memory, delay }, exceeded };
 }
 
 function megabytes(bytes: number | null): string {

@@ -46,15 +46,14 @@ function reload(draft: Draft, { request: number, policy, size, canary = null }: 
  * A rollout needs a generation to go back to: while the first one, or that of a restart, is just coming up, it waits. A
  * canary needs one to be compared with as well, in all slots: it waits until a rollout has taken over or failed.
  */
-export function beginQueuedReload(draft: Draft): boolean {
+export function beginQueuedReload(draft: Draft): void {
   const { state } = draft;
   const { queuedReload } = state;
-  if (queuedReload === null || state.phase !== 'running' || state.restart !== null) return false;
+  if (queuedReload === null || state.phase !== 'running' || state.restart !== null) return;
   const isMoving = state.rollout.state === 'running' && state.rollout.canary === null;
-  if (queuedReload.canary !== null && isMoving) return false;
+  if (queuedReload.canary !== null && isMoving) return;
   state.queuedReload = null;
   beginRollout(draft, queuedReload);
-  return true;
 }
 
 function restart(draft: Draft, { request: number, policy, size }: Request<'restart'>): void {

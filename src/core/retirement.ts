@@ -1,7 +1,8 @@
 /** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
 import { hasAdopted, hasOwnAcceptor, release } from './adoption.js';
-import { isSettled, isWantedSlot, report, sameSocket, targetPolicy } from './state.js';
-import type { Draft, HeldSocket, State } from './types.js';
+import { seats } from './standing.js';
+import { isSettled, isWantedSlot, report, sameSocket, targetPolicy, workersOf } from './state.js';
+import type { Draft, HeldSocket, State, Worker } from './types.js';
 
 /**
  * From when a socket is steered to zero until it is closed. A client whose SYN came before belongs to that socket, and
@@ -50,8 +51,14 @@ export function closeUnused(draft: Draft): void {
   const atRest = state.rollout.state !== 'running' && state.rollout.state !== 'rollingBack';
   const quiet = state.phase === 'running' && atRest && isSettled(state);
   const patienceMs = targetPolicy(state).readyTimeoutMs;
+  // Few: those on their way out, and those that have adopted something.
+  const others = state.workers.filter(
+    (worker) => !seats(worker) || worker.adopted.length > 0 || worker.releasing.length > 0,
+  );
+  const isServed = (socket: HeldSocket) =>
+    hasOwnAcceptor(state, socket) || others.some((w) => hasAdopted(w, socket) || mayStillHold(w, socket));
   state.sockets = state.sockets.filter((socket) => {
-    if (!quiet || isServed(state, socket)) {
+    if (!quiet || isServed(socket)) {
       socket.unusedSince = null;
       return true;
     }
@@ -64,11 +71,14 @@ export function closeUnused(draft: Draft): void {
 
 /** In its last moments as well: it holds the socket until it has gone. */
 function hasOwnWorker(state: State, { slot }: HeldSocket): boolean {
-  return state.workers.some((worker) => worker.slot === slot);
+  return slot === null ? state.workers.length > 0 : workersOf(state, slot).length > 0;
 }
 
-function isServed(state: State, socket: HeldSocket): boolean {
-  return hasOwnAcceptor(state, socket) || state.workers.some((worker) => hasAdopted(worker, socket));
+/** On its way out, which can be long: one that did not hear of it accepts until it ends. */
+function mayStillHold(worker: Worker, socket: HeldSocket): boolean {
+  if (worker.ended) return false;
+  const isOwn = socket.slot === null || worker.slot === socket.slot;
+  return (isOwn && !seats(worker)) || worker.releasing.some((other) => sameSocket(other, socket));
 }
 
 function close(draft: Draft, { slot, key }: HeldSocket): void {

@@ -6,7 +6,8 @@
  */
 import { rememberAllAddresses } from './addresses.js';
 import { forgiveCrashes } from './crash-loop.js';
-import { answer, isLive, isSettled, isSoaked, report } from './state.js';
+import { isSoaked, seats } from './standing.js';
+import { answer, isSettled, report } from './state.js';
 import type { Canary, Draft, Renewal, State, Worker } from './types.js';
 
 export function beginRollout(draft: Draft, request: Renewal): void {
@@ -42,7 +43,9 @@ export function beginRollout(draft: Draft, request: Renewal): void {
 
 /** New code starts with a clean slate: the crashes of the old one must not hold up the fix. */
 export function forgetFaults(state: State): void {
-  for (const slot of state.slots) Object.assign(slot, { attempts: 0, retryAt: null, finished: false });
+  for (const slot of state.slots) {
+    Object.assign(slot, { attempts: 0, retryAt: null, early: 0, recycleAt: null, finished: false });
+  }
 }
 
 function canaryIn({ size }: State, { share, forMs }: NonNullable<Renewal['canary']>): Canary {
@@ -106,6 +109,7 @@ function conclude(state: State, outcome: 'done' | 'rolledBack'): void {
 function accept(draft: Draft): void {
   const { state } = draft;
   state.stable = state.rollout.to;
+  report(draft, 'debug', 'generation accepted', { generation: state.stable });
   rememberAllAddresses(state);
   forgiveCrashes(draft);
 }
@@ -148,9 +152,9 @@ export function isReached(state: State): boolean {
 }
 
 function isAstray(state: State, worker: Worker): boolean {
-  return isLive(worker) && worker.generation !== state.target;
+  return seats(worker) && worker.generation !== state.target;
 }
 
 function allSoaked(state: State, now: number): boolean {
-  return state.workers.every((worker) => worker.slot >= state.size || !isLive(worker) || isSoaked(state, worker, now));
+  return state.workers.every((worker) => worker.slot >= state.size || !seats(worker) || isSoaked(state, worker, now));
 }

@@ -1,5 +1,6 @@
 /** Makes the first state, and answers the questions that every part of the core asks of it. */
 import type { ListenMode } from '../protocol.js';
+import { seats } from './standing.js';
 import type { Draft, Effect, Policy, ReportLevel, Slot, SocketId, State, Worker } from './types.js';
 
 export function initialState(options: {
@@ -28,22 +29,11 @@ export function initialState(options: {
     scales: [],
     restart: null,
     stopRequests: [],
-    crashes: [],
     crashLoop: false,
     givesUp: false,
     totals: { restarts: { crashed: 0, failed: 0, hung: 0, recycled: 0 }, rollouts: { done: 0, rolledBack: 0 } },
     failure: null,
   };
-}
-
-/** A worker that serves or is about to: it counts for the size. */
-export function isLive(worker: Worker): boolean {
-  return worker.state === 'starting' || worker.state === 'ready';
-}
-
-/** Ready, and for as long as its generation's soak asks. */
-export function isSoaked(state: State, worker: Worker, now: number): boolean {
-  return worker.state === 'ready' && worker.readyAt !== null && now >= worker.readyAt + policyOf(state, worker).soakMs;
 }
 
 export function policyOf(state: State, worker: Worker): Policy {
@@ -56,17 +46,45 @@ export function targetPolicy(state: State): Policy {
   return policy;
 }
 
-export function workersOf(state: State, slot: number): Worker[] {
-  return state.workers.filter((worker) => worker.slot === slot);
+/**
+ * By slot, made once for each change: a worker never changes its slot, one that comes makes the list longer, and one that
+ * goes makes a new list.
+ */
+const bySlot = new WeakMap<
+  readonly object[],
+  { readonly length: number; readonly of: ReadonlyMap<number, Worker[]> }
+>();
+
+export function workersOf({ workers }: State, slot: number): readonly Worker[] {
+  let index = bySlot.get(workers);
+  if (index === undefined || index.length !== workers.length) {
+    const of = new Map<number, Worker[]>();
+    for (const worker of workers) {
+      const own = of.get(worker.slot);
+      if (own === undefined) of.set(worker.slot, [worker]);
+      else own.push(worker);
+    }
+    index = { length: workers.length, of };
+    bySlot.set(workers, index);
+  }
+  return index.of.get(slot) ?? NOBODY;
 }
 
+const NOBODY: readonly Worker[] = [];
+
 export function slotOf(state: State, slot: number): Slot {
-  let found = state.slots.find((candidate) => candidate.slot === slot);
+  // In order, as long as none has gone.
+  const likely = state.slots[slot];
+  let found = likely?.slot === slot ? likely : state.slots.find((candidate) => candidate.slot === slot);
   if (found === undefined) {
     found = {
       slot,
       attempts: 0,
       retryAt: null,
+      crashes: [],
+      crashLoop: false,
+      early: 0,
+      recycleAt: null,
       restarts: 0,
       recycled: 0,
       reason: null,
@@ -79,15 +97,21 @@ export function slotOf(state: State, slot: number): Slot {
   return found;
 }
 
-/** Of the generation that its slot is to have, and not about to be replaced by its like. */
+/** Of the generation that its slot is to have, and not being replaced by its like. */
 export function isCurrent(state: State, worker: Worker): boolean {
-  return worker.generation === state.target && worker.recycling === null;
+  if (worker.generation !== state.target) return false;
+  return worker.recycling === null || !workersOf(state, worker.slot).some((other) => isSuccessor(other, worker));
+}
+
+/** It may come to a limit itself before it has soaked. */
+function isSuccessor(other: Worker, { id, generation }: Worker): boolean {
+  return seats(other) && other.generation === generation && other.id > id;
 }
 
 /** Every active slot has a ready worker of the target generation, and no live one of another. */
 export function isSettled(state: State): boolean {
   for (let slot = 0; slot < state.size; slot++) {
-    const live = workersOf(state, slot).filter(isLive);
+    const live = workersOf(state, slot).filter(seats);
     if (live.length === 0 && slotOf(state, slot).finished) continue;
     if (live.length !== 1 || live[0]?.state !== 'ready' || live[0].generation !== state.target) return false;
   }

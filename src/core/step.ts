@@ -12,25 +12,48 @@ import { converge } from './plan.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { closeRetired, closeUnused } from './retirement.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
-import { answer, isLive, isSettled, report, sameSocket } from './state.js';
+import { seats, serves } from './standing.js';
+import { answer, isSettled, report, sameSocket, workersOf } from './state.js';
 import type { Draft, Effect, Event, SocketId, State, WorkerEvent } from './types.js';
 
-export function step(
-  state: State,
-  event: Event,
-  now: number,
-): { readonly state: State; readonly effects: readonly Effect[] } {
-  const draft: Draft = { state: structuredClone(state), effects: [], now };
-  draft.state.steppedAt = now;
-  apply(draft, event);
-  settle(draft);
-  return { state: draft.state, effects: draft.effects };
+export interface Fault {
+  readonly error: unknown;
+  /** The event that the core failed at, which is left out; null where it failed at what follows from all of them. */
+  readonly event: Event | null;
+}
+
+export interface Outcome {
+  readonly effects: readonly Effect[];
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * Takes what has come, in order, and settles once. Writes into `state`: it is the caller's, who shows it to others but lets
+ * nobody else write. Never throws: a fault of the core costs no more than the event that it comes from.
+ */
+export function step(state: State, events: readonly Event[], now: number): Outcome {
+  const draft: Draft = { state, effects: [], now };
+  const faults: Fault[] = [];
+  const attempt = (event: Event | null, act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      faults.push({ error, event });
+    }
+  };
+  state.steppedAt = now;
+  for (const event of events) attempt(event, () => apply(draft, event));
+  // Whatever woke the core up: a deadline must not depend on the timer that is set for it.
+  attempt(null, () => passTime(draft));
+  attempt(null, () => settle(draft));
+  return { effects: draft.effects, faults };
 }
 
 function apply(draft: Draft, event: Event): void {
   switch (event.type) {
     case 'start':
-      // Which workers are missing is looked at after every event.
+    case 'ticked':
+      // Which workers are missing and what is due is looked at after every event.
       break;
     case 'reload':
     case 'restart':
@@ -42,9 +65,6 @@ function apply(draft: Draft, event: Event): void {
       break;
     case 'stopNow':
       stopNow(draft);
-      break;
-    case 'ticked':
-      passTime(draft);
       break;
     case 'socketOpened':
       hold(draft.state, event.socket, event.listened ?? false);
@@ -63,6 +83,9 @@ function apply(draft: Draft, event: Event): void {
         socket.retiredSince = null;
         socket.closing = false;
       }
+      break;
+    case 'steeringWorks':
+      draft.state.steered = true;
       break;
     case 'bindFailed':
       failBind(draft, event);
@@ -85,7 +108,6 @@ function passTime(draft: Draft): void {
     if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
     if (worker.healthAt !== null && worker.healthAt <= now) askHealth(draft, worker);
   }
-  reviewCrashLoop(draft);
 }
 
 function hold(state: State, { slot, key }: SocketId, listened: boolean): void {
@@ -111,20 +133,54 @@ function failBind(draft: Draft, event: Extract<WorkerEvent, { type: 'bindFailed'
   beginStop(draft);
 }
 
-/** What follows from the facts, whatever the event was. */
+/**
+ * More passes than anything needs: each one brings a rollout, a restart or the start one stage further. Whoever needs
+ * more goes round in circles.
+ */
+const MOST_PASSES = 50;
+
+/**
+ * What follows from the facts, whatever the event was: until a pass asks for nothing more. Whatever changes something that
+ * another part looks at says so by an effect.
+ */
 function settle(draft: Draft): void {
+  const { state, effects } = draft;
+  for (let pass = 1; ; pass++) {
+    const before = effects.length;
+    arrangeWorkers(draft);
+    if (effects.length === before) break;
+    if (pass < MOST_PASSES) continue;
+    report(draft, 'error', 'the core does not come to rest', { passes: pass });
+    break;
+  }
+  if (isUp(state)) {
+    closeRetired(draft);
+    arrangeAdoption(draft);
+    closeUnused(draft);
+  }
+  forgetGenerations(draft);
+}
+
+function arrangeWorkers(draft: Draft): void {
   const { state } = draft;
   if (state.phase === 'restarting') startAgain(draft);
   endIfNothingIsLeft(draft);
   if (state.phase === 'starting') reviewStart(draft);
-  if (state.phase === 'starting' || state.phase === 'running') {
+  if (isUp(state)) {
     beginQueuedReload(draft);
-    arrange(draft);
-    // What it waited for may have come to its end just now.
-    if (beginQueuedReload(draft)) arrange(draft);
+    // Before their elders are sent away.
+    releaseHeld(draft);
+    converge(draft);
+    reviewCrashLoop(draft);
+    advanceCanary(draft);
+    advanceRollout(draft);
+    answerSettled(draft);
   }
   if (state.phase === 'stopping') finishStop(draft);
-  forgetGenerations(draft);
+}
+
+function isUp({ phase }: State): boolean {
+  return phase === 'starting' || phase === 'running';
 }
 
 /** A crash loop that is to end the supervisor, or slots whose workers all said that they are not to be replaced. */
@@ -136,32 +192,16 @@ function endIfNothingIsLeft(draft: Draft): void {
   if (state.givesUp || (allFinished && state.workers.length === 0)) beginStop(draft);
 }
 
-function arrange(draft: Draft): void {
-  // Before their elders are sent away.
-  releaseHeld(draft);
-  converge(draft);
-  advanceCanary(draft);
-  advanceRollout(draft);
-  // The end of a rollout may change the size.
-  converge(draft);
-  // The only one left on some address may be held: of a release that has been superseded meanwhile.
-  releaseHeld(draft);
-  closeRetired(draft);
-  arrangeAdoption(draft);
-  closeUnused(draft);
-  answerSettled(draft);
-}
-
 /** The start has an end once every slot has had its try. */
 function reviewStart(draft: Draft): void {
   const { state } = draft;
   const slots = state.slots.filter(({ slot }) => slot < state.size);
   if (slots.length < state.size) return;
-  const isReady = (slot: number) => state.workers.some((worker) => worker.slot === slot && worker.state === 'ready');
+  const isReady = (slot: number) => workersOf(state, slot).some(serves);
   const ready = slots.filter(({ slot }) => isReady(slot)).length;
   if (ready === 0) {
     // While one is still on its way it may turn out well.
-    if (slots.every((slot) => slot.failedStart) && !state.workers.some(isLive)) beginStop(draft);
+    if (slots.every((slot) => slot.failedStart) && !state.workers.some(seats)) beginStop(draft);
     return;
   }
   if (!slots.every((slot) => slot.failedStart || isReady(slot.slot))) return;

@@ -3,6 +3,7 @@
  *
  * Owns no behaviour. All times are milliseconds of a monotonic clock that the caller brings along.
  */
+import type { MonotonicMs } from '../monotonic.js';
 import type { AddressKey, DrainReason, ListenMode, SupervisorState, Totals, WorkerState } from '../protocol.js';
 
 /** What a generation asks of its workers. Comes from the configuration, one for each generation. */
@@ -16,6 +17,8 @@ export interface Policy {
   readonly healthIntervalMs: number;
   readonly soakMs: number;
   readonly surge: number;
+  /** How many workers of one slot may drain at a time. */
+  readonly maxDraining: number;
   readonly drainTimeoutMs: number;
   /** Over which idle clients of a draining worker are asked to leave. */
   readonly spreadMs: number;
@@ -36,6 +39,9 @@ export interface Policy {
   readonly slowStartMs: number;
 }
 
+/** At which a worker is replaced though nothing is broken yet. */
+export type LimitName = 'maxMemory' | 'maxRequests' | 'maxAge' | 'maxEventLoopDelay';
+
 /** States of a worker that the core still knows; `gone` means that it is no longer in the state. */
 export type LiveState = Exclude<WorkerState, 'gone'>;
 
@@ -48,6 +54,10 @@ export interface Worker {
   state: LiveState;
   /** When the present state has lasted too long; null where nothing is waited for. */
   deadline: number | null;
+  /** Addresses that another process holds and that it waits for: that is not its own time. */
+  awaiting: AddressKey[];
+  /** What it had left to become ready when that began; null while it waits for none. */
+  leftMs: number | null;
   readyAt: number | null;
   saidReady: boolean;
   /** Its health has been asked for. */
@@ -58,7 +68,7 @@ export interface Worker {
   healthAt: number | null;
   /** What its health lacked when it was asked last; null where nothing. */
   ailment: string | null;
-  /** Why it is to be replaced though nothing is broken yet; null where it is not. */
+  /** Why it is to be replaced, when there is nothing else to do, though nothing is broken yet; null where it is not. */
   recycling: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
@@ -66,6 +76,8 @@ export interface Worker {
   served: AddressKey[];
   /** Sockets of other slots on which it accepts for the time being. */
   adopted: SocketId[];
+  /** Sockets of other slots on which it cannot accept. */
+  refused: SocketId[];
   /** Sockets of other slots that it has been asked to let go of, and may still hold. */
   releasing: SocketId[];
   /** It is on trial, and accepts nothing before it has proved itself: what listens for it has not begun to. */
@@ -74,6 +86,8 @@ export interface Worker {
   ended: boolean;
   /** Its event loop gave no sign of life: it was not asked to end, since it would not hear. */
   hung: boolean;
+  /** How long it is waited for after SIGKILL, this time. */
+  killAgainMs: number;
   /** Why it goes before its time; null when it was asked to, or has not been. */
   fault: string | null;
 }
@@ -106,6 +120,14 @@ export interface Slot {
   attempts: number;
   /** No worker is started before; null when nothing has to be waited for. */
   retryAt: number | null;
+  /** Times of the crashes that count for the restart intensity. */
+  crashes: number[];
+  /** They are too many: tries at the longest delay. */
+  crashLoop: boolean;
+  /** How many workers in a row came to a limit before they were old. */
+  early: number;
+  /** None is recycled before; null when nothing has to be waited for. */
+  recycleAt: number | null;
   /** How often a worker of the slot was replaced because it crashed. */
   restarts: number;
   /** How often one was replaced because it had come to a limit. */
@@ -191,8 +213,7 @@ export interface State {
   /** Until all slots are up again, or one has failed. */
   restart: Renewal | null;
   stopRequests: number[];
-  /** Times of the crashes that count for the restart intensity. */
-  crashes: number[];
+  /** Some slot crashes too often. */
   crashLoop: boolean;
   /** The crash loop is to end the supervisor. */
   givesUp: boolean;
@@ -235,15 +256,19 @@ export type WorkerEvent = { readonly worker: number } & (
   /** Where it hangs is known, as far as it can be. */
   | { readonly type: 'diagnosed' }
   /** It has come to a limit at which it is to be replaced. */
-  | { readonly type: 'exceeded'; readonly reason: string }
+  | { readonly type: 'exceeded'; readonly limit: LimitName; readonly reason: string }
+  /** It is not fit to serve: what it was to do could not be done. */
+  | { readonly type: 'failed'; readonly reason: string }
   /** The process has ended; `exited` follows once its output has been read. */
   | { readonly type: 'ended' }
+  /** It does not accept on a socket that it was to adopt. */
+  | { readonly type: 'notAdopted'; readonly socket: SocketId }
   /** It accepts no longer on a socket of another slot. */
   | { readonly type: 'released'; readonly socket: SocketId }
   /** The address cannot be had: `reason` is told to the owner. */
   | { readonly type: 'bindFailed'; readonly key: AddressKey; readonly reason: string }
   /** The address is held by another process and is waited for until `until`. */
-  | { readonly type: 'bindDelayed'; readonly until: number }
+  | { readonly type: 'bindDelayed'; readonly key: AddressKey; readonly until: MonotonicMs }
   | {
       readonly type: 'exited';
       readonly code: number | null;
@@ -273,8 +298,9 @@ export type Event =
       readonly reason: string | null;
       readonly final: boolean;
     }
-  /** From now on the kernel chooses by its hash. */
+  /** From now on the kernel chooses by its hash, until it is steered again. */
   | { readonly type: 'steeringFailed' }
+  | { readonly type: 'steeringWorks' }
   /** A deadline may have passed. */
   | { readonly type: 'ticked' };
 

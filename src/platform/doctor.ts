@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { loadNative } from '../native/libc.js';
 import { type Check, type CheckReport, type Machine, reasonOf } from './checks/check.js';
 import { handover } from './checks/handover.js';
+import { internals } from './checks/internals.js';
 import { backlog, migration, synBacklog } from './checks/kernel.js';
 import { koffi, nodeVersion, openFiles } from './checks/process.js';
 import { judgePromises, type PromiseReport } from './checks/promises.js';
@@ -33,6 +34,7 @@ export const CHECKS: readonly Check<unknown>[] = [
   handover,
   koffi,
   nodeVersion,
+  internals,
   runtimeFolder,
   openFiles,
   backlog,

@@ -6,6 +6,7 @@
  * both are the same socket in the kernel.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { after, type MonotonicMs, monotonicNow } from '../monotonic.js';
 import type { ListenQueue, NativeLoad } from '../native/libc.js';
 import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
@@ -34,7 +35,7 @@ export interface Waiting {
   readonly address: string;
   readonly owner: Owner | null;
   /** When custody gives up, on the clock of `now`. */
-  readonly untilMs: number;
+  readonly untilMs: MonotonicMs;
 }
 
 export interface CustodyOptions {
@@ -55,7 +56,7 @@ export interface CustodyOptions {
   /** Keeps duplicates, so that sockets outlive this process. */
   readonly keeper?: Keeper | null;
   /** A monotonic clock in milliseconds. */
-  readonly now?: () => number;
+  readonly now?: () => MonotonicMs;
   /** Resolves after `ms` or when `signal` is aborted, whichever is first; it may reject then. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -65,7 +66,7 @@ export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'leave'
 
 export class Custody {
   readonly #options: CustodyOptions;
-  readonly #now: () => number;
+  readonly #now: () => MonotonicMs;
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly #sockets = new Set<CustodySocket>();
   /** For each address the end of the queue of those who want to bind it; never rejects. */
@@ -85,7 +86,7 @@ export class Custody {
     this.#options = options;
     const { steered, native } = options;
     this.#groups = steered && native.ok ? new SteeredGroups(native.native) : null;
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now ?? monotonicNow;
     this.#sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
     this.#keeping = new Keeping(options.keeper ?? null, (socket) => this.#groups?.indexOf(socket) ?? null);
     this.#takeIn(options.inherited ?? []);
@@ -104,7 +105,7 @@ export class Custody {
    */
   async acquire(slot: number, request: AddressRequest, signal?: AbortSignal): Promise<CustodySocket> {
     const key = addressKey(request);
-    const untilMs = this.#now() + this.#options.bindTimeoutMs;
+    const untilMs = after(this.#now(), this.#options.bindTimeoutMs);
     const stop = new AbortController();
     const abort = () => stop.abort();
     const aborted = new Promise<void>((resolve) => {
@@ -272,7 +273,7 @@ export class Custody {
     slot: number,
     key: AddressKey,
     request: AddressRequest,
-    untilMs: number,
+    untilMs: MonotonicMs,
     stop: AbortSignal,
   ): Promise<CustodySocket> {
     for (let attempt = 1; ; attempt += 1) {

@@ -2,13 +2,14 @@
 import type { Config } from '../config/config.js';
 import type { CanaryLimits } from '../core/canary.js';
 import type { Limits } from '../core/recycling.js';
+import { isForDebugging } from './debugged.js';
 
 /** @param size how many slots there are */
 export function expectedOf(config: Config, size: number): Limits & { readonly hangTimeoutMs: number } {
   const { maxMemoryTotalBytes: total, maxRequests, maxAgeMs, maxEventLoopDelayMs } = config;
   // At a breakpoint the event loop stands still, and nobody wants that to end the session.
-  const isDebugged = config.nodeArgs.some((word) => word.startsWith('--inspect'));
-  const hangTimeoutMs = isDebugged ? 0 : config.hangTimeoutMs;
+  const nodeOptions = config.env.NODE_OPTIONS ?? process.env.NODE_OPTIONS;
+  const hangTimeoutMs = isForDebugging(config.nodeArgs, nodeOptions) ? 0 : config.hangTimeoutMs;
   const maxMemoryBytes = total === null ? config.maxMemoryBytes : Math.floor(total / size);
   return { maxMemoryBytes, maxRequests, maxAgeMs, maxEventLoopDelayMs, hangTimeoutMs };
 }

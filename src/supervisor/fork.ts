@@ -3,7 +3,7 @@
  * it can be started before there is somebody. Imports nothing that takes time to load.
  */
 import { ChildProcess, type SpawnOptions } from 'node:child_process';
-import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import cluster, { type Address, type Worker as ClusterWorker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import type { Release } from './release.js';
 import { type ChannelListener, WorkerChannel } from './worker-channel.js';
@@ -19,6 +19,8 @@ export interface WorkerIdentity {
 
 /** What comes over the channel, and what `child_process` tells. */
 export interface ForkListener extends ChannelListener {
+  /** A server that node:cluster looks after listens. */
+  onListening(address: Address): void;
   onDisconnect(): void;
   onExit(code: number | null, signal: string | null): void;
   onError(error: Error): void;
@@ -45,6 +47,7 @@ export class Fork {
       onSlowed: () => this.#tell((listener) => listener.onSlowed()),
       onDescriptorRefused: (fd) => this.#tell((listener) => listener.onDescriptorRefused(fd)),
     });
+    this.#cluster.on('listening', (address) => this.#tell((listener) => listener.onListening(address)));
     // The first of the listeners: one of Node's may throw.
     child.prependOnceListener('disconnect', () => this.#tell((listener) => listener.onDisconnect()));
     child.prependOnceListener('exit', (code, signal) => this.#tell((listener) => listener.onExit(code, signal)));
@@ -63,6 +66,11 @@ export class Fork {
       for (const news of this.#kept ?? []) news(listener);
       this.#kept = null;
     });
+  }
+
+  /** node:cluster closes its servers, and ends it when its connections have. */
+  disconnect(): void {
+    this.#cluster.disconnect();
   }
 
   signal(signal: NodeJS.Signals): void {

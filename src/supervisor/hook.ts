@@ -19,7 +19,7 @@ export interface HookOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly timeoutMs: number;
   readonly log: Log;
-  /** Ends it early. */
+  /** Ends it early; its reason, for people, is part of the answer. */
   readonly signal?: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ const LAST_LINE_CHARACTERS = 1_000;
  */
 export async function runHook(options: HookOptions): Promise<HookResult> {
   const { name, command, cwd, env, timeoutMs, log, signal } = options;
-  if (signal?.aborted) return { ok: false, reason: `${name} was not run: the supervisor stops` };
+  if (signal?.aborted) return { ok: false, reason: `${name} was not run: ${signal.reason}` };
   let child: ChildProcessByStdio<null, Readable, Readable>;
   try {
     child = spawn('/bin/sh', ['-c', command], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -67,7 +67,7 @@ export async function runHook(options: HookOptions): Promise<HookResult> {
     signalGroup(child, 'SIGTERM');
     killTimer = setTimeout(() => signalGroup(child, 'SIGKILL'), KILL_MS);
   };
-  const stopped = () => end('was ended: the supervisor stops');
+  const stopped = () => end(`was ended: ${signal?.reason}`);
   const timer = setTimeout(() => end(`did not end within ${timeoutMs / 1000} s`), timeoutMs);
   signal?.addEventListener('abort', stopped, { once: true });
 

@@ -11,6 +11,9 @@ import type { WorkerHandle } from './worker-handle.js';
 export type OpenStreamPair = () => Promise<StreamPair>;
 export type HandoverFigures = Omit<HandoverTotals, 'on'>;
 
+/** How what a worker lacks begins, where it cannot hand connections over. */
+export const HANDOVER_LACK = 'hand-over of connections';
+
 /** A worker that does not read its messages must not hold up the drain of another one. */
 const PATIENCE_MS = 1_000;
 
@@ -24,7 +27,8 @@ export class Links {
   readonly #links = new Map<number, { readonly giver: WorkerHandle; readonly taker: number }>();
   readonly #totals = { handed: 0, refused: 0, takenBack: 0, stayed: {} as Record<string, number> };
   #made = 0;
-  #lack: string | null = null;
+  /** Why a worker's Node cannot; null where none has said so. */
+  lack: string | null = null;
 
   constructor(openStreamPair: OpenStreamPair, log: Log) {
     this.#openStreamPair = openStreamPair;
@@ -32,7 +36,7 @@ export class Links {
   }
 
   get figures(): HandoverFigures {
-    return { ...this.#totals, reason: this.#lack ?? 'plain HTTP/1.1 connections go to the successor of their worker' };
+    return { ...this.#totals, reason: this.lack ?? 'plain HTTP/1.1 connections go to the successor of their worker' };
   }
 
   /**
@@ -73,14 +77,6 @@ export class Links {
     if (handed + refused + takenBack === 0 && Object.keys(stayed).length === 0) return;
     const counts = { handed, refused, takenBack, stayed };
     this.#log.logger.info({ worker, slot, generation, ...counts }, 'connections handed over');
-  }
-
-  unable({ worker, slot, generation }: WorkerIdentity, reason: string): void {
-    if (this.#lack === null) {
-      const hint = 'connections are closed as after their keep-alive time; set handover: off to do without';
-      this.#log.logger.warn({ worker, slot, generation, reason, hint }, 'connections cannot be handed over');
-    }
-    this.#lack = reason;
   }
 
   async #link(giver: WorkerHandle, heir: WorkerHandle, addresses: readonly AddressKey[]): Promise<boolean> {

@@ -4,6 +4,7 @@
 import os from 'node:os';
 import type { Event } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
+import type { MonotonicMs } from '../monotonic.js';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import { BindError } from '../sockets/bind-error.js';
 import { addressKey, type Custody } from '../sockets/custody.js';
@@ -14,7 +15,7 @@ export interface BindDelay {
   readonly key: AddressKey;
   readonly address: string;
   readonly owner: Owner | null;
-  readonly untilMs: number;
+  readonly untilMs: MonotonicMs;
 }
 
 export class Listening {
@@ -56,8 +57,8 @@ export class Listening {
       { address: delay.address, ownerPid: owner?.pid ?? null, ownerCommand: owner?.command ?? null },
       'address is taken, waiting for its owner to go',
     );
-    const until = performance.now() + Math.max(0, delay.untilMs - Date.now());
-    for (const worker of this.#waiting.get(delay.key) ?? []) this.#dispatch({ type: 'bindDelayed', worker, until });
+    const { key, untilMs: until } = delay;
+    for (const worker of this.#waiting.get(key) ?? []) this.#dispatch({ type: 'bindDelayed', worker, key, until });
   }
 
   #wait(key: AddressKey, worker: number): void {

@@ -52,6 +52,7 @@ export function policyFor({ id, config }: Release): Policy {
     healthIntervalMs: config.healthIntervalMs,
     soakMs: config.soakMs,
     surge: config.surge,
+    maxDraining: config.maxDraining,
     drainTimeoutMs: config.drainTimeoutMs,
     spreadMs: config.spreadMs,
     handover: config.handover === 'on',

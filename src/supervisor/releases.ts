@@ -23,32 +23,21 @@ const FIXED = [
   'watch',
 ] as const;
 
-interface Renewed {
-  readonly release: Release;
-  readonly size: number | null;
-}
-
 export class Releases {
   readonly #first: Release;
   readonly #log: Log;
   readonly #reloadConfig: () => Promise<LoadedConfig>;
   readonly #known = new Map<number, Release>();
-  #newest: Release;
+  /** Being prepared, or waited for: the core may not know of them yet. */
+  readonly #held = new Set<number>();
   #lastId: number;
-  /** Settles when nobody reads any more. */
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(first: Release, reloadConfig: () => Promise<LoadedConfig>, log: Log) {
     this.#first = first;
-    this.#newest = first;
     this.#lastId = first.id;
     this.#log = log;
     this.#reloadConfig = reloadConfig;
     this.#known.set(first.id, first);
-  }
-
-  get newest(): Release {
-    return this.#newest;
   }
 
   /** The release of a generation that the core still knows. */
@@ -59,17 +48,19 @@ export class Releases {
   }
 
   /**
-   * Reads configuration and links anew.
+   * Reads configuration and links anew. The release is kept until it is let go of, and then for as long as the core has it.
    *
-   * @returns the release, and the size that its configuration asks for where that has changed since the generation
-   *   that all slots have reached: a size that came by `scale` stays otherwise
    * @throws HoldfastError for what is wrong with either
    */
-  next(present: () => State): Promise<Renewed> {
-    // In turn: one that has read an older file must not come after one that has read a newer.
-    const renewed = this.#last.then(() => this.#read(present));
-    this.#last = renewed.catch(() => {});
-    return renewed;
+  async next(): Promise<Release> {
+    const { config, warnings } = await this.#reloadConfig();
+    for (const warning of warnings) this.#log.logger.warn({ warning }, 'configuration');
+    this.#lastId += 1;
+    const release = await resolveRelease(this.#lastId, config);
+    this.#warnOfFixed(release);
+    this.#known.set(release.id, release);
+    this.#held.add(release.id);
+    return release;
   }
 
   /** What the next release would be; nothing is kept of it. */
@@ -78,24 +69,23 @@ export class Releases {
     return resolveRelease(this.#lastId + 1, config);
   }
 
-  async #read(present: () => State): Promise<Renewed> {
-    const { config, warnings } = await this.#reloadConfig();
-    for (const warning of warnings) this.#log.logger.warn({ warning }, 'configuration');
-    this.#lastId += 1;
-    const release = await resolveRelease(this.#lastId, config);
-    this.#warnOfFixed(release);
-    const state = present();
-    const accepted = this.of(state, state.stable).config.instances;
-    const size = config.instances === accepted ? null : config.instances;
-    this.#newest = release;
-    this.#known.set(release.id, release);
-    return { release, size };
+  /**
+   * The size that a release asks for where that has changed since the generation that all slots have reached; null
+   * otherwise: a size that came by `scale` stays.
+   */
+  sizeOf({ config }: Release, state: State): number | null {
+    return config.instances === this.of(state, state.stable).config.instances ? null : config.instances;
+  }
+
+  letGo({ id }: Release, state: State): void {
+    this.#held.delete(id);
+    this.forget(state);
   }
 
   /** Lets go of what no generation needs any more. */
   forget(state: State): void {
     const needed = new Set([
-      this.#newest.id,
+      ...this.#held,
       ...Object.values(state.policies).map((policy) => policy.release),
       state.queuedReload?.policy.release,
       state.restart?.policy.release,

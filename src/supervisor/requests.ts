@@ -35,6 +35,15 @@ export class Requests {
   }
 
   progress(message: string, fields: Readonly<Record<string, unknown>>): void {
-    for (const waiting of this.#waiting.values()) waiting.progress({ type: 'progress', message, fields });
+    for (const waiting of this.#waiting.values()) tell(waiting.progress, { type: 'progress', message, fields });
+  }
+}
+
+/** Who has asked may be gone: that must not keep the others from being told. */
+export function tell(progress: Progress, line: ProgressLine): void {
+  try {
+    progress(line);
+  } catch {
+    // The answer finds nobody either.
   }
 }

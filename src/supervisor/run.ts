@@ -18,6 +18,7 @@ import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
+import { surviveFaults } from './faults.js';
 import type { FirstWorker } from './first-worker.js';
 import { buryOrphans } from './orphans.js';
 import { resolveRelease } from './release.js';
@@ -58,6 +59,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const systemd = openSystemd(environment, native, (reason) => {
     log.logger.warn({ reason }, 'systemd cannot be told how the service is');
   });
+  const forgetFaults = surviveFaults(log);
   const leaveOrphans = buryOrphans(native, log);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
@@ -165,6 +167,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   } finally {
     await atMost(CLOSE_MS, failures([systemd.close()]));
     leaveOrphans();
+    forgetFaults();
     await log.flush();
   }
 }

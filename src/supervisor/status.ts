@@ -34,7 +34,8 @@ export interface StatusSource {
 }
 
 export async function collectStatus(source: StatusSource): Promise<SupervisorStatus> {
-  const { state } = source;
+  // Of this moment: the core goes on while the workers are asked.
+  const state = structuredClone(source.state);
   const now = performance.now();
   // Before anything is waited for: a blocked worker takes a second not to answer, and queues do not wait.
   const listening = addresses(source.custody, source.weights);
@@ -93,6 +94,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
         recycled: slot?.recycled ?? 0,
         restartReason: slot?.reason ?? null,
         scriptChanged: source.workers.get(worker.id)?.scriptChanged ?? false,
+        missing: source.workers.get(worker.id)?.missing ?? [],
         cpuPercent: taken?.cpuPercent ?? null,
         rssBytes: taken?.rssBytes ?? null,
         eventLoopDelayMs: stats?.eventLoopDelayMs ?? null,

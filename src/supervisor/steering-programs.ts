@@ -30,6 +30,8 @@ export class SteeringPrograms {
   /** By the first socket of each group. */
   #inForce = new Map<CustodySocket, InForce>();
   #failure: string | null = null;
+  /** Told already. */
+  #lastFailure: string | null = null;
 
   constructor(options: SteeringProgramsOptions) {
     this.#options = options;
@@ -92,9 +94,12 @@ export class SteeringPrograms {
   /** From now on the kernel chooses by its hash. */
   giveUp(reason: string): void {
     const { groups, native, log } = this.#options;
+    const isNews = this.#failure !== reason && this.#lastFailure !== reason;
     this.#failure = reason;
+    this.#lastFailure = reason;
     this.#inForce.clear();
-    log.logger.error({ reason }, 'steering has failed: the kernel chooses by its hash');
+    if (isNews)
+      log.logger.error({ reason }, 'steering has failed: the kernel chooses by its hash, and it is tried again');
     for (const [socket] of groups.list()) {
       try {
         if (socket !== undefined) native.detachReusePortProgram(socket.handle.fd);
@@ -102,6 +107,11 @@ export class SteeringPrograms {
         // There was none, or it stays as it is: nothing more can be done.
       }
     }
+  }
+
+  /** The next program is attached as if there had never been one. */
+  recover(): void {
+    this.#failure = null;
   }
 
   #report(group: readonly CustodySocket[], facts: readonly SlotFacts[], weights: readonly number[]): void {

@@ -39,6 +39,9 @@ const COUNT_MOVING_MS = 100;
 const MOVING = 8;
 /** As many workers are asked that often. */
 const OFTEN_WORKERS = 4;
+/** After a fault it is tried again; each time that fails, twice as long is waited. */
+const RETRY_MS = 1_000;
+const MOST_RETRY_MS = 60_000;
 
 export interface SteeringOptions {
   readonly groups: SteeredSockets;
@@ -46,7 +49,8 @@ export interface SteeringOptions {
   readonly log: Log;
   readonly affinity: 'none' | 'client-ip';
   readonly adoptAfterMs: number;
-  readonly dispatch: (event: Event) => void;
+  /** What one look has found is told at once. */
+  readonly dispatch: (...events: readonly Event[]) => void;
   /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
   readonly ask: (worker: number) => void;
 }
@@ -71,6 +75,9 @@ export class Steering {
   #moving = false;
   /** When the programs are to be looked over, whether connections come or not: a slow start goes on. */
   #programAt: number | null = null;
+  /** Set after a fault: until then the kernel chooses by its hash. */
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
   #closed = false;
 
   constructor(options: SteeringOptions, state: State) {
@@ -128,18 +135,43 @@ export class Steering {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
   }
 
   /** Workers serve without it as well: nothing that goes wrong here may end the supervisor. */
   #guarded(act: () => void): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#retry !== undefined) return;
     try {
       act();
     } catch (error) {
-      this.close();
-      this.#programs.giveUp(error instanceof Error ? error.message : String(error));
+      this.#pause(error);
       this.#options.dispatch({ type: 'steeringFailed' });
     }
+  }
+
+  /** The kernel chooses by its hash for a while. */
+  #pause(error: unknown): void {
+    clearTimeout(this.#timer);
+    this.#programs.giveUp(error instanceof Error ? error.message : String(error));
+    this.#retry = setTimeout(() => this.#tryAgain(), this.#retryMs);
+    this.#retryMs = Math.min(MOST_RETRY_MS, 2 * this.#retryMs);
+  }
+
+  #tryAgain(): void {
+    this.#retry = undefined;
+    if (this.#closed) return;
+    try {
+      this.#programs.recover();
+      this.#queues.clear();
+      this.#program();
+    } catch (error) {
+      this.#pause(error);
+      return;
+    }
+    this.#retryMs = RETRY_MS;
+    this.#options.log.logger.info({}, 'steering works again');
+    this.#options.dispatch({ type: 'steeringWorks' });
+    this.#guarded(() => this.#sleep(performance.now()));
   }
 
   /** @param hasCome whether a connection is known to have come, though it may have been accepted already */
@@ -157,6 +189,7 @@ export class Steering {
       if (now >= this.#countAt) this.#count(now);
     }
     let changed = false;
+    const news: Event[] = [];
     for (const socket of sockets) {
       const before = this.#queues.get(socket);
       const waits = readable.has(socket);
@@ -167,26 +200,26 @@ export class Steering {
       const after = acceptors.length === 0 ? excused(sampled) : sampled;
       this.#queues.set(socket, after);
       if (after.askedAt !== null) for (const worker of acceptors) this.#ask(worker.id);
-      this.#tell(socket, before, after, now);
+      news.push(...this.#newsOf(socket, before, after, now));
       changed = true;
     }
+    if (news.length > 0) this.#options.dispatch(...news);
     if (changed || (this.#programAt !== null && now >= this.#programAt)) this.#program();
     this.#sleep(now);
   }
 
-  #tell(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): void {
-    const { dispatch } = this.#options;
+  #newsOf(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): Event[] {
     const { slot, key } = socket;
     if (after.congested) {
       // Said again while connections wait: those who had no time for them may have it by now.
       const toldAt = this.#toldCongested.get(socket) ?? Number.NEGATIVE_INFINITY;
-      if (after.standingSince === null || now - toldAt < this.#patience.adoptAfterMs) return;
+      if (after.standingSince === null || now - toldAt < this.#patience.adoptAfterMs) return [];
       this.#toldCongested.set(socket, now);
-      dispatch({ type: 'congested', socket: { slot, key }, helpers: this.#helpers(socket) });
-    } else if (before?.congested) {
-      this.#toldCongested.delete(socket);
-      dispatch({ type: 'relieved', socket: { slot, key } });
+      return [{ type: 'congested', socket: { slot, key }, helpers: this.#helpers(socket) }];
     }
+    if (!before?.congested) return [];
+    this.#toldCongested.delete(socket);
+    return [{ type: 'relieved', socket: { slot, key } }];
   }
 
   /** Slots of the same address that have time, the idlest first. */

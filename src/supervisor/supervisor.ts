@@ -6,7 +6,7 @@
 import type { LoadedConfig } from '../config/load.js';
 import { judgeProbe } from '../core/probes.js';
 import { initialState } from '../core/state.js';
-import type { Effect, SocketId, State, Worker } from '../core/types.js';
+import type { Effect, Event, SocketId, State, Worker } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import { usage } from '../monitor/usage.js';
 import type { NativeLoad } from '../native/libc.js';
@@ -24,6 +24,7 @@ import type { Custody, CustodyOptions } from '../sockets/custody.js';
 import { makeStreamPair } from '../sockets/stream-pair.js';
 import { CanaryWatch } from './canary-watch.js';
 import { changesBetween, nodeOnDisk } from './changes.js';
+import { Deployments, type Ready } from './deployments.js';
 import { expectedOf, limitsOf } from './expectations.js';
 import type { FirstWorker } from './first-worker.js';
 import { runHook } from './hook.js';
@@ -73,13 +74,12 @@ export class Supervisor implements ControlTarget {
   readonly #custody: Custody;
   readonly #workforce: Workforce;
   readonly #releases: Releases;
+  readonly #deployments: Deployments;
   #steering: Steering | undefined;
   readonly #vitals: Vitals;
   readonly #canary: CanaryWatch;
   readonly #requests = new Requests();
   readonly #startedAt = performance.now();
-  /** Aborted once the supervisor stops: what is being prepared is given up. */
-  readonly #stopped = new AbortController();
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
   #custodyClosed: Promise<void> = Promise.resolve();
@@ -99,16 +99,24 @@ export class Supervisor implements ControlTarget {
     this.#releases = new Releases(release, options.reloadConfig, log);
     const size = release.config.instances;
     const state = initialState({ size, listenMode, steered, policy: policyFor(release) });
-    this.#loop = new Loop(
-      state,
-      (effect) => this.#perform(effect),
-      (settled) => {
-        this.#steering?.review(settled);
-        this.#vitals.review(settled);
-        this.#canary.review(settled);
-        options.onSettled?.(settled);
-      },
-    );
+    this.#loop = new Loop(state, {
+      perform: (effect) => this.#perform(effect),
+      subscribers: [
+        (settled) => this.#steering?.review(settled),
+        (settled) => this.#vitals.review(settled),
+        (settled) => this.#canary.review(settled),
+        (settled) => options.onSettled?.(settled),
+      ],
+      onFault: (error, during) => this.#failed(error, during),
+    });
+    this.#deployments = new Deployments({
+      read: () => this.#releases.next(),
+      letGo: (release) => this.#releases.letGo(release, this.#loop.state),
+      sizeOf: (release) => this.#releases.sizeOf(release, this.#loop.state),
+      prepare: (release, progress, signal) => this.#prepareReload(release, progress, signal),
+      dispatch: (ready, progress) => this.#deploy(ready, progress),
+      onRefused: (type, reason) => log.logger.error({ reason }, `${type} refused`),
+    });
     const dispatch = this.#loop.dispatch.bind(this.#loop);
     const listening = new Listening(dispatch, log);
     this.#custody = options.openCustody({
@@ -124,11 +132,15 @@ export class Supervisor implements ControlTarget {
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
     const expected = (worker: Worker) => expectedOf(configOf(worker), this.#loop.state.size);
-    this.#vitals = new Vitals({ dispatch, ask, usage, expected });
+    const isDebugged = (worker: number) => workforce.isDebugged(worker);
+    this.#vitals = new Vitals({ dispatch, ask, usage, expected, isDebugged });
     this.#canary = new CanaryWatch({
       dispatch,
       figures: (worker) => workforce.figures(worker),
-      limits: () => limitsOf(this.#releases.newest.config),
+      limits: () => {
+        const { state } = this.#loop;
+        return limitsOf(this.#releases.of(state, state.rollout.to).config);
+      },
     });
     workforce.onStats = (worker, stats) => {
       this.#vitals.heard(worker, stats);
@@ -162,11 +174,13 @@ export class Supervisor implements ControlTarget {
 
   status(): Promise<SupervisorStatus> {
     const { release, version, listenMode, listenModeReason } = this.#options;
+    const { state } = this.#loop;
+    const present = this.#releases.of(state, state.target);
     return collectStatus({
-      state: this.#loop.state,
+      state,
       name: release.config.name,
       version,
-      script: this.#releases.newest.script,
+      script: present.script,
       startedAt: this.#startedAt,
       listenMode,
       listenModeReason,
@@ -176,7 +190,7 @@ export class Supervisor implements ControlTarget {
       custody: this.#custody,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
-      handover: { on: this.#releases.newest.config.handover === 'on', ...this.#workforce.handover },
+      handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });
   }
@@ -188,7 +202,12 @@ export class Supervisor implements ControlTarget {
 
   reload(progress: Progress, { canary, dryRun = false }: ReloadOptions = {}): Promise<ControlResult> {
     if (dryRun) return this.#compare();
-    return this.#renew('reload', 'reloaded', progress, canary ?? null);
+    if (canary !== undefined && this.#loop.state.size >= SIZE_LIMIT) {
+      const reason = `cannot start a canary beside ${SIZE_LIMIT} workers: there is no slot left for it`;
+      this.#log.logger.error({ reason }, 'reload refused');
+      return Promise.resolve({ ok: false, message: 'failed', reason });
+    }
+    return this.#deployments.deploy({ type: 'reload', canary: canary ?? null }, progress);
   }
 
   promote(progress: Progress): Promise<ControlResult> {
@@ -196,11 +215,16 @@ export class Supervisor implements ControlTarget {
   }
 
   abort(progress: Progress): Promise<ControlResult> {
+    const cancelled = this.#deployments.cancel('aborted by hand');
+    const { state } = this.#loop.state.rollout;
+    if (cancelled && state !== 'running' && state !== 'rollingBack') {
+      return Promise.resolve({ ok: true, message: 'taken back', reason: null });
+    }
     return this.#requests.open('taken back', progress, (request) => this.#loop.dispatch({ type: 'abort', request }));
   }
 
   restart(progress: Progress): Promise<ControlResult> {
-    return this.#renew('restart', 'restarted', progress);
+    return this.#deployments.deploy({ type: 'restart', canary: null }, progress);
   }
 
   scale(change: string, progress: Progress): Promise<ControlResult> {
@@ -233,43 +257,25 @@ export class Supervisor implements ControlTarget {
     return this.#log.follow(onLine);
   }
 
-  async #renew(
-    type: 'reload' | 'restart',
-    done: string,
-    progress: Progress,
-    canary: ReloadOptions['canary'] | null = null,
-  ): Promise<ControlResult> {
-    try {
-      if (canary !== null && this.#loop.state.size >= SIZE_LIMIT) {
-        throw new Error(`cannot start a canary beside ${SIZE_LIMIT} workers: there is no slot left for it`);
-      }
-      const { release, size } = await this.#releases.next(() => this.#loop.state);
-      if (type === 'reload') await this.#prepareReload(release, progress);
-      const policy = policyFor(release);
-      return await this.#requests.open(done, progress, (request) => {
-        if (canary != null && !this.#isExact) {
-          const hint = 'without steering the kernel shares equally: the share of the canary is approximate';
-          this.#log.logger.warn({ hint }, 'canary share');
-          progress({ type: 'progress', message: 'canary share', fields: { hint } });
-        }
-        this.#loop.dispatch(
-          type === 'reload' ? { type, request, policy, size, canary } : { type, request, policy, size },
-        );
-      });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.logger.error({ reason }, `${type} refused`);
-      return { ok: false, message: 'failed', reason };
+  #deploy({ type, canary, policy, size }: Ready, progress: Progress): Promise<ControlResult> {
+    if (canary !== null && !this.#isExact) {
+      const hint = 'without steering the kernel shares equally: the share of the canary is approximate';
+      this.#log.logger.warn({ hint }, 'canary share');
+      progress({ type: 'progress', message: 'canary share', fields: { hint } });
     }
+    return this.#requests.open(type, progress, (request) =>
+      this.#loop.dispatch(
+        type === 'reload' ? { type, request, policy, size, canary } : { type, request, policy, size },
+      ),
+    );
   }
 
   /** @throws when the owner's command does not end well */
-  async #prepareReload({ config, cwd }: Release, progress: Progress): Promise<void> {
+  async #prepareReload({ config, cwd }: Release, progress: Progress, signal: AbortSignal): Promise<void> {
     const { beforeReload: command, beforeReloadTimeoutMs: timeoutMs } = config;
     if (command === null) return;
     progress({ type: 'progress', message: 'beforeReload', fields: { command } });
     const env = { ...process.env, ...config.env };
-    const { signal } = this.#stopped;
     const result = await runHook({ name: 'beforeReload', command, cwd, env, timeoutMs, log: this.#log, signal });
     if (!result.ok) throw new Error(`the reload did not begin: ${result.reason}`);
   }
@@ -296,6 +302,17 @@ export class Supervisor implements ControlTarget {
   #steeringNow(): SteeringChoice {
     const failure = this.#steering?.programs.failure ?? null;
     return failure === null ? this.#options.steering : { steered: false, reason: failure };
+  }
+
+  /** What has gone wrong is told, and costs nothing but itself: the loop goes on. */
+  #failed(error: unknown, during: Effect | Event | null): void {
+    const what = during === null ? null : 'do' in during ? during.do : during.type;
+    this.#log.logger.error({ err: error, during: what }, 'fault in the supervisor');
+    // A request that the core has failed at.
+    if (during !== null && 'type' in during && 'request' in during) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#requests.answer(during.request, false, `a fault in the supervisor: ${reason}`);
+    }
   }
 
   #perform(effect: Effect): void {
@@ -328,7 +345,7 @@ export class Supervisor implements ControlTarget {
         this.#workforce.diagnose(effect.worker);
         break;
       case 'judgeCanary':
-        void this.#canary.judge(effect.generation);
+        this.#canary.judge(effect.generation).catch((error: unknown) => this.#loop.failed(effect, error));
         break;
       case 'adopt':
         this.#workforce.adopt(effect.worker, effect.socket);
@@ -343,8 +360,10 @@ export class Supervisor implements ControlTarget {
         this.#steering?.close();
         this.#vitals.close();
         this.#canary.close();
-        this.#stopped.abort();
-        this.#custodyClosed = this.#workforce.closeCustody();
+        this.#deployments.close('the supervisor stops');
+        this.#custodyClosed = this.#workforce
+          .closeCustody()
+          .catch((error: unknown) => this.#loop.failed(effect, error));
         break;
       case 'forgetGeneration':
         this.#releases.forget(state);

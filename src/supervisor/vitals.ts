@@ -15,6 +15,8 @@ export interface VitalsOptions {
   readonly dispatch: (event: Event) => void;
   /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
   readonly ask: (worker: number) => void;
+  /** Whether a debugger is attached to a worker: it may stand at a breakpoint. */
+  readonly isDebugged?: (worker: number) => Promise<boolean>;
   readonly usage: (pids: readonly number[]) => Promise<ReadonlyMap<number, Usage>>;
   /** Of the worker's generation, at the size that there is. `hangTimeoutMs` 0 is never. */
   readonly expected: (worker: Worker) => Limits & { readonly hangTimeoutMs: number };
@@ -105,6 +107,12 @@ export class Vitals {
         patient.askedAt = now;
         this.#options.ask(id);
       } else if (limits.hangTimeoutMs > 0 && now - askedAt >= limits.hangTimeoutMs) {
+        if (await this.#options.isDebugged?.(id)) {
+          patient.askedAt = now;
+          continue;
+        }
+        // It may have answered, or gone, meanwhile.
+        if (patient.askedAt !== askedAt || this.#patients.get(id) !== patient) continue;
         this.#patients.delete(id);
         this.#options.dispatch({ type: 'hung', worker: id, silentMs: now - askedAt });
       }
@@ -128,10 +136,10 @@ export class Vitals {
         requests: last?.requests ?? null,
         eventLoopDelayMs: last?.eventLoopDelayMs ?? null,
       };
-      const { streaks, reason } = judgeSample(limits, sample, { before, chance });
+      const { streaks, exceeded } = judgeSample(limits, sample, { before, chance });
       patient.streaks = streaks;
-      if (reason !== null && this.#patients.has(worker.id)) {
-        this.#options.dispatch({ type: 'exceeded', worker: worker.id, reason });
+      if (exceeded !== null && this.#patients.has(worker.id)) {
+        this.#options.dispatch({ type: 'exceeded', worker: worker.id, ...exceeded });
       }
     }
   }

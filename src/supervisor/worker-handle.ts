@@ -5,6 +5,7 @@ import type { Log } from '../logs/logger.js';
 import { captureOutput, type WorkerOutput } from '../logs/worker-output.js';
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
 import type { TcpHandle } from '../sockets/handle.js';
+import { Debugged } from './debugged.js';
 import type { Fork, WorkerIdentity } from './fork.js';
 import { fingerprintOf, type Release } from './release.js';
 
@@ -20,6 +21,8 @@ type WithoutCommand<T> = T extends unknown ? Omit<T, 'cmd'> : never;
 export interface WorkerListener {
   onMessage(message: WorkerMessage): void;
   onSaidReady(): void;
+  /** A server of a worker that node:cluster alone looks after listens. */
+  onListening(address: { readonly host: string | null; readonly port: number; readonly family: 4 | 6 }): void;
   /** @param reason why nothing more is to be expected of it; none where it has closed its channel */
   onDisconnected(reason?: string): void;
   /** The process has ended; `onExited` follows with what it wrote last. */
@@ -32,8 +35,13 @@ export class WorkerHandle {
   readonly release: Release;
   /** The entry file was not the one that its generation began with when this worker was started. */
   readonly scriptChanged: boolean;
+  /** What its Node does not let holdfast do. */
+  missing: readonly string[] = [];
+  /** Its servers are node:cluster's own: they are closed by node:cluster as well. */
+  plain = false;
   /** Sockets that it is given now are not to be accepted on yet. */
   held = false;
+  readonly debugged = new Debugged();
   readonly #fork: Fork;
   readonly #output: WorkerOutput;
   readonly #listener: WorkerListener;
@@ -50,10 +58,15 @@ export class WorkerHandle {
     // Where no descriptor is left, the process never comes to be and has no streams at all: its fault comes as an event.
     if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
     this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
+    this.#output.onErrorLine((line) => this.debugged.heard(line));
 
     const { worker, slot, generation } = identity;
     const of = { worker, slot, generation, pid: child.pid };
     fork.listen({
+      onListening: ({ address, port, addressType }) => {
+        if (!this.plain || (addressType !== 4 && addressType !== 6)) return;
+        listener.onListening({ host: address || null, port, family: addressType });
+      },
       onMessage: (message) => listener.onMessage(message),
       onSaidReady: () => listener.onSaidReady(),
       onMisconduct: (reason, err) => {
@@ -90,14 +103,24 @@ export class WorkerHandle {
     return this.#fork.process.connected;
   }
 
-  /** Resolves once the message is written or has failed; the handle must stay open until then. */
+  /** Resolves once the message is written or has failed, never rejects; the handle must stay open until then. */
   send(message: WithoutCommand<SupervisorMessage>, handle?: Pick<TcpHandle, 'close'>): Promise<void> {
     const child = this.#fork.process;
     if (!child.connected) return Promise.resolve();
     return new Promise((resolve) => {
-      // The raw handle, not a net.Server: a server would accept in the supervisor.
-      child.send({ cmd: CMD, ...message }, handle as never, () => resolve());
+      try {
+        // The raw handle, not a net.Server: a server would accept in the supervisor.
+        child.send({ cmd: CMD, ...message }, handle as never, () => resolve());
+      } catch {
+        // A channel that takes nothing any more is about to close, which is told by itself.
+        resolve();
+      }
     });
+  }
+
+  /** node:cluster closes its servers, and ends it when its connections have. */
+  disconnect(): void {
+    if (this.connected) this.#fork.disconnect();
   }
 
   /** @returns takes the listener back */

@@ -68,6 +68,8 @@ const named = record<OpenConnection>({
 const figures = record<WorkerFigures>({ answers: count, serverErrors: count, latency: list(count, MOST_BUCKETS) });
 
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
+  able: { missing: list(text(DETAIL_CHARACTERS), MOST_REASONS), listens: truth },
+  adopted: { key, slot, ok: truth },
   listen: {
     seq: count,
     request: record({
@@ -83,7 +85,6 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   drained: {},
   handedOver: { handed: count, refused: count, takenBack: count, stayed: tally(MOST_REASONS, DETAIL_CHARACTERS) },
   unlinked: {},
-  unable: { what: oneOf('handover'), reason: text(DETAIL_CHARACTERS) },
   leftover: { counts, named: list(named, MOST_NAMED) },
   health: { ok: truth, detail: text(DETAIL_CHARACTERS) },
   released: { key, slot },

@@ -6,11 +6,12 @@ import { DIAGNOSIS_MS } from '../core/lifecycle.js';
 import type { Effect, Event, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../protocol.js';
+import { addressKey } from '../sockets/address.js';
 import type { Custody } from '../sockets/custody.js';
 import type { FirstWorker } from './first-worker.js';
 import { Fork } from './fork.js';
 import { hangStack } from './hang-stack.js';
-import { type HandoverFigures, Links, type OpenStreamPair } from './links.js';
+import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
 import type { Listening } from './listening.js';
 import { OomWatch } from './oom.js';
 import type { Release } from './release.js';
@@ -88,6 +89,10 @@ export class Workforce {
       const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
+        onListening: (address) => {
+          const key = addressKey({ ...address, ipv6Only: false, ordinal: 0 });
+          dispatch({ type: 'bound', worker, key });
+        },
         onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
         onEnded: () => dispatch({ type: 'ended', worker }),
         onExited: exited,
@@ -116,6 +121,11 @@ export class Workforce {
   figures(worker: number): Promise<Stats | null> {
     const handle = this.#workers.get(worker);
     return handle === undefined ? Promise.resolve(null) : this.stats.ask(handle, true);
+  }
+
+  /** Whether a debugger is attached to a worker. */
+  async isDebugged(worker: number): Promise<boolean> {
+    return (await this.#workers.get(worker)?.debugged.isAttached()) ?? false;
   }
 
   accept(worker: number): void {
@@ -151,6 +161,10 @@ export class Workforce {
   drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: DrainOrder, succession: Succession): void {
     const handle = this.#workers.get(worker);
     if (handle === undefined) return;
+    if (handle.plain) {
+      handle.disconnect();
+      return;
+    }
     const begin = (links: number) =>
       void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0 });
     const heirs = this.#present(succession.heirs);
@@ -215,6 +229,14 @@ export class Workforce {
       case 'closed':
         dispatch({ type: message.type, worker, key: message.key });
         break;
+      case 'able':
+        this.#able(handle, message);
+        break;
+      case 'adopted': {
+        const { slot, key, ok } = message;
+        if (!ok) dispatch({ type: 'notAdopted', worker, socket: { slot, key } });
+        break;
+      }
       case 'drained':
         dispatch({ type: 'drained', worker });
         break;
@@ -227,9 +249,6 @@ export class Workforce {
       case 'unlinked':
         dispatch({ type: 'unlinked', worker });
         break;
-      case 'unable':
-        this.#links.unable(handle.identity, message.reason);
-        break;
       case 'leftover':
         this.#leftOver(handle, message);
         break;
@@ -241,6 +260,17 @@ export class Workforce {
         this.onStats(worker, message);
         break;
     }
+  }
+
+  #able(handle: WorkerHandle, { missing, listens }: Extract<WorkerMessage, { type: 'able' }>): void {
+    handle.missing = missing;
+    handle.plain = !listens;
+    const lack = missing.find((what) => what.startsWith(HANDOVER_LACK));
+    if (lack !== undefined) this.#links.lack = lack;
+    if (missing.length === 0) return;
+    const { worker, slot, generation } = handle.identity;
+    const hint = 'this version of Node lacks something that holdfast builds on: the application runs without it';
+    this.#options.log.logger.warn({ worker, slot, generation, missing, hint }, 'worker lacks something');
   }
 
   #leftOver({ identity }: WorkerHandle, { counts, named }: Extract<WorkerMessage, { type: 'leftover' }>): void {

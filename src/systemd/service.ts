@@ -3,9 +3,10 @@
  *
  * A subscriber: told of every state of the core, it decides nothing there. Owns two timers, which keep no process alive.
  */
+import { judgeProbe } from '../core/probes.js';
 import type { State } from '../core/types.js';
 import type { Notifier } from './notify.js';
-import { failureOf, isWell, type Situation, situationOf } from './words.js';
+import { failureOf, type Situation, situationOf } from './words.js';
 
 export interface ServiceOptions {
   readonly notifier: Notifier;
@@ -100,8 +101,9 @@ export class Service {
     ask();
   }
 
+  /** A loop that turns is alive, unless a new start may help: what `/livez` answers. */
   #live(): void {
-    if (this.#state === undefined || isWell(this.#state)) this.#options.notifier.send(['WATCHDOG=1']);
+    if (this.#state === undefined || judgeProbe('livez', this.#state).ok) this.#options.notifier.send(['WATCHDOG=1']);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The state of the supervisor in the words that systemd is told: see sd_notify(3). Pure. */
 import os from 'node:os';
+import { servedSlots } from '../core/standing.js';
 import type { State } from '../core/types.js';
 
 /** What there is to tell apart: each change is told. */
@@ -16,8 +17,8 @@ const ERRNO = /\b(E[A-Z0-9]{2,})\b/g;
 export function situationOf(state: State): Situation {
   const { phase, rollout, announced } = state;
   if (phase === 'stopping' || phase === 'stopped') return { phase: 'stopping', status: stopping(state) };
-  const ready = state.workers.filter((worker) => worker.state === 'ready' && worker.slot < state.size);
-  const count = ready.length === state.size ? workers(state.size) : `${ready.length} of ${workers(state.size)}`;
+  const served = servedSlots(state);
+  const count = served === state.size ? workers(state.size) : `${served} of ${workers(state.size)}`;
   if (!announced) return { phase: 'starting', status: `${count} ready` };
   if (phase === 'restarting') return { phase: 'reloading', status: 'restarting all workers' };
   const present = `${count} ready, generation ${state.stable}`;
@@ -31,7 +32,9 @@ export function situationOf(state: State): Situation {
     if (rollout.canary !== null) {
       return { phase: 'reloading', status: `${present}; generation ${rollout.to} is watched as a canary` };
     }
-    const fresh = ready.filter(({ generation }) => generation === rollout.to).length;
+    const fresh = state.workers.filter(
+      ({ generation, slot, state: own }) => own === 'ready' && slot < state.size && generation === rollout.to,
+    ).length;
     return {
       phase: 'reloading',
       status: `${present}; generation ${rollout.to} has ${fresh} of ${workers(state.size)}`,
@@ -51,16 +54,6 @@ export function failureOf(reason: string, exitStatus: number): string[] {
     ...(errno === undefined ? [] : [`ERRNO=${errno}`]),
     `EXIT_STATUS=${exitStatus}`,
   ];
-}
-
-/**
- * Whether enough workers are well for the whole to pass for alive: half of them. While it starts, restarts or stops it does
- * whatever they are like: those have deadlines of their own.
- */
-export function isWell(state: State): boolean {
-  if (state.phase !== 'running') return true;
-  const well = state.workers.filter((worker) => worker.state === 'ready' && !worker.hung && worker.slot < state.size);
-  return well.length * 2 >= state.size;
 }
 
 function stopping({ workers: all }: State): string {

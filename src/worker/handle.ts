@@ -18,6 +18,11 @@ export function internals(server: Server): ServerInternals {
   return server as ServerInternals;
 }
 
+/** Under which Node finds the server of a handle. */
+export function ownerOf(handle: TcpHandle): symbol | undefined {
+  return Object.getOwnPropertySymbols(handle).find((symbol) => symbol.description === 'owner_symbol');
+}
+
 /**
  * Lets `server` accept on a second socket: the handle gets the same callback and the same owner, so that every option
  * and every count of the server applies as for its own.
@@ -29,7 +34,7 @@ export function acceptOn(
   own: TcpHandle,
   handle: TcpHandle,
 ): boolean {
-  const owner = Object.getOwnPropertySymbols(own).find((symbol) => symbol.description === 'owner_symbol');
+  const owner = ownerOf(own);
   if (owner === undefined) return false;
   handle.onconnection = own.onconnection;
   (handle as unknown as Record<symbol, unknown>)[owner] = server;

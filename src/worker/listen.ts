@@ -10,7 +10,7 @@ import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
-import { acceptOn, internals, stopAccepting, type TcpHandle } from './handle.js';
+import { acceptOn, internals, ownerOf, stopAccepting, type TcpHandle } from './handle.js';
 import { type Endpoint, overlaps } from './overlap.js';
 
 /** What Node asks its cluster for; `addressType` is a string for UDP and -1 for pipes. */
@@ -48,7 +48,10 @@ export class Listeners {
   readonly #servers = new Set<Server>();
   /** Where each server listens, or listened last. */
   readonly #addresses = new WeakMap<Server, AddressKey>();
+  /** Told of what this Node turns out not to have. */
+  onMissing: (what: string) => void = () => {};
   #asked = 0;
+  #checked = false;
   #closed = false;
 
   /** @param onListening called when a server begins to listen on a socket that the supervisor gave */
@@ -151,6 +154,8 @@ export class Listeners {
     if (!this.#servers.has(listener.server)) this.#onListening(listener.server);
     this.#servers.add(listener.server);
     this.#addresses.set(listener.server, key);
+    if (!this.#checked && ownerOf(handle) === undefined) this.onMissing('adoption: handles have no owner_symbol');
+    this.#checked = true;
     this.#channel.send({ type: 'bound', key });
     if (this.#closed) this.#close(listener);
   }
@@ -198,12 +203,14 @@ export class Listeners {
 
   adopt(slot: number, key: AddressKey, handle: TcpHandle): void {
     const listener = this.#find(key);
-    if (listener?.handle === undefined || this.#closed || !acceptOn(listener, listener.handle, handle)) {
+    const ok = listener?.handle !== undefined && !this.#closed && acceptOn(listener, listener.handle, handle);
+    if (ok) {
+      listener.adopted.get(slot)?.close();
+      listener.adopted.set(slot, handle);
+    } else {
       handle.close();
-      return;
     }
-    listener.adopted.get(slot)?.close();
-    listener.adopted.set(slot, handle);
+    this.#channel.send({ type: 'adopted', key, slot, ok });
   }
 
   release(slot: number, key: AddressKey): void {

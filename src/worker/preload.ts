@@ -24,8 +24,9 @@ import { Tickets } from './tickets.js';
 try {
   if (process.env.HOLDFAST_WORKER !== undefined) install();
 } catch (error) {
-  // The application comes first: it runs, shared by node:cluster, without what holdfast adds.
-  process.emitWarning(`holdfast cannot prepare this worker: ${error instanceof Error ? error.message : String(error)}`);
+  // The application comes first: it runs as under node:cluster, without what holdfast adds.
+  process.channel?.ref();
+  process.emitWarning(`holdfast cannot prepare this worker: ${reasonOf(error)}`);
 } finally {
   leaveNoTrace();
 }
@@ -45,18 +46,40 @@ function install(): void {
   const handover: Handover = new Handover({
     ...{ channel, listeners, connections, application },
     isDraining: () => drain.isDraining,
+    onMissing: (what) => tellMissing(what),
   });
   const datagrams = new Datagrams();
   const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams });
   const figures = new Figures();
-  listeners.install();
-  datagrams.install();
-  figures.install();
-  connections.install();
-  application.publish(identity(), () => channel.sayReady());
-  diagnosticsChannel.subscribe('http.server.request.start', (message) => {
-    drain.onRequest((message as { response: ServerResponse }).response);
-  });
+  /** Each by itself: what this Node does not have must cost nothing else. */
+  const missing: string[] = [];
+  const attempt = (what: string, act: () => void) => {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      missing.push(`${what}: ${reasonOf(error)}`);
+      return false;
+    }
+  };
+  const listens = attempt('sockets in custody', () => listeners.install());
+  // Its servers are then node:cluster's, which need the channel to be there.
+  if (!listens) channel.hold();
+  attempt('datagrams', () => datagrams.install());
+  attempt('figures', () => figures.install());
+  attempt('connections', () => connections.install());
+  attempt('the public API', () => application.publish(identity(), () => channel.sayReady()));
+  attempt('the end of a drain', () =>
+    diagnosticsChannel.subscribe('http.server.request.start', (message) => {
+      drain.onRequest((message as { response: ServerResponse }).response);
+    }),
+  );
+  const tellMissing = (what: string) => {
+    missing.push(what);
+    channel.send({ type: 'able', missing, listens });
+  };
+  listeners.onMissing = tellMissing;
+  channel.send({ type: 'able', missing, listens });
 
   function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
     switch (message.type) {
@@ -112,6 +135,10 @@ function identity() {
     generation: Number(HOLDFAST_GENERATION),
     worker: Number(HOLDFAST_WORKER),
   };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function leaveNoTrace(): void {

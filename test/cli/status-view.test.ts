@@ -15,6 +15,7 @@ const WORKER: WorkerStatus = {
   recycled: 0,
   restartReason: null,
   scriptChanged: false,
+  missing: [],
   cpuPercent: 1.5,
   rssBytes: 60 * 1024 * 1024,
   eventLoopDelayMs: 1.25,

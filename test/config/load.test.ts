@@ -28,6 +28,7 @@ t.test('a script alone gets every default', async (t) => {
     healthIntervalMs: 1_000,
     soakMs: 0,
     surge: 1,
+    maxDraining: 3,
     drainTimeoutMs: 75_000,
     spreadMs: 5_000,
     handover: 'on',

@@ -254,3 +254,11 @@ t.test('a socket of no slot in custody is nobody’s congestion', async (t) => {
   t.same(d.send({ type: 'congested', socket: socket(7), helpers: [1] }), []);
   t.same(d.send({ type: 'relieved', socket: socket(7) }), []);
 });
+
+t.test('who cannot adopt a socket is not asked again, and another one is', async (t) => {
+  const d = Driver.running({ size: 3 });
+  t.same(d.crash(1), [{ do: 'adopt', worker: 2, socket: socket(0) }]);
+  t.same(d.send({ type: 'notAdopted', worker: 2, socket: socket(0) }), [{ do: 'adopt', worker: 3, socket: socket(0) }]);
+  t.same(d.send({ type: 'notAdopted', worker: 3, socket: socket(0) }), []);
+  t.same(d.worker(2).adopted, []);
+});

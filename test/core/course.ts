@@ -36,6 +36,8 @@ export interface Setup {
   readonly listenMode: ListenMode;
   /** In reuseport mode only. */
   readonly steered: boolean;
+  /** How often an effect cannot be done, 0 to 1. */
+  readonly faults: number;
   /** What every good application listens on. */
   readonly ports: readonly string[];
   readonly first: Release;
@@ -84,12 +86,18 @@ export function actions(release: fc.Arbitrary<Release>): fc.Arbitrary<Action> {
   ) as fc.Arbitrary<Action>;
 }
 
-export function setups(first: fc.Arbitrary<Release>, action: fc.Arbitrary<Action>): fc.Arbitrary<Setup> {
+/** @param faults whether effects may fail: then a good release can be taken back, too */
+export function setups(
+  first: fc.Arbitrary<Release>,
+  action: fc.Arbitrary<Action>,
+  faults = false,
+): fc.Arbitrary<Setup> {
   return fc.record({
     seed: fc.integer(),
     size: sizes,
     listenMode: fc.constantFrom('reuseport', 'reuseaddr'),
     steered: fc.boolean(),
+    faults: faults ? fc.constantFrom(0, 0.05, 0.3) : fc.constant(0),
     ports: fc.constantFrom(['0.0.0.0:80'], ['0.0.0.0:80', '0.0.0.0:81'], ['0.0.0.0:80', '127.0.0.1:0#0']),
     first,
     actions: fc.array(action, { maxLength: 8 }),

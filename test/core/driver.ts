@@ -1,7 +1,7 @@
 /**
  * Drives the core by hand: feeds it events, collects its effects, and lets time pass as the real loop does.
  *
- * Every state that goes into `step` is frozen, so a step that writes to its input throws.
+ * Every state is frozen but while `step` works on its copy, so what a test has kept stays as it was.
  */
 import { nextDeadline } from '../../src/core/deadline.js';
 import { initialState } from '../../src/core/state.js';
@@ -20,6 +20,7 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     healthIntervalMs: 1_000,
     soakMs: 0,
     surge: 1,
+    maxDraining: 3,
     drainTimeoutMs: 30_000,
     spreadMs: 5_000,
     handover: true,
@@ -64,6 +65,7 @@ export class Driver {
   readonly effects: Effect[] = [];
   readonly answers = new Map<number, Answer>();
   readonly policy: Policy;
+  onReport: (report: Extract<Effect, { do: 'report' }>) => void = () => {};
   #requests = 0;
 
   constructor({ size = 1, listenMode = 'reuseport', steered = false, policy = {} }: DriverOptions = {}) {
@@ -73,8 +75,12 @@ export class Driver {
 
   /** @returns what this one event has caused, without reports */
   send(event: Event): Effect[] {
-    const { state, effects } = step(deepFreeze(this.state), event, this.now);
-    this.state = state;
+    const state = structuredClone(this.state);
+    const { effects, faults } = step(state, [deepFreeze(event)], this.now);
+    if (faults[0] !== undefined) throw faults[0].error;
+    // Nobody but the core may write it.
+    this.state = deepFreeze(state);
+    for (const effect of effects) if (effect.do === 'report') this.onReport(effect);
     const done = effects.filter((effect) => effect.do !== 'report');
     this.effects.push(...done);
     for (const effect of done) {

@@ -50,7 +50,7 @@ t.test('a canary is nobody’s heir: it has no more clients than its share', asy
   const d = Driver.running({ size: 2 });
   d.send({ type: 'reload', request: 1, policy: d.policy, size: null, canary: { share: 0.05, forMs: 60_000 } });
   d.bind(3);
-  d.send({ worker: 1, type: 'exceeded', reason: 'maxAge' });
+  d.send({ worker: 1, type: 'exceeded', limit: 'maxAge', reason: 'maxAge' });
   d.send({ type: 'abort', request: 2 });
   d.settle();
   t.ok(heirs(d).every(([, taken]) => !(taken as number[]).includes(3)));

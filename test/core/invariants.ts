@@ -6,7 +6,7 @@ import type { Effect, Event, SocketId, State, Worker } from '../../src/core/type
 
 export interface Step {
   readonly before: State;
-  readonly event: Event;
+  readonly events: readonly Event[];
   readonly after: State;
   readonly effects: readonly Effect[];
   readonly now: number;
@@ -29,8 +29,10 @@ export class Invariants {
   #lastWorker = 0;
 
   checkStep(step: Step): void {
-    if (step.event.type === 'exited') this.#gone.add(step.event.worker);
-    if (step.event.type === 'healthTold') this.#askedHealth.delete(step.event.worker);
+    for (const event of step.events) {
+      if (event.type === 'exited') this.#gone.add(event.worker);
+      if (event.type === 'healthTold') this.#askedHealth.delete(event.worker);
+    }
     for (const effect of step.effects) this.#checkEffect(step, effect);
     checkBounds(step);
     checkDismissals(step);
@@ -69,7 +71,14 @@ export class Invariants {
       case 'terminate':
       case 'kill': {
         const asked = this.#known(effect);
-        check(!asked.has(effect.do), 'nothing is asked of a worker twice', effect);
+        const again =
+          effect.do === 'kill' &&
+          step.before.workers.some(({ id, state }) => id === effect.worker && state === 'killing');
+        check(
+          again || !asked.has(effect.do),
+          'nothing is asked of a worker twice, but for a kill that did not help',
+          effect,
+        );
         const lost = asked.has('kill') || asked.has('diagnose');
         check(
           effect.do === 'kill' || !lost,
@@ -180,11 +189,20 @@ export class Invariants {
     return asked;
   }
 
-  #checkSockets({ after, event }: Step): void {
+  /** What a worker has told that it no longer accepts on. */
+  #lose(event: Event): void {
     if (event.type === 'closed') {
       const adopted = this.#adopted.get(event.worker)?.filter((socket) => socket.key !== event.key);
       this.#adopted.set(event.worker, adopted ?? []);
     }
+    if (event.type === 'notAdopted') {
+      const adopted = this.#adopted.get(event.worker)?.filter((socket) => !sameSocket(socket, event.socket));
+      this.#adopted.set(event.worker, adopted ?? []);
+    }
+  }
+
+  #checkSockets({ after, events }: Step): void {
+    for (const event of events) this.#lose(event);
     for (const { id, adopted } of after.workers) {
       check(adopted.length === this.#adopted.get(id)?.length, 'what a worker was told to adopt is known', {
         id,
@@ -221,7 +239,7 @@ function isLive(worker: Worker): boolean {
 
 function hasSoaked(state: State, worker: Worker, now: number): boolean {
   const soakMs = state.policies[worker.generation]?.soakMs ?? Number.POSITIVE_INFINITY;
-  return isReady(worker) && worker.readyAt !== null && worker.readyAt + soakMs <= now;
+  return isReady(worker) && !worker.ended && worker.readyAt !== null && worker.readyAt + soakMs <= now;
 }
 
 function surgeOf(state: State): number {
@@ -230,6 +248,11 @@ function surgeOf(state: State): number {
 
 function sameSocket(one: SocketId, other: SocketId): boolean {
   return one.slot === other.slot && one.key === other.key;
+}
+
+/** Slots that are to have a worker. */
+function wanted(state: State): number {
+  return state.size - state.slots.filter(({ slot, finished }) => slot < state.size && finished).length;
 }
 
 function isUp(state: State): boolean {
@@ -245,29 +268,37 @@ function liveIn(state: State): Worker[] {
 }
 
 function checkBounds({ after, effects }: Step): void {
+  for (const { slot } of isUp(after) ? after.slots : []) {
+    const draining = after.workers.filter((worker) => worker.slot === slot && worker.state === 'draining').length;
+    check(draining <= (after.policies[after.target]?.maxDraining ?? 0), 'few workers of a slot drain', {
+      slot,
+      draining,
+    });
+  }
   if (!effects.some((effect) => effect.do === 'spawn')) return;
   const live = liveIn(after).length;
-  check(live <= after.size + surgeOf(after), 'live is at most size + surge', { live, size: after.size });
+  check(live <= wanted(after) + surgeOf(after), 'live is at most wanted seats + surge', { live, size: after.size });
 }
 
 /** A worker that serves goes only for a reason, and a rollout is one only when there are enough others. */
 function checkDismissals(step: Step): void {
-  const { before, event, after, now } = step;
+  const { before, events, after, now } = step;
   if (!isUp(after)) return;
   const proven = after.workers.filter(
     (worker) =>
       worker.slot < after.size &&
       isReady(worker) &&
+      !worker.ended &&
       (worker.generation !== after.target || hasSoaked(after, worker, now)),
   );
   for (const worker of before.workers) {
     const next = after.workers.find(({ id }) => id === worker.id);
-    const ownFault = 'worker' in event && event.worker === worker.id;
+    const ownFault = events.some((event) => 'worker' in event && event.worker === worker.id);
     if (!isReady(worker) || next === undefined || isLive(next) || ownFault || worker.slot >= after.size) continue;
     const beside = after.workers.filter((other) => other.slot === worker.slot && isReady(other));
     if (beside.some((other) => other.generation === after.target && hasSoaked(after, other, now))) {
       // What has failed goes as soon as its seat has a proven worker: it is not trusted to fill a gap elsewhere.
-      const enough = proven.length >= after.size || isTakenBack(step);
+      const enough = proven.length >= wanted(after) || isTakenBack(step);
       check(enough, 'a rollout does not lower the number of ready workers below the size', after);
     } else {
       // Two predecessors of one slot, after a rollout was superseded.
@@ -290,7 +321,10 @@ function checkGenerations({ after }: Step): void {
   if (!isUp(after)) return;
   for (let slot = 0; slot < after.size; slot++) {
     const live = liveIn(after).filter((worker) => worker.slot === slot);
-    const lasting = live.filter((worker) => worker.generation === after.target && worker.recycling === null);
+    const own = live.filter((worker) => worker.generation === after.target);
+    // One that has come to a limit stays the one of its seat until another has been started.
+    const fresh = own.filter((worker) => worker.recycling === null);
+    const lasting = fresh.length === 0 ? own.slice(-1) : fresh;
     check(lasting.length <= 1, 'a seat has one worker', live);
     const others = live.filter((worker) => !lasting.includes(worker));
     check(others.length <= 1 && others.every(isReady), 'one rollout at a time', live);
@@ -312,7 +346,7 @@ function isSeat({ size, rollout }: State, { slot, generation }: Extract<Effect, 
 
 function checkSeats({ after }: Step): void {
   if (!isUp(after)) return;
-  const full = liveIn(after).length >= after.size + surgeOf(after);
+  const full = liveIn(after).length >= wanted(after) + surgeOf(after);
   for (let slot = 0; slot < after.size; slot++) {
     const taken = liveIn(after).some((worker) => worker.slot === slot);
     const known = after.slots.find((candidate) => candidate.slot === slot);
@@ -324,11 +358,14 @@ function checkSeats({ after }: Step): void {
   }
 }
 
-function checkTimes({ event, after, now }: Step): void {
+function checkTimes({ after, effects, now }: Step): void {
+  const circles = effects.some(
+    (effect) => effect.do === 'report' && effect.message === 'the core does not come to rest',
+  );
+  check(!circles, 'every step comes to rest', after);
   for (const worker of after.workers) {
-    const waits = worker.state !== 'ready' && worker.state !== 'killing';
-    check(waits === (worker.deadline !== null), 'every state but ready and killing has an end', worker);
-    if (event.type !== 'ticked' || worker.deadline === null) continue;
+    check((worker.state !== 'ready') === (worker.deadline !== null), 'every state but ready has an end', worker);
+    if (worker.deadline === null) continue;
     check(worker.deadline > now, 'no deadline is passed over', worker);
   }
 }
@@ -343,7 +380,7 @@ function checkOutcome({ before, after, now }: Step): void {
   if (before.stable !== after.stable && after.rollout.state !== 'none') {
     const proven = live.filter((worker) => worker.generation === after.stable && hasSoaked(after, worker, now));
     check(
-      proven.length >= Math.min(before.size, after.size),
+      proven.length >= Math.min(before.size, after.size) - (after.size - wanted(after)),
       'a generation is accepted when it has soaked in all slots',
       after,
     );

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { LiveState, WorkerEvent } from '../../src/core/types.js';
+import type { MonotonicMs } from '../../src/monotonic.js';
 import { Driver, PORT } from './driver.js';
 
 const OTHER = '0.0.0.0:9090';
@@ -31,21 +32,25 @@ const EVENTS = {
   unlinked: { type: 'unlinked' },
   disconnected: { type: 'disconnected' },
   bindFailed: { type: 'bindFailed', key: OTHER, reason: 'EACCES' },
-  bindDelayed: { type: 'bindDelayed', until: 99_000 },
+  bindDelayed: { type: 'bindDelayed', key: OTHER, until: 99_000 as MonotonicMs },
+  failed: { type: 'failed', reason: 'EIO' },
   ended: { type: 'ended' },
   healthTold: { type: 'healthTold', ailment: 'GET / answered 500' },
   hung: { type: 'hung', silentMs: 10_000 },
   diagnosed: { type: 'diagnosed' },
-  exceeded: { type: 'exceeded', reason: 'maxAge' },
+  exceeded: { type: 'exceeded', limit: 'maxAge', reason: 'maxAge' },
   released: { type: 'released', socket: { slot: 1, key: PORT } },
+  notAdopted: { type: 'notAdopted', socket: { slot: 1, key: PORT } },
   exited: { type: 'exited', code: 1, signal: null, chance: 0, lastLines: [] },
 } as const;
 
 const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   starting: {
     spawned: 'starting',
+    failed: 'terminating',
     ended: 'starting',
     released: 'starting',
+    notAdopted: 'starting',
     healthTold: 'starting',
     hung: 'starting',
     diagnosed: 'starting',
@@ -62,8 +67,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   ready: {
     spawned: 'ready',
+    failed: 'draining',
     ended: 'ready',
     released: 'ready',
+    notAdopted: 'ready',
     healthTold: 'ready',
     hung: 'terminating',
     diagnosed: 'ready',
@@ -80,8 +87,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   draining: {
     spawned: 'draining',
+    failed: 'draining',
     ended: 'draining',
     released: 'draining',
+    notAdopted: 'draining',
     healthTold: 'draining',
     hung: 'draining',
     diagnosed: 'draining',
@@ -98,8 +107,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   terminating: {
     spawned: 'terminating',
+    failed: 'terminating',
     ended: 'terminating',
     released: 'terminating',
+    notAdopted: 'terminating',
     healthTold: 'terminating',
     hung: 'terminating',
     diagnosed: 'terminating',
@@ -116,8 +127,10 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
   },
   killing: {
     spawned: 'killing',
+    failed: 'killing',
     ended: 'killing',
     released: 'killing',
+    notAdopted: 'killing',
     healthTold: 'killing',
     hung: 'killing',
     diagnosed: 'killing',
@@ -185,6 +198,7 @@ t.test('a worker that does not drain in time is told to end, then killed', async
   t.same(d.done('kill'), []);
   d.wait(1);
   t.same(d.done('kill'), [{ do: 'kill', worker: 1 }]);
+  d.exit(1);
   d.wait(100_000);
   t.equal(d.done('kill').length, 1);
 });
@@ -206,7 +220,7 @@ t.test('a worker that is killed during its drain is simply gone', async (t) => {
   d.send({ type: 'exited', worker: 1, code: null, signal: 'SIGKILL', chance: 0, lastLines: [] });
   t.same(d.answers.get(request), { ok: true, reason: null });
   t.same(d.slots(), ['2 ready']);
-  t.same(d.state.crashes, []);
+  t.same(d.state.slots[0]?.crashes, []);
 });
 
 t.test('a worker that closes its channel is drained and replaced after the backoff', async (t) => {
@@ -274,4 +288,40 @@ t.test('several addresses count one by one', async (t) => {
   d.bind(1);
   d.bind(1);
   t.same(d.worker(1).listening, [OTHER, PORT]);
+});
+
+t.test('a worker that outlives its kill is killed again, at longer and longer intervals', async (t) => {
+  const d = Driver.running();
+  d.reload();
+  d.bindAll();
+  d.wait(35_000);
+  const kills = () => d.done('kill').length;
+  t.equal(kills(), 1);
+  d.wait(5_000);
+  t.equal(kills(), 2);
+  d.wait(9_999);
+  t.equal(kills(), 2);
+  d.wait(1);
+  t.equal(kills(), 3);
+  d.exit(1);
+  d.wait(1_000_000);
+  t.equal(kills(), 3);
+});
+
+t.test('a deadline that has passed is done with whatever event comes next', async (t) => {
+  const d = Driver.running();
+  d.reload();
+  d.bindAll();
+  d.now += 30_000;
+  d.send({ type: 'spawned', worker: 2, pid: 9 });
+  t.same(d.done('terminate'), [{ do: 'terminate', worker: 1 }]);
+});
+
+t.test('what comes in time counts, also where it is looked at late', async (t) => {
+  const d = new Driver();
+  d.send({ type: 'start' });
+  d.open(1, PORT);
+  d.now += d.policy.readyTimeoutMs;
+  d.send({ type: 'bound', worker: 1, key: PORT });
+  t.same(d.slots(), ['1 ready']);
 });

@@ -109,7 +109,7 @@ t.test('restarts are counted by their reason, rollouts by their outcome', async 
   d.settle();
   d.send({ type: 'disconnected', worker: d.in(0) });
   d.settle();
-  d.send({ type: 'exceeded', worker: d.in(0), reason: 'maxAge' });
+  d.send({ type: 'exceeded', worker: d.in(0), limit: 'maxAge', reason: 'maxAge' });
   d.settle();
   d.reload();
   d.settle();

@@ -107,7 +107,8 @@ export class SimulatedProcess {
   }
 
   exceed(): void {
-    if (this.alive) this.#world.hear({ worker: this.id, type: 'exceeded', reason: 'maxMemory' });
+    const limit = this.#world.clock.pick(['maxMemory', 'maxRequests'] as const) ?? 'maxMemory';
+    if (this.alive) this.#world.hear({ worker: this.id, type: 'exceeded', limit, reason: limit });
   }
 
   /** The supervisor has an answer in any case, or makes one up. */
@@ -162,6 +163,7 @@ export class SimulatedProcess {
   adopt(socket: SocketId): void {
     this.#receive(() => {
       if (this.accepts.has(socket.key) && !this.draining) this.adopted.push(socket);
+      else this.#tell({ type: 'notAdopted', socket });
     });
   }
 

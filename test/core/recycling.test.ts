@@ -10,7 +10,9 @@ function after(count: number, limits: Partial<Limits>, sample: Partial<Sample>, 
   let streaks = NO_STREAKS;
   let reason: string | null = null;
   for (let i = 0; i < count; i++) {
-    ({ streaks, reason } = judgeSample({ ...NONE, ...limits }, { ...CALM, ...sample }, { before: streaks, chance }));
+    const judged = judgeSample({ ...NONE, ...limits }, { ...CALM, ...sample }, { before: streaks, chance });
+    streaks = judged.streaks;
+    reason = judged.exceeded?.reason ?? null;
   }
   return reason;
 }

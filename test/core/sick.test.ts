@@ -32,8 +32,8 @@ t.test('a replacement that hangs as well has to wait', async (t) => {
 
 t.test('a worker at its limit is replaced as in a reload, one at a time', async (t) => {
   const d = Driver.running({ size: 2 });
-  d.send({ type: 'exceeded', worker: 1, reason: 'maxAge' });
-  d.send({ type: 'exceeded', worker: 2, reason: 'maxAge' });
+  d.send({ type: 'exceeded', worker: 1, limit: 'maxAge', reason: 'maxAge' });
+  d.send({ type: 'exceeded', worker: 2, limit: 'maxAge', reason: 'maxAge' });
   t.same(d.slots(), ['1 ready, 1 starting', '1 ready']);
   d.bind(3);
   t.same(d.slots(), ['1 draining, 1 ready', '1 ready, 1 starting']);
@@ -48,7 +48,7 @@ t.test('a worker at its limit is replaced as in a reload, one at a time', async 
 t.test('a rollout goes first, and recycles on the way', async (t) => {
   const d = Driver.running({ size: 2 });
   d.reload();
-  d.send({ type: 'exceeded', worker: 1, reason: 'maxMemory' });
+  d.send({ type: 'exceeded', worker: 1, limit: 'maxMemory', reason: 'maxMemory' });
   d.settle();
   t.same(d.slots(), ['2 ready', '2 ready']);
   t.equal(d.done('spawn').length, 2);
@@ -58,7 +58,7 @@ t.test('a release that comes to a limit while it is on trial is taken back', asy
   const d = Driver.running({ size: 1 });
   d.reload({ soakMs: 5_000 });
   d.bind(2);
-  d.send({ type: 'exceeded', worker: 2, reason: 'maxMemory: 300 MiB of 200 MiB' });
+  d.send({ type: 'exceeded', worker: 2, limit: 'maxMemory', reason: 'maxMemory: 300 MiB of 200 MiB' });
   t.equal(d.state.rollout.reason, 'a worker came to a limit: maxMemory: 300 MiB of 200 MiB');
   t.same(d.slots(), ['1 ready, 2 draining']);
 });

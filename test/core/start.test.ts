@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { MonotonicMs } from '../../src/monotonic.js';
 import { Driver, PORT } from './driver.js';
 
 t.test('starts all slots at once and says so when all are ready', async (t) => {
@@ -104,7 +105,7 @@ t.test('a worker that already serves may fail to get one more address: that does
 t.test('gives the time that an address is waited for on top of the time to become ready', async (t) => {
   const d = new Driver();
   d.send({ type: 'start' });
-  d.send({ type: 'bindDelayed', worker: 1, until: d.now + 60_000 });
+  d.send({ type: 'bindDelayed', worker: 1, key: PORT, until: (d.now + 60_000) as MonotonicMs });
   d.wait(69_999);
   t.same(d.slots(), ['1 starting']);
   d.wait(1);

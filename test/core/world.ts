@@ -3,6 +3,7 @@
  * time as the real loop does. Every step is checked against the invariants.
  */
 import { nextDeadline } from '../../src/core/deadline.js';
+import { failedEffect } from '../../src/core/failed-effect.js';
 import { initialState } from '../../src/core/state.js';
 import { step } from '../../src/core/step.js';
 import type { Effect, Event, Policy, SocketId, State } from '../../src/core/types.js';
@@ -13,6 +14,16 @@ import { check, Invariants } from './invariants.js';
 import { type Application, SimulatedProcess, STOP_EXIT_CODE } from './process.js';
 
 const DRIVE_LIMIT = 20_000;
+const FALLIBLE: readonly Effect['do'][] = [
+  'spawn',
+  'drain',
+  'accept',
+  'terminate',
+  'kill',
+  'askHealth',
+  'diagnose',
+  'judgeCanary',
+];
 
 export class World {
   readonly clock: Clock;
@@ -52,6 +63,7 @@ export class World {
       ready,
       soakMs,
       surge,
+      maxDraining: 2,
       readyTimeoutMs: 2_000,
       drainTimeoutMs: 1_000,
       spreadMs: 500,
@@ -143,19 +155,21 @@ export class World {
     this.#queue.push(event);
     if (this.#busy) return;
     this.#busy = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    while (this.#queue.length > 0) this.#step(this.#queue.splice(0));
     this.#busy = false;
   }
 
-  #step(event: Event): void {
-    const before = deepFreeze(this.state);
+  #step(events: readonly Event[]): void {
+    const before = this.state;
     const { now } = this.clock;
-    const { state: after, effects } = step(before, deepFreeze(event), now);
-    this.state = after;
+    const after = structuredClone(before);
+    const { effects, faults } = step(after, deepFreeze(events), now);
+    check(faults.length === 0, 'the core fails at nothing', String(faults[0]?.error));
+    this.state = deepFreeze(after);
     this.#steps += 1;
     check(this.#steps < DRIVE_LIMIT, 'the core comes to rest', after);
-    this.invariants.checkStep({ before, event, after, effects, now });
-    for (const effect of effects) this.#perform(effect);
+    this.invariants.checkStep({ before, events, after, effects, now });
+    for (const effect of effects) this.#attempt(effect);
     this.onStep(after);
   }
 
@@ -190,6 +204,16 @@ export class World {
   #releaseOf(generation: number): Release | undefined {
     const number = this.state.policies[generation]?.release ?? 0;
     return number === 0 ? this.#setup.first : this.#releases[number - 1];
+  }
+
+  /** Some effects cannot be done: the system refuses, or what is to do them has a fault. */
+  #attempt(effect: Effect): void {
+    if (!FALLIBLE.includes(effect.do) || !this.clock.happens(this.#setup.faults)) {
+      this.#perform(effect);
+      return;
+    }
+    const event = failedEffect(effect, 'EIO', this.clock.chance());
+    if (event !== null) this.dispatch(event);
   }
 
   #perform(effect: Effect): void {

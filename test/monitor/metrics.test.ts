@@ -19,6 +19,7 @@ function workerOf(id: number, slot: number, more: Partial<WorkerStatus> = {}): W
     recycled: 0,
     restartReason: null,
     scriptChanged: false,
+    missing: [],
     cpuPercent: 10,
     rssBytes: 1_000,
     eventLoopDelayMs: 2,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import type { MonotonicMs } from '../../src/monotonic.js';
 import { load, type Native } from '../../src/native/libc.js';
 import type { ReusePortHow } from '../../src/sockets/bind.js';
 import { Custody, type CustodyOptions, type CustodySocket, type Waiting } from '../../src/sockets/custody.js';
@@ -40,7 +41,7 @@ function testClock() {
   let nowMs = 1000;
   let slept = () => {};
   return {
-    now: () => nowMs,
+    now: () => nowMs as MonotonicMs,
     sleep: (ms: number, signal: AbortSignal) =>
       new Promise<void>((resolve, reject) => {
         signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });

@@ -90,7 +90,7 @@ t.test('what it has started may clean up, also when its shell is gone already', 
   const controller = new AbortController();
   const cleaner = `trap 'sleep 0.6; echo cleaned >&2; exit' TERM; echo ready >&2; while :; do sleep 0.05; done`;
   const { done } = hook(t, `sh -c "${cleaner}" & wait`, { signal: controller.signal }, ({ msg }) => {
-    if (msg === 'ready') controller.abort();
+    if (msg === 'ready') controller.abort('the supervisor stops');
   });
   const result = await done;
   t.match(result, { ok: false, reason: /^beforeReload was ended: the supervisor stops/ });
@@ -100,7 +100,8 @@ t.test('what it has started may clean up, also when its shell is gone already', 
 t.test('what does not heed SIGTERM is killed', async (t) => {
   const controller = new AbortController();
   const command = 'trap "" TERM; sleep 60 & echo $! >&2; wait';
-  const result = await hook(t, command, { signal: controller.signal }, () => controller.abort()).done;
+  const result = await hook(t, command, { signal: controller.signal }, () => controller.abort('the supervisor stops'))
+    .done;
   t.match(result, { ok: false, reason: /^beforeReload was ended: the supervisor stops/ });
   t.notOk(isAlive(Number(lastLine(result))));
 });
@@ -116,7 +117,7 @@ t.test('what it leaves behind does not hold the answer up', async (t) => {
 t.test('a supervisor that stops does not wait for it', async (t) => {
   const controller = new AbortController();
   const { done } = hook(t, 'exec sleep 60', { signal: controller.signal });
-  controller.abort();
+  controller.abort('the supervisor stops');
   t.same(await done, { ok: false, reason: 'beforeReload was ended: the supervisor stops' });
   t.match(await hook(t, 'true', { signal: controller.signal }).done, { ok: false, reason: /was not run/ });
 });

@@ -36,7 +36,7 @@ function steered(t: Test, driver: Driver) {
       kernel.detached += 1;
     },
   } as unknown as Native;
-  const logger = { isLevelEnabled: () => false, debug: () => {}, error: () => {} };
+  const logger = { isLevelEnabled: () => false, debug: () => {}, error: () => {}, info: () => {} };
   const events: Event[] = [];
   const asked: number[] = [];
   const steering = new Steering(
@@ -46,7 +46,7 @@ function steered(t: Test, driver: Driver) {
       log: { logger } as unknown as Log,
       affinity: 'none',
       adoptAfterMs: 5,
-      dispatch: (event) => events.push(event),
+      dispatch: (...news) => events.push(...news),
       ask: (worker) => asked.push(worker),
     },
     driver.state,
@@ -169,4 +169,32 @@ t.test('when the kernel takes no more programs the core is told, and the hash ch
   t.same(s.events, [{ type: 'steeringFailed' }]);
   t.equal(s.kernel.detached, 1);
   t.equal(s.weight(0), undefined);
+});
+
+t.test('after a fault it is tried again, at longer and longer intervals, until it works', async (t) => {
+  const driver = Driver.running({ size: 2, steered: true });
+  const s = steered(t, driver);
+  const delays: number[] = [];
+  const retries: (() => void)[] = [];
+  const original = globalThis.setTimeout;
+  t.intercept(globalThis, 'setTimeout', {
+    value: (act: () => void, ms: number) => {
+      if (ms < 1_000) return original(act, ms);
+      delays.push(ms);
+      retries.push(act);
+      return original(() => {}, 0);
+    },
+  });
+  s.kernel.refuses = true;
+  driver.crash(1);
+  s.steering.review(driver.state);
+  for (let i = 0; i < 7; i++) retries.shift()?.();
+  t.same(delays, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  t.same(s.events, [{ type: 'steeringFailed' }]);
+  s.kernel.refuses = false;
+  retries.shift()?.();
+  t.same(s.events, [{ type: 'steeringFailed' }, { type: 'steeringWorks' }]);
+  t.equal(s.steering.programs.failure, null);
+  t.equal(s.weight(0), 0, 'nobody is there');
+  t.ok((s.weight(1) ?? 0) > 0);
 });

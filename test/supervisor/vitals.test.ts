@@ -14,7 +14,7 @@ function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>
   for (const worker of [1, 2]) driver.send({ type: 'spawned', worker, pid: 1_000 + worker });
   const events: Event[] = [];
   const asked: number[] = [];
-  const told = { now: 0, rssBytes };
+  const told = { now: 0, rssBytes, debugged: 0 };
   const ticks: (() => void)[] = [];
   t.intercept(globalThis, 'setTimeout', { value: (tick: () => void) => ticks.push(tick) });
   const vitals = new Vitals({
@@ -22,6 +22,7 @@ function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>
     ask: (worker) => asked.push(worker),
     usage: async (pids) => new Map(pids.map((pid) => [pid, { rssBytes: told.rssBytes, cpuPercent: 0 }])),
     expected: () => ({ ...limits }),
+    isDebugged: async (worker) => worker === told.debugged,
     now: () => told.now,
   });
   vitals.review(driver.state);
@@ -98,4 +99,21 @@ t.test('a limit that changes with the number of workers holds for those that are
     events.map((event) => event.type === 'exceeded' && event.reason),
     ['maxMemory: 150 MiB of 100 MiB', 'maxMemory: 150 MiB of 100 MiB'],
   );
+});
+
+t.test('who stands at a breakpoint does not hang, until its debugger has gone', async (t) => {
+  const { vitals, events, told, pass } = watch(t, { hangTimeoutMs: 4_000 });
+  told.debugged = 1;
+  await pass(1_000);
+  for (let i = 0; i < 9; i++) {
+    vitals.heard(2, stats());
+    await pass(1_000);
+  }
+  t.same(events, []);
+  told.debugged = 0;
+  for (let i = 0; i < 5; i++) {
+    vitals.heard(2, stats());
+    await pass(1_000);
+  }
+  t.match(events, [{ type: 'hung', worker: 1 }]);
 });

@@ -3,7 +3,7 @@ import t from 'tap';
 import { takeServiceEnvironment } from '../../src/systemd/environment.js';
 import type { Notifier } from '../../src/systemd/notify.js';
 import { Service } from '../../src/systemd/service.js';
-import { failureOf, isWell, situationOf } from '../../src/systemd/words.js';
+import { failureOf, situationOf } from '../../src/systemd/words.js';
 import { Driver } from '../core/driver.js';
 
 t.test('the situation is told in words, from the start to the end', async (t) => {
@@ -36,18 +36,11 @@ t.test('a failure has the errno that it names, and one line', async (t) => {
   t.same(failureOf('EVERYTHING is wrong', 2), ['STATUS=EVERYTHING is wrong', 'EXIT_STATUS=2']);
 });
 
-t.test('half of the workers are enough to pass for alive', async (t) => {
-  const d = new Driver({ size: 4 });
-  d.send({ type: 'start' });
-  t.ok(isWell(d.state), 'a start has a deadline of its own');
+t.test('a worker on trial beside its elder is not one more that serves', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.reload({ soakMs: 1_000 });
   d.bindAll();
-  d.crash(1);
-  d.crash(2);
-  t.ok(isWell(d.state));
-  d.crash(3);
-  t.notOk(isWell(d.state));
-  d.send({ type: 'stop', request: 9 });
-  t.ok(isWell(d.state));
+  t.match(situationOf(d.state), { status: '2 workers ready, generation 1; generation 2 has 1 of 2 workers' });
 });
 
 function told(watchdogMs: number | null = null) {
@@ -90,10 +83,10 @@ t.test('systemd hears of readiness once, of every reload from its beginning to i
   t.match(names(), ['STOPPING=1', /^STATUS=stopping/, /^EXTEND/]);
 });
 
-t.test('a sign of life is given only while enough workers are well', async (t) => {
+t.test('a sign of life is given again and again, but not in a crash loop in which nobody serves', async (t) => {
   const { service, lines } = told(20);
   t.teardown(() => service.close());
-  const d = new Driver({ size: 1 });
+  const d = new Driver({ size: 1, policy: { maxRestarts: 0 } });
   d.send({ type: 'start' });
   d.bindAll();
   service.review(d.state);
@@ -139,3 +132,27 @@ t.test('what systemd says is for the supervisor alone', async (t) => {
   }
   t.equal(takeServiceEnvironment({ NOTIFY_SOCKET: 'vsock:2:1' }, 1).notifySocket, null);
 });
+
+t.test(
+  'the watchdog is fed by the rule of the liveness probe: also where only one of four slots is left',
+  async (t) => {
+    const { service, names } = told(60_000);
+    t.teardown(() => service.close());
+    const d = Driver.running({ size: 4, policy: { stopExitCodes: [64], maxRestarts: 0 } });
+    for (const worker of [1, 2, 3]) {
+      d.send({ type: 'exited', worker, code: 64, signal: null, chance: 0, lastLines: [] });
+    }
+    service.review(d.state);
+    names();
+    service.begin();
+    t.ok(names().includes('WATCHDOG=1'));
+    service.close();
+    d.crash(4);
+    d.wait(40_000);
+    d.crash(5);
+    service.review(d.state);
+    names();
+    service.begin();
+    t.notOk(names().includes('WATCHDOG=1'), 'a new start may help');
+  },
+);

@@ -1,5 +1,6 @@
 /** What steering needs to know of a slot, out of the core's state. */
-import { isLive, isWantedSlot, policyOf } from '../state.js';
+import { seats } from '../standing.js';
+import { isWantedSlot, policyOf } from '../state.js';
 import type { SocketId, State, Worker } from '../types.js';
 import { averageAt, type QueueState } from './congestion.js';
 import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
@@ -44,7 +45,7 @@ function warmthOf(state: State, worker: Worker, now: number): number {
 
 /** Workers that accept on the socket as their own, and will go on to: the ones whose sign of life counts. */
 export function ownAcceptors(state: State, { slot, key }: SocketId): Worker[] {
-  return acceptors(state, slot, key).filter(isLive);
+  return acceptors(state, slot, key).filter(seats);
 }
 
 function acceptors(state: State, slot: number | null, key: string): Worker[] {

@@ -23,6 +23,7 @@ export type CheckId =
   | 'migration'
   | 'openFiles'
   | 'nodeVersion'
+  | 'internals'
   | 'koffi'
   | 'handover'
   | 'runtimeFolder'

@@ -22,6 +22,8 @@ export interface HandoverOptions {
   readonly connections: Connections;
   readonly application: Application;
   readonly isDraining: () => boolean;
+  /** Told once of what this Node does not have. */
+  readonly onMissing: (what: string) => void;
 }
 
 export class Handover {
@@ -32,6 +34,7 @@ export class Handover {
   #lack: string | null | undefined;
   #begun = false;
   #reported = false;
+  #told = false;
 
   constructor(options: HandoverOptions) {
     const { channel, listeners, connections, application, isDraining } = options;
@@ -77,8 +80,9 @@ export class Handover {
   }
 
   #tell(lack: string): void {
-    const reason = `this version of Node is not known: ${lack}`;
-    this.#options.channel.send({ type: 'unable', what: 'handover', reason });
+    if (this.#told) return;
+    this.#told = true;
+    this.#options.onMissing(`hand-over of connections: ${lack}`);
   }
 
   /** The drain begins. With what is open now; each is asked again after its answer. */
