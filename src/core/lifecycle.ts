@@ -17,6 +17,7 @@ export const DIAGNOSIS_MS = 2_500;
 
 /** A process may be stuck in the kernel, and a signal may not have been sent: how long until it is killed once more. */
 export const KILL_AGAIN_MS = 5_000;
+const MOST_KILL_AGAIN_MS = 60_000;
 
 type Handler<T extends WorkerEventType> = (
   draft: Draft,
@@ -413,7 +414,7 @@ export function overdue(draft: Draft, worker: Worker): void {
       return;
     case 'killing':
       report(draft, 'warn', 'worker outlives SIGKILL', { ...label(worker), afterMs: worker.killAgainMs });
-      sendKill(draft, worker, 2 * worker.killAgainMs);
+      sendKill(draft, worker, Math.min(MOST_KILL_AGAIN_MS, 2 * worker.killAgainMs));
       return;
     case 'ready':
       return;

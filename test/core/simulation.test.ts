@@ -17,7 +17,7 @@ const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !==
 const LONG_MS = 40_000;
 /** A stop takes at most the time to drain, to end and to be killed, or that to find out where a worker hangs. */
 const STOP_MS = 3_000;
-/** Where kills may fail they are sent again: after 5 s, 10 s, 20 s and so on. */
+/** Where kills may fail they are sent again: after 5 s, 10 s, 20 s and so on, each minute in the end. */
 const STUBBORN_MS = 3_600_000;
 
 function lastAction(setup: Setup): number {
