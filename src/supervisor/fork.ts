@@ -26,6 +26,9 @@ export interface ForkListener extends ChannelListener {
   onError(error: Error): void;
 }
 
+/** Of output: it waits for who reads it. */
+const kept = (): void => {};
+
 type News = (listener: ForkListener) => void;
 
 export class Fork {
@@ -52,15 +55,18 @@ export class Fork {
     child.prependOnceListener('disconnect', () => this.#tell((listener) => listener.onDisconnect()));
     child.prependOnceListener('exit', (code, signal) => this.#tell((listener) => listener.onExit(code, signal)));
     child.on('error', (error) => this.#tell((listener) => listener.onError(error)));
+    // Node throws away what nobody has asked for when the process ends.
+    for (const output of [child.stdout, child.stderr]) output?.on('readable', kept);
   }
 
   get process(): ChildProcess {
     return this.#cluster.process;
   }
 
-  /** Has it told what was kept and what comes, never before it returns. */
+  /** Has it told what was kept and what comes, never before it returns. Whoever wants the output listens to it by then. */
   listen(listener: ForkListener): void {
     this.#listener = listener;
+    for (const output of [this.process.stdout, this.process.stderr]) output?.removeListener('readable', kept);
     queueMicrotask(() => {
       // What comes from what is told now waits its turn.
       for (const news of this.#kept ?? []) news(listener);

@@ -22,6 +22,8 @@ export type ClusterMessage =
   | Query
   | { readonly act: 'close'; readonly key: string }
   | { readonly act: 'exitedAfterDisconnect'; readonly seq: number }
+  /** News of a server that node:cluster looks after. */
+  | { readonly act: 'listening' }
   /** The answer to what has been sent to the worker under this number. */
   | { readonly ack: number };
 
@@ -40,6 +42,8 @@ export function readClusterMessage(message: object): ClusterMessage | null {
       return query(message as Readonly<Record<string, unknown>>);
     case 'close':
       return { act, key: text(KEY_CHARACTERS)(key, 'close.key') };
+    case 'listening':
+      return listening(message as Readonly<Record<string, unknown>>);
     case 'exitedAfterDisconnect':
       return { act, seq: number(seq, `${act}.seq`) };
     default:
@@ -67,11 +71,20 @@ function query({
   const number32 = whole(-(2 ** 31), 2 ** 31 - 1);
   given(whole(-1, 65_535))(port, 'queryServer.port');
   given(number32)(flags, 'queryServer.flags');
-  given(number32)(backlog, 'queryServer.backlog');
+  // `listen(port)` without one has Node send false.
+  if (backlog !== false) given(number32)(backlog, 'queryServer.backlog');
   number(index, 'queryServer.index');
   const descriptor = given(number32)(fd, 'queryServer.fd');
   const key = `${address}:${port}:${addressType}:${fd}:${index}`;
   return { act: 'queryServer', seq: number(seq, 'queryServer.seq'), key, fd: descriptor === -1 ? null : descriptor };
+}
+
+function listening({ address, port, addressType, fd }: Readonly<Record<string, unknown>>): ClusterMessage {
+  given(addressTypes)(addressType, 'listening.addressType');
+  given(text(ADDRESS_CHARACTERS))(address, 'listening.address');
+  given(whole(-1, 65_535))(port, 'listening.port');
+  given(whole(-(2 ** 31), 2 ** 31 - 1))(fd, 'listening.fd');
+  return { act: 'listening' };
 }
 
 /** Node leaves out what does not apply, or has null there. */

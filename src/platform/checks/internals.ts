@@ -1,8 +1,8 @@
 /** A check of what this Node has inside, as far as workers build on it: a worker is started, given a socket, and ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import net from 'node:net';
-import { fileURLToPath } from 'node:url';
 import type { IpcCommand, WorkerMessage } from '../../protocol.js';
+import { ownFile } from '../own-package.js';
 import type { Check } from './check.js';
 
 export interface InternalsFacts {
@@ -10,7 +10,7 @@ export interface InternalsFacts {
 }
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
-const PRELOAD = fileURLToPath(new URL('../../worker/preload.js', import.meta.url));
+const PRELOAD = ownFile('dist/worker/preload.js');
 const APPLICATION = "require('node:net').createServer().listen(0, '127.0.0.1')";
 
 export const internals: Check<InternalsFacts> = {
