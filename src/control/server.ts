@@ -118,8 +118,17 @@ export class ControlServer {
 
   /** Never rejects. @returns undefined where nothing was missing, else why it still is, or null */
   async #restore(): Promise<string | null | undefined> {
-    if (this.#restoring || this.#closed !== null || (await this.#claim?.isIntact())) return undefined;
+    if (this.#restoring || this.#closed !== null) return undefined;
+    // Before anything is waited for: two at a time would be in each other's way.
     this.#restoring = true;
+    try {
+      return (await this.#claim?.isIntact()) ? undefined : await this.#putBack();
+    } finally {
+      this.#restoring = false;
+    }
+  }
+
+  async #putBack(): Promise<string | null | undefined> {
     const { dir, name } = this.#options;
     const old = { claim: this.#claim, http: this.#http };
     const fresh = this.#makeServer();
@@ -141,8 +150,6 @@ export class ControlServer {
     } catch (error) {
       fresh.close();
       return reasonOf(error);
-    } finally {
-      this.#restoring = false;
     }
   }
 
