@@ -1,13 +1,14 @@
 import t from 'tap';
 import { isSupervisorMessage, mayHaveHandle } from '../../dist/worker/messages.js';
 
-const drain = { type: 'drain', emptyQueue: false, windowMs: 30_000, spreadMs: 5_000, reason: 'replaced' };
+const drain = { type: 'drain', emptyQueue: false, windowMs: 30_000, spreadMs: 5_000, reason: 'replaced', heirs: true };
 
 t.test('what the supervisor says is understood', async (t) => {
   for (const message of [
     { type: 'socket', seq: 1, key: '127.0.0.1:80', errno: 0 },
     { type: 'socket', seq: 1, key: '', errno: -98, hold: true },
     { type: 'accept' },
+    { type: 'link', link: 1, role: 'take', addresses: ['*:3000'] },
     { type: 'adopt', key: 'x', slot: 1 },
     { type: 'release', key: 'x', slot: 1 },
     drain,

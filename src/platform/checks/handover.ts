@@ -13,6 +13,7 @@ export const handover: Check<{ readonly failure: string | null }> = {
     const [one, other] = await makeStreamPair(native, runtimeDir);
     const child = fork(TRIAL, [], { execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const end = () => child.kill('SIGKILL');
+    const closed = new Promise((resolve) => child.once('close', resolve));
     signal.addEventListener('abort', end);
     try {
       return await new Promise((resolve, reject) => {
@@ -27,6 +28,7 @@ export const handover: Check<{ readonly failure: string | null }> = {
       end();
       one.close();
       other.close();
+      await closed;
     }
   },
   judge: ({ failure }) =>

@@ -24,6 +24,7 @@ export const internals: Check<InternalsFacts> = {
       // What node:cluster and the supervisor give to a worker.
       env: { ...env, NODE_UNIQUE_ID: '1', HOLDFAST_WORKER: '1' },
     });
+    const closed = new Promise((resolve) => child.once('close', resolve));
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -33,6 +34,7 @@ export const internals: Check<InternalsFacts> = {
     } finally {
       child.kill('SIGKILL');
       server.close();
+      await closed;
     }
   },
 
