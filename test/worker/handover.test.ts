@@ -14,8 +14,7 @@ interface Case extends Setup {
 /** Three clients, the new worker stopped before it has read anything of them. */
 async function stopped(s: Succession): Promise<RawClient[]> {
   const clients = [await s.kept(), await s.kept(), await s.kept()];
-  await s.drainInto(ON_ITS_WAY_MS);
-  process.kill(s.fresh.pid, 'SIGSTOP');
+  await s.drainIntoStopped();
   return clients;
 }
 

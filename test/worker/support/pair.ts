@@ -148,13 +148,25 @@ export class Succession {
    * in that time is on its way.
    */
   async drainInto(blockMs: number): Promise<void> {
-    this.#link = await link(this.old, this.fresh);
-    // They answer in the order in which they are asked: the link is open at both ends then.
-    await this.fresh.report();
-    await this.old.report();
+    await this.#open();
     await this.fresh.command({ do: 'block', ms: blockMs });
     await this.fresh.tells('blocking');
     await this.old.command({ do: 'drain' });
+    await this.old.report();
+  }
+
+  /** The same, with a new worker that is stopped (SIGSTOP) once it has said hello. */
+  async drainIntoStopped(): Promise<void> {
+    await this.#open();
+    process.kill(this.fresh.pid, 'SIGSTOP');
+    await this.old.command({ do: 'drain' });
+    await this.old.report();
+  }
+
+  /** They answer in the order in which they are asked: the link is open at both ends then. */
+  async #open(): Promise<void> {
+    this.#link = await link(this.old, this.fresh);
+    await this.fresh.report();
     await this.old.report();
   }
 
