@@ -56,6 +56,8 @@ export type WorkerMessage = {
       readonly takenBack: number;
       readonly stayed: Readonly<Record<string, number>>;
     }
+  /** It has its end of a link. */
+  | { readonly type: 'linked'; readonly link: number }
   /** A draining worker has lost an heir: another one is welcome. */
   | { readonly type: 'unlinked' }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */

@@ -246,6 +246,9 @@ export class Workforce {
       case 'handedOver':
         this.#links.told(handle.identity, message);
         break;
+      case 'linked':
+        // The giver hears of the taker over the link itself.
+        break;
       case 'unlinked':
         dispatch({ type: 'unlinked', worker });
         break;

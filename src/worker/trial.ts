@@ -11,6 +11,7 @@ import { Taker } from './handover/taker.js';
 import { tryOut } from './node-http.js';
 
 const ADDRESS = 'trial';
+const speak = () => void process.send?.({ linked: true });
 
 function serve(name: string): http.Server {
   return http.createServer((_request, response) => response.end(name)).listen(0, '127.0.0.1');
@@ -47,15 +48,18 @@ async function tryHandOver(given: PipeHandle, taken: PipeHandle): Promise<string
     isLeaving: () => false,
     onTaken: () => {},
     onState: () => {},
+    speak,
   });
   const giver = new Giver({
     addressOf: () => ADDRESS,
     usual: (server) => usual.of(server),
     stateOf: () => undefined,
     onHeirLost: () => {},
+    speak,
   });
-  taker.open(1, taken, [ADDRESS], true);
-  giver.open(1, given, [ADDRESS]);
+  if (!taker.open(1, taken, [ADDRESS], true) || !giver.open(1, given, [ADDRESS])) {
+    return "this version of Node is not known: the class of Node's write requests";
+  }
   giver.begin(sockets);
   while (giver.counts.handed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const answer = await ask(agent, port);

@@ -17,7 +17,9 @@ export const handover: Check<{ readonly failure: string | null }> = {
     signal.addEventListener('abort', end);
     try {
       return await new Promise((resolve, reject) => {
-        child.on('message', (answer: { readonly failure: string | null }) => resolve(answer));
+        child.on('message', (answer: { readonly failure?: string | null }) => {
+          if (answer.failure !== undefined) resolve({ failure: answer.failure });
+        });
         child.on('error', reject);
         child.on('exit', (code, by) => reject(new Error(`the trial ended with ${by ?? code}`)));
         // One after the other: each goes with a message of its own.

@@ -70,6 +70,8 @@ export interface GiverOptions {
   readonly stateOf: (socket: MovableSocket) => Buffer | undefined;
   /** An heir is gone or silent: perhaps there is another one. */
   readonly onHeirLost: () => void;
+  /** Says over this process's own channel that it has its end of the link. */
+  readonly speak: (link: number) => void;
 }
 
 export class Giver {
@@ -92,10 +94,11 @@ export class Giver {
     this.#options = options;
   }
 
-  /** An heir's channel. @throws where this Node does not let us */
-  open(id: number, handle: PipeHandle, addresses: readonly string[]): void {
+  /** An heir's channel. @throws where it cannot be opened @returns false where this Node does not let us write to it */
+  open(id: number, handle: PipeHandle, addresses: readonly string[]): boolean {
     const link = new Link({
       handle,
+      speak: () => this.#options.speak(id),
       onMessage: (message, arrived) => this.#heard(heir, message, arrived),
       onEnd: () => this.#lost(heir),
     });
@@ -112,7 +115,7 @@ export class Giver {
     };
     this.#heirs.set(id, heir);
     this.#hope();
-    link.hello(true);
+    return link.hello(true);
   }
 
   /** The other end of an heir's channel. */
@@ -357,7 +360,7 @@ export class Giver {
         this.#keep(heir, message.id, true);
         this.#pump();
       };
-      heir.reader = new Link({ handle: back, onMessage, onEnd: () => {} });
+      heir.reader = new Link({ handle: back, onMessage, onEnd: () => {}, speak: () => {} });
     }
     // What it has read and not answered is its own or ours once it answers or ends: until then nobody may touch it.
     this.#stop(heir);

@@ -44,6 +44,7 @@ export class Handover {
       usual: (server) => connections.usual.of(server),
       stateOf: (socket) => application.stateOf(socket),
       onHeirLost: () => channel.send({ type: 'unlinked' }),
+      speak: (link) => channel.send({ type: 'linked', link }),
     });
     this.#taker = new Taker({
       serverAt: (address) => listeners.serverAt(address),
@@ -53,6 +54,7 @@ export class Handover {
         connections.accepted -= 1;
       },
       onState: (taken, state) => application.keepState(taken, state),
+      speak: (link) => channel.send({ type: 'linked', link }),
     });
   }
 
@@ -68,15 +70,21 @@ export class Handover {
       if (role !== 'cut' && this.lack !== null) this.#tell(this.lack);
       if (role === 'cut') this.#giver.unlink(link);
       else if (handle === undefined) return;
-      else if (role === 'take') this.#taker.open(link, handle, addresses, this.lack === null);
+      else if (role === 'take') this.#opened(this.#taker.open(link, handle, addresses, this.lack === null));
       else if (this.lack !== null) handle.close();
-      else if (role === 'give') this.#giver.open(link, handle, addresses);
+      else if (role === 'give') this.#opened(this.#giver.open(link, handle, addresses));
       else this.#giver.keepBack(link, handle);
     } catch (error) {
       handle?.close();
       this.#lack = error instanceof Error ? error.message : String(error);
       this.#tell(this.#lack);
     }
+  }
+
+  #opened(isOpen: boolean): void {
+    if (isOpen) return;
+    this.#lack = "the class of Node's write requests";
+    this.#tell(this.#lack);
   }
 
   #tell(lack: string): void {

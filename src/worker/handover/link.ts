@@ -29,7 +29,7 @@ interface WriteRequest {
 /** `PipeConstants.IPC`: only such a pipe carries handles. */
 const IPC = 2;
 
-/** Node's class of write requests, which it exports nowhere: seen where it writes the first record itself. */
+/** Node's class of write requests, which it exports nowhere. */
 let Request: (new () => WriteRequest) | undefined;
 
 export interface LinkOptions {
@@ -38,6 +38,29 @@ export interface LinkOptions {
   readonly onMessage: (message: Message, handle: TcpHandle | undefined) => void;
   /** The other end is gone, or has said what nobody understands. Called once. */
   readonly onEnd: () => void;
+  /** Says something over this process's own channel. */
+  readonly speak: () => void;
+}
+
+/** Seen where Node itself writes to the process's own channel: pipes of all kinds have the method from one and the same object. */
+function seeRequest(pipe: PipeHandle, speak: () => void): typeof Request {
+  type Stream = { writeUtf8String(request: WriteRequest | null, ...rest: unknown[]): unknown };
+  let owner = pipe as unknown as Stream | null;
+  while (owner !== null && !Object.hasOwn(owner, 'writeUtf8String'))
+    owner = Object.getPrototypeOf(owner) as Stream | null;
+  if (owner === null) return undefined;
+  const { writeUtf8String } = owner;
+  let seen: typeof Request;
+  owner.writeUtf8String = function see(this: Stream, request, ...rest) {
+    if (request !== null) seen = request.constructor as typeof Request;
+    return writeUtf8String.call(this, request, ...rest);
+  };
+  try {
+    speak();
+  } finally {
+    owner.writeUtf8String = writeUtf8String;
+  }
+  return seen;
 }
 
 export class Link {
@@ -66,19 +89,12 @@ export class Link {
     this.#socket.unref();
   }
 
-  /** Either end says so before anything else. */
-  hello(able: boolean): void {
-    const pipe = this.#pipe;
-    const { writeLatin1String } = pipe;
-    pipe.writeLatin1String = (request, text) => {
-      Request = request.constructor as new () => WriteRequest;
-      return writeLatin1String.call(pipe, request, text);
-    };
-    try {
-      this.#socket.write(encode({ type: 'hello', able }).toString('latin1'), 'latin1');
-    } finally {
-      Reflect.deleteProperty(pipe, 'writeLatin1String');
-    }
+  /** Either end says so before anything else. @returns false where this Node does not let us: then the link is closed */
+  hello(able: boolean): boolean {
+    Request ??= seeRequest(this.#pipe, this.#options.speak);
+    if (Request !== undefined && this.send({ type: 'hello', able }) === 0) return true;
+    this.close();
+    return false;
   }
 
   /**

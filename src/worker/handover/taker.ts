@@ -26,6 +26,8 @@ export interface TakerOptions {
   readonly onTaken: () => void;
   /** The application's state of a connection that is no HTTP, before the application hears of it. */
   readonly onState: (handle: object, state: Buffer) => void;
+  /** Says over this process's own channel that it has its end of the link. */
+  readonly speak: (link: number) => void;
 }
 
 interface Incoming {
@@ -43,11 +45,12 @@ export class Taker {
     this.#options = options;
   }
 
-  /** @param able whether this worker can take connections in @throws where this Node does not let us */
-  open(id: number, handle: PipeHandle, addresses: readonly string[], able: boolean): void {
+  /** @param able whether this worker can take connections in @throws where it cannot be opened @returns false where this Node does not let us write to it */
+  open(id: number, handle: PipeHandle, addresses: readonly string[], able: boolean): boolean {
     let incoming: Incoming | undefined;
     const link: Link = new Link({
       handle,
+      speak: () => this.#options.speak(id),
       onMessage: (message, arrived) => {
         if (message.type === 'give') {
           incoming = this.#offered(link, message, arrived, addresses);
@@ -68,7 +71,7 @@ export class Taker {
       },
     });
     this.#links.set(id, link);
-    link.hello(able);
+    return link.hello(able);
   }
 
   /** @returns undefined for what is refused */
