@@ -25,12 +25,15 @@ const pack = await npm(root, 'pack', '--ignore-scripts', '--json', '--pack-desti
 const [packed] = JSON.parse(pack) as [Packed];
 const tarball = path.join(folder, packed.filename);
 
-/** By the Node that runs this, and not with what the test runner puts into the environment. */
+/**
+ * By the Node that runs this, and not with what the test runner puts into the environment. The rest of it stays: it says
+ * how this machine comes to its registry (a proxy, certificates, npm's own settings).
+ */
 async function npm(cwd: string, ...words: string[]): Promise<string> {
-  const [command, args] = plainly([]);
-  const own = args.slice(0, -1);
+  const kept = Object.entries(process.env).filter(([name]) => !/^(?:NODE_OPTIONS|NODE_V8_COVERAGE|_?TAP)/.test(name));
   const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`;
-  const { stdout } = await execute(command, [...own, `PATH=${PATH}`, 'npm', ...words], { cwd, maxBuffer: 2 ** 24 });
+  const env = { ...Object.fromEntries(kept), PATH };
+  const { stdout } = await execute('npm', words, { cwd, env, maxBuffer: 2 ** 24 });
   return stdout;
 }
 
