@@ -14,14 +14,14 @@ const app = path.join(apps, 'release.cjs');
 const RELEASES: readonly (readonly [mood: string, reason: RegExp | null])[] = [
   ['throws', /exited with code 1 before it was ready; the last it wrote:.*this release is broken/s],
   ['good', null],
-  ['deaf', /not ready within 2 s: it did not listen on any address/],
+  ['deaf', /not ready within 4 s: it did not listen on any address/],
   ['crashes', /exited with code 5 while it served/],
-  ['unhealthy', /not ready within 2 s: GET \/healthz answered 503: "db down"/],
+  ['unhealthy', /not ready within 4 s: GET \/healthz answered 503: "db down"/],
   ['good', null],
   ['leaks', /a worker came to a limit: maxMemory: \d+ MiB of 200 MiB/],
   // Whoever notices first.
   ['blocks', /did not stay healthy: GET \/healthz was not answered within 1 s|the event loop of a worker hung/],
-  ['elsewhere', /not ready within 2 s: it listens on .*, but not on 127\.0\.0\.1:\d+/],
+  ['elsewhere', /not ready within 4 s: it listens on .*, but not on 127\.0\.0\.1:\d+/],
   ['good', null],
 ];
 
@@ -31,7 +31,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
     const moodFile = path.join(t.testdir({ mood: 'good' }), 'mood');
     const holdfast = new Holdfast(t, app, {
       args: [
-        ...['-i', '2', '--surge', '2', '--listen-mode', mode, '--ready-timeout', '2s', '--soak', '3s'],
+        ...['-i', '2', '--surge', '2', '--listen-mode', mode, '--ready-timeout', '4s', '--soak', '3s'],
         ...['--health', '/healthz', '--health-interval', '200ms', '--health-timeout', '1s'],
         ...['--max-memory', '200M', '--hang-timeout', '1s', '--drain-timeout', '2s', '--kill-timeout', '200ms'],
       ],
