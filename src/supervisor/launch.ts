@@ -4,8 +4,8 @@
  */
 import type { ExitCode } from '../errors.js';
 import { takeServiceEnvironment } from '../systemd/environment.js';
-import { forkFirstWorker } from './first-worker.js';
 import type { RunOptions } from './run.js';
+import { forkFirstWorker } from './workers/first-worker.js';
 
 /**
  * Runs a supervisor until it has stopped.

@@ -18,13 +18,13 @@ import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
+import { resolveRelease } from './deployments/release.js';
+import { openTriggers } from './deployments/triggers.js';
 import { surviveFaults } from './faults.js';
-import type { FirstWorker } from './first-worker.js';
-import { buryOrphans } from './orphans.js';
-import { resolveRelease } from './release.js';
+import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
 import { type Started, Supervisor } from './supervisor.js';
-import { openTriggers } from './triggers.js';
+import type { FirstWorker } from './workers/first-worker.js';
 
 /** For what is to be closed at the end, and for workers that are to end at once. */
 const CLOSE_MS = 5_000;
@@ -60,7 +60,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     log.logger.warn({ reason }, 'systemd cannot be told how the service is');
   });
   const forgetFaults = surviveFaults(log);
-  const leaveOrphans = buryOrphans(native, log);
+  const leaveOrphans = reapOrphans(native, log);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
     const release = await resolveRelease(1, config);

@@ -11,8 +11,8 @@ import type {
   SupervisorStatus,
 } from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
-import type { WorkerHandle } from './worker-handle.js';
-import type { WorkerStats } from './worker-stats.js';
+import type { WorkerHandle } from './workers/handle.js';
+import type { WorkerStats } from './workers/stats.js';
 
 export interface StatusSource {
   readonly state: State;

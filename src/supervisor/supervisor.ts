@@ -22,22 +22,22 @@ import type {
 } from '../protocol.js';
 import type { Custody, CustodyOptions } from '../sockets/custody.js';
 import { makeStreamPair } from '../sockets/stream-pair.js';
-import { CanaryWatch } from './canary-watch.js';
-import { changesBetween, nodeOnDisk } from './changes.js';
-import { Deployments, type Ready } from './deployments.js';
-import { expectedOf, limitsOf } from './expectations.js';
-import type { FirstWorker } from './first-worker.js';
-import { runHook } from './hook.js';
-import { Listening } from './listening.js';
+import { changesBetween, nodeOnDisk } from './deployments/changes.js';
+import { Deployments, type Ready } from './deployments/deployments.js';
+import { runHook } from './deployments/hook.js';
+import { policyFor, type Release } from './deployments/release.js';
+import { Releases } from './deployments/releases.js';
 import { Loop } from './loop.js';
-import { policyFor, type Release } from './release.js';
-import { Releases } from './releases.js';
 import { type Progress, Requests } from './requests.js';
 import { collectStatus } from './status.js';
-import { Steering } from './steering.js';
-import { tidyUp } from './tidy.js';
-import { Vitals } from './vitals.js';
-import { Workforce } from './workforce.js';
+import { CanaryWatch } from './upkeep/canary-watch.js';
+import { limitsOfCanary, limitsOfWorker } from './upkeep/limits.js';
+import { Steering } from './upkeep/steering.js';
+import { tidyUp } from './upkeep/tidy.js';
+import { Vitals } from './upkeep/vitals.js';
+import type { FirstWorker } from './workers/first-worker.js';
+import { Listening } from './workers/listening.js';
+import { Workforce } from './workers/workforce.js';
 
 const SIZE_LIMIT = 256;
 
@@ -131,7 +131,7 @@ export class Supervisor implements ControlTarget {
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
-    const expected = (worker: Worker) => expectedOf(configOf(worker), this.#loop.state.size);
+    const expected = (worker: Worker) => limitsOfWorker(configOf(worker), this.#loop.state.size);
     const isDebugged = (worker: number) => workforce.isDebugged(worker);
     this.#vitals = new Vitals({ dispatch, ask, usage, expected, isDebugged });
     this.#canary = new CanaryWatch({
@@ -139,7 +139,7 @@ export class Supervisor implements ControlTarget {
       figures: (worker) => workforce.figures(worker),
       limits: () => {
         const { state } = this.#loop;
-        return limitsOf(this.#releases.of(state, state.rollout.to).config);
+        return limitsOfCanary(this.#releases.of(state, state.rollout.to).config);
       },
     });
     workforce.onStats = (worker, stats) => {

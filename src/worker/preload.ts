@@ -12,7 +12,7 @@ import { Application } from './api.js';
 import { openChannel } from './channel.js';
 import { Connections } from './connections.js';
 import { Datagrams } from './datagrams.js';
-import { Drain } from './drain.js';
+import { Drain } from './drain/drain.js';
 import { Figures } from './figures.js';
 import type { TcpHandle } from './handle.js';
 import { Handover } from './handover/handover.js';

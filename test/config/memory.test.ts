@@ -1,6 +1,6 @@
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
-import { expectedOf } from '../../src/supervisor/expectations.js';
+import { limitsOfWorker } from '../../src/supervisor/upkeep/limits.js';
 import { faultsOf, sourceIn } from './support.js';
 
 const GIB = 1024 ** 3;
@@ -19,10 +19,10 @@ t.test('a percentage of the memory is for all workers together', async (t) => {
   t.match(await load('1%', '7'), { maxMemoryTotalBytes: 21_474_836, maxMemoryBytes: 3_067_833 }, 'in whole bytes');
 
   const share = await load('50%', '4');
-  t.equal(expectedOf(share, 4).maxMemoryBytes, GIB / 4);
-  t.equal(expectedOf(share, 8).maxMemoryBytes, GIB / 8, 'twice the slots, half of it');
-  t.equal(expectedOf(share, 1).maxMemoryBytes, GIB);
-  t.equal(expectedOf(await load('300M', '4'), 8).maxMemoryBytes, 300 * 1024 ** 2, 'a size is for each worker');
+  t.equal(limitsOfWorker(share, 4).maxMemoryBytes, GIB / 4);
+  t.equal(limitsOfWorker(share, 8).maxMemoryBytes, GIB / 8, 'twice the slots, half of it');
+  t.equal(limitsOfWorker(share, 1).maxMemoryBytes, GIB);
+  t.equal(limitsOfWorker(await load('300M', '4'), 8).maxMemoryBytes, 300 * 1024 ** 2, 'a size is for each worker');
 });
 
 t.test('a percentage that comes to next to nothing is refused', async (t) => {

@@ -1,5 +1,5 @@
 import type { Config } from '../../../src/config/config.js';
-import type { Release } from '../../../src/supervisor/release.js';
+import type { Release } from '../../../src/supervisor/deployments/release.js';
 
 /** A release of which nothing but its number matters. */
 export function releaseWith(id: number): Release {

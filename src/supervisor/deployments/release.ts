@@ -1,0 +1,79 @@
+/**
+ * A release: the code, configuration and environment of one generation, resolved once and kept, so that a crash is
+ * replaced by the same code even after a deployment link has been moved on.
+ */
+import { statSync } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Config } from '../../config/config.js';
+import type { Policy } from '../../core/types.js';
+import { EXIT, HoldfastError } from '../../errors.js';
+
+export interface Release {
+  readonly id: number;
+  readonly config: Config;
+  /** Entry file and working folder with all symbolic links resolved. */
+  readonly script: string;
+  readonly cwd: string;
+  /** Of the entry file, to find out whether it has been changed since. */
+  readonly fingerprint: string;
+}
+
+/** What changes with a file: writing it in place changes its time, replacing it its number. */
+export function fingerprintOf(script: string): string {
+  const found = statSync(script, { throwIfNoEntry: false });
+  return found === undefined ? 'gone' : `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
+}
+
+/** @throws HoldfastError `SCRIPT_NOT_FOUND` or `CWD_NOT_FOUND` */
+export async function resolveRelease(id: number, config: Config): Promise<Release> {
+  const cwd = await realpath(config.cwd).catch((cause: unknown) => {
+    throw missing('CWD_NOT_FOUND', 'enter the working folder', config.cwd, cause);
+  });
+  const script = await realpath(path.resolve(config.cwd, config.script)).catch((cause: unknown) => {
+    throw missing('SCRIPT_NOT_FOUND', 'run', path.resolve(config.cwd, config.script), cause);
+  });
+  if ((await stat(script)).isDirectory()) {
+    throw new HoldfastError('SCRIPT_IS_FOLDER', `cannot run ${script}: it is a folder`, {
+      hint: 'name the entry file in it',
+      exitCode: EXIT.usage,
+    });
+  }
+  return { id, config, script, cwd, fingerprint: fingerprintOf(script) };
+}
+
+/** What the core needs to know of a release. */
+export function policyFor({ id, config }: Release): Policy {
+  return {
+    release: id,
+    ready: config.ready,
+    readyTimeoutMs: config.readyTimeoutMs,
+    health: config.health !== null,
+    healthIntervalMs: config.healthIntervalMs,
+    soakMs: config.soakMs,
+    surge: config.surge,
+    maxDraining: config.maxDraining,
+    drainTimeoutMs: config.drainTimeoutMs,
+    spreadMs: config.spreadMs,
+    handover: config.handover === 'on',
+    killTimeoutMs: config.killTimeoutMs,
+    backoffBaseMs: config.backoffBaseMs,
+    backoffMaxMs: config.backoffMaxMs,
+    backoffFactor: config.backoffFactor,
+    backoffResetMs: config.backoffResetMs,
+    maxRestarts: config.maxRestarts,
+    restartWindowMs: config.restartWindowMs,
+    onCrashLoop: config.onCrashLoop,
+    stopExitCodes: config.stopExitCodes,
+    slowStartMs: config.slowStartMs,
+  };
+}
+
+function missing(code: string, verb: string, what: string, cause: unknown): HoldfastError {
+  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new HoldfastError(code, `cannot ${verb} ${what}: ${reason}`, {
+    hint: 'a deployment may have removed it: check the path and the links in it',
+    exitCode: EXIT.usage,
+    cause,
+  });
+}

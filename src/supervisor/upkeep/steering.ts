@@ -1,0 +1,307 @@
+/**
+ * Steering at work: looks at the accept queues, asks a worker whose queue does not empty for a sign of life, and has the
+ * kernel choose by the weights that the core comes to.
+ *
+ * Nothing is decided here: `core/steering` does. The looks go past the core's `step`, which is told only of what
+ * changes: they are many a second.
+ */
+import { nextLook, type Seen } from '../../core/steering/cadence.js';
+import {
+  answered,
+  averageAt,
+  excused,
+  isAtRest,
+  isAvoided,
+  isIdle,
+  needsAnyHelp,
+  type Patience,
+  type QueueState,
+  quietQueue,
+  reliefAt,
+  sample,
+} from '../../core/steering/congestion.js';
+import { ownAcceptors } from '../../core/steering/facts.js';
+import type { Event, State } from '../../core/types.js';
+import type { Log } from '../../logs/logger.js';
+import type { Native } from '../../native/libc.js';
+import type { CustodySocket, SteeredSockets } from '../../sockets/custody.js';
+import type { Stats } from '../workers/stats.js';
+import { SteeringPrograms } from './steering-programs.js';
+
+/** A queue that is not empty twice within this time raises a suspicion. */
+const SUSPECT_AFTER_MS = 2;
+/** With affinity a client is sent elsewhere only if its own slot hangs, not if it is busy: its session is there. */
+const HANGS_AFTER_MS = 1_000;
+/** How often workers are asked how many connections they have, while new ones come. */
+const COUNT_MS = 500;
+/** The same while the numbers change a lot: in a reload all connections of a worker go elsewhere at once. */
+const COUNT_MOVING_MS = 100;
+const MOVING = 8;
+/** As many workers are asked that often. */
+const OFTEN_WORKERS = 4;
+/** After a fault it is tried again; each time that fails, twice as long is waited. */
+const RETRY_MS = 1_000;
+const MOST_RETRY_MS = 60_000;
+
+export interface SteeringOptions {
+  readonly groups: SteeredSockets;
+  readonly native: Native;
+  readonly log: Log;
+  readonly affinity: 'none' | 'client-ip';
+  readonly adoptAfterMs: number;
+  /** What one look has found is told at once. */
+  readonly dispatch: (...events: readonly Event[]) => void;
+  /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
+  readonly ask: (worker: number) => void;
+}
+
+export class Steering {
+  readonly #options: SteeringOptions;
+  readonly #patience: Patience;
+  #state: State;
+  readonly #queues = new Map<CustodySocket, QueueState>();
+  readonly #programs: SteeringPrograms;
+  /** Open connections, by worker. */
+  readonly #connections = new Map<number, number>();
+  /** Workers that owe an answer: one question at a time, or those for a worker that hangs would pile up. */
+  readonly #asked = new Set<number>();
+  readonly #toldCongested = new Map<CustodySocket, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #seen: Seen = { lastAt: Number.NEGATIVE_INFINITY, beforeAt: Number.NEGATIVE_INFINITY };
+  /** Whether the next connection is being waited for. */
+  #waiting = false;
+  #countAt = 0;
+  /** Whether somebody's number has changed a lot since the last count but one. */
+  #moving = false;
+  /** When the programs are to be looked over, whether connections come or not: a slow start goes on. */
+  #programAt: number | null = null;
+  /** Set after a fault: until then the kernel chooses by its hash. */
+  #retry: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
+  #closed = false;
+
+  constructor(options: SteeringOptions, state: State) {
+    const { affinity, adoptAfterMs } = options;
+    this.#options = options;
+    this.#state = state;
+    this.#programs = new SteeringPrograms(options);
+    this.#patience =
+      affinity === 'none'
+        ? { suspectAfterMs: Math.min(SUSPECT_AFTER_MS, adoptAfterMs), adoptAfterMs, sticky: false }
+        : { suspectAfterMs: HANGS_AFTER_MS, adoptAfterMs: Math.max(HANGS_AFTER_MS, adoptAfterMs), sticky: true };
+  }
+
+  get programs(): Pick<SteeringPrograms, 'weights' | 'failure'> {
+    return this.#programs;
+  }
+
+  /** Something has happened to workers or sockets. */
+  review(state: State): void {
+    this.#state = state;
+    this.#guarded(() => {
+      const present = new Set(this.#options.groups.list().flat());
+      for (const map of [this.#queues, this.#toldCongested]) {
+        for (const socket of map.keys()) if (!present.has(socket)) map.delete(socket);
+      }
+      const alive = new Set(state.workers.map(({ id }) => id));
+      for (const id of this.#connections.keys()) if (!alive.has(id)) this.#connections.delete(id);
+      for (const id of this.#asked) if (!alive.has(id)) this.#asked.delete(id);
+      this.#program();
+      this.#sleep(performance.now());
+    });
+  }
+
+  /** A worker has told its figures: a sign of life on all sockets that it accepts on as their own. */
+  heard(id: number, { connections }: Stats): void {
+    if (!this.#state.workers.some((worker) => worker.id === id)) return;
+    this.#asked.delete(id);
+    const before = this.#connections.get(id);
+    this.#moving ||= Math.abs(connections - (before ?? 0)) >= MOVING;
+    this.#connections.set(id, connections);
+    this.#guarded(() => {
+      const now = performance.now();
+      let changed = connections !== before;
+      for (const [socket, queue] of this.#queues) {
+        const after = answered(queue, now);
+        if (after === queue || !ownAcceptors(this.#state, socket).some((worker) => worker.id === id)) continue;
+        this.#queues.set(socket, after);
+        changed = true;
+      }
+      // Most answers of workers that have nothing to do are news to nobody.
+      if (changed) this.#program();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+  }
+
+  /** Workers serve without it as well: nothing that goes wrong here may end the supervisor. */
+  #guarded(act: () => void): void {
+    if (this.#closed || this.#retry !== undefined) return;
+    try {
+      act();
+    } catch (error) {
+      this.#pause(error);
+      this.#options.dispatch({ type: 'steeringFailed' });
+    }
+  }
+
+  /** The kernel chooses by its hash for a while. */
+  #pause(error: unknown): void {
+    clearTimeout(this.#timer);
+    this.#programs.giveUp(error instanceof Error ? error.message : String(error));
+    this.#retry = setTimeout(() => this.#tryAgain(), this.#retryMs);
+    this.#retryMs = Math.min(MOST_RETRY_MS, 2 * this.#retryMs);
+  }
+
+  #tryAgain(): void {
+    this.#retry = undefined;
+    if (this.#closed) return;
+    try {
+      this.#programs.recover();
+      this.#queues.clear();
+      this.#program();
+    } catch (error) {
+      this.#pause(error);
+      return;
+    }
+    this.#retryMs = RETRY_MS;
+    this.#options.log.logger.info({}, 'steering works again');
+    this.#options.dispatch({ type: 'steeringWorks' });
+    this.#guarded(() => this.#sleep(performance.now()));
+  }
+
+  /** @param hasCome whether a connection is known to have come, though it may have been accepted already */
+  #look(hasCome: boolean): void {
+    this.#guarded(() => this.#lookAt(hasCome));
+  }
+
+  #lookAt(hasCome: boolean): void {
+    const { groups } = this.#options;
+    const now = performance.now();
+    const sockets = groups.list().flat();
+    const readable = new Set(groups.readable());
+    if (hasCome || readable.size > 0) {
+      this.#seen = { lastAt: now, beforeAt: this.#seen.lastAt };
+      if (now >= this.#countAt) this.#count(now);
+    }
+    let changed = false;
+    const news: Event[] = [];
+    for (const socket of sockets) {
+      const before = this.#queues.get(socket);
+      const waits = readable.has(socket);
+      if (!waits && (before === undefined || isAtRest(before))) continue;
+      const length = waits ? (groups.queue(socket)?.length ?? 0) : 0;
+      const sampled = sample(before ?? quietQueue(now), length, now, this.#patience);
+      const acceptors = ownAcceptors(this.#state, socket);
+      const after = acceptors.length === 0 ? excused(sampled) : sampled;
+      this.#queues.set(socket, after);
+      if (after.askedAt !== null) for (const worker of acceptors) this.#ask(worker.id);
+      news.push(...this.#newsOf(socket, before, after, now));
+      changed = true;
+    }
+    if (news.length > 0) this.#options.dispatch(...news);
+    if (changed || (this.#programAt !== null && now >= this.#programAt)) this.#program();
+    this.#sleep(now);
+  }
+
+  #newsOf(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): Event[] {
+    const { slot, key } = socket;
+    if (after.congested) {
+      // Said again while connections wait: those who had no time for them may have it by now.
+      const toldAt = this.#toldCongested.get(socket) ?? Number.NEGATIVE_INFINITY;
+      if (after.standingSince === null || now - toldAt < this.#patience.adoptAfterMs) return [];
+      this.#toldCongested.set(socket, now);
+      return [{ type: 'congested', socket: { slot, key }, helpers: this.#helpers(socket) }];
+    }
+    if (!before?.congested) return [];
+    this.#toldCongested.delete(socket);
+    return [{ type: 'relieved', socket: { slot, key } }];
+  }
+
+  /** Slots of the same address that have time, the idlest first. */
+  #helpers(socket: CustodySocket): number[] {
+    const now = performance.now();
+    const avoided = this.#avoidedSlots(now);
+    const own = this.#queues.get(socket);
+    const anybody = own !== undefined && needsAnyHelp(own, now);
+    const slots: { slot: number; queue: number; connections: number }[] = [];
+    for (const sibling of this.#options.groups.list().flat()) {
+      if (sibling.key !== socket.key || sibling === socket || sibling.slot === null) continue;
+      const queue = this.#queues.get(sibling);
+      if (avoided.has(sibling.slot)) continue;
+      if (queue !== undefined && !isIdle(queue, now) && !anybody) continue;
+      const length = queue === undefined ? 0 : averageAt(queue, now);
+      slots.push({ slot: sibling.slot, queue: length, connections: this.#openIn(sibling.slot) ?? 0 });
+    }
+    slots.sort((a, b) => a.queue - b.queue || a.connections - b.connections);
+    return slots.map(({ slot }) => slot);
+  }
+
+  /** A worker has one event loop, however many sockets it accepts on. */
+  #avoidedSlots(now: number): Set<number | null> {
+    const slots = new Set<number | null>();
+    for (const [socket, queue] of this.#queues) if (isAvoided(queue, this.#patience, now)) slots.add(socket.slot);
+    return slots;
+  }
+
+  #program(): void {
+    const now = performance.now();
+    const avoided = this.#avoidedSlots(now);
+    const observe = (socket: CustodySocket) => ({
+      queue: this.#queues.get(socket),
+      connections: socket.slot === null ? null : this.#openIn(socket.slot),
+      avoided: avoided.has(socket.slot),
+    });
+    this.#programAt = this.#programs.apply(this.#state, observe, now);
+  }
+
+  #count(now: number): void {
+    // Each question costs a worker a turn: many workers are asked less often.
+    const often = Math.max(1, this.#state.workers.length / OFTEN_WORKERS);
+    this.#countAt = now + (this.#moving ? COUNT_MOVING_MS : COUNT_MS) * often;
+    this.#moving = false;
+    for (const worker of this.#state.workers) if (worker.state === 'ready') this.#ask(worker.id);
+  }
+
+  #ask(worker: number): void {
+    if (this.#asked.has(worker)) return;
+    this.#asked.add(worker);
+    this.#options.ask(worker);
+  }
+
+  #openIn(slot: number): number | null {
+    let sum: number | null = null;
+    for (const worker of this.#state.workers) {
+      const count = worker.slot === slot ? this.#connections.get(worker.id) : undefined;
+      // Those of a worker that drains will be gone soon.
+      if (count !== undefined && worker.state === 'ready') sum = (sum ?? 0) + count;
+    }
+    return sum;
+  }
+
+  /** Until the next look: for a time, or for the next connection. */
+  #sleep(now: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    const look = () => this.#look(false);
+    const delayMs = nextLook(this.#queues.values(), this.#seen, this.#patience, now);
+    if (delayMs !== null) {
+      this.#timer = setTimeout(look, delayMs);
+      return;
+    }
+    let dueAt = this.#programAt ?? Number.POSITIVE_INFINITY;
+    for (const queue of this.#queues.values()) dueAt = Math.min(dueAt, reliefAt(queue));
+    if (dueAt < Number.POSITIVE_INFINITY) this.#timer = setTimeout(look, Math.max(1, Math.ceil(dueAt - now)));
+    if (this.#waiting) return;
+    this.#waiting = true;
+    void this.#options.groups.wait().then((hasCome) => {
+      this.#waiting = false;
+      if (hasCome) this.#look(true);
+      else this.#guarded(() => this.#sleep(performance.now()));
+    });
+  }
+}

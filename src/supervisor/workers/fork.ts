@@ -1,0 +1,141 @@
+/**
+ * The process of one worker, and the supervisor's end of its channel. What it does before anybody listens is kept, so that
+ * it can be started before there is somebody. Imports nothing that takes time to load.
+ */
+import { ChildProcess, type SpawnOptions } from 'node:child_process';
+import cluster, { type Address, type Worker as ClusterWorker } from 'node:cluster';
+import { ownFile } from '../../platform/own-package.js';
+import type { Release } from '../deployments/release.js';
+import { type ChannelListener, WorkerChannel } from './channel.js';
+
+const PRELOAD = ownFile('dist/worker/preload.js');
+
+export interface WorkerIdentity {
+  readonly worker: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly name: string;
+}
+
+/** What comes over the channel, and what `child_process` tells. */
+export interface ForkListener extends ChannelListener {
+  /** A server that node:cluster looks after listens. */
+  onListening(address: Address): void;
+  onDisconnect(): void;
+  onExit(code: number | null, signal: string | null): void;
+  onError(error: Error): void;
+}
+
+/** Of output: it waits for who reads it. */
+const kept = (): void => {};
+
+type News = (listener: ForkListener) => void;
+
+export class Fork {
+  readonly #cluster: ClusterWorker;
+  #listener: ForkListener | null = null;
+  /** In the order in which they came; null once they are passed on at once. */
+  #kept: News[] | null = [];
+
+  /** @throws what `fork` throws at once, such as EAGAIN; later faults come as an error or an exit */
+  constructor(identity: WorkerIdentity, release: Release) {
+    this.#cluster = fork(identity, release);
+    const child = this.process;
+    // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
+    this.#cluster.on('error', () => {});
+    new WorkerChannel(child, {
+      onMessage: (message) => this.#tell((listener) => listener.onMessage(message)),
+      onSaidReady: () => this.#tell((listener) => listener.onSaidReady()),
+      onMisconduct: (reason, error) => this.#tell((listener) => listener.onMisconduct(reason, error)),
+      onSlowed: () => this.#tell((listener) => listener.onSlowed()),
+      onDescriptorRefused: (fd) => this.#tell((listener) => listener.onDescriptorRefused(fd)),
+    });
+    this.#cluster.on('listening', (address) => this.#tell((listener) => listener.onListening(address)));
+    // The first of the listeners: one of Node's may throw.
+    child.prependOnceListener('disconnect', () => this.#tell((listener) => listener.onDisconnect()));
+    child.prependOnceListener('exit', (code, signal) => this.#tell((listener) => listener.onExit(code, signal)));
+    child.on('error', (error) => this.#tell((listener) => listener.onError(error)));
+    // Node throws away what nobody has asked for when the process ends.
+    for (const output of [child.stdout, child.stderr]) output?.on('readable', kept);
+  }
+
+  get process(): ChildProcess {
+    return this.#cluster.process;
+  }
+
+  /** Has it told what was kept and what comes, never before it returns. Whoever wants the output listens to it by then. */
+  listen(listener: ForkListener): void {
+    this.#listener = listener;
+    for (const output of [this.process.stdout, this.process.stderr]) output?.removeListener('readable', kept);
+    queueMicrotask(() => {
+      // What comes from what is told now waits its turn.
+      for (const news of this.#kept ?? []) news(listener);
+      this.#kept = null;
+    });
+  }
+
+  /** node:cluster closes its servers, and ends it when its connections have. */
+  disconnect(): void {
+    this.#cluster.disconnect();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    // By the child object, not by PID: it knows whether the process has been reaped, a number may be somebody else's.
+    this.process.kill(signal);
+  }
+
+  #tell(news: News): void {
+    if (this.#kept !== null) this.#kept.push(news);
+    else if (this.#listener !== null) news(this.#listener);
+  }
+}
+
+function fork(identity: WorkerIdentity, { config, script, cwd }: Release): ClusterWorker {
+  cluster.setupPrimary({
+    exec: script,
+    args: [...config.args],
+    // First, so that it lies below whatever the owner's own preloads patch.
+    execArgv: ['--require', PRELOAD, ...config.nodeArgs],
+    cwd,
+    silent: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  return detached(hidden(config), () =>
+    cluster.fork({
+      ...config.env,
+      HOLDFAST_NAME: identity.name,
+      HOLDFAST_SLOT: String(identity.slot),
+      HOLDFAST_GENERATION: String(identity.generation),
+      NODE_APP_INSTANCE: String(identity.slot),
+      HOLDFAST_WORKER: String(identity.worker),
+    }),
+  );
+}
+
+/**
+ * Options of node before all others. Whoever asks an inspector on loopback for its targets is told how to attach, any user of
+ * the machine: with this one only who reads the worker's standard error knows. Not where the owner wants to be found.
+ */
+function hidden({ nodeArgs, env }: Release['config']): string[] {
+  const words = [...nodeArgs, env.NODE_OPTIONS ?? process.env.NODE_OPTIONS ?? ''];
+  return words.some((word) => word.includes('--inspect')) ? [] : ['--inspect-publish-uid=stderr'];
+}
+
+/**
+ * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone. node:cluster does not
+ * pass `detached` on, and takes any option of the inspector for debugging: hence the detour by the one method that every
+ * fork goes through; restored before anything else can run.
+ */
+function detached(options: readonly string[], start: () => ClusterWorker): ClusterWorker {
+  const prototype = ChildProcess.prototype as unknown as { spawn(options: SpawnOptions): number };
+  const { spawn } = prototype;
+  prototype.spawn = function withOptions(given: SpawnOptions & { readonly args?: readonly string[] }) {
+    const [program = process.execPath, ...args] = given.args ?? [];
+    return spawn.call(this, { ...given, args: [program, ...options, ...args], detached: true } as SpawnOptions);
+  };
+  try {
+    return start();
+  } finally {
+    prototype.spawn = spawn;
+  }
+}

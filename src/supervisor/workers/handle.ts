@@ -1,0 +1,153 @@
+/**
+ * The supervisor's view of one worker: its process, its end of the channel, its output. Knows nothing of policy.
+ */
+import type { Log } from '../../logs/logger.js';
+import { captureOutput, type WorkerOutput } from '../../logs/worker-output.js';
+import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../../protocol.js';
+import type { TcpHandle } from '../../sockets/handle.js';
+import { fingerprintOf, type Release } from '../deployments/release.js';
+import { Debugged } from './debugged.js';
+import type { Fork, WorkerIdentity } from './fork.js';
+
+const CMD: IpcCommand = 'NODE_HOLDFAST';
+
+/** How long the last output of a worker that has ended is waited for; a grandchild may hold the pipe open. */
+const LAST_OUTPUT_MS = 250;
+/** An exit follows its closed channel at once; a worker that is still there after this has closed it by itself. */
+const DISCONNECT_GRACE_MS = 500;
+
+type WithoutCommand<T> = T extends unknown ? Omit<T, 'cmd'> : never;
+
+export interface WorkerListener {
+  onMessage(message: WorkerMessage): void;
+  onSaidReady(): void;
+  /** A server of a worker that node:cluster alone looks after listens. */
+  onListening(address: { readonly host: string | null; readonly port: number; readonly family: 4 | 6 }): void;
+  /** @param reason why nothing more is to be expected of it; none where it has closed its channel */
+  onDisconnected(reason?: string): void;
+  /** The process has ended; `onExited` follows with what it wrote last. */
+  onEnded(): void;
+  onExited(code: number | null, signal: string | null, lastLines: readonly string[]): void;
+}
+
+export class WorkerHandle {
+  readonly identity: WorkerIdentity;
+  readonly release: Release;
+  /** The entry file was not the one that its generation began with when this worker was started. */
+  readonly scriptChanged: boolean;
+  /** What its Node does not let holdfast do. */
+  missing: readonly string[] = [];
+  /** Its servers are node:cluster's own: they are closed by node:cluster as well. */
+  plain = false;
+  /** Sockets that it is given now are not to be accepted on yet. */
+  held = false;
+  readonly debugged = new Debugged();
+  readonly #fork: Fork;
+  readonly #output: WorkerOutput;
+  readonly #listener: WorkerListener;
+  #gone = false;
+
+  /** @throws where it has no output; later faults come as an exit */
+  constructor(identity: WorkerIdentity, release: Release, fork: Fork, log: Log, listener: WorkerListener) {
+    this.identity = identity;
+    this.release = release;
+    this.scriptChanged = fingerprintOf(release.script) !== release.fingerprint;
+    this.#listener = listener;
+    this.#fork = fork;
+    const child = fork.process;
+    // Where no descriptor is left, the process never comes to be and has no streams at all: its fault comes as an event.
+    if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
+    this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
+    this.#output.onErrorLine((line) => this.debugged.heard(line));
+
+    const { worker, slot, generation } = identity;
+    const of = { worker, slot, generation, pid: child.pid };
+    fork.listen({
+      onListening: ({ address, port, addressType }) => {
+        if (!this.plain || (addressType !== 4 && addressType !== 6)) return;
+        listener.onListening({ host: address || null, port, family: addressType });
+      },
+      onMessage: (message) => listener.onMessage(message),
+      onSaidReady: () => listener.onSaidReady(),
+      onMisconduct: (reason, err) => {
+        log.logger.error({ ...of, reason, ...(err !== undefined && { err }) }, 'worker broke its channel');
+        listener.onDisconnected(`a worker ${reason}`);
+      },
+      onSlowed: () => {
+        const hint = 'it sends more messages to the supervisor than there is time for';
+        log.logger.warn({ ...of, hint }, 'worker slowed');
+      },
+      onDescriptorRefused: (fd) => {
+        const hint = 'have it listen on the address: what systemd has passed for that is used';
+        log.logger.warn({ ...of, fd, hint }, 'listening on a file descriptor refused');
+      },
+      onDisconnect: () => {
+        setTimeout(() => {
+          if (!this.#gone) listener.onDisconnected();
+        }, DISCONNECT_GRACE_MS).unref();
+      },
+      onExit: (code, signal) => this.#exited(code, signal, []),
+      onError: (error) => {
+        // Only a process that never came to be ends without an exit.
+        if (child.pid === undefined) this.#exited(null, null, [error.message]);
+      },
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#fork.process.pid;
+  }
+
+  /** Whether it can still be told anything. */
+  get connected(): boolean {
+    return this.#fork.process.connected;
+  }
+
+  /** Resolves once the message is written or has failed, never rejects; the handle must stay open until then. */
+  send(message: WithoutCommand<SupervisorMessage>, handle?: Pick<TcpHandle, 'close'>): Promise<void> {
+    const child = this.#fork.process;
+    if (!child.connected) return Promise.resolve();
+    return new Promise((resolve) => {
+      try {
+        // The raw handle, not a net.Server: a server would accept in the supervisor.
+        child.send({ cmd: CMD, ...message }, handle as never, () => resolve());
+      } catch {
+        // A channel that takes nothing any more is about to close, which is told by itself.
+        resolve();
+      }
+    });
+  }
+
+  /** node:cluster closes its servers, and ends it when its connections have. */
+  disconnect(): void {
+    if (this.connected) this.#fork.disconnect();
+  }
+
+  /** @returns takes the listener back */
+  onErrorLine(listener: (line: string) => void): () => void {
+    return this.#output.onErrorLine(listener);
+  }
+
+  signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGUSR1'): void {
+    if (!this.#gone) this.#fork.signal(signal);
+  }
+
+  #exited(code: number | null, signal: string | null, lines: readonly string[]): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#listener.onEnded();
+    const timeout = setTimeout(tell, LAST_OUTPUT_MS);
+    const output = this.#output;
+    const listener = this.#listener;
+    let told = false;
+    void output.ended.then(tell);
+    function tell() {
+      if (told) return;
+      told = true;
+      clearTimeout(timeout);
+      const lastLines = [...output.tail(), ...lines];
+      output.close();
+      listener.onExited(code, signal, lastLines);
+    }
+  }
+}

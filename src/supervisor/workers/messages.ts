@@ -1,0 +1,113 @@
+/**
+ * What a worker may say, and nothing else: its messages are read here before anybody looks at them. The application shares
+ * the channel, so any of them may be forged. Pure; called by the worker's channel.
+ *
+ * A new message of `protocol.ts` needs a line in `MESSAGES`, or this does not compile.
+ */
+import { isIP } from 'node:net';
+import type { ConnectionCounts, OpenConnection, WorkerFigures, WorkerMessage } from '../../protocol.js';
+import {
+  amount,
+  list,
+  Mismatch,
+  nullOr,
+  oneOf,
+  optional,
+  type Reader,
+  record,
+  type Shape,
+  tally,
+  text,
+  truth,
+  whole,
+} from './message-shape.js';
+
+type Type = WorkerMessage['type'];
+type Body<T extends Type> = Omit<Extract<WorkerMessage, { type: T }>, 'cmd' | 'type'>;
+
+/** An IP address with its zone, and a port: the longest that `addressKey` makes has less. */
+const KEY_CHARACTERS = 128;
+const HOST_CHARACTERS = 64;
+/** Slots are numbered from 0 and there are at most 256, a canary beside them. */
+const LAST_SLOT = 256;
+/** As many `listen(0)` of one worker can be told apart. */
+const LAST_ORDINAL = 65_535;
+const DETAIL_CHARACTERS = 8 * 1024;
+const PATH_CHARACTERS = 1024;
+const MOST_NAMED = 64;
+const MOST_REASONS = 32;
+const MOST_BUCKETS = 128;
+
+const count = whole(0, Number.MAX_SAFE_INTEGER);
+const key = text(KEY_CHARACTERS);
+const slot = whole(0, LAST_SLOT);
+/** More than a process can have open, so that no sum of them is ever inexact. */
+const openCount = optional(whole(0, 2 ** 31));
+
+const ip: Reader<string> = (value, at) => {
+  const host = text(HOST_CHARACTERS)(value, at);
+  if (isIP(host) === 0) throw new Mismatch(`${at} must be an IP address`);
+  return host;
+};
+
+const counts = record<ConnectionCounts>({
+  http1: openCount,
+  http2: openCount,
+  websocket: openCount,
+  upgraded: openCount,
+  other: openCount,
+});
+
+const named = record<OpenConnection>({
+  kind: oneOf('http1', 'http2', 'websocket', 'upgraded', 'other'),
+  ageMs: amount,
+  remote: nullOr(text(KEY_CHARACTERS)),
+  path: nullOr(text(PATH_CHARACTERS)),
+});
+
+const figures = record<WorkerFigures>({ answers: count, serverErrors: count, latency: list(count, MOST_BUCKETS) });
+
+const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
+  able: { missing: list(text(DETAIL_CHARACTERS), MOST_REASONS), listens: truth },
+  adopted: { key, slot, ok: truth },
+  listen: {
+    seq: count,
+    request: record({
+      host: nullOr(ip),
+      port: whole(0, 65_535),
+      family: oneOf(4, 6),
+      ipv6Only: truth,
+      ordinal: whole(0, LAST_ORDINAL),
+    }),
+  },
+  bound: { key },
+  closed: { key },
+  drained: {},
+  handedOver: { handed: count, refused: count, takenBack: count, stayed: tally(MOST_REASONS, DETAIL_CHARACTERS) },
+  linked: { link: count },
+  unlinked: {},
+  leftover: { counts, named: list(named, MOST_NAMED) },
+  health: { ok: truth, detail: text(DETAIL_CHARACTERS) },
+  released: { key, slot },
+  stats: {
+    seq: count,
+    eventLoopDelayMs: amount,
+    connections: count,
+    accepted: count,
+    requests: count,
+    figures: optional(figures),
+  },
+};
+
+/**
+ * @returns a copy with the fields that are known
+ * @throws Mismatch
+ */
+export function readWorkerMessage(message: object): WorkerMessage {
+  const { type } = message as { type?: unknown };
+  if (typeof type !== 'string' || !Object.hasOwn(MESSAGES, type)) {
+    throw new Mismatch(`a message of the type ${JSON.stringify(type)?.slice(0, 64)} is not known`);
+  }
+  const shape = MESSAGES[type as Type] as Shape<Record<string, unknown>>;
+  return { cmd: 'NODE_HOLDFAST', type, ...record(shape)(message, type) } as unknown as WorkerMessage;
+}

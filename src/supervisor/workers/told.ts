@@ -1,0 +1,91 @@
+/**
+ * What a worker has been told, and may therefore speak of: a forged message names an address, a socket or a question that it
+ * never had. Pure; kept by the worker's channel.
+ */
+import type { AddressKey, WorkerMessage } from '../../protocol.js';
+import { Mismatch } from './message-shape.js';
+import type { ClusterMessage } from './node-messages.js';
+
+/** Of one worker at a time; node:cluster's are counted by themselves. */
+const MOST_ADDRESSES = 1_024;
+
+export class Told {
+  /** Addresses whose socket it was given, and how often it has not closed them yet. */
+  readonly #addresses = new Map<AddressKey, number>();
+  /** Sockets of other slots that it was given, or asked to leave. */
+  readonly #lent = new Set<string>();
+  readonly #clusterKeys = new Set<unknown>();
+  /** Those that it has asked for, or has: Node makes a second one of the same, and forgets the first. */
+  readonly #queried = new Set<unknown>();
+  /** What it is to acknowledge to node:cluster. */
+  readonly #handedOver = new Set<unknown>();
+  #lastQuestion = 0;
+  #asked = 0;
+  #leftover = false;
+
+  /** A message to the worker. */
+  note({ cmd, type, key, slot, seq, errno, act, ack }: Readonly<Record<string, unknown>>): void {
+    if (cmd === 'NODE_HOLDFAST') {
+      if (type === 'socket') this.#asked -= 1;
+      if (type === 'socket' && errno === 0) this.#addresses.set(String(key), this.#open(String(key)) + 1);
+      else if (type === 'adopt' || type === 'release') this.#lent.add(`${slot} ${key}`);
+      else if (type === 'stats') this.#lastQuestion = Number(seq);
+    } else if (cmd === 'NODE_CLUSTER') {
+      if (act === 'newconn') this.#handedOver.add(seq);
+      else if (ack !== undefined && key !== undefined && !errno) this.#clusterKeys.add(key);
+      else if (ack !== undefined && errno) this.#queried.delete(key);
+    }
+  }
+
+  /** @throws Mismatch where a message speaks of what the worker has never been told */
+  expect(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'listen':
+        this.#asked += 1;
+        if (this.#asked + this.#addresses.size > MOST_ADDRESSES) {
+          throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
+        }
+        return;
+      case 'bound':
+        if (this.#open(message.key) === 0) throw new Mismatch(`bound: it was not given ${JSON.stringify(message.key)}`);
+        return;
+      case 'closed': {
+        const open = this.#open(message.key);
+        if (open === 0) throw new Mismatch(`closed: it does not have ${JSON.stringify(message.key)}`);
+        if (open === 1) this.#addresses.delete(message.key);
+        else this.#addresses.set(message.key, open - 1);
+        return;
+      }
+      case 'released':
+        if (this.#lent.has(`${message.slot} ${message.key}`)) return;
+        throw new Mismatch(`released: it was not lent ${JSON.stringify(message.key)} of slot ${message.slot}`);
+      case 'stats':
+        if (message.seq < 1 || message.seq > this.#lastQuestion) throw new Mismatch('stats: nobody asked for them');
+        return;
+      case 'leftover':
+        if (this.#leftover) throw new Mismatch('leftover: it has been told already');
+        this.#leftover = true;
+        return;
+    }
+  }
+
+  /** @throws Mismatch likewise */
+  expectOfCluster(message: ClusterMessage): void {
+    if ('ack' in message) {
+      if (!this.#handedOver.delete(message.ack)) throw new Mismatch(`ack: it was not sent ${message.ack}`);
+    } else if (message.act === 'close') {
+      if (!this.#clusterKeys.delete(message.key)) throw new Mismatch('close: it does not have that handle');
+      this.#queried.delete(message.key);
+    } else if (message.act === 'queryServer' && message.fd === null) {
+      if (this.#queried.has(message.key)) throw new Mismatch('queryServer: it has asked for that already');
+      if (this.#queried.size >= MOST_ADDRESSES) {
+        throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
+      }
+      this.#queried.add(message.key);
+    }
+  }
+
+  #open(key: AddressKey): number {
+    return this.#addresses.get(key) ?? 0;
+  }
+}

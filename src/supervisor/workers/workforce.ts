@@ -1,0 +1,291 @@
+/**
+ * The worker processes and what is sent to them. Does what the core decides, one method an effect, and reports back
+ * what it observes as events.
+ */
+import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
+import type { Effect, Event, SocketId } from '../../core/types.js';
+import type { Log } from '../../logs/logger.js';
+import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../../protocol.js';
+import { addressKey } from '../../sockets/address.js';
+import type { Custody } from '../../sockets/custody.js';
+import type { Release } from '../deployments/release.js';
+import { OomWatch } from '../upkeep/oom.js';
+import type { FirstWorker } from './first-worker.js';
+import { Fork } from './fork.js';
+import { WorkerHandle } from './handle.js';
+import { hangStack } from './hang-stack.js';
+import { WorkerHealth } from './health.js';
+import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
+import type { Listening } from './listening.js';
+import { type Stats, WorkerStats } from './stats.js';
+import { TicketKey } from './ticket-key.js';
+
+type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs'>;
+/** Who takes over the connections of a draining worker, and of which addresses. */
+type Succession = Pick<Extract<Effect, { do: 'link' }>, 'heirs' | 'addresses'>;
+
+/** A worker that is stuck must not hold up a stop for the sake of a handle that it cannot take. */
+const PENDING_HANDLES_MS = 1_000;
+
+export interface WorkforceOptions {
+  readonly name: string;
+  readonly log: Log;
+  readonly custody: Custody;
+  readonly listening: Listening;
+  /** Makes a channel between two workers. */
+  readonly openStreamPair: OpenStreamPair;
+  readonly dispatch: (event: Event) => void;
+  /** One that has been forked already. */
+  readonly firstWorker?: FirstWorker | null | undefined;
+}
+
+export class Workforce {
+  readonly stats = new WorkerStats();
+  /** Told of every answer: each is a sign of life as well. */
+  onStats: (worker: number, stats: Stats) => void = () => {};
+  /** Connections that were still open when the drain of their worker ended, since the supervisor began. */
+  readonly cutOff: Partial<Record<ConnectionKind, number>> = {};
+  readonly #ticketKey = new TicketKey((key) => {
+    for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
+  });
+  readonly #options: WorkforceOptions;
+  readonly #workers = new Map<number, WorkerHandle>();
+  /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
+  readonly #handlesUnderWay = new Set<Promise<void>>();
+
+  readonly #links: Links;
+  readonly #health: WorkerHealth;
+  readonly #oom = new OomWatch();
+
+  constructor(options: WorkforceOptions) {
+    this.#options = options;
+    this.#health = new WorkerHealth(options.dispatch);
+    this.#links = new Links(options.openStreamPair, options.log);
+  }
+
+  /** What became of the connections that were to be handed over, since the supervisor began. */
+  get handover(): HandoverFigures {
+    return this.#links.figures;
+  }
+
+  get workers(): ReadonlyMap<number, WorkerHandle> {
+    return this.#workers;
+  }
+
+  spawn({ worker, slot, generation, held }: Omit<Extract<Effect, { do: 'spawn' }>, 'do'>, release: Release): void {
+    const { name, log, dispatch } = this.#options;
+    const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
+      this.#workers.delete(worker);
+      this.#links.gone(worker);
+      this.#health.forget(worker);
+      // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
+      const killed = this.#oom.hasKilled();
+      const oomKilled = signal === 'SIGKILL' && killed;
+      dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
+    };
+    try {
+      const identity = { worker, slot, generation, name };
+      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release);
+      const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
+        onMessage: (message) => this.#heard(handle, message),
+        onSaidReady: () => dispatch({ type: 'saidReady', worker }),
+        onListening: (address) => {
+          const key = addressKey({ ...address, ipv6Only: false, ordinal: 0 });
+          dispatch({ type: 'bound', worker, key });
+        },
+        onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
+        onEnded: () => dispatch({ type: 'ended', worker }),
+        onExited: exited,
+      });
+      this.#workers.set(worker, handle);
+      handle.held = held;
+      if (handle.scriptChanged) {
+        const hint = 'the release is no longer on disk as it was when it was loaded: this worker runs the new file';
+        log.logger.warn({ worker, slot, generation, script: release.script, hint }, 'script has changed');
+      }
+      // Before any answer to `listen`: the channel keeps the order.
+      void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
+      if (handle.pid !== undefined) dispatch({ type: 'spawned', worker, pid: handle.pid });
+    } catch (error) {
+      exited(null, null, [error instanceof Error ? error.message : String(error)]);
+    }
+  }
+
+  /** Asks a worker for its figures; the answer comes by `onStats`. */
+  ask(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle !== undefined) this.stats.poll(handle);
+  }
+
+  /** What a worker has done since it began, its answers included; null where it does not tell. */
+  figures(worker: number): Promise<Stats | null> {
+    const handle = this.#workers.get(worker);
+    return handle === undefined ? Promise.resolve(null) : this.stats.ask(handle, true);
+  }
+
+  /** Whether a debugger is attached to a worker. */
+  async isDebugged(worker: number): Promise<boolean> {
+    return (await this.#workers.get(worker)?.debugged.isAttached()) ?? false;
+  }
+
+  accept(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) return;
+    handle.held = false;
+    void handle.send({ type: 'accept' });
+  }
+
+  /** Answered by `healthTold`, whatever becomes of the worker. */
+  askHealth(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle !== undefined) this.#health.ask(handle);
+  }
+
+  /** Logs where the event loop of a worker hangs, as far as that can be found out, and says when that is done. */
+  diagnose(worker: number): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) return;
+    const { slot, generation } = handle.identity;
+    const target = {
+      signal: (signal: 'SIGUSR1') => handle.signal(signal),
+      onStderrLine: (listener: (line: string) => void) => handle.onErrorLine(listener),
+    };
+    void hangStack(target, DIAGNOSIS_MS - 500).then((stack) => {
+      const message = stack === null ? 'where it hangs cannot be found out' : 'it hangs here';
+      this.#options.log.logger.error({ worker, slot, generation, pid: handle.pid, stack }, message);
+      this.#options.dispatch({ type: 'diagnosed', worker });
+    });
+  }
+
+  /** Its heirs are told first: it must know them when it looks at its connections. */
+  drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: DrainOrder, succession: Succession): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) return;
+    if (handle.plain) {
+      handle.disconnect();
+      return;
+    }
+    const begin = (links: number) =>
+      void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0 });
+    const heirs = this.#present(succession.heirs);
+    if (heirs.length === 0) begin(0);
+    else void this.#links.connect(handle, heirs, succession.addresses).then(begin);
+  }
+
+  /** More heirs for one that drains already. */
+  link(worker: number, { heirs, addresses }: Succession): void {
+    const handle = this.#workers.get(worker);
+    if (handle !== undefined) void this.#links.connect(handle, this.#present(heirs), addresses);
+  }
+
+  #present(workers: readonly number[]): WorkerHandle[] {
+    return workers.flatMap((id) => this.#workers.get(id) ?? []);
+  }
+
+  terminate(worker: number): void {
+    const handle = this.#workers.get(worker);
+    void handle?.send({ type: 'terminate' });
+    handle?.signal('SIGTERM');
+  }
+
+  kill(worker: number): void {
+    this.#workers.get(worker)?.signal('SIGKILL');
+  }
+
+  adopt(worker: number, { slot, key }: SocketId): void {
+    if (slot === null) return;
+    const socket = this.#options.custody.find(slot, key);
+    const handle = this.#workers.get(worker);
+    if (socket === undefined || handle === undefined) return;
+    this.#track(handle.send({ type: 'adopt', slot, key }, socket.handle));
+  }
+
+  release(worker: number, { slot, key }: SocketId): void {
+    if (slot !== null) void this.#workers.get(worker)?.send({ type: 'release', slot, key });
+  }
+
+  /** Closes all sockets of custody, once those that are being handed over have been. */
+  async closeCustody(): Promise<void> {
+    this.#ticketKey.close();
+    if (this.#handlesUnderWay.size > 0) {
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise((resolve) => {
+        timer = setTimeout(resolve, PENDING_HANDLES_MS);
+      });
+      await Promise.race([Promise.allSettled(this.#handlesUnderWay), patience]);
+      clearTimeout(timer);
+    }
+    this.#options.custody.closeAll();
+  }
+
+  #heard(handle: WorkerHandle, message: WorkerMessage): void {
+    const { custody, listening, dispatch } = this.#options;
+    const { worker } = handle.identity;
+    switch (message.type) {
+      case 'listen':
+        this.#track(listening.give(custody, handle, message.seq, message.request));
+        break;
+      case 'bound':
+      case 'closed':
+        dispatch({ type: message.type, worker, key: message.key });
+        break;
+      case 'able':
+        this.#able(handle, message);
+        break;
+      case 'adopted': {
+        const { slot, key, ok } = message;
+        if (!ok) dispatch({ type: 'notAdopted', worker, socket: { slot, key } });
+        break;
+      }
+      case 'drained':
+        dispatch({ type: 'drained', worker });
+        break;
+      case 'released':
+        dispatch({ type: 'released', worker, socket: { slot: message.slot, key: message.key } });
+        break;
+      case 'handedOver':
+        this.#links.told(handle.identity, message);
+        break;
+      case 'linked':
+        // The giver hears of the taker over the link itself.
+        break;
+      case 'unlinked':
+        dispatch({ type: 'unlinked', worker });
+        break;
+      case 'leftover':
+        this.#leftOver(handle, message);
+        break;
+      case 'health':
+        this.#health.answered(worker, message);
+        break;
+      case 'stats':
+        this.stats.answered(worker, message);
+        this.onStats(worker, message);
+        break;
+    }
+  }
+
+  #able(handle: WorkerHandle, { missing, listens }: Extract<WorkerMessage, { type: 'able' }>): void {
+    handle.missing = missing;
+    handle.plain = !listens;
+    const lack = missing.find((what) => what.startsWith(HANDOVER_LACK));
+    if (lack !== undefined) this.#links.lack = lack;
+    if (missing.length === 0) return;
+    const { worker, slot, generation } = handle.identity;
+    const hint = 'this version of Node lacks something that holdfast builds on: the application runs without it';
+    this.#options.log.logger.warn({ worker, slot, generation, missing, hint }, 'worker lacks something');
+  }
+
+  #leftOver({ identity }: WorkerHandle, { counts, named }: Extract<WorkerMessage, { type: 'leftover' }>): void {
+    for (const [kind, count] of Object.entries(counts) as [ConnectionKind, number][]) {
+      this.cutOff[kind] = (this.cutOff[kind] ?? 0) + count;
+    }
+    const { worker, slot, generation } = identity;
+    this.#options.log.logger.warn({ worker, slot, generation, counts, connections: named }, 'connections still open');
+  }
+
+  #track(sending: Promise<void>): void {
+    this.#handlesUnderWay.add(sending);
+    void sending.finally(() => this.#handlesUnderWay.delete(sending));
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * A worker's way out: it accepts nothing new, asks its clients to go elsewhere, each in the way of its protocol, and tells
+ * the supervisor when the last one has.
+ */
+import type { Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import type { SupervisorMessage } from '../../protocol.js';
+import type { Application } from '../api.js';
+import type { Channel } from '../channel.js';
+import { type Connections, isHttp, kindOf } from '../connections.js';
+import type { Datagrams } from '../datagrams.js';
+import type { Handover } from '../handover/handover.js';
+import type { Listeners } from '../listen.js';
+import { answerLater, LastAnswers } from './last-answer.js';
+import { Shutdown } from './shutdown.js';
+
+export type DrainOrder = Extract<SupervisorMessage, { type: 'drain' }>;
+
+export interface DrainOptions {
+  readonly channel: Channel;
+  readonly listeners: Listeners;
+  readonly connections: Connections;
+  readonly application: Application;
+  readonly handover: Handover;
+  readonly datagrams: Datagrams;
+}
+
+const POLL_MS = 20;
+/** By then a signal that was sent right after a message has arrived. */
+const SIGNAL_MS = 100;
+/** How long a queue is emptied into which clients go on to connect. */
+const EMPTYING_MS = 1_000;
+/** A turn of the loop in which something else took this long says nothing of the queue. */
+const SHORT_TURN_MS = 2;
+/** So long before its end what is still open is reported: afterwards there may be nobody left to do it. */
+const REPORT_MS = 50;
+
+export class Drain {
+  readonly #options: DrainOptions;
+  readonly #answers: LastAnswers;
+  #draining = false;
+  #ended = false;
+  /** What the application asked for in vain, to be done when it may. */
+  readonly #spared = new Set<() => void>();
+  /** Servers that look as if they listened; the application may close them. */
+  #stilled: Server[] = [];
+  #shutdown: Shutdown | undefined;
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+    this.#answers = new LastAnswers((socket) => options.handover.mayGive(socket));
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  begin(order: DrainOrder): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    // The application's clean-up runs on SIGTERM, which is still to come: the process must not end for want of work.
+    this.#options.channel.hold();
+    const beganAt = performance.now();
+    // The message came in the middle of a turn; whole ones are counted, each with a look at the sockets.
+    if (order.emptyQueue) setImmediate(() => this.#closeWhenEmpty(order, beganAt, -1, 0));
+    else this.#close(order, beganAt);
+  }
+
+  /** Called for every request: from the drain on, its answer is the connection's last. */
+  onRequest(response: ServerResponse): void {
+    if (this.#draining) this.#answers.expect(response);
+  }
+
+  /**
+   * Each turn of the loop accepts one connection of a queue, if there is one (libuv's way since 1.45): a short turn in
+   * which none came was a look at an empty queue.
+   */
+  #closeWhenEmpty(order: DrainOrder, beganAt: number, acceptedBefore: number, turnBegan: number): void {
+    const now = performance.now();
+    const { accepted } = this.#options.connections;
+    const quiet = accepted === acceptedBefore && now - turnBegan < SHORT_TURN_MS;
+    if (quiet || now >= beganAt + EMPTYING_MS) this.#close(order, beganAt);
+    else setImmediate(() => this.#closeWhenEmpty(order, beganAt, accepted, now));
+  }
+
+  #close({ windowMs, spreadMs, reason, heirs }: DrainOrder, beganAt: number): void {
+    const { listeners, connections, application, handover, datagrams } = this.#options;
+    datagrams.drain();
+    this.#stilled = [...listeners.servers].filter((server) => server.listening);
+    listeners.closeAll();
+    for (const server of listeners.servers) {
+      this.#spareIdle(server as HttpServer);
+      if (isHttp(server)) answerLater(server as HttpServer);
+    }
+    const endsAt = beganAt + windowMs;
+    const shutdown = new Shutdown({ beganAt, endsAt, spreadMs: Math.min(spreadMs, windowMs), reason }, handover);
+    this.#shutdown = shutdown;
+    const open = connections.follow((connection) => shutdown.add(connection));
+    for (const connection of open) {
+      const answer = connection.socket._httpMessage;
+      if (kindOf(connection) === 'http1' && answer && !answer.headersSent) this.#answers.expect(answer);
+    }
+    if (heirs) handover.begin(open);
+    shutdown.begin(open);
+    application.drain({
+      reason,
+      windowMs,
+      keepUpgraded: () => {
+        shutdown.keepUpgraded = true;
+      },
+    });
+    // PM2's word for it: applications that know it begin their own clean-up.
+    process.emit('message', 'shutdown', undefined);
+    setTimeout(() => this.#report(), endsAt - REPORT_MS - performance.now()).unref();
+    this.#poll();
+  }
+
+  /** SIGTERM is on its way: from now on the application ends in its own way. */
+  end(): void {
+    if (!this.#draining || this.#ended) return;
+    this.#ended = true;
+    this.#shutdown?.end();
+    for (const closeIdle of this.#spared) closeIdle();
+    // The signal comes a moment after the word: a process that ended in between would skip the application's clean-up.
+    setTimeout(() => this.#options.channel.letGo(), SIGNAL_MS);
+  }
+
+  /** An application that calls `server.close()` while it drains must not cut off its idle clients either. */
+  #spareIdle(server: HttpServer): void {
+    if (typeof server.closeIdleConnections !== 'function') return;
+    const { closeIdleConnections } = server;
+    const closeIdle = () => closeIdleConnections.call(server);
+    server.closeIdleConnections = () => {
+      if (this.#ended) closeIdle();
+      else this.#spared.add(closeIdle);
+    };
+  }
+
+  /** A look at one number a server. */
+  #poll(): void {
+    const { channel, listeners, application, handover, datagrams } = this.#options;
+    if (listeners.countConnections() === 0 && application.isDone && datagrams.isDone()) {
+      this.#expectSignal();
+      handover.report();
+      channel.send({ type: 'drained' });
+      return;
+    }
+    setTimeout(() => this.#poll(), POLL_MS).unref();
+  }
+
+  /**
+   * For applications that know PM2's ways and not SIGTERM, which would end them in the middle of their clean-up: one that
+   * closed its servers when it heard `shutdown` ends by itself, any other gets the SIGINT that it waits for.
+   */
+  #expectSignal(): void {
+    if (process.listenerCount('SIGTERM') > 0) return;
+    if (this.#stilled.some((server) => !server.listening)) process.on('SIGTERM', () => {});
+    else if (process.listenerCount('SIGINT') > 0) process.once('SIGTERM', () => process.emit('SIGINT', 'SIGINT'));
+  }
+
+  #report(): void {
+    if (this.#ended) return;
+    this.#expectSignal();
+    const { channel, connections, handover } = this.#options;
+    handover.report();
+    const named = connections.describe();
+    if (named.length > 0) channel.send({ type: 'leftover', counts: connections.counts(), named });
+  }
+}

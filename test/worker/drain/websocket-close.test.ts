@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { WebSocket, WebSocketServer } from 'ws';
+import { Conversation, leaveWebSocket } from '../../../dist/worker/drain/websocket-close.js';
+import { webSocketOf } from '../../../dist/worker/websocket.js';
+
+const SPAN = 1_000;
+
+/** Of a conversation that began at 0: messages that come (`r`) and go (`s`), each with its time. */
+function after(...moves: readonly [kind: 'r' | 's', at: number][]): Conversation {
+  const conversation = new Conversation(0, SPAN);
+  for (const [kind, at] of moves) {
+    if (kind === 'r') conversation.received(at);
+    else conversation.sent(at);
+  }
+  return conversation;
+}
+
+t.test('who says nothing is left after a silence of half of the time', async (t) => {
+  t.equal(after().quietAt, 500);
+});
+
+t.test('the close frame goes with the answer once exchanges of one message and one answer are known', async (t) => {
+  const known = after(['r', 0], ['s', 5], ['r', 20], ['s', 25], ['r', 40], ['s', 45], ['r', 60]);
+  t.equal(known.isLastAnswer, true);
+  t.equal(after(['r', 0], ['s', 5], ['r', 20]).isLastAnswer, false, 'not before');
+  known.received(61);
+  t.equal(known.isLastAnswer, false, 'another message waits');
+});
+
+t.test('a slow client is left after its second answer', async (t) => {
+  const conversation = after(['r', 100], ['s', 110], ['r', 300]);
+  t.ok(conversation.quietAt > 900, 'its message waits for the answer');
+  conversation.sent(310);
+  t.equal(conversation.quietAt, 310);
+});
+
+t.test('messages that came in a row are answered first', async (t) => {
+  const conversation = after(['r', 0], ['s', 200], ['r', 300], ['r', 301], ['r', 302], ['s', 330], ['s', 360]);
+  t.ok(conversation.quietAt > 900);
+  conversation.sent(390);
+  t.equal(conversation.quietAt, 390);
+});
+
+t.test('an answer in many messages is over after a pause that is longer than those in it', async (t) => {
+  const conversation = after(['r', 0], ['s', 10], ['s', 30], ['s', 50]);
+  t.ok(conversation.quietAt >= 550);
+  const late = after(['r', 700], ['s', 710], ['s', 740], ['s', 770], ['s', 800]);
+  t.equal(late.quietAt, 890, 'three of the longest');
+  late.received(900);
+  late.sent(905);
+  t.equal(late.quietAt, 995);
+});
+
+t.test('what is sent before the first message counts for nothing: it may answer an earlier one', async (t) => {
+  const conversation = after(['s', 2], ['r', 20], ['s', 25], ['r', 40], ['s', 45], ['r', 60], ['s', 65], ['r', 80]);
+  t.equal(conversation.isLastAnswer, true);
+});
+
+t.test('at the very end anything will do that has just moved, and there is an end', async (t) => {
+  t.equal(after(['r', 940], ['r', 941], ['s', 950]).quietAt, 950);
+  t.equal(after(['r', 940], ['r', 950]).quietAt, 950, 'a server that never answers');
+  t.equal(after(['s', 100], ['r', 950]).quietAt, SPAN);
+});
+
+/** Both ends of a WebSocket; `onMessage` is the application. */
+async function connect(t: Test, onMessage: (socket: WebSocket, word: string) => void, options = {}) {
+  const server = http.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sockets = new WebSocketServer({ server, ...options });
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const [there, request] = (await once(sockets, 'connection')) as [WebSocket, IncomingMessage];
+  there.on('message', (word) => onMessage(there, String(word)));
+  if (client.readyState !== WebSocket.OPEN) await once(client, 'open');
+  t.teardown(() => {
+    client.terminate();
+    there.terminate();
+    server.close();
+  });
+  const closed = once(client, 'close').then(([code, reason]) => ({ code: code as number, reason: String(reason) }));
+  return { client, there, socket: request.socket, closed };
+}
+
+function leave(socket: Socket, inMs: number): void {
+  const webSocket = webSocketOf(socket);
+  if (webSocket === undefined) throw new Error('no WebSocket was found');
+  leaveWebSocket(socket, webSocket, { code: 1012, reason: 'service restart', latestAt: performance.now() + inMs });
+}
+
+t.test('a handler that works on a message sends its answer before the close frame', async (t) => {
+  for (const perMessageDeflate of [false, { threshold: 0 }]) {
+    const work = async (one: WebSocket, word: string) => {
+      await pause(30);
+      one.send(word.repeat(100));
+    };
+    const { client, socket, closed, there } = await connect(t, work, { perMessageDeflate });
+    let sent = 0;
+    let answered = 0;
+    client.on('message', () => {
+      answered += 1;
+      setTimeout(() => {
+        if (client.readyState !== WebSocket.OPEN) return;
+        client.send('word');
+        sent += 1;
+      }, 10);
+    });
+    client.send('word');
+    sent += 1;
+    leave(socket, 20_000);
+    t.same(await closed, { code: 1012, reason: 'service restart' });
+    t.equal(answered, sent, `${sent} messages`);
+    t.ok(sent > 1);
+    if (there.readyState !== WebSocket.CLOSED) await once(there, 'close');
+  }
+});
+
+t.test('several that are under way at once are all answered', async (t) => {
+  const { client, socket, closed } = await connect(t, (one, word) => setTimeout(() => one.send(word), 20));
+  let sent = 0;
+  let answered = 0;
+  const burst = () => {
+    if (client.readyState !== WebSocket.OPEN) return;
+    for (let i = 0; i < 3; i++) client.send(`word ${i}`);
+    sent += 3;
+  };
+  client.on('message', () => {
+    answered += 1;
+    if (answered === sent) setTimeout(burst, 50);
+  });
+  burst();
+  leave(socket, 600);
+  t.equal((await closed).code, 1012);
+  t.equal(answered, sent);
+});
+
+t.test('pings, pongs and the packets of engine.io are no messages', async (t) => {
+  const { client, there, socket, closed } = await connect(t, () => {});
+  const timer = setInterval(() => {
+    client.ping();
+    client.send('3');
+    client.send('2probe');
+    there.send('3probe');
+    there.ping();
+  }, 5);
+  t.teardown(() => clearInterval(timer));
+  const beganAt = performance.now();
+  leave(socket, 1_000);
+  t.equal((await closed).code, 1012);
+  const tookMs = performance.now() - beganAt;
+  t.ok(tookMs < 900, `it was quiet after ${Math.round(tookMs)} ms`);
+});
+
+t.test('a WebSocket that the application closes meanwhile keeps its own end', async (t) => {
+  const { there, socket, closed } = await connect(t, () => {});
+  leave(socket, 100);
+  there.close(4000, 'its own');
+  t.same(await closed, { code: 4000, reason: 'its own' });
+});
+
+t.test('where there is no time at all it is closed at once, and nothing is left of the watch', async (t) => {
+  const { socket, closed } = await connect(t, () => {});
+  const sender = webSocketOf(socket)?._sender;
+  if (!sender) throw new Error('no sender');
+  leave(socket, 0);
+  t.equal(Object.hasOwn(sender, 'sendFrame'), true);
+  t.equal((await closed).code, 1012);
+  t.equal(Object.hasOwn(sender, 'sendFrame'), false);
+});
