@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { type Setup, Succession } from './support/pair.js';
+import { linkToNobody, type Setup, Succession } from './support/pair.js';
 import { RawClient } from './support/raw-client.js';
 
 /** Long enough that all of a case happens while the connection is on its way, and shorter than the giver's patience. */
@@ -31,6 +31,19 @@ const CASES: Case[] = [
       t.match(await s.old.report(), { open: 0, closed: 1, bad: 0 });
       t.match(await s.fresh.report(), { open: 1, connections: 1, bad: 0 });
       t.match(await s.old.tells('handedOver'), { handed: 1, refused: 0, takenBack: 0 });
+    },
+  },
+  {
+    name: 'a link to a worker that has ended meanwhile says nothing of what this Node can do',
+    async run(t, s) {
+      await linkToNobody(s.fresh, 'take');
+      await linkToNobody(s.old, 'give');
+      const client = await s.kept();
+      await s.drain();
+      await s.old.tells('drained');
+      client.post();
+      t.equal(s.who(await client.answer()), 'new');
+      t.same([s.old.lacks, s.fresh.lacks], [[], []]);
     },
   },
   {
@@ -278,7 +291,7 @@ const CASES: Case[] = [
       const client = await s.kept();
       client.post('/ntlm');
       await client.answer();
-      await s.drain();
+      await s.drainOnceOpen();
       await s.old.report();
       client.post();
       const answer = await client.answer();
@@ -361,7 +374,7 @@ const CASES: Case[] = [
     freshEnv: { MAX_CONNECTIONS: '1' },
     async run(t, s) {
       const clients = [await s.kept(), await s.kept(), await s.kept()];
-      await s.drain();
+      await s.drainOnceOpen();
       await s.old.report();
       const answers = [];
       for (const client of clients) {

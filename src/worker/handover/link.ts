@@ -89,12 +89,15 @@ export class Link {
     this.#socket.unref();
   }
 
-  /** Either end says so before anything else. @returns false where this Node does not let us: then the link is closed */
+  /**
+   * Either end says so before anything else. Where the other has ended meanwhile, this end is closed, and `onEnd` says so.
+   *
+   * @returns false where this Node does not let us: then the link is closed
+   */
   hello(able: boolean): boolean {
     Request ??= seeRequest(this.#pipe, this.#options.speak);
-    if (Request !== undefined && this.send({ type: 'hello', able }) === 0) return true;
-    this.close();
-    return false;
+    if (Request === undefined || this.send({ type: 'hello', able }) !== 0) this.close();
+    return Request !== undefined;
   }
 
   /**

@@ -57,6 +57,10 @@ export class TestWorker {
     return answer;
   }
 
+  get lacks(): string[] {
+    return this.told.flatMap(({ type, what }) => (type === 'lacks' ? String(what) : []));
+  }
+
   /** Resolves once it has told the supervisor that. */
   async tells(type: string): Promise<{ readonly [field: string]: unknown }> {
     for (;;) {
@@ -100,6 +104,16 @@ export async function link(giver: TestWorker, taker: TestWorker): Promise<number
   return links;
 }
 
+/** A link to a worker that has ended before its other end is used. */
+export async function linkToNobody(worker: TestWorker, role: 'take' | 'give'): Promise<void> {
+  const [gone, end] = await makeStreamPair(loadNative(), '/nowhere');
+  gone.close();
+  links += 1;
+  await worker.command({ do: 'link', link: links, addresses: ['web'], role }, end);
+  end.close();
+  await worker.report();
+}
+
 export interface Setup {
   /** Of both workers, and of the new one alone. */
   readonly env?: Record<string, string>;
@@ -141,6 +155,12 @@ export class Succession {
   async drain(order: object = {}): Promise<void> {
     this.#link = await link(this.old, this.fresh);
     await this.old.command({ do: 'drain', order });
+  }
+
+  /** The same, once they know each other: what cannot be given is known at the first answer. */
+  async drainOnceOpen(): Promise<void> {
+    await this.#open();
+    await this.old.command({ do: 'drain' });
   }
 
   /**

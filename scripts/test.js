@@ -1,0 +1,211 @@
+// Runs the tests: compiled all at once and run by plain Node, side by side as far as the machine bears. Under tap's own runner
+// each file loads a compiler and a tracer of its own, more than a second of work for tests of some milliseconds; they are tap's
+// tests all the same, and `npx tap FILE` runs one as well.
+//
+//   node scripts/test.js [--unit] [--tap] [WORD...]
+//
+// Words pick files by their path. `--unit`: only those that start nothing heavy. `--tap`: all assertions, not only those of
+// files that failed.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { rolldown } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values: flags, positionals: words } = parseArgs({
+  options: { unit: { type: 'boolean' }, tap: { type: 'boolean' } },
+  allowPositionals: true,
+});
+
+/** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
+const HEAVY = /^(?:e2e|container|systemd|package|kubernetes)\/|^core\/simulation/;
+/** Folders whose tests touch nothing outside of themselves: they share a process. */
+const PURE = ['config', 'core', 'core/steering'];
+/** They measure time, or boot a machine of their own. */
+const ALONE = /^(?:container|systemd)\/|^e2e\/(?:concurrency|sick|steering)\./;
+/** Most of the machine's work: the longest first, and not all at once. */
+const LONG = ['handover', 'kinds', 'grpc', 'connections', 'proxies', 'reload', 'releases', 'integrations', 'tls'];
+
+/** What may run at a time, in shares of the machine: most tests wait most of the time. */
+const CAPACITY = os.availableParallelism() * 2;
+/** Of one file, unless it sets its own; in seconds. */
+const TIMEOUT_S = 240;
+/** Whatever it sets: it hangs. */
+const HANGS_MS = 11 * 60_000;
+
+const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts') && !(flags.unit && HEAVY.test(file)))
+  .filter((file) => words.length === 0 || words.some((word) => `test/${file}`.includes(word)))
+  .sort();
+if (tests.length === 0) {
+  console.error(`cannot run ${words.join(', ')}: no such test. Give a part of a path, such as test/core`);
+  process.exit(2);
+}
+
+const folder = mkdtempSync(path.join(root, 'test/.compiled-'));
+const children = new Set();
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop());
+
+const programs = gathered(tests);
+await compile(programs);
+const begun = performance.now();
+const results = await runAll([...programs.values()].sort((a, b) => rank(a) - rank(b)));
+const failed = results.filter(({ ok }) => !ok);
+console.log(`1..${results.length}`);
+console.log(`# ${tests.length} files in ${results.length} processes, ${seconds(performance.now() - begun)} s`);
+for (const { title } of failed) console.log(`# failed: ${title}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+/** By the name of the program: its files. */
+function gathered(tests) {
+  const programs = new Map();
+  for (const file of tests) {
+    const dir = path.dirname(file);
+    const isShared = PURE.includes(dir) && !HEAVY.test(file);
+    const name = isShared ? `all-of-${dir.replaceAll('/', '-')}` : file.replace(/\.ts$/, '');
+    const { files } = programs.get(name) ?? { files: [] };
+    const title = isShared ? `test/${dir}/*.test.ts` : `test/${file}`;
+    programs.set(name, { name, title, files: [...files, file] });
+  }
+  return programs;
+}
+
+async function compile(programs) {
+  const build = await rolldown({
+    cwd: root,
+    input: Object.fromEntries([...programs.keys()].map((name) => [name, `test:${name}`])),
+    platform: 'node',
+    external: (id) => /^[^./]/.test(id) && !id.startsWith('test:'),
+    plugins: [{ name: 'tests', resolveId: find, load: gather, transform: inPlace }],
+  });
+  await build.write({
+    dir: folder,
+    format: 'esm',
+    sourcemap: true,
+    entryFileNames: '[name].mjs',
+    chunkFileNames: '[name].mjs',
+  });
+  await build.close();
+}
+
+/** What is imported from dist is taken as it is. */
+function find(id, importer) {
+  if (id.startsWith('test:')) return id;
+  if (importer === undefined || !id.includes('/dist/')) return null;
+  return { id: pathToFileURL(path.resolve(path.dirname(importer), id)).href, external: 'absolute' };
+}
+
+/** The program of several tests imports them one after the other. */
+function gather(id) {
+  if (!id.startsWith('test:')) return null;
+  const { files } = programs.get(id.slice('test:'.length));
+  return files.map((file) => `import ${JSON.stringify(path.join(root, 'test', file))};`).join('\n');
+}
+
+/** A file finds its fixtures from where its source is. */
+function inPlace(code, id) {
+  if (!code.includes('import.meta.url')) return null;
+  return { code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href)), map: null };
+}
+
+function share({ files: [file] }) {
+  if (ALONE.test(file)) return CAPACITY;
+  return LONG.some((name) => file === `e2e/${name}.test.ts`) ? CAPACITY / 2 : 1;
+}
+
+/** The long ones first, those that are alone last: nobody waits for a long one at the end. */
+function rank(program) {
+  if (ALONE.test(program.files[0])) return LONG.length + 1;
+  const index = LONG.findIndex((name) => program.files[0] === `e2e/${name}.test.ts`);
+  return index === -1 ? LONG.length : index;
+}
+
+async function runAll(waiting) {
+  const results = [];
+  let used = 0;
+  await new Promise((resolve) => {
+    const next = () => {
+      for (let i = 0; i < waiting.length; ) {
+        const program = waiting[i];
+        const needed = share(program);
+        // Who needs the whole machine waits until nobody else does.
+        if (needed === CAPACITY && (used > 0 || waiting.some((other) => share(other) < CAPACITY))) {
+          i += 1;
+          continue;
+        }
+        if (used + needed > CAPACITY) {
+          i += 1;
+          continue;
+        }
+        waiting.splice(i, 1);
+        used += needed;
+        run(program).then((result) => {
+          used -= needed;
+          results.push(result);
+          report(result, results.length);
+          if (waiting.length === 0 && used === 0) resolve();
+          else next();
+        });
+      }
+    };
+    next();
+  });
+  return results;
+}
+
+function report({ ok, title, output, ms }, number) {
+  if (flags.tap || !ok) console.log(`# Subtest: ${title}\n${output.replaceAll(/^(?=.)/gm, '    ').trimEnd()}`);
+  console.log(`${ok ? 'ok' : 'not ok'} ${number} - ${title} # time=${Math.round(ms)}ms`);
+}
+
+function run({ name, title }) {
+  return new Promise((resolve) => {
+    const begun = performance.now();
+    const child = spawn(process.execPath, ['--enable-source-maps', path.join(folder, `${name}.mjs`)], {
+      cwd: root,
+      env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT_S) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.add(child);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+      });
+    }
+    const hangs = setTimeout(() => {
+      output += `# it did not end within ${HANGS_MS / 60_000} minutes\n`;
+      end(child);
+    }, HANGS_MS);
+    child.once('close', (code) => {
+      clearTimeout(hangs);
+      children.delete(child);
+      resolve({ ok: code === 0, title, output, ms: performance.now() - begun });
+    });
+  });
+}
+
+/** With time to end what it has started. */
+function end(child) {
+  child.kill('SIGTERM');
+  const last = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  child.once('close', () => clearTimeout(last));
+}
+
+function stop() {
+  for (const child of children) end(child);
+  Promise.all([...children].map((child) => new Promise((resolve) => child.once('close', resolve)))).then(() =>
+    process.exit(1),
+  );
+}
+
+function seconds(ms) {
+  return (ms / 1000).toFixed(1);
+}
