@@ -55,7 +55,7 @@ async function evaluate(url: string, timeoutMs: number): Promise<Said> {
  * function among the options, is replaced by an object that names its kind.
  */
 function inThread(): void {
-  const { parentPort, workerData } = require('node:worker_threads') as typeof import('node:worker_threads');
+  const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads');
   const seen = new Map<object, unknown>();
   const sendable = (value: unknown): unknown => {
     if (typeof value === 'function' || typeof value === 'symbol') return { holdfastKind: typeof value };

@@ -57,7 +57,7 @@ async function tryHandOver(given: PipeHandle, taken: PipeHandle): Promise<string
     onHeirLost: () => {},
     speak,
   });
-  if (!taker.open(1, taken, [ADDRESS], true) || !giver.open(1, given, [ADDRESS])) {
+  if (!taker.open(1, taken, [ADDRESS], true) || !giver.heirs.open(1, given, [ADDRESS])) {
     return "this version of Node is not known: the class of Node's write requests";
   }
   giver.begin(sockets);

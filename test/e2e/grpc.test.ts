@@ -8,11 +8,12 @@ import { freePort } from './support/ports.js';
 import { type Passage, relay } from './support/relay.js';
 
 const RELOADS = 20;
-const SEQUENTIAL = [0, 0, 0, 20, 20, 20].map((roundTripMs) => ({ roundTripMs, atOnce: 1 }));
 /**
- * What these fail by themselves grows with the time that their process waits for a processor, so that is no measure of
- * a server: a call that is asked for in the turn in which a GOAWAY is read is never sent.
+ * A call that is asked for in the turn in which a GOAWAY is read is never sent: the client's library fails it by itself. So
+ * they go with the reloads, not with the calls; with a reload every 3,000 calls this is one in a thousand.
  */
+const MOST_UNSENT = 3 * RELOADS;
+const SEQUENTIAL = [0, 0, 0, 20, 20, 20].map((roundTripMs) => ({ roundTripMs, atOnce: 1 }));
 const CONCURRENT = [0, 20, 20].map((roundTripMs) => ({ roundTripMs, atOnce: 4 }));
 
 /** What went over the wire to the server: how many streams were begun over each connection, by the port the server sees. */
@@ -85,11 +86,11 @@ async function reloadsUnderCalls(t: Test, mode: string): Promise<void> {
     [],
     'every call that the application was given was answered',
   );
+  const unsent = one.failed.length + many.failed.length;
   t.ok(
-    one.failed.length <= one.calls / 1_000,
-    `${one.failed.length} of ${one.calls} calls one after the other failed in the client, never sent`,
+    unsent <= MOST_UNSENT,
+    `${one.failed.length} of ${one.calls} calls one after the other, ${many.failed.length} of ${many.calls} side by side failed in the client, never sent`,
   );
-  t.comment(`${many.failed.length} of ${many.calls} concurrent calls failed in the client, never sent`);
   t.ok(
     sent.connections > RELOADS * (SEQUENTIAL.length + CONCURRENT.length) * 0.75,
     `the clients left ${sent.connections} times`,

@@ -68,12 +68,12 @@ export class Handover {
   link({ role, link, addresses }: LinkOrder, handle: PipeHandle | undefined): void {
     try {
       if (role !== 'cut' && this.lack !== null) this.#tell(this.lack);
-      if (role === 'cut') this.#giver.unlink(link);
+      if (role === 'cut') this.#giver.heirs.unlink(link);
       else if (handle === undefined) return;
       else if (role === 'take') this.#opened(this.#taker.open(link, handle, addresses, this.lack === null));
       else if (this.lack !== null) handle.close();
-      else if (role === 'give') this.#opened(this.#giver.open(link, handle, addresses));
-      else this.#giver.keepBack(link, handle);
+      else if (role === 'give') this.#opened(this.#giver.heirs.open(link, handle, addresses));
+      else this.#giver.heirs.keepBack(link, handle);
     } catch (error) {
       handle?.close();
       this.#lack = error instanceof Error ? error.message : String(error);
