@@ -44,7 +44,8 @@ export const CHECKS: readonly Check<unknown>[] = [
   container,
 ];
 
-const TIMEOUT_MS = 2_500;
+/** All of them run at the same time, on a machine that may have other things to do. */
+const TIMEOUT_MS = 10_000;
 
 /**
  * Opens sockets on loopback and, for a moment, one in the runtime folder; everything is closed and removed again.
