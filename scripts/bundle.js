@@ -19,10 +19,13 @@ const ENTRIES = {
   dispatch: 'src/cli/dispatch.ts',
 };
 /** Development dependencies that get in, each as a file of its own with what it depends on. */
-const LIBRARIES = ['croner', 'pidusage', 'pino', 'yaml', 'yargs-parser', 'zod'];
-/** What nearly every command needs, and what needs nothing in turn: one file instead of a dozen. */
+const LIBRARIES = ['croner', 'pidusage', 'pino', 'yaml', 'zod'];
+/** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|cli\/(?:context|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:runtime-dir|socket-path|reload-options)|platform\/resources)\.ts$/;
+  /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:runtime-dir|socket-path|reload-options)|platform\/(?:own-package|resources))\.ts$/;
+/** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
+const COMMAND =
+  /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/(?:answer-reader|client|exchange))\.ts$|node_modules\/yargs-parser\/)/;
 const PACKAGE = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
@@ -51,6 +54,7 @@ export async function bundle() {
       groups: [
         ...LIBRARIES.map((name) => ({ name: `lib-${name}`, test: new RegExp(`/node_modules/${name}/`) })),
         { name: 'common', test: COMMON },
+        { name: 'command', test: COMMAND },
       ],
     },
   });
