@@ -22,7 +22,7 @@ const ENTRIES = {
 const LIBRARIES = ['croner', 'pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:runtime-dir|socket-path|reload-options)|platform\/(?:own-package|resources))\.ts$/;
+  /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:runtime-dir|socket-path|reload-options)|platform\/own-package)\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/(?:answer-reader|client|exchange))\.ts$|node_modules\/yargs-parser\/)/;
@@ -31,14 +31,28 @@ const PACKAGE = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const installed = Object.keys({ ...dependencies, ...optionalDependencies });
 
+/** Of a library that shares a file with what is holdfast's own; the others are shortened as files. */
+const shortLibraries = {
+  name: 'short-libraries',
+  transform(code, id) {
+    // Without a map, as the other libraries.
+    return /\/node_modules\/yargs-parser\//.test(id)
+      ? { code: minifySync(id, code).code, map: { mappings: '' } }
+      : null;
+  },
+};
+
 /** @throws where a library would get in that nobody has chosen */
 export async function bundle() {
   const build = await rolldown({
     cwd: root,
     input: ENTRIES,
     platform: 'node',
+    // Where others import what is in it, it has that for them: no second file between.
+    preserveEntrySignatures: 'allow-extension',
     // As ES modules, of which what nobody calls is left out.
     resolve: { alias: { yaml: path.join(root, 'node_modules/yaml/browser/dist/index.js') } },
+    plugins: [shortLibraries],
     external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
   });
   const { output } = await build.generate({
