@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import '../dist/program/begin.cjs';
+require('../dist/program/begin.cjs');

@@ -1,9 +1,9 @@
-// Builds dist/: every module for the tests, the worker preload as CommonJS, and in dist/program the program in few files.
+// Builds dist/: every module for the tests, the worker preload as CommonJS in one file, and in dist/program the program in few.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { bundle, shortenWorker, writeCommonJsApi } from './bundle.js';
+import { bundle, bundleWorker, writeCommonJsApi } from './bundle.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
@@ -16,4 +16,4 @@ mkdirSync(`${root}dist/worker`, { recursive: true });
 cpSync(`${root}src/worker/package.json`, `${root}dist/worker/package.json`);
 await bundle();
 await writeCommonJsApi();
-shortenWorker();
+await bundleWorker();

@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText, median } from './figures.js';
-import { end, launch, start } from './launch.js';
+import { end, launch } from './launch.js';
+import { withClients } from './standing-clients.js';
 import { openFiles, privateMb, startSupervisor } from './supervisor.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -17,29 +18,21 @@ export const scale = { crowd, endurance, step };
 /** CONNECTIONS open connections over 4 workers, through 5 reloads. */
 async function crowd() {
   const supervisor = await startSupervisor(4);
-  const args = [path.join(here, 'crowd-client.js'), String(supervisor.port), String(CONNECTIONS), '3000'];
-  const client = start(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  let output = '';
-  const open = new Promise((resolve, reject) => {
-    client.stdout.setEncoding('utf8').on('data', (text) => {
-      output += text;
-      if (output.includes('open')) resolve();
-    });
-    client.once('exit', () => reject(new Error('the clients have ended')));
-  });
   try {
-    await open;
-    const table = {};
-    for (let i = 1; i <= 5; i++) table[`reload ${i}`] = { ms: Math.round(await supervisor.reload()) };
-    const closed = new Promise((resolve) => client.stdout.once('close', resolve));
-    client.stdin.end('stop\n');
-    await closed;
-    const { answered, errors } = JSON.parse(output.split('\n').at(-2));
+    const { result: table, counts } = await withClients('crowd-client.js', [supervisor.port, CONNECTIONS, 3_000], () =>
+      reloads(supervisor, 5),
+    );
+    const { answered, errors } = counts;
     return { title: `${CONNECTIONS} connections, ${answered} requests answered, errors: ${errorText(errors)}`, table };
   } finally {
-    await end(client, 'SIGKILL');
     await supervisor.stop();
   }
+}
+
+async function reloads(supervisor, times) {
+  const table = {};
+  for (let i = 1; i <= times; i++) table[`reload ${i}`] = { ms: Math.round(await supervisor.reload()) };
+  return table;
 }
 
 /** RELOADS reloads in a row under a light load, in both modes: what the supervisor holds after a few, and in the end. */

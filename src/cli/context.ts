@@ -35,7 +35,12 @@ export type Command = (invocation: Invocation, context: Context) => Promise<Exit
 
 /** The context of this very process. */
 export function processContext(): Context {
-  const interrupt = new AbortController();
+  let controller: AbortController | null = null;
+  // Made when it is needed: most commands end sooner than it is loaded.
+  const interrupt = () => {
+    controller ??= new AbortController();
+    return controller;
+  };
   const guarded = new Set<NodeJS.WriteStream>();
   const guard = (stream: NodeJS.WriteStream) => {
     if (guarded.has(stream)) return stream;
@@ -47,7 +52,7 @@ export function processContext(): Context {
     // `holdfast status | head -1` is no failure.
     return stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
-      interrupt.abort();
+      interrupt().abort();
     });
   };
   return {
@@ -62,8 +67,8 @@ export function processContext(): Context {
     cwd: process.cwd(),
     runtimeDir: path.resolve(resolveRuntimeDir(process.env, ownUid(), os.tmpdir())),
     interrupted() {
-      process.once('SIGINT', () => interrupt.abort());
-      return interrupt.signal;
+      process.once('SIGINT', () => interrupt().abort());
+      return interrupt().signal;
     },
   };
 }

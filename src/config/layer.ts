@@ -65,7 +65,7 @@ export function checkLayer(layer: Layer): Checked {
 
 /** What an option has when no source gives it. */
 export function defaultOf<K extends SettingName>(name: K): Validated[K] {
-  return z.parse(SETTINGS[name].schema, undefined) as Validated[K];
+  return SETTINGS[name].value as Validated[K];
 }
 
 /**

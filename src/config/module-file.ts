@@ -6,7 +6,6 @@
  */
 import { realpath } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { checkFile, Unreadable } from './text-file.js';
 
 /** How long a configuration may take to load before that is a fault: it must not hang a reload for ever. */
@@ -35,6 +34,8 @@ export async function loadModule(file: string, timeoutMs: number = LOAD_TIMEOUT_
 }
 
 async function evaluate(url: string, timeoutMs: number): Promise<Said> {
+  // Loaded by who needs it: few have a configuration that is a program.
+  const { Worker } = await import('node:worker_threads');
   const thread = new Worker(`(${inThread})()`, { eval: true, workerData: { url } });
   let timer: NodeJS.Timeout | undefined;
   try {

@@ -7,6 +7,7 @@
  */
 import * as z from 'zod/mini';
 import { cronFault } from './cron.js';
+import { parseDuration } from './duration.js';
 import { choice, duration, line, listenAddress, memory, number, path, percentage, text, wholeNumber } from './kinds.js';
 
 export const MAX_INSTANCES = 256;
@@ -24,6 +25,8 @@ export interface Setting<S extends z.core.$ZodType = z.core.$ZodType> {
   readonly schema: S;
   readonly description: string;
   readonly reading: Reading;
+  /** What it is where nobody says otherwise, validated: durations in milliseconds. */
+  readonly value: unknown;
   /** As the owner would write it. */
   readonly default?: string | number | boolean;
   readonly choices?: readonly string[];
@@ -46,36 +49,38 @@ const HOSTS_ALLOWED = 'must be a host name without a port, such as shop.internal
 const ZONE_ALLOWED = 'must be a time zone such as UTC or Europe/Berlin';
 
 export const SETTINGS = {
-  name: optional(z.string({ error: NAME_ALLOWED }).check(z.regex(NAME_PATTERN, { error: NAME_ALLOWED })), {
+  name: optional(() => z.string({ error: NAME_ALLOWED }).check(z.regex(NAME_PATTERN, { error: NAME_ALLOWED })), {
     description: 'Name of the supervisor, for --name. From the script or its folder if not given',
   }),
-  script: optional(path('the entry file'), {
+  script: optional(() => path('the entry file'), {
     description: 'Entry file of the application, relative to cwd; .js, .mjs, .cjs and .ts may be left off',
   }),
-  args: setting(z.array(text('must be text'), { error: LIST_ALLOWED }), [], {
+  args: setting(() => z.array(text('must be text'), { error: LIST_ALLOWED }), [], {
     description: 'Arguments for the application; on the command line after --',
     reading: 'words',
     secret: true,
   }),
   nodeArgs: setting(
-    z
-      .array(line('must be a text that is not empty'), { error: LIST_ALLOWED })
-      .check(
-        z.refine((words) => words[0]?.startsWith('-') !== false, { error: 'must begin with an option of node: "-…"' }),
+    () =>
+      z.array(line('must be a text that is not empty'), { error: LIST_ALLOWED }).check(
+        z.refine((words) => words[0]?.startsWith('-') !== false, {
+          error: 'must begin with an option of node: "-…"',
+        }),
       ),
     [],
     { description: 'Options for node itself: --node-args="--max-old-space-size=512"', reading: 'words' },
   ),
-  cwd: optional(path('a folder'), {
+  cwd: optional(() => path('a folder'), {
     description: "Working folder of the workers. The configuration file's folder, or the current one, if not given",
     reading: 'path',
   }),
   env: setting(
-    z.record(
-      z.string().check(z.regex(/^[^=\0]+$/, { error: 'must be a name without "="' })),
-      text('must be text, a number, true or false'),
-      { error: ENV_ALLOWED },
-    ),
+    () =>
+      z.record(
+        z.string().check(z.regex(/^[^=\0]+$/, { error: 'must be a name without "="' })),
+        text('must be text, a number, true or false'),
+        { error: ENV_ALLOWED },
+      ),
     {},
     {
       description: 'Environment variables for the workers; they win over those of envFile',
@@ -83,14 +88,15 @@ export const SETTINGS = {
       secret: true,
     },
   ),
-  envFile: optional(path('a file of environment variables'), {
+  envFile: optional(() => path('a file of environment variables'), {
     description: 'File of environment variables for the workers, one KEY=VALUE a line; read anew at each reload',
     reading: 'path',
   }),
   instances: setting(
-    z.union([wholeNumber(1, MAX_INSTANCES, INSTANCES_ALLOWED), z.literal('max')], {
-      error: INSTANCES_ALLOWED,
-    }),
+    () =>
+      z.union([wholeNumber(1, MAX_INSTANCES, INSTANCES_ALLOWED), z.literal('max')], {
+        error: INSTANCES_ALLOWED,
+      }),
     1,
     {
       description: 'How many workers; max is one for each processor that the container may use',
@@ -118,24 +124,27 @@ export const SETTINGS = {
   }),
   readyTimeout: time(1, DAY_MS, '30s', { description: 'A worker that is not ready by then has failed' }),
   health: optional(
-    z.string({ error: HEALTH_ALLOWED }).check(z.regex(/^\/[\x21-\x7e]{0,1000}$/, { error: HEALTH_ALLOWED })),
+    () => z.string({ error: HEALTH_ALLOWED }).check(z.regex(/^\/[\x21-\x7e]{0,1000}$/, { error: HEALTH_ALLOWED })),
     { description: 'Path that the worker itself must answer well before it is ready and while it soaks: /healthz' },
   ),
   healthTimeout: time(1, HOUR_MS, '5s', { description: 'How long such an answer may take' }),
   healthInterval: time(10, HOUR_MS, '1s', { description: 'How often it is asked for' }),
   soak: time(0, DAY_MS, '0', { description: 'How long a ready worker must stay up before its predecessor goes' }),
   surge: setting(
-    z.union(
-      [
-        wholeNumber(1, MAX_INSTANCES, SURGE_ALLOWED),
-        z.string({ error: SURGE_ALLOWED }).check(z.regex(/^(?:[1-9]\d?|100)%$/, { error: SURGE_ALLOWED, abort: true })),
-      ],
-      { error: SURGE_ALLOWED },
-    ),
+    () =>
+      z.union(
+        [
+          wholeNumber(1, MAX_INSTANCES, SURGE_ALLOWED),
+          z
+            .string({ error: SURGE_ALLOWED })
+            .check(z.regex(/^(?:[1-9]\d?|100)%$/, { error: SURGE_ALLOWED, abort: true })),
+        ],
+        { error: SURGE_ALLOWED },
+      ),
     1,
     { description: 'Workers beyond the instances during a rollout: a number, or 50% of them', reading: 'number' },
   ),
-  maxDraining: setting(wholeNumber(1, 1_000), 3, {
+  maxDraining: setting(() => wholeNumber(1, 1_000), 3, {
     description: 'How many workers of one slot may drain at a time; the oldest is told to end when there are more',
     reading: 'number',
   }),
@@ -153,12 +162,12 @@ export const SETTINGS = {
     description: 'Delay before a crashed worker is replaced; none for the first if no other serves',
   }),
   backoffMax: time(1, DAY_MS, '30s', { description: 'The longest such delay' }),
-  backoffFactor: setting(number(1, 100), 2, {
+  backoffFactor: setting(() => number(1, 100), 2, {
     description: 'What the delay is multiplied by from one crash to the next',
     reading: 'number',
   }),
   backoffReset: time(1, DAY_MS, '60s', { description: 'A worker that lived this long has the delay start over' }),
-  maxRestarts: setting(wholeNumber(0, 10_000), 10, {
+  maxRestarts: setting(() => wholeNumber(0, 10_000), 10, {
     description: 'More crashes of one slot than that within restartWindow are a crash loop',
     reading: 'number',
   }),
@@ -167,63 +176,69 @@ export const SETTINGS = {
     description: 'In a crash loop: try again at the longest delay (keep), or end the supervisor with 1 (exit)',
   }),
   stopExitCodes: setting(
-    z.array(wholeNumber(0, 255), { error: 'must be a list of exit codes from 0 to 255: [0, 64]' }),
+    () => z.array(wholeNumber(0, 255), { error: 'must be a list of exit codes from 0 to 255: [0, 64]' }),
     [],
     { description: 'Exit codes by which a worker says that it is not to be replaced', reading: 'numbers' },
   ),
   hangTimeout: time(0, DAY_MS, '10s', {
     description: 'A worker whose event loop gives no sign of life for this long is replaced and killed; 0 is never',
   }),
-  maxMemory: optional(memory(), {
+  maxMemory: optional(() => memory(), {
     description:
       "Resident memory at which a worker is replaced: 300M; or 80% of the container's (else the machine's) memory, divided among the workers",
   }),
-  maxRequests: optional(wholeNumber(1, Number.MAX_SAFE_INTEGER, 'must be a whole number of at least 1'), {
+  maxRequests: optional(() => wholeNumber(1, Number.MAX_SAFE_INTEGER, 'must be a whole number of at least 1'), {
     description: 'Number of requests after which a worker is replaced',
     reading: 'number',
   }),
-  maxAge: optional(duration(1_000, 365 * DAY_MS), { description: 'Age at which a worker is replaced' }),
-  maxEventLoopDelay: optional(duration(1, HOUR_MS), {
+  maxAge: optional(() => duration(1_000, 365 * DAY_MS), { description: 'Age at which a worker is replaced' }),
+  maxEventLoopDelay: optional(() => duration(1, HOUR_MS), {
     description: 'Delay of the event loop at which, several times in a row, a worker is replaced',
   }),
-  canaryMaxErrorRate: setting(percentage(), '1%', {
-    description: 'How much larger the share of 5xx answers of a canary may be',
-  }),
-  canaryMaxLatency: setting(number(1, 1_000), 1.5, {
+  canaryMaxErrorRate: setting(
+    () => percentage(),
+    '1%',
+    { description: 'How much larger the share of 5xx answers of a canary may be' },
+    0.01,
+  ),
+  canaryMaxLatency: setting(() => number(1, 1_000), 1.5, {
     description: 'How many times as slow a canary may be, at the 99th percentile',
     reading: 'number',
   }),
   canaryMaxLoopDelay: time(1, HOUR_MS, '500ms', { description: "Delay of a canary's event loop that is too much" }),
-  canaryMinRequests: setting(wholeNumber(1, 1_000_000), 100, {
+  canaryMinRequests: setting(() => wholeNumber(1, 1_000_000), 100, {
     description: 'Requests that a canary must have answered to be compared',
     reading: 'number',
   }),
-  beforeReload: optional(line('must be a shell command'), {
+  beforeReload: optional(() => line('must be a shell command'), {
     description: 'Shell command that must end with 0 before a reload begins: migrations, smoke tests',
   }),
   beforeReloadTimeout: time(1, DAY_MS, '10m', { description: 'How long it may take' }),
   reloadCron: optional(
-    z
-      .string({ error: CRON_ALLOWED })
-      .check(z.refine((value) => cronFault(value, undefined) === null, { error: CRON_ALLOWED })),
+    () =>
+      z
+        .string({ error: CRON_ALLOWED })
+        .check(z.refine((value) => cronFault(value, undefined) === null, { error: CRON_ALLOWED })),
     { description: 'When to reload by itself: five fields of a cron expression, "0 4 * * *"' },
   ),
   reloadCronTimeZone: optional(
-    line(ZONE_ALLOWED).check(z.refine((value) => cronFault('0 0 * * *', value) === null, { error: ZONE_ALLOWED })),
+    () =>
+      line(ZONE_ALLOWED).check(z.refine((value) => cronFault('0 0 * * *', value) === null, { error: ZONE_ALLOWED })),
     { description: "Time zone of reloadCron; the system's if not given" },
   ),
-  watch: setting(z.boolean({ error: 'must be true or false' }), false, {
+  watch: setting(() => z.boolean({ error: 'must be true or false' }), false, {
     description: 'Reload when files of the working folder change: for the desk, not for production',
     reading: 'switch',
   }),
-  admin: optional(listenAddress(), {
+  admin: optional(() => listenAddress(), {
     description: 'Where probes (/livez, /readyz, /startupz), /status and /metrics are answered: 9100, :9100, host:port',
     reading: 'number',
   }),
   adminNames: setting(
-    z.array(z.string({ error: HOSTS_ALLOWED }).check(z.regex(/^[A-Za-z0-9._-]{1,253}$/, { error: HOSTS_ALLOWED })), {
-      error: 'must be a list of host names: [shop.internal]',
-    }),
+    () =>
+      z.array(z.string({ error: HOSTS_ALLOWED }).check(z.regex(/^[A-Za-z0-9._-]{1,253}$/, { error: HOSTS_ALLOWED })), {
+        error: 'must be a list of host names: [shop.internal]',
+      }),
     [],
     {
       description: 'Host names by which the admin address may be called, beside its numbers and localhost',
@@ -236,7 +251,7 @@ export const SETTINGS = {
   logFormat: oneOf(['auto', 'json', 'pretty'], 'auto', {
     description: 'JSON lines, or for people; auto is pretty on a terminal',
   }),
-  logFile: optional(path('a log file'), {
+  logFile: optional(() => path('a log file'), {
     description: 'Log file, reopened on SIGUSR1. Standard output if not given',
     reading: 'path',
   }),
@@ -261,22 +276,40 @@ export function jsonSchema(): Record<string, unknown> {
   return { $schema, title: 'Configuration of holdfast', ...rest };
 }
 
-type About = Omit<Setting, 'schema' | 'default' | 'reading'> & { readonly reading?: Reading };
+type About = Omit<Setting, 'schema' | 'value' | 'default' | 'reading'> & { readonly reading?: Reading };
 
-function setting<S extends z.core.$ZodType>(schema: S, fallback: z.input<S>, about: About) {
+/** @param value what the fallback comes to; a test sees to it that the schema says the same */
+function setting<S extends z.core.$ZodType>(
+  make: () => S,
+  fallback: z.input<S>,
+  about: About,
+  value: z.output<S> = fallback as z.output<S>,
+) {
   const isPlain = typeof fallback === 'string' || typeof fallback === 'number' || typeof fallback === 'boolean';
   const shown = isPlain ? { default: fallback as string | number | boolean } : {};
-  return { reading: 'text' as const, ...about, ...shown, schema: z.prefault(schema, fallback as never) };
+  return made(() => z.prefault(make(), fallback as never), { reading: 'text' as const, ...about, ...shown, value });
 }
 
-function optional<S extends z.core.$ZodType>(schema: S, about: About) {
-  return { reading: 'text' as const, ...about, schema: z.optional(schema) };
+function optional<S extends z.core.$ZodType>(make: () => S, about: About) {
+  return made(() => z.optional(make()), { reading: 'text' as const, ...about, value: undefined });
+}
+
+/** The schema is made when it is asked for: to make them all takes longer than to check what is given. */
+function made<S extends z.core.$ZodType, A extends object>(make: () => S, about: A): A & { readonly schema: S } {
+  let schema: S | undefined;
+  return {
+    ...about,
+    get schema() {
+      schema ??= make();
+      return schema;
+    },
+  };
 }
 
 function oneOf<const T extends readonly [string, ...string[]]>(choices: T, fallback: T[number], about: About) {
-  return setting(choice(choices), fallback as never, { ...about, choices });
+  return setting(() => choice(choices), fallback as never, { ...about, choices });
 }
 
 function time(minMs: number, maxMs: number, fallback: string, about: About) {
-  return setting(duration(minMs, maxMs), fallback, about);
+  return setting(() => duration(minMs, maxMs), fallback, about, parseDuration(fallback) as number);
 }

@@ -4,15 +4,14 @@
  * Must stay light: `holdfast status` loads this and little else.
  */
 
-import { readdir } from 'node:fs/promises';
-import type http from 'node:http';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import type { ControlLine, ReloadOptions, SupervisorStatus } from '../protocol.js';
-import { errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
+import { type Answer, errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
 import { checkRuntimeDir } from './runtime-dir.js';
-import { controlSocketPath, nameOfSocket, probeSocket } from './socket-path.js';
+import { absence, controlSocketPath, nameOfSocket, probeSocket } from './socket-path.js';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 /** After the result of a request the connection ends by itself; a supervisor that hangs shall not hold its client. */
@@ -42,12 +41,17 @@ export interface ListedSupervisor {
  * @throws HoldfastError RUNTIME_DIR_UNSAFE
  */
 export async function listSupervisors(dir: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Promise<ListedSupervisor[]> {
-  return Promise.all(
-    (await runningNames(dir)).map(async (name) => ({
-      name,
-      status: await fetchStatus(controlSocketPath(dir, name), answerTimeoutMs).catch(() => null),
-    })),
+  const found = await Promise.all(
+    (await socketNames(dir)).map(async (name) => {
+      try {
+        // Asked at once: whether anybody is there shows then.
+        return { name, status: await fetchStatus(controlSocketPath(dir, name), answerTimeoutMs) };
+      } catch (error) {
+        return absence(error) === null ? { name, status: null } : null;
+      }
+    }),
   );
+  return found.filter((listed) => listed !== null);
 }
 
 /**
@@ -57,11 +61,13 @@ export async function listSupervisors(dir: string, answerTimeoutMs = ANSWER_TIME
  *   and no name was given; RUNTIME_DIR_UNSAFE
  */
 export async function connectTo(dir: string, name?: string): Promise<Connection> {
-  const running = await runningNames(dir);
+  const names = await socketNames(dir);
   if (name !== undefined) {
-    if (!running.includes(name)) throw noSupervisor(dir, running, name);
+    const isThere = names.includes(name) && (await listens(dir, name));
+    if (!isThere) throw noSupervisor(dir, await runningOf(dir, names), name);
     return new Connection(name, controlSocketPath(dir, name));
   }
+  const running = await runningOf(dir, names);
   const [only, ...others] = running;
   if (only === undefined) throw noSupervisor(dir, running);
   if (others.length > 0) {
@@ -113,13 +119,13 @@ export class Connection {
     let result: ResultLine | null = null;
     let timer: NodeJS.Timeout | undefined;
     try {
-      const response = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body });
-      await this.#refuseUnlessOk(verb, response);
-      for await (const text of readLines(response)) {
+      const answer = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body });
+      await this.#refuseUnlessOk(verb, answer);
+      for await (const text of readLines(answer)) {
         const line = JSON.parse(text) as ControlLine;
         if (line.type === 'progress') onProgress(line);
         else result = line;
-        if (line.type === 'result') timer = setTimeout(() => response.destroy(), END_TIMEOUT_MS);
+        if (line.type === 'result') timer = setTimeout(() => answer.destroy(), END_TIMEOUT_MS);
       }
     } catch (cause) {
       // Once the result is known, it does not matter how the connection ended.
@@ -138,17 +144,17 @@ export class Connection {
    */
   async *logs(signal?: AbortSignal): AsyncGenerator<string, void, void> {
     try {
-      const response = await exchange(this.#socketPath, { method: 'GET', path: '/logs', signal });
-      await this.#refuseUnlessOk('follow the logs of', response);
-      yield* readLines(response);
+      const answer = await exchange(this.#socketPath, { method: 'GET', path: '/logs', signal });
+      await this.#refuseUnlessOk('follow the logs of', answer);
+      yield* readLines(answer);
     } catch (cause) {
       if (!signal?.aborted) throw this.#lost('follow the logs of', cause);
     }
   }
 
-  async #refuseUnlessOk(verb: string, response: http.IncomingMessage): Promise<void> {
-    if (response.statusCode === 200) return;
-    throw new HoldfastError('REFUSED', `cannot ${verb} ${this.name}: ${errorIn(await readText(response))}`, {
+  async #refuseUnlessOk(verb: string, answer: Answer): Promise<void> {
+    if (answer.statusCode === 200) return;
+    throw new HoldfastError('REFUSED', `cannot ${verb} ${this.name}: ${errorIn(await readText(answer))}`, {
       hint: 'the supervisor may be of another version: compare with holdfast status --json',
     });
   }
@@ -163,14 +169,21 @@ export class Connection {
   }
 }
 
-/** Names whose control socket takes connections. */
-async function runningNames(dir: string): Promise<string[]> {
+/** Of every control socket in the folder, also of one that nobody listens on. */
+async function socketNames(dir: string): Promise<string[]> {
   if (!(await checkRuntimeDir(dir))) return [];
-  const names = (await readdir(dir, { withFileTypes: true }))
-    .filter((file) => file.isSocket())
-    .flatMap((file) => nameOfSocket(file.name) ?? []);
-  const found = await Promise.all(names.map((name) => probeSocket(controlSocketPath(dir, name))));
-  return names.filter((_name, index) => found[index] === 'listening').sort();
+  const files = readdirSync(dir, { withFileTypes: true }).filter((file) => file.isSocket());
+  return files.flatMap((file) => nameOfSocket(file.name) ?? []).sort();
+}
+
+/** Those whose control socket takes connections. */
+async function runningOf(dir: string, names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(names.map((name) => listens(dir, name)));
+  return names.filter((_name, index) => found[index]);
+}
+
+async function listens(dir: string, name: string): Promise<boolean> {
+  return (await probeSocket(controlSocketPath(dir, name))) === 'listening';
 }
 
 function noSupervisor(dir: string, running: readonly string[], name?: string): HoldfastError {

@@ -1,7 +1,8 @@
 /** One exchange over a control socket: HTTP, one request a connection. */
-import type http from 'node:http';
+import net from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
 import type { SupervisorStatus } from '../protocol.js';
-import { request } from './lean-http.js';
+import { AnswerReader } from './answer-reader.js';
 
 /** Far more than the status of 256 workers. */
 const LONGEST_CHARACTERS = 16 * 1024 ** 2;
@@ -12,37 +13,93 @@ export interface ExchangeOptions {
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** How long the whole answer may take. */
+  readonly timeoutMs?: number;
+}
+
+/** An answer whose head has come. */
+export interface Answer {
+  readonly statusCode: number;
+  /** Its body, as it comes, once. Throws the system's error, or one that says that it was not all. */
+  readonly body: AsyncGenerator<string, void, void>;
+  /** What has not come yet is not waited for. */
+  readonly destroy: () => void;
 }
 
 /**
  * Sends a request and resolves with the head of its answer.
  *
- * @throws the system's error (`ECONNREFUSED`, `ENOENT`, ...) or an AbortError
+ * @throws the system's error (`ECONNREFUSED`, `ENOENT`, ...), an AbortError, or one that says what is wrong with the answer
  */
-export function exchange(socketPath: string, options: ExchangeOptions): Promise<http.IncomingMessage> {
-  const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-  return new Promise((resolve, reject) => {
-    const outgoing = request({
-      socketPath,
-      method: options.method,
-      path: options.path,
-      // A connection that stays open would keep the command line alive.
-      agent: false,
-      headers: body === undefined ? {} : { 'content-type': 'application/json' },
-      ...(options.signal && { signal: options.signal }),
-    });
-    outgoing.once('response', resolve);
-    // Stays: an error after the answer began is told by the answer's own stream.
-    outgoing.on('error', reject);
-    outgoing.end(body);
-  });
+export async function exchange(socketPath: string, options: ExchangeOptions): Promise<Answer> {
+  const { signal, timeoutMs } = options;
+  const socket = net.connect({ path: socketPath, ...(signal && { signal }) });
+  // Told by who reads from it, if anybody still does.
+  socket.on('error', () => {});
+  if (timeoutMs !== undefined) {
+    const late = () => socket.destroy(new Error(`it does not answer within ${timeoutMs / 1000} s`));
+    const timer = setTimeout(late, timeoutMs);
+    socket.once('close', () => clearTimeout(timer));
+  }
+  // Not ended: to a server that would say that nobody waits for the answer.
+  socket.write(requestText(options));
+  const reader = new AnswerReader();
+  const incoming: AsyncIterator<Buffer, unknown, undefined> = socket[Symbol.asyncIterator]();
+  const first: Buffer[] = [];
+  try {
+    while (reader.statusCode === null) {
+      const { done, value } = await incoming.next();
+      if (done) throw endedEarly();
+      first.push(...reader.read(value));
+    }
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  const body = readBody(reader, incoming, first, socket);
+  return { statusCode: reader.statusCode, body, destroy: () => socket.destroy() };
+}
+
+function requestText({ method, path, body }: ExchangeOptions): string {
+  const head = `${method} ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n`;
+  if (body === undefined) return method === 'POST' ? `${head}content-length: 0\r\n\r\n` : `${head}\r\n`;
+  const text = JSON.stringify(body);
+  const fields = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n`;
+  return `${head}${fields}\r\n${text}`;
+}
+
+function endedEarly(): NodeJS.ErrnoException {
+  return Object.assign(new Error('its answer ended too early'), { code: 'ECONNRESET' });
+}
+
+async function* readBody(
+  reader: AnswerReader,
+  incoming: AsyncIterator<Buffer, unknown, undefined>,
+  first: readonly Buffer[],
+  socket: net.Socket,
+): AsyncGenerator<string, void, void> {
+  const decoder = new StringDecoder('utf8');
+  try {
+    let pieces = first;
+    for (;;) {
+      const text = pieces.map((piece) => decoder.write(piece)).join('');
+      if (text !== '') yield text;
+      if (reader.done) return;
+      const { done, value } = await incoming.next();
+      if (done && reader.mayEnd) return;
+      if (done) throw endedEarly();
+      pieces = reader.read(value);
+    }
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** @throws Error for more than any supervisor would say: the socket may be somebody else's */
-export async function readText(response: http.IncomingMessage): Promise<string> {
+export async function readText({ body }: Answer): Promise<string> {
   let text = '';
-  for await (const chunk of response.setEncoding('utf8')) {
-    text += chunk;
+  for await (const piece of body) {
+    text += piece;
     if (text.length > LONGEST_CHARACTERS) throw tooLong();
   }
   return text;
@@ -52,11 +109,11 @@ function tooLong(): Error {
   return new Error(`its answer is longer than ${LONGEST_CHARACTERS / 1024 ** 2} MiB`);
 }
 
-/** The lines of a stream, without their newlines. */
-export async function* readLines(response: http.IncomingMessage): AsyncGenerator<string, void, void> {
+/** The lines of an answer, without their newlines. */
+export async function* readLines({ body }: Answer): AsyncGenerator<string, void, void> {
   let rest = '';
-  for await (const chunk of response.setEncoding('utf8')) {
-    const lines = (rest + chunk).split('\n');
+  for await (const piece of body) {
+    const lines = (rest + piece).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > LONGEST_CHARACTERS) throw tooLong();
     yield* lines;
@@ -69,19 +126,10 @@ export async function* readLines(response: http.IncomingMessage): AsyncGenerator
  * @throws an error that says why there is no status: the system's, or one of that time
  */
 export async function fetchStatus(socketPath: string, timeoutMs: number): Promise<SupervisorStatus> {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), timeoutMs);
-  try {
-    const response = await exchange(socketPath, { method: 'GET', path: '/status', signal: patience.signal });
-    const text = await readText(response);
-    if (response.statusCode !== 200) throw new Error(errorIn(text));
-    return checkStatus(JSON.parse(text));
-  } catch (cause) {
-    if (!patience.signal.aborted) throw cause;
-    throw new Error(`it does not answer within ${timeoutMs / 1000} s`, { cause });
-  } finally {
-    clearTimeout(timer);
-  }
+  const answer = await exchange(socketPath, { method: 'GET', path: '/status', timeoutMs });
+  const text = await readText(answer);
+  if (answer.statusCode !== 200) throw new Error(errorIn(text));
+  return checkStatus(JSON.parse(text));
 }
 
 /** As far as what shows it relies on. @throws Error for what is no status: the socket may be anybody's */

@@ -6,7 +6,7 @@ import type http from 'node:http';
 import { createRequire } from 'node:module';
 import type { ListenOptions } from 'node:net';
 
-export const { createServer, request } = createRequire(import.meta.url)('node:http') as typeof http;
+export const { createServer } = createRequire(import.meta.url)('node:http') as typeof http;
 
 /** How long a close waits for clients to read what was written for them. */
 const CLOSE_PATIENCE_MS = 1_000;

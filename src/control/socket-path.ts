@@ -41,20 +41,27 @@ export function checkPathLength(file: string): void {
   });
 }
 
+/** `refused` is what a killed process leaves, `missing` is no file at all. */
+export type Absence = 'refused' | 'missing';
+
 /**
- * Whether a process listens on the socket: `refused` is what a killed process leaves, `missing` is no file at all.
+ * Whether a process listens on the socket.
  * What cannot be told (no rights, a full queue) counts as listening.
  */
-export function probeSocket(file: string): Promise<'listening' | 'refused' | 'missing'> {
+export function probeSocket(file: string): Promise<'listening' | Absence> {
   return new Promise((resolve) => {
     const socket = net.connect(file);
     socket.once('connect', () => {
       socket.destroy();
       resolve('listening');
     });
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'ENOENT' || code === 'ENOTDIR') resolve('missing');
-      else resolve(code === 'ECONNREFUSED' || code === 'ENOTSOCK' ? 'refused' : 'listening');
-    });
+    socket.once('error', (error) => resolve(absence(error) ?? 'listening'));
   });
+}
+
+/** null for an error that does not mean that nobody listens. */
+export function absence(error: unknown): Absence | null {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
+  return code === 'ECONNREFUSED' || code === 'ENOTSOCK' ? 'refused' : null;
 }

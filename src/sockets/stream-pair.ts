@@ -4,7 +4,6 @@
  *
  * Both ends are raw handles of Node that are not read here; the caller sends them on, and closes them.
  */
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
@@ -27,7 +26,8 @@ function pairOf([one, other]: readonly [number, number]): StreamPair {
 async function listenAndConnect(folder: string): Promise<StreamPair> {
   const server = net.createServer({ pauseOnConnect: true });
   try {
-    const address = path.join(folder, `.link-${randomBytes(6).toString('hex')}`);
+    // A name that others do not have at this moment, no secret: node:crypto would cost megabytes.
+    const address = path.join(folder, `.link-${Math.random().toString(16).slice(2, 14).padEnd(12, '0')}`);
     server.listen(address);
     await once(server, 'listening');
     const accepted = once(server, 'connection') as Promise<[net.Socket]>;

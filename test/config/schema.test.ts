@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import * as z from 'zod/mini';
 import { variableOf } from '../../src/config/environment.js';
+import { defaultOf } from '../../src/config/layer.js';
 import { loadConfig } from '../../src/config/load.js';
 import { OPTIONS } from '../../src/config/options.js';
-import { jsonSchema, SETTING_NAMES } from '../../src/config/schema.js';
+import { jsonSchema, SETTING_NAMES, SETTINGS } from '../../src/config/schema.js';
 import { RESOURCES } from './support.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -51,4 +53,10 @@ t.test('the example configuration is one', async (t) => {
   });
   t.match(config, { name: 'hello', instances: 2, script: '../examples/hello/server.js' });
   t.strictSame(warnings, []);
+});
+
+t.test('what an option is where nobody says otherwise is what its schema makes of that', async (t) => {
+  for (const name of SETTING_NAMES) {
+    t.same(defaultOf(name), z.parse(SETTINGS[name].schema, undefined), name);
+  }
 });

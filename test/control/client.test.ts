@@ -27,9 +27,11 @@ t.test('lists the running supervisors by name, also one that does not answer', a
   await open(t, 'zoo', dir);
   await open(t, 'api', dir);
   await impostor(t, dir, 'hung', () => {});
+  await impostor(t, dir, 'mail', (socket) => socket.end('220 ESMTP\r\n'));
   t.same(await listSupervisors(dir, 200), [
     { name: 'api', status: statusOf('api') },
     { name: 'hung', status: null },
+    { name: 'mail', status: null },
     { name: 'zoo', status: statusOf('zoo') },
   ]);
 });

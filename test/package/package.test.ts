@@ -49,7 +49,7 @@ t.test('it has what is needed and nothing else', async (t) => {
     t.ok(paths.includes(needed), needed);
   }
   const wanted =
-    /^(?:bin\/holdfast\.js|dist\/(?:index|public)\.[.\w]+|dist\/program\/[-\w]+\.(?:cjs|cjs\.map|txt)|dist\/worker\/(?:(?:drain|handover)\/)?[-\w]+\.(?:js|js\.map|json)|config\/[^.][-\w@./]*|(?:package\.json|README\.md|CHANGELOG\.md|LICENSE))$/;
+    /^(?:bin\/(?:holdfast\.js|package\.json)|dist\/(?:index|public)\.[.\w]+|dist\/program\/[-\w]+\.(?:cjs|cjs\.map|txt)|dist\/worker\/(?:preload\.js(?:\.map)?|trial\.js|package\.json)|config\/[^.][-\w@./]*|(?:package\.json|README\.md|CHANGELOG\.md|LICENSE))$/;
   t.same(
     paths.filter((one) => !wanted.test(one)),
     [],

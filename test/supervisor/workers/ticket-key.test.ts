@@ -1,5 +1,5 @@
 import t from 'tap';
-import { TicketKey } from '../../../src/supervisor/workers/ticket-key.js';
+import { randomKey, TicketKey } from '../../../src/supervisor/workers/ticket-key.js';
 
 t.test('it is renewed after its time, and told', async (t) => {
   const renewed = new Promise<string>((resolve) => {
@@ -21,4 +21,13 @@ t.test('no two supervisors have the same', async (t) => {
   t.not(one.current, other.current);
   one.close();
   other.close();
+});
+
+t.test('a system without its own source of random bytes has a key as well', async (t) => {
+  for (const device of ['/dev/urandom', '/dev/null', '/nonexistent']) {
+    const [one, other] = [randomKey(device), randomKey(device)];
+    t.equal(one.length, 48);
+    t.notOk(one.equals(other), device);
+    t.notOk(one.equals(Buffer.alloc(48)), device);
+  }
 });
