@@ -1,0 +1,279 @@
+/**
+ * What a chaos run does to a supervisor and its workers. Each fault takes back what it has done before it resolves, and tells
+ * `world.blame` which workers end by it; whatever is not told there must cost no request.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { monotonicMs } from './chaos-random.js';
+import { HANG_MS, SIZE } from './chaos-world.js';
+import { pause } from './launch.js';
+
+/** How often each one comes, relative to the others. */
+export const WEIGHTS = {
+  reload: 10,
+  scale: 6,
+  kill: 10,
+  stopWorker: 8,
+  hangWorker: 2,
+  block: 4,
+  hangByBlock: 1,
+  crash: 4,
+  forge: 8,
+  flood: 1,
+  stopSupervisor: 2,
+  exhaustFiles: 4,
+  fillDisk: 4,
+  siege: 2,
+  siegeControl: 2,
+  signals: 6,
+  removeRuntime: 3,
+  badRelease: 3,
+  restart: 1,
+  stall: 4,
+};
+
+const ours = (fields) => ['/message', JSON.stringify({ cmd: 'NODE_HOLDFAST', ...fields })];
+const nodes = (fields) => ['/message', JSON.stringify({ cmd: 'NODE_CLUSTER', ...fields })];
+const pipe = { act: 'queryServer', seq: 1, index: 0, address: '/tmp/chaos-forged', port: -1, addressType: -1, fd: -1 };
+/** Each of these is wrong, and fails the worker that says it. */
+const FORGERIES = [
+  ours({ type: 'leftover' }),
+  ours({ type: 'listen', seq: 1 }),
+  ours({ type: 'bound', key: '127.0.0.1:1' }),
+  ours({ type: 'closed', key: 'nowhere' }),
+  ours({ type: 'released', key: '127.0.0.1:1', slot: 7 }),
+  ours({ type: 'stats', seq: 1e9, eventLoopDelayMs: 1, connections: 1, accepted: 1, requests: 1 }),
+  ours({ type: 'constructor' }),
+  nodes({ act: 'queryServer' }),
+  nodes({ act: 'close', key: 'nothing' }),
+  ['/message', '{"cmd":"NODE_HANDLE","type":"net.Server"}'],
+  ['/message', '{"cmd":"NODE_HANDLE_ACK"}'],
+  ['/raw', 'plain text\n'],
+  ['/raw', '{"half":\n'],
+  ['/raw', `${JSON.stringify({ cmd: 'NODE_CLUSTER', flags: 0, ...pipe })}\n`.repeat(2)],
+  ['/handle', ''],
+];
+
+export const FAULTS = {
+  /** Some go away before they are answered, some come in twos. */
+  async reload(world) {
+    const { dice } = world;
+    const all = [world.control('POST', '/reload')];
+    if (dice.chance(0.3)) all.push(pause(dice.between(0, 300)).then(() => world.control('POST', '/reload')));
+    if (dice.chance(0.1)) all.push(pause(dice.between(0, 500)).then(() => world.control('POST', '/abort')));
+    // Others go on meanwhile.
+    await Promise.race([Promise.all(all), pause(dice.between(0, 3_000))]);
+  },
+
+  async scale(world) {
+    const to = world.dice.of(['+1', '-1', String(SIZE), '2', '4', '1']);
+    await Promise.race([world.control('POST', '/scale', { change: to }), pause(1_000)]);
+  },
+
+  async kill(world) {
+    const pids = [...world.workers];
+    const count = world.dice.chance(0.15) ? pids.length : 1;
+    for (let i = 0; i < count && pids.length > 0; i++) {
+      const [pid] = pids.splice(world.dice.between(0, pids.length - 1), 1);
+      killAsItIs(world, pid, 'kill');
+    }
+  },
+
+  /** Not for so long that it hangs: all it has is answered afterwards. */
+  stopWorker: (world) => stopWorker(world, world.dice.between(50, HANG_MS - 1_500), 'stopWorker'),
+  hangWorker: (world) => stopWorker(world, world.dice.between(HANG_MS + 2_000, HANG_MS + 6_000), 'hangWorker'),
+
+  block: (world) => block(world, world.dice.between(100, HANG_MS - 1_500), 'block'),
+  hangByBlock: (world) => block(world, world.dice.between(HANG_MS + 2_000, HANG_MS + 5_000), 'hangByBlock'),
+
+  crash: (world) => misbehave(world, '/crash', '', 'crash'),
+  forge: (world) => misbehave(world, ...world.dice.of(FORGERIES), 'forge'),
+  flood: (world) => misbehave(world, '/flood', '', 'flood'),
+
+  async stopSupervisor(world) {
+    world.supervisor.kill('SIGSTOP');
+    await pause(world.dice.between(200, HANG_MS + 2_000));
+    world.supervisor.kill('SIGCONT');
+  },
+
+  /** None is free any more, or just a few. */
+  async exhaustFiles(world) {
+    const most = Math.max(1, ...readdirSync(`/proc/${world.pid}/fd`).map(Number)) + 1 + world.dice.of([0, 0, 1, 3]);
+    const [soft, hard] = execFileSync('prlimit', [`--pid=${world.pid}`, '--nofile', '--output=SOFT,HARD', '--noheadings'], {
+      encoding: 'utf8',
+    })
+      .trim()
+      .split(/\s+/);
+    execFileSync('prlimit', [`--pid=${world.pid}`, `--nofile=${most}:${hard}`]);
+    if (world.dice.chance(0.7)) void world.control('POST', '/reload');
+    await pause(world.dice.between(500, 4_000));
+    execFileSync('prlimit', [`--pid=${world.pid}`, `--nofile=${soft}:${hard}`]);
+  },
+
+  /** First the blocks, then the inodes. */
+  async fillDisk(world) {
+    if (!world.hasDisk) return;
+    const folder = path.dirname(world.runtimeDir);
+    const made = [];
+    const fill = (name, size) => {
+      const file = path.join(folder, name);
+      made.push(file);
+      writeFileSync(file, Buffer.alloc(size));
+    };
+    for (const size of [64 * 1024, 4 * 1024, 0]) {
+      try {
+        for (let i = 0; ; i++) fill(`fill-${size}-${i}`, size);
+      } catch ({ code }) {
+        if (code !== 'ENOSPC') throw new Error(`cannot fill the disk: ${code}`);
+      }
+    }
+    if (world.dice.chance(0.7)) void world.control('POST', '/reload');
+    await pause(world.dice.between(500, 4_000));
+    for (const file of made) rmSync(file, { force: true });
+  },
+
+  /** Of the admin address: some who say nothing, others who ask more than anybody wants to know. */
+  async siege(world) {
+    await besiege(
+      () => net.connect(world.adminPort, '127.0.0.1'),
+      ['GET /livez HT', 'GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(2_000)],
+      [70, 4],
+      world.dice.between(500, 3_000),
+    );
+  },
+
+  async siegeControl(world) {
+    const socketPath = path.join(world.runtimeDir, 'chaos.sock');
+    await besiege(
+      () => net.connect(socketPath),
+      ['GET /status HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500), 'nonsense\r\n\r\n', 'GET /logs HTTP/1.1\r\nhost: x\r\n\r\n'],
+      [2, 2, 4],
+      world.dice.between(300, 1_500),
+    );
+  },
+
+  async signals(world) {
+    const { dice } = world;
+    const signal = dice.of(['SIGHUP', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU', 'SIGWINCH']);
+    for (let i = dice.between(1, 8); i > 0; i--) {
+      world.supervisor.kill(signal);
+      await pause(dice.between(0, 150));
+    }
+    // Opens an inspector of a worker, for nobody.
+    const pid = dice.of([...world.workers]);
+    if (pid !== undefined && dice.chance(0.3)) signalQuietly(pid, 'SIGUSR1');
+  },
+
+  async removeRuntime(world) {
+    const { dice, runtimeDir } = world;
+    const what = dice.of(['.', 'chaos.sock', 'chaos.lock']);
+    rmSync(path.join(runtimeDir, what), { recursive: true, force: true });
+    await pause(dice.between(0, 1_000));
+  },
+
+  /** No generation from the next one on can start. */
+  async badRelease(world) {
+    const status = await Promise.race([world.status(), pause(2_000)]);
+    if (status == null) return;
+    const file = path.join(world.folder, 'bad');
+    writeFileSync(file, String(status.generation));
+    const reload = world.control('POST', '/reload');
+    await Promise.race([reload, pause(world.dice.between(1_000, 4_000))]);
+    unlinkSync(file);
+  },
+
+  async restart(world) {
+    await Promise.race([world.control('POST', '/restart'), pause(3_000)]);
+  },
+
+  async stall(world) {
+    if (world.canStall) await world.stall(world.dice.between(200, 1_500));
+  },
+};
+
+/** It has no time to do anything between the look at its connections and its end. */
+function killAsItIs(world, pid, kind) {
+  if (!signalQuietly(pid, 'SIGSTOP')) return;
+  try {
+    world.blame.fault({ pid, kind, at: monotonicMs(), ports: world.connectionsOf(pid) });
+  } catch {
+    // It has just ended by itself.
+  }
+  signalQuietly(pid, 'SIGKILL');
+}
+
+async function stopWorker(world, ms, kind) {
+  const pid = world.dice.of([...world.workers]);
+  if (pid === undefined || !signalQuietly(pid, 'SIGSTOP')) return;
+  try {
+    world.blame.fault({ pid, kind, at: monotonicMs(), ports: world.connectionsOf(pid), mustBeKilled: true });
+  } catch {
+    return;
+  }
+  await pause(ms);
+  if (world.workers.has(pid)) signalQuietly(pid, 'SIGCONT');
+}
+
+async function block(world, ms, kind) {
+  const at = monotonicMs();
+  const pid = await ask(world.port, '/block', String(ms));
+  if (pid === null) return;
+  world.blame.fault({ pid, kind, at, mustBeKilled: true });
+  await pause(ms);
+}
+
+/** Ends the worker that gets it. */
+async function misbehave(world, url, body, kind) {
+  const at = monotonicMs();
+  const pid = await ask(world.port, url, body);
+  if (pid !== null) world.blame.fault({ pid, kind, at });
+}
+
+/** @returns the PID of the worker that was asked, or null */
+function ask(port, url, body) {
+  return new Promise((resolve) => {
+    const request = http.request({ host: '127.0.0.1', port, method: 'POST', path: url, agent: false }, (response) => {
+      response.on('data', (chunk) => resolve(Number(chunk)));
+      response.on('error', () => {}).on('close', () => resolve(null));
+    });
+    request.setTimeout(30_000, () => request.destroy());
+    request.on('error', () => resolve(null));
+    request.end(body);
+  });
+}
+
+async function besiege(connect, texts, counts, ms) {
+  const sockets = new Set();
+  let isOver = false;
+  const storm = (text) => {
+    if (isOver) return;
+    const socket = connect();
+    sockets.add(socket);
+    socket.on('error', () => {}).resume();
+    socket.write(text);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      // Not so often that the machine has time for nothing else.
+      setTimeout(storm, 20, text);
+    });
+  };
+  texts.forEach((text, i) => {
+    for (let k = 0; k < counts[i]; k++) storm(text);
+  });
+  await pause(ms);
+  isOver = true;
+  for (const socket of sockets) socket.destroy();
+}
+
+/** @returns whether it was there */
+function signalQuietly(pid, signal) {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
