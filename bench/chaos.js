@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { FAULTS, WEIGHTS } from './support/chaos-faults.js';
 import { SIZE, World } from './support/chaos-world.js';
 import { monotonicMs } from './support/chaos-random.js';
-import { pause, start } from './support/launch.js';
+import { end, pause, start } from './support/launch.js';
 
 const FRESH = 12;
 const KEPT = 20;
@@ -22,6 +22,8 @@ const PAUSE_MS = [50, 1_400];
 /** Drains, hangs and backoffs that are under way are over by then. */
 const CALM_MS = 60_000;
 const MORE_MB = 40;
+/** Files about workers are given up 60 to 90 s after the last question. */
+const FORGOTTEN_MS = 100_000;
 
 const { values } = parseArgs({
   options: {
@@ -43,21 +45,21 @@ console.error(`chaos: ${seconds} s, --listen-mode ${listenMode}, --seed ${seed}`
 
 const world = new World({ seed, listenMode, isVerbose: values.verbose });
 let report;
+let load;
 try {
   await world.start();
-  const load = startLoad();
+  load = startLoad();
   // What a supervisor takes on with its first drains and answers is no leak.
   await world.control('POST', '/reload');
   await world.status();
   await settled();
-  const before = { files: world.openFiles(), mb: world.rssMb() };
+  const before = { files: world.openFiles().kinds, mb: world.rssMb() };
   const counts = await rage();
-  const problems = await settled();
+  const problems = await settled(before.files);
   await world.answered();
   const code = await world.command('status', '--json');
   if (code !== 0) problems.push(`status ended with ${code}`);
-  const after = { files: world.openFiles(), mb: world.rssMb() };
-  if (after.files.length !== before.files.length) problems.push(`open files: ${before.files.length} before, ${list(after.files)}`);
+  const after = { files: world.openFiles().kinds, mb: world.rssMb() };
   if (after.mb > before.mb + MORE_MB) problems.push(`memory: ${before.mb} MB before, ${after.mb} MB after`);
   if (world.answers.unanswered > 0) problems.push(`${world.answers.unanswered} requests to the supervisor were not answered`);
   for (const { err, during, origin } of world.faultLines) {
@@ -81,9 +83,14 @@ try {
     problems,
     control: world.answers,
     seen: world.seen,
-    supervisor: { mb: [before.mb, after.mb], openFiles: [before.files.length, after.files.length] },
+    supervisor: { mb: [before.mb, after.mb], openFiles: [before.files, after.files] },
   };
+} catch (error) {
+  // Before what is done about it may fail as well.
+  console.error(error);
+  throw error;
 } finally {
+  await load?.end();
   await world.remove();
 }
 if (values.json) console.log(JSON.stringify(report));
@@ -113,14 +120,15 @@ async function rage() {
   return counts;
 }
 
-/** Until all is well. @returns what is not, when the time is over */
-async function settled() {
+/** Until all is well. @param files the open ones of before, by kind @returns what is not well when the time is over */
+async function settled(files) {
   const endsAt = monotonicMs() + CALM_MS;
   let unwell;
   do {
     await pause(250);
     const status = await world.status();
     unwell = status === null ? ['status cannot be had'] : unwellness(status);
+    if (files !== undefined) unwell.push(...moreFiles(files));
     if (status !== null && status.size !== SIZE) await world.control('POST', '/scale', { change: String(SIZE) });
   } while (unwell.length > 0 && monotonicMs() < endsAt);
   return unwell;
@@ -139,6 +147,16 @@ function unwellness({ state, size, rollout, workers, addresses }) {
   const pids = [world.pid, ...workers.map(({ pid }) => pid)].sort();
   const present = world.processes().sort();
   if (String(pids) !== String(present)) found.push(`processes: ${present} instead of ${pids}`);
+  return found;
+}
+
+function moreFiles(before) {
+  const { kinds, about } = world.openFiles();
+  const found = [];
+  const [was, is] = [before, kinds].map((counts) => JSON.stringify(Object.entries(counts).sort()));
+  if (was !== is) found.push(`open files: ${was} before, ${is} after`);
+  const most = SIZE + world.startedWithin(FORGOTTEN_MS);
+  if (about > most) found.push(`open files about ${about} workers, and no more than ${most} were there`);
   return found;
 }
 
@@ -163,6 +181,7 @@ function startLoad() {
       await closed;
       return { errors, totals };
     },
+    end: () => end(child, 'SIGKILL'),
   };
 }
 
@@ -176,9 +195,4 @@ function tally(names) {
   const counts = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;
-}
-
-function list(files) {
-  const counts = tally(files.map((file) => file.replace(/\d+/g, 'N')));
-  return `${files.length} after: ${JSON.stringify(counts)}`;
 }

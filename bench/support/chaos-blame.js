@@ -56,7 +56,7 @@ export class Blame {
   }
 
   #excuse({ localPort, connectedAt, sentAt, failedAt }, holder) {
-    const fault = this.#faults.find(({ pid, at, ports, mustBeKilled }) => {
+    const fault = this.#faults.findLast(({ pid, at, ports, mustBeKilled }) => {
       if (at > failedAt || at < connectedAt - ENDS_WITHIN_MS) return false;
       if (pid !== holder && !(ports.has(localPort) && at >= connectedAt)) return false;
       const death = this.#deaths.find((one) => one.pid === pid && one.at >= at - SLACK_MS);

@@ -40,6 +40,7 @@ export class World {
   seen = {};
   /** PIDs of workers whose end has not been told. */
   workers = new Set();
+  #startedAt = [];
   endedWith;
   #open = new Set();
   #mount = null;
@@ -103,6 +104,7 @@ export class World {
     if (line.stream === undefined) this.seen[msg] = (this.seen[msg] ?? 0) + 1;
     if (msg === 'worker started') {
       this.workers.add(pid);
+      this.#startedAt.push(monotonicMs());
     } else if (msg === 'worker exited' || msg === 'worker crashed') {
       this.workers.delete(pid);
       this.blame.died(pid, monotonicMs(), signal);
@@ -205,14 +207,24 @@ export class World {
     writeFileSync(state, 'THAWED');
   }
 
+  /** How many files of each kind the supervisor has open, and those about workers that may have ended (src/monitor/usage.ts). */
   openFiles() {
-    return readdirSync(`/proc/${this.pid}/fd`).flatMap((fd) => {
-      try {
-        return [readlinkSync(`/proc/${this.pid}/fd/${fd}`)];
-      } catch {
-        return [];
+    const kinds = {};
+    let about = 0;
+    for (const fd of readdirSync(`/proc/${this.pid}/fd`)) {
+      const file = targetOf(`/proc/${this.pid}/fd/${fd}`);
+      if (/^\/proc\/\d+\/stat$/.test(file)) about += 1;
+      else if (file !== '') {
+        const kind = file.replace(/\d+/g, 'N');
+        kinds[kind] = (kinds[kind] ?? 0) + 1;
       }
-    });
+    }
+    return { kinds, about };
+  }
+
+  startedWithin(ms) {
+    const since = monotonicMs() - ms;
+    return this.#startedAt.filter((at) => at >= since).length;
   }
 
   rssMb() {
@@ -267,6 +279,15 @@ export class World {
     if (this.#mount !== null) execFileSync('umount', [this.#mount]);
     if (this.#freezer !== null) await removeFreezer(this.#freezer);
     removeFolder(this.folder);
+  }
+}
+
+/** @returns an empty text where it has gone meanwhile */
+function targetOf(link) {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
   }
 }
 
