@@ -11,16 +11,16 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FAULTS, WEIGHTS } from './support/chaos-faults.js';
+import { Dice, monotonicMs } from './support/chaos-random.js';
 import { SIZE, World } from './support/chaos-world.js';
-import { monotonicMs } from './support/chaos-random.js';
 import { end, pause, start } from './support/launch.js';
 
 const FRESH = 12;
 const KEPT = 20;
 const AT_ONCE = 4;
 const PAUSE_MS = [50, 1_400];
-/** Drains, hangs and backoffs that are under way are over by then. */
-const CALM_MS = 60_000;
+/** Drains and hangs that are under way are over by then, and what was removed is there again. */
+const CALM_MS = 80_000;
 const MORE_MB = 40;
 /** Files about workers are given up 60 to 90 s after the last question. */
 const FORGOTTEN_MS = 100_000;
@@ -61,7 +61,8 @@ try {
   if (code !== 0) problems.push(`status ended with ${code}`);
   const after = { files: world.openFiles().kinds, mb: world.rssMb() };
   if (after.mb > before.mb + MORE_MB) problems.push(`memory: ${before.mb} MB before, ${after.mb} MB after`);
-  if (world.answers.unanswered > 0) problems.push(`${world.answers.unanswered} requests to the supervisor were not answered`);
+  if (world.answers.unanswered > 0)
+    problems.push(`${world.answers.unanswered} requests to the supervisor were not answered`);
   for (const { err, during, origin } of world.faultLines) {
     problems.push(`fault in the supervisor (${during ?? origin}): ${err?.stack ?? err}`);
   }
@@ -110,13 +111,14 @@ async function rage() {
       world.say(name);
       running.set(
         name,
-        FAULTS[name](world).finally(() => running.delete(name)),
+        FAULTS[name](world, new Dice(dice.between(0, 2 ** 32))).finally(() => running.delete(name)),
       );
     }
     await pause(dice.between(...PAUSE_MS));
   }
   await Promise.all(running.values());
-  if (world.endedWith !== undefined) throw new Error(`the supervisor ended with ${world.endedWith}\n${world.complaint}`);
+  if (world.endedWith !== undefined)
+    throw new Error(`the supervisor ended with ${world.endedWith}\n${world.complaint}`);
   return counts;
 }
 
@@ -140,7 +142,8 @@ function unwellness({ state, size, rollout, workers, addresses }) {
   if (size !== SIZE) found.push(`it has ${size} slots instead of ${SIZE}`);
   if (rollout.state === 'running') found.push('a rollout runs');
   const slots = workers.filter((worker) => worker.state === 'ready').map(({ slot }) => slot);
-  if (new Set(slots).size !== SIZE || slots.length !== SIZE) found.push(`workers of slots ${slots.join(', ')} are ready`);
+  if (new Set(slots).size !== SIZE || slots.length !== SIZE)
+    found.push(`workers of slots ${slots.join(', ')} are ready`);
   if (workers.length !== SIZE) found.push(`workers: ${workers.map((one) => `${one.pid} ${one.state}`).join(', ')}`);
   const sockets = addresses.map((one) => one.sockets.length).join();
   if (sockets !== String(listenMode === 'reuseport' ? SIZE : 1)) found.push(`sockets: ${sockets}`);
@@ -154,7 +157,7 @@ function moreFiles(before) {
   const { kinds, about } = world.openFiles();
   const found = [];
   const [was, is] = [before, kinds].map((counts) => JSON.stringify(Object.entries(counts).sort()));
-  if (was !== is) found.push(`open files: ${was} before, ${is} after`);
+  if (was !== is) found.push(`open files: ${was} before, ${is} after: ${world.describeSockets().join('; ')}`);
   const most = SIZE + world.startedWithin(FORGOTTEN_MS);
   if (about > most) found.push(`open files about ${about} workers, and no more than ${most} were there`);
   return found;

@@ -29,7 +29,7 @@ export const WEIGHTS = {
   siege: 2,
   siegeControl: 2,
   signals: 6,
-  removeRuntime: 3,
+  removeRuntime: 1,
   badRelease: 3,
   restart: 1,
   stall: 4,
@@ -59,62 +59,67 @@ const FORGERIES = [
 
 export const FAULTS = {
   /** Some go away before they are answered, some come in twos. */
-  async reload(world) {
-    const { dice } = world;
-    const all = [world.control('POST', '/reload')];
+  async reload(world, dice) {
+    // Whose control socket is away still hears signals.
+    const asked = world.control('POST', '/reload').then((answer) => answer === null && world.supervisor.kill('SIGHUP'));
+    const all = [asked];
     if (dice.chance(0.3)) all.push(pause(dice.between(0, 300)).then(() => world.control('POST', '/reload')));
     if (dice.chance(0.1)) all.push(pause(dice.between(0, 500)).then(() => world.control('POST', '/abort')));
     // Others go on meanwhile.
     await Promise.race([Promise.all(all), pause(dice.between(0, 3_000))]);
   },
 
-  async scale(world) {
-    const to = world.dice.of(['+1', '-1', String(SIZE), '2', '4', '1']);
+  async scale(world, dice) {
+    const to = dice.of(['+1', '-1', String(SIZE), '2', '4', '1']);
     await Promise.race([world.control('POST', '/scale', { change: to }), pause(1_000)]);
   },
 
-  async kill(world) {
+  async kill(world, dice) {
     const pids = [...world.workers];
-    const count = world.dice.chance(0.15) ? pids.length : 1;
+    const count = dice.chance(0.15) ? pids.length : 1;
     for (let i = 0; i < count && pids.length > 0; i++) {
-      const [pid] = pids.splice(world.dice.between(0, pids.length - 1), 1);
+      const [pid] = pids.splice(dice.between(0, pids.length - 1), 1);
       killAsItIs(world, pid, 'kill');
     }
   },
 
   /** Not for so long that it hangs: all it has is answered afterwards. */
-  stopWorker: (world) => stopWorker(world, world.dice.between(50, HANG_MS - 1_500), 'stopWorker'),
-  hangWorker: (world) => stopWorker(world, world.dice.between(HANG_MS + 2_000, HANG_MS + 6_000), 'hangWorker'),
+  stopWorker: (world, dice) => stopWorker(world, dice, dice.between(50, HANG_MS - 1_500), 'stopWorker'),
+  hangWorker: (world, dice) => stopWorker(world, dice, dice.between(HANG_MS + 2_000, HANG_MS + 6_000), 'hangWorker'),
 
-  block: (world) => block(world, world.dice.between(100, HANG_MS - 1_500), 'block'),
-  hangByBlock: (world) => block(world, world.dice.between(HANG_MS + 2_000, HANG_MS + 5_000), 'hangByBlock'),
+  block: (world, dice) => block(world, dice.between(100, HANG_MS - 1_500), 'block'),
+  hangByBlock: (world, dice) => block(world, dice.between(HANG_MS + 2_000, HANG_MS + 5_000), 'hangByBlock'),
 
   crash: (world) => misbehave(world, '/crash', '', 'crash'),
-  forge: (world) => misbehave(world, ...world.dice.of(FORGERIES), 'forge'),
+  forge: (world, dice) => misbehave(world, ...dice.of(FORGERIES), 'forge'),
   flood: (world) => misbehave(world, '/flood', '', 'flood'),
 
-  async stopSupervisor(world) {
+  async stopSupervisor(world, dice) {
     world.supervisor.kill('SIGSTOP');
-    await pause(world.dice.between(200, HANG_MS + 2_000));
+    await pause(dice.between(200, HANG_MS + 2_000));
     world.supervisor.kill('SIGCONT');
   },
 
   /** None is free any more, or just a few. */
-  async exhaustFiles(world) {
-    const most = Math.max(1, ...readdirSync(`/proc/${world.pid}/fd`).map(Number)) + 1 + world.dice.of([0, 0, 1, 3]);
-    const [soft, hard] = execFileSync('prlimit', [`--pid=${world.pid}`, '--nofile', '--output=SOFT,HARD', '--noheadings'], {
-      encoding: 'utf8',
-    })
+  async exhaustFiles(world, dice) {
+    const most = Math.max(1, ...readdirSync(`/proc/${world.pid}/fd`).map(Number)) + 1 + dice.of([0, 0, 1, 3]);
+    const [soft, hard] = execFileSync(
+      'prlimit',
+      [`--pid=${world.pid}`, '--nofile', '--output=SOFT,HARD', '--noheadings'],
+      {
+        encoding: 'utf8',
+      },
+    )
       .trim()
       .split(/\s+/);
     execFileSync('prlimit', [`--pid=${world.pid}`, `--nofile=${most}:${hard}`]);
-    if (world.dice.chance(0.7)) void world.control('POST', '/reload');
-    await pause(world.dice.between(500, 4_000));
+    if (dice.chance(0.7)) void world.control('POST', '/reload');
+    await pause(dice.between(500, 4_000));
     execFileSync('prlimit', [`--pid=${world.pid}`, `--nofile=${soft}:${hard}`]);
   },
 
   /** First the blocks, then the inodes. */
-  async fillDisk(world) {
+  async fillDisk(world, dice) {
     if (!world.hasDisk) return;
     const folder = path.dirname(world.runtimeDir);
     const made = [];
@@ -130,33 +135,36 @@ export const FAULTS = {
         if (code !== 'ENOSPC') throw new Error(`cannot fill the disk: ${code}`);
       }
     }
-    if (world.dice.chance(0.7)) void world.control('POST', '/reload');
-    await pause(world.dice.between(500, 4_000));
+    if (dice.chance(0.7)) void world.control('POST', '/reload');
+    await pause(dice.between(500, 4_000));
     for (const file of made) rmSync(file, { force: true });
   },
 
   /** Of the admin address: some who say nothing, others who ask more than anybody wants to know. */
-  async siege(world) {
+  async siege(world, dice) {
     await besiege(
       () => net.connect(world.adminPort, '127.0.0.1'),
       ['GET /livez HT', 'GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(2_000)],
       [70, 4],
-      world.dice.between(500, 3_000),
+      dice.between(500, 3_000),
     );
   },
 
-  async siegeControl(world) {
+  async siegeControl(world, dice) {
     const socketPath = path.join(world.runtimeDir, 'chaos.sock');
     await besiege(
       () => net.connect(socketPath),
-      ['GET /status HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500), 'nonsense\r\n\r\n', 'GET /logs HTTP/1.1\r\nhost: x\r\n\r\n'],
+      [
+        'GET /status HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500),
+        'nonsense\r\n\r\n',
+        'GET /logs HTTP/1.1\r\nhost: x\r\n\r\n',
+      ],
       [2, 2, 4],
-      world.dice.between(300, 1_500),
+      dice.between(300, 1_500),
     );
   },
 
-  async signals(world) {
-    const { dice } = world;
+  async signals(world, dice) {
     const signal = dice.of(['SIGHUP', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU', 'SIGWINCH']);
     for (let i = dice.between(1, 8); i > 0; i--) {
       world.supervisor.kill(signal);
@@ -167,21 +175,21 @@ export const FAULTS = {
     if (pid !== undefined && dice.chance(0.3)) signalQuietly(pid, 'SIGUSR1');
   },
 
-  async removeRuntime(world) {
-    const { dice, runtimeDir } = world;
+  async removeRuntime(world, dice) {
+    const { runtimeDir } = world;
     const what = dice.of(['.', 'chaos.sock', 'chaos.lock']);
     rmSync(path.join(runtimeDir, what), { recursive: true, force: true });
     await pause(dice.between(0, 1_000));
   },
 
   /** No generation from the next one on can start. */
-  async badRelease(world) {
+  async badRelease(world, dice) {
     const status = await Promise.race([world.status(), pause(2_000)]);
     if (status == null) return;
     const file = path.join(world.folder, 'bad');
     writeFileSync(file, String(status.generation));
     const reload = world.control('POST', '/reload');
-    await Promise.race([reload, pause(world.dice.between(1_000, 4_000))]);
+    await Promise.race([reload, pause(dice.between(1_000, 4_000))]);
     unlinkSync(file);
   },
 
@@ -189,8 +197,8 @@ export const FAULTS = {
     await Promise.race([world.control('POST', '/restart'), pause(3_000)]);
   },
 
-  async stall(world) {
-    if (world.canStall) await world.stall(world.dice.between(200, 1_500));
+  async stall(world, dice) {
+    if (world.canStall) await world.stall(dice.between(200, 1_500));
   },
 };
 
@@ -205,8 +213,8 @@ function killAsItIs(world, pid, kind) {
   signalQuietly(pid, 'SIGKILL');
 }
 
-async function stopWorker(world, ms, kind) {
-  const pid = world.dice.of([...world.workers]);
+async function stopWorker(world, dice, ms, kind) {
+  const pid = dice.of([...world.workers]);
   if (pid === undefined || !signalQuietly(pid, 'SIGSTOP')) return;
   try {
     world.blame.fault({ pid, kind, at: monotonicMs(), ports: world.connectionsOf(pid), mustBeKilled: true });

@@ -34,7 +34,11 @@ export class Dice {
   weighted(weights) {
     const names = Object.keys(weights);
     let left = this.random() * names.reduce((sum, name) => sum + weights[name], 0);
-    return names.find((name) => (left -= weights[name]) < 0) ?? names.at(-1);
+    for (const name of names) {
+      left -= weights[name];
+      if (left < 0) return name;
+    }
+    return names.at(-1);
   }
 }
 

@@ -111,7 +111,8 @@ export class World {
     } else if (msg === 'fault in the supervisor') {
       this.faultLines.push(line);
     }
-    if (this.#verbose && line.stream === undefined) this.say(`  ${line.level} ${JSON.stringify({ ...line, time: undefined, level: undefined })}`);
+    if (this.#verbose && line.stream === undefined)
+      this.say(`  ${line.level} ${JSON.stringify({ ...line, time: undefined, level: undefined })}`);
   }
 
   say(text) {
@@ -121,14 +122,12 @@ export class World {
 
   /** To the control socket. @returns what it said, or null where it could not be reached; never rejects */
   control(method, url, body) {
-    const asked = this.#ask(method, url, body).then(
-      (text) => {
-        if (url === '/status') return text;
-        if (text === null) this.answers.unreachable += 1;
-        else this.answers[/"ok":true/.test(text) ? 'ok' : 'failed'] += 1;
-        return text;
-      },
-    );
+    const asked = this.#ask(method, url, body).then((text) => {
+      if (url === '/status') return text;
+      if (text === null) this.answers.unreachable += 1;
+      else this.answers[/"ok":true/.test(text) ? 'ok' : 'failed'] += 1;
+      return text;
+    });
     this.#open.add(asked);
     void asked.finally(() => this.#open.delete(asked));
     return asked;
@@ -222,6 +221,22 @@ export class World {
     return { kinds, about };
   }
 
+  /** What its sockets are, for people. */
+  describeSockets() {
+    const found = [];
+    const tables = ['unix', 'tcp', 'tcp6', 'udp'].map((name) => [
+      name,
+      readFileSync(`/proc/net/${name}`, 'utf8').split('\n'),
+    ]);
+    for (const fd of readdirSync(`/proc/${this.pid}/fd`)) {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(targetOf(`/proc/${this.pid}/fd/${fd}`)) ?? [];
+      if (inode === undefined) continue;
+      const [name, rows] = tables.find(([, lines]) => lines.some((line) => line.split(/\s+/).includes(inode))) ?? [];
+      found.push(`${fd} ${name ?? 'unknown'} ${rows?.find((line) => line.split(/\s+/).includes(inode)) ?? inode}`);
+    }
+    return found;
+  }
+
   startedWithin(ms) {
     const since = monotonicMs() - ms;
     return this.#startedAt.filter((at) => at >= since).length;
@@ -251,7 +266,9 @@ export class World {
       readdirSync(`/proc/${pid}/fd`).map((fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]),
     );
     const own = `:${this.port.toString(16).toUpperCase().padStart(4, '0')}`;
-    const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').map((row) => row.trim().split(/\s+/));
+    const rows = readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/));
     const held = rows.filter(([, local, , , , , , , , inode]) => local?.endsWith(own) && inodes.has(inode));
     return new Set(held.map(([, , peer]) => Number.parseInt(peer.split(':')[1], 16)));
   }
@@ -294,7 +311,9 @@ function targetOf(link) {
 /** @returns whether it could be */
 function mountTiny(folder) {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `mode=0700,${TINY_DISK}`, 'holdfast-chaos', folder], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `mode=0700,${TINY_DISK}`, 'holdfast-chaos', folder], {
+      stdio: 'ignore',
+    });
     return true;
   } catch {
     return false;
