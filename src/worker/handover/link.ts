@@ -92,9 +92,9 @@ export class Link {
   /** Either end says so before anything else. @returns false where this Node does not let us: then the link is closed */
   hello(able: boolean): boolean {
     Request ??= seeRequest(this.#pipe, this.#options.speak);
-    if (Request !== undefined && this.send({ type: 'hello', able }) === 0) return true;
-    this.close();
-    return false;
+    // The other end may have gone by now: then the link has ended, and nothing is wrong with this Node.
+    if (Request === undefined || this.send({ type: 'hello', able }) !== 0) this.close();
+    return Request !== undefined;
   }
 
   /**
