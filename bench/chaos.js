@@ -2,7 +2,8 @@
  * `npm run bench:chaos`: everything at once that can happen to a supervisor, under load, and whether it costs a request that it
  * should not. Ends with 1 if it does, or if the supervisor is not well afterwards.
  *
- * node bench/chaos.js [--seconds 600] [--seed N] [--listen-mode reuseport|reuseaddr] [--only reload,kill] [--json] [--verbose]
+ * node bench/chaos.js [--seconds 600] [--seed N] [--listen-mode reuseport|reuseaddr]
+ *   [--only reload,kill] [--without siege] [--json] [--verbose]
  *
  * Some faults need root: a full disk (a tmpfs), and stalls of everything (a freezer cgroup). Without it they are left out.
  */
@@ -11,6 +12,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FAULTS, WEIGHTS } from './support/chaos-faults.js';
+import { describeSockets, openFiles } from './support/chaos-proc.js';
 import { Dice, monotonicMs } from './support/chaos-random.js';
 import { SIZE, World } from './support/chaos-world.js';
 import { end, pause, start } from './support/launch.js';
@@ -31,6 +33,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
     'listen-mode': { type: 'string', default: 'reuseport' },
     only: { type: 'string' },
+    without: { type: 'string' },
     json: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
@@ -39,7 +42,9 @@ const seed = Number(values.seed);
 const seconds = Number(values.seconds);
 const listenMode = values['listen-mode'];
 const weights = Object.fromEntries(
-  Object.entries(WEIGHTS).filter(([name]) => values.only?.split(',').includes(name) ?? true),
+  Object.entries(WEIGHTS)
+    .filter(([name]) => values.only?.split(',').includes(name) ?? true)
+    .filter(([name]) => !values.without?.split(',').includes(name)),
 );
 console.error(`chaos: ${seconds} s, --listen-mode ${listenMode}, --seed ${seed}`);
 
@@ -53,16 +58,16 @@ try {
   await world.control('POST', '/reload');
   await world.status();
   await settled();
-  const before = { files: world.openFiles().kinds, mb: world.rssMb() };
+  const before = { files: openFiles(world.pid).kinds, mb: world.rssMb() };
   const counts = await rage();
   const problems = await settled(before.files);
-  await world.answered();
+  await world.requests.answered();
   const code = await world.command('status', '--json');
   if (code !== 0) problems.push(`status ended with ${code}`);
-  const after = { files: world.openFiles().kinds, mb: world.rssMb() };
+  const after = { files: openFiles(world.pid).kinds, mb: world.rssMb() };
   if (after.mb > before.mb + MORE_MB) problems.push(`memory: ${before.mb} MB before, ${after.mb} MB after`);
-  if (world.answers.unanswered > 0)
-    problems.push(`${world.answers.unanswered} requests to the supervisor were not answered`);
+  if (world.requests.answers.unanswered > 0)
+    problems.push(`${world.requests.answers.unanswered} requests to the supervisor were not answered`);
   for (const { err, during, origin } of world.faultLines) {
     problems.push(`fault in the supervisor (${during ?? origin}): ${err?.stack ?? err}`);
   }
@@ -82,7 +87,7 @@ try {
     excused: tally(judged.flatMap(({ excuse }) => excuse ?? [])),
     lost,
     problems,
-    control: world.answers,
+    control: world.requests.answers,
     seen: world.seen,
     supervisor: { mb: [before.mb, after.mb], openFiles: [before.files, after.files] },
   };
@@ -154,10 +159,10 @@ function unwellness({ state, size, rollout, workers, addresses }) {
 }
 
 function moreFiles(before) {
-  const { kinds, about } = world.openFiles();
+  const { kinds, about } = openFiles(world.pid);
   const found = [];
   const [was, is] = [before, kinds].map((counts) => JSON.stringify(Object.entries(counts).sort()));
-  if (was !== is) found.push(`open files: ${was} before, ${is} after: ${world.describeSockets().join('; ')}`);
+  if (was !== is) found.push(`open files: ${was} before, ${is} after: ${describeSockets(world.pid).join('; ')}`);
   const most = SIZE + world.startedWithin(FORGOTTEN_MS);
   if (about > most) found.push(`open files about ${about} workers, and no more than ${most} were there`);
   return found;
@@ -168,7 +173,7 @@ function startLoad() {
   const child = start(process.execPath, [script, world.port, FRESH, KEPT, seed].map(String), {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  world.freeze(child.pid);
+  world.take(child);
   const errors = [];
   let totals;
   const lines = createInterface({ input: child.stdout });

@@ -1,13 +1,15 @@
 /** What a chaos run is done to: a supervisor with the server of apps/chaos.cjs, its folders, and its load. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Blame } from './chaos-blame.js';
+import { Control } from './chaos-control.js';
+import { makeFreezer, mountTiny, removeFreezer } from './chaos-machine.js';
+import { processesWith } from './chaos-proc.js';
 import { Dice, monotonicMs } from './chaos-random.js';
-import { childrenOf, makeFolder, pause, removeFolder, start } from './launch.js';
+import { makeFolder, pause, removeFolder, start } from './launch.js';
 import { freePort, rssBytes } from './processes.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -15,9 +17,6 @@ const bin = path.join(here, '../../bin/holdfast.js');
 const NAME = 'chaos';
 export const SIZE = 3;
 export const HANG_MS = 4_000;
-/** What any request of the control socket may take: a reload waits for drains, hangs and ten tries at least. */
-const ANSWER_MS = 150_000;
-const TINY_DISK = 'size=256k,nr_inodes=64';
 const OPTIONS = {
   instances: SIZE,
   'drain-timeout': '8s',
@@ -33,16 +32,14 @@ const OPTIONS = {
 export class World {
   dice;
   blame = new Blame((text) => this.say(text));
-  /** How it went, by name. */
-  answers = { ok: 0, failed: 0, unreachable: 0, unanswered: 0 };
   faultLines = [];
   /** Of the log, by message. */
   seen = {};
   /** PIDs of workers whose end has not been told. */
   workers = new Set();
   #startedAt = [];
+  #guests = new Set();
   endedWith;
-  #open = new Set();
   #mount = null;
   #freezer = null;
   #verbose;
@@ -66,6 +63,8 @@ export class World {
     // Below the file system, so that it can be removed.
     this.runtimeDir = path.join(disk, 'run');
     mkdirSync(this.runtimeDir, { mode: 0o700 });
+    this.requests = new Control(path.join(this.runtimeDir, `${NAME}.sock`));
+    process.prependOnceListener('exit', () => this.#giveUp());
     const options = { ...OPTIONS, 'listen-mode': this.listenMode, admin: this.adminPort, name: NAME };
     const words = Object.entries(options).flatMap(([key, value]) => [`--${key}`, String(value)]);
     const script = path.join(here, '../apps/chaos.cjs');
@@ -81,7 +80,7 @@ export class World {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.pid = this.supervisor.pid;
-    this.freeze(this.pid);
+    this.#freeze(this.pid);
     this.complaint = '';
     this.supervisor.stderr.setEncoding('utf8').on('data', (text) => {
       this.complaint = `${this.complaint}${text}`.slice(-4_000);
@@ -120,50 +119,9 @@ export class World {
     if (this.#verbose) console.error(`${at} ${text}`);
   }
 
-  /** To the control socket. @returns what it said, or null where it could not be reached; never rejects */
+  /** To the control socket, as `Control` has it. */
   control(method, url, body) {
-    const asked = this.#ask(method, url, body).then((text) => {
-      if (url === '/status') return text;
-      if (text === null) this.answers.unreachable += 1;
-      else this.answers[/"ok":true/.test(text) ? 'ok' : 'failed'] += 1;
-      return text;
-    });
-    this.#open.add(asked);
-    void asked.finally(() => this.#open.delete(asked));
-    return asked;
-  }
-
-  #ask(method, url, body) {
-    const socketPath = path.join(this.runtimeDir, `${NAME}.sock`);
-    return new Promise((resolve) => {
-      const request = http.request({ socketPath, method, path: url, agent: false }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk) => {
-          text += chunk;
-        });
-        response.on('close', () => {
-          clearTimeout(timer);
-          // Cut off: the supervisor did not say how it went.
-          if (!response.complete) this.answers.unanswered += 1;
-          resolve(text);
-        });
-      });
-      const timer = setTimeout(() => {
-        this.answers.unanswered += 1;
-        this.say(`no answer to ${method} ${url}`);
-        request.destroy();
-      }, ANSWER_MS);
-      request.on('error', () => {
-        clearTimeout(timer);
-        resolve(null);
-      });
-      request.end(body === undefined ? undefined : JSON.stringify(body));
-    });
-  }
-
-  /** Until all that was asked has been answered. */
-  async answered() {
-    await Promise.all(this.#open);
+    return this.requests.send(method, url, body);
   }
 
   /** @returns null where it cannot be had */
@@ -185,8 +143,16 @@ export class World {
     return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
   }
 
-  /** Puts a process, with all that it starts from now on, among those that `stall` stops. */
-  freeze(pid) {
+  /** Who is to be stopped by `stall`, and is no child of the supervisor. */
+  take(child) {
+    this.#guests.add(child.pid);
+    // Its PID may be somebody else's from now on.
+    child.once('exit', () => this.#guests.delete(child.pid));
+    this.#freeze(child.pid);
+  }
+
+  /** With all that it starts from now on. */
+  #freeze(pid) {
     if (this.#freezer !== null) writeFileSync(path.join(this.#freezer, 'cgroup.procs'), String(pid));
   }
 
@@ -206,37 +172,6 @@ export class World {
     writeFileSync(state, 'THAWED');
   }
 
-  /** How many files of each kind the supervisor has open, and those about workers that may have ended (src/monitor/usage.ts). */
-  openFiles() {
-    const kinds = {};
-    let about = 0;
-    for (const fd of readdirSync(`/proc/${this.pid}/fd`)) {
-      const file = targetOf(`/proc/${this.pid}/fd/${fd}`);
-      if (/^\/proc\/\d+\/stat$/.test(file)) about += 1;
-      else if (file !== '') {
-        const kind = file.replace(/\d+/g, 'N');
-        kinds[kind] = (kinds[kind] ?? 0) + 1;
-      }
-    }
-    return { kinds, about };
-  }
-
-  /** What its sockets are, for people. */
-  describeSockets() {
-    const found = [];
-    const tables = ['unix', 'tcp', 'tcp6', 'udp'].map((name) => [
-      name,
-      readFileSync(`/proc/net/${name}`, 'utf8').split('\n'),
-    ]);
-    for (const fd of readdirSync(`/proc/${this.pid}/fd`)) {
-      const [, inode] = /^socket:\[(\d+)\]$/.exec(targetOf(`/proc/${this.pid}/fd/${fd}`)) ?? [];
-      if (inode === undefined) continue;
-      const [name, rows] = tables.find(([, lines]) => lines.some((line) => line.split(/\s+/).includes(inode))) ?? [];
-      found.push(`${fd} ${name ?? 'unknown'} ${rows?.find((line) => line.split(/\s+/).includes(inode)) ?? inode}`);
-    }
-    return found;
-  }
-
   startedWithin(ms) {
     const since = monotonicMs() - ms;
     return this.#startedAt.filter((at) => at >= since).length;
@@ -248,29 +183,7 @@ export class World {
 
   /** PIDs of all processes that come from this run, the supervisor among them. */
   processes() {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .filter((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`CHAOS_RUN=${this.token}\0`);
-        } catch {
-          return false;
-        }
-      })
-      .map(Number);
-  }
-
-  /** Peers' ports of the connections that a process has accepted: to be asked of one that is stopped. */
-  connectionsOf(pid) {
-    const inodes = new Set(
-      readdirSync(`/proc/${pid}/fd`).map((fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]),
-    );
-    const own = `:${this.port.toString(16).toUpperCase().padStart(4, '0')}`;
-    const rows = readFileSync('/proc/net/tcp', 'utf8')
-      .split('\n')
-      .map((row) => row.trim().split(/\s+/));
-    const held = rows.filter(([, local, , , , , , , , inode]) => local?.endsWith(own) && inodes.has(inode));
-    return new Set(held.map(([, , peer]) => Number.parseInt(peer.split(':')[1], 16)));
+    return processesWith(`CHAOS_RUN=${this.token}`);
   }
 
   /** @returns the exit code of the supervisor; 'killed' where it did not end */
@@ -285,63 +198,38 @@ export class World {
   }
 
   async remove() {
-    for (const pid of this.processes()) {
+    this.#killAll();
+    while (this.processes().length > 0) await pause(50);
+    if (this.#mount !== null) execFileSync('umount', [this.#mount]);
+    this.#mount = null;
+    if (this.#freezer !== null) await removeFreezer(this.#freezer);
+    this.#freezer = null;
+    removeFolder(this.folder);
+  }
+
+  /** Where the run ends before its time: what is frozen cannot be killed, and what is mounted cannot be removed. */
+  #giveUp() {
+    if (this.#freezer !== null) writeFileSync(path.join(this.#freezer, 'freezer.state'), 'THAWED');
+    this.#killAll();
+    if (this.#mount !== null) execFileSync('umount', ['--lazy', this.#mount]);
+    for (let tries = 0; this.#freezer !== null && tries < 50; tries++) {
+      try {
+        rmdirSync(this.#freezer);
+        return;
+      } catch {
+        // Its processes are about to end.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      }
+    }
+  }
+
+  #killAll() {
+    for (const pid of [...this.#guests, ...this.processes()]) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
         // It has gone.
       }
     }
-    while (this.processes().length > 0) await pause(50);
-    if (this.#mount !== null) execFileSync('umount', [this.#mount]);
-    if (this.#freezer !== null) await removeFreezer(this.#freezer);
-    removeFolder(this.folder);
   }
 }
-
-/** @returns an empty text where it has gone meanwhile */
-function targetOf(link) {
-  try {
-    return readlinkSync(link);
-  } catch {
-    return '';
-  }
-}
-
-/** @returns whether it could be */
-function mountTiny(folder) {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `mode=0700,${TINY_DISK}`, 'holdfast-chaos', folder], {
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** @returns a cgroup (version 1) that can be frozen, or null where none can be made */
-function makeFreezer() {
-  const folder = `/sys/fs/cgroup/freezer/holdfast-chaos-${process.pid}`;
-  try {
-    mkdirSync(folder);
-    return folder;
-  } catch {
-    return null;
-  }
-}
-
-/** It is busy until the last of its processes has really gone. */
-async function removeFreezer(folder) {
-  for (let tries = 0; ; tries++) {
-    try {
-      rmdirSync(folder);
-      return;
-    } catch (error) {
-      if (tries === 100) throw error;
-      await pause(50);
-    }
-  }
-}
-
-export { childrenOf };
