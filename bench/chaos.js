@@ -106,17 +106,21 @@ process.exitCode = report.lost.length + report.problems.length === 0 ? 0 : 1;
 /** Faults one after the other, and some at the same time, until the time is up. @returns how many of each */
 async function rage() {
   const { dice } = world;
+  if (!world.hasDisk) delete weights.fillDisk;
+  if (!world.canStall) delete weights.stall;
   const counts = {};
   const running = new Map();
   const endsAt = monotonicMs() + seconds * 1_000;
   while (monotonicMs() < endsAt && world.endedWith === undefined) {
     const name = dice.weighted(weights);
+    // Drawn in any case: what is left out must not change what follows.
+    const seedOfIts = dice.between(0, 2 ** 32);
     if (!running.has(name) && running.size < AT_ONCE) {
       counts[name] = (counts[name] ?? 0) + 1;
       world.say(name);
       running.set(
         name,
-        FAULTS[name](world, new Dice(dice.between(0, 2 ** 32))).finally(() => running.delete(name)),
+        FAULTS[name](world, new Dice(seedOfIts)).finally(() => running.delete(name)),
       );
     }
     await pause(dice.between(...PAUSE_MS));

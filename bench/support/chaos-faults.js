@@ -119,7 +119,6 @@ export const FAULTS = {
 
   /** First the blocks, then the inodes. */
   async fillDisk(world, dice) {
-    if (!world.hasDisk) return;
     const folder = path.dirname(world.runtimeDir);
     const made = [];
     const fill = (name, size) => {
@@ -166,7 +165,8 @@ export const FAULTS = {
   async signals(world, dice) {
     const signal = dice.of(['SIGHUP', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU', 'SIGWINCH']);
     for (let i = dice.between(1, 8); i > 0; i--) {
-      world.supervisor.kill(signal);
+      // Not more slots than the machine has time for.
+      if (signal !== 'SIGTTIN' || world.workers.size < 2 * SIZE) world.supervisor.kill(signal);
       await pause(dice.between(0, 150));
     }
     // Opens an inspector of a worker, for nobody.
@@ -197,6 +197,6 @@ export const FAULTS = {
   },
 
   async stall(world, dice) {
-    if (world.canStall) await world.stall(dice.between(200, 1_500));
+    await world.stall(dice.between(200, 1_500));
   },
 };
