@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { linkToNobody, type Setup, Succession } from './support/pair.js';
+import { link, linkToNobody, type Setup, Succession } from './support/pair.js';
 import { RawClient } from './support/raw-client.js';
 
 /** Long enough that all of a case happens while the connection is on its way, and shorter than the giver's patience. */
@@ -425,6 +425,19 @@ const CASES: Case[] = [
         t.equal(s.who(await client.answer()), 'new');
       }
       t.match(await s.old.tells('handedOver'), { handed: 3, takenBack: 3 });
+    },
+  },
+  {
+    name: 'an old worker that has ended before the new one hears of it is nothing that Node lacks',
+    async run(t, s) {
+      process.kill(s.fresh.pid, 'SIGSTOP');
+      await link(s.old, s.fresh);
+      const ended = once(s.old.child, 'exit');
+      process.kill(s.old.pid, 'SIGKILL');
+      await ended;
+      process.kill(s.fresh.pid, 'SIGCONT');
+      const { told, bad } = await s.fresh.report();
+      t.same([told.filter(({ type }) => type === 'able'), bad], [[], 0]);
     },
   },
   {

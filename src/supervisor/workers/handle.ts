@@ -45,6 +45,8 @@ export class WorkerHandle {
   readonly #fork: Fork;
   readonly #output: WorkerOutput;
   readonly #listener: WorkerListener;
+  /** Told when a message is on its way. Node forgets what waits behind a handle that a worker never comes to read. */
+  readonly #unsent = new Set<() => void>();
   #gone = false;
 
   /** @throws where it has no output; later faults come as an exit */
@@ -82,6 +84,7 @@ export class WorkerHandle {
         log.logger.warn({ ...of, fd, hint }, 'listening on a file descriptor refused');
       },
       onDisconnect: () => {
+        this.#giveUpUnsent();
         setTimeout(() => {
           if (!this.#gone) listener.onDisconnected();
         }, DISCONNECT_GRACE_MS).unref();
@@ -103,17 +106,22 @@ export class WorkerHandle {
     return this.#fork.process.connected;
   }
 
-  /** Resolves once the message is written or has failed, never rejects; the handle must stay open until then. */
+  /** Resolves once the message is written or cannot be any more, never rejects; the handle must stay open until then. */
   send(message: WithoutCommand<SupervisorMessage>, handle?: Pick<TcpHandle, 'close'>): Promise<void> {
     const child = this.#fork.process;
     if (!child.connected) return Promise.resolve();
     return new Promise((resolve) => {
+      const settle = () => {
+        this.#unsent.delete(settle);
+        resolve();
+      };
+      this.#unsent.add(settle);
       try {
         // The raw handle, not a net.Server: a server would accept in the supervisor.
-        child.send({ cmd: CMD, ...message }, handle as never, () => resolve());
+        child.send({ cmd: CMD, ...message }, handle as never, settle);
       } catch {
         // A channel that takes nothing any more is about to close, which is told by itself.
-        resolve();
+        settle();
       }
     });
   }
@@ -132,9 +140,14 @@ export class WorkerHandle {
     if (!this.#gone) this.#fork.signal(signal);
   }
 
+  #giveUpUnsent(): void {
+    for (const settle of this.#unsent) settle();
+  }
+
   #exited(code: number | null, signal: string | null, lines: readonly string[]): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#giveUpUnsent();
     this.#listener.onEnded();
     const timeout = setTimeout(tell, LAST_OUTPUT_MS);
     const output = this.#output;

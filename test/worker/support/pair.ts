@@ -58,7 +58,7 @@ export class TestWorker {
   }
 
   get lacks(): string[] {
-    return this.told.flatMap(({ type, what }) => (type === 'lacks' ? String(what) : []));
+    return this.told.flatMap(({ type, missing }) => (type === 'able' ? String(missing) : []));
   }
 
   /** Resolves once it has told the supervisor that. */

@@ -1,0 +1,69 @@
+/**
+ * Whose fault an error of a client is. It is excused only where the worker that had the connection was ended by a fault that the
+ * run itself has caused, and was under it while the client waited. Whatever else went wrong was lost.
+ */
+import { readFileSync } from 'node:fs';
+
+/** What a client may take to notice, and what the clock readings of two processes may be apart. */
+const SLACK_MS = 1_000;
+const READING_MS = 5;
+/** A worker that is to end by a fault has ended by then: hang, drain and kill time together. */
+const ENDS_WITHIN_MS = 25_000;
+
+export class Blame {
+  /** By PID: what was done to it. PIDs may come again, which the times tell apart. */
+  #faults = [];
+  #deaths = [];
+  #told;
+
+  /** @param told is told of each fault, for people */
+  constructor(told) {
+    this.#told = told;
+  }
+
+  /**
+   * @param kind how it is called in the report
+   * @param at monotonic ms at which it began
+   * @param ports of the clients whose connections it had just then, where that is known
+   * @param mustBeKilled the worker may also live through it, or end by itself: then nothing is excused
+   */
+  fault({ pid, kind, at, ports = new Set(), mustBeKilled = false }) {
+    this.#faults.push({ pid, kind, at, ports, mustBeKilled });
+    this.#told(`  ${kind}: ${pid}`);
+  }
+
+  died(pid, at, signal) {
+    this.#deaths.push({ pid, at, signal });
+  }
+
+  /**
+   * @param file the notes of the workers
+   * @returns the errors, each with its `holder` and with the fault that excuses it, or null
+   */
+  judge(errors, file) {
+    const notes = new Map();
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      const [at, pid, port] = line.split(' ').map(Number);
+      if (!notes.has(port)) notes.set(port, []);
+      notes.get(port).push({ at, pid });
+    }
+    return errors.map((error) => {
+      const since = error.connectedAt - READING_MS;
+      const held = (notes.get(error.localPort) ?? []).filter(({ at }) => at >= since && at <= error.failedAt);
+      const holder = held.at(-1)?.pid ?? null;
+      return { ...error, holder, excuse: this.#excuse(error, holder) };
+    });
+  }
+
+  #excuse({ localPort, connectedAt, sentAt, failedAt }, holder) {
+    const fault = this.#faults.findLast(({ pid, at, ports, mustBeKilled }) => {
+      if (at > failedAt || at < connectedAt - ENDS_WITHIN_MS) return false;
+      if (pid !== holder && !(ports.has(localPort) && at >= connectedAt)) return false;
+      const death = this.#deaths.find((one) => one.pid === pid && one.at >= at - SLACK_MS);
+      if (death === undefined || death.at > at + ENDS_WITHIN_MS) return false;
+      if (mustBeKilled && death.signal !== 'SIGKILL') return false;
+      return death.at >= sentAt - SLACK_MS;
+    });
+    return fault?.kind ?? null;
+  }
+}
