@@ -28,7 +28,7 @@ t.test('lists the running supervisors by name, also one that does not answer', a
   await open(t, 'api', dir);
   await impostor(t, dir, 'hung', () => {});
   await impostor(t, dir, 'mail', (socket) => socket.end('220 ESMTP\r\n'));
-  t.same(await listSupervisors(dir, 200), [
+  t.same(await listSupervisors(dir, 2_000), [
     { name: 'api', status: statusOf('api') },
     { name: 'hung', status: null },
     { name: 'mail', status: null },

@@ -166,7 +166,7 @@ t.test(
   async (t) => {
     const { answer, body, heard } = await stream(t, LINES, '{"n":1}\n');
     const from = later(100);
-    const closeAt = later(400);
+    const closeAt = later(1_500);
     leaveStream(answer, { from, latestAt: closeAt, closeAt });
     answer.write('{"n":2}\n');
     answer.write('{"n":');
