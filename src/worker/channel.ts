@@ -5,8 +5,8 @@
  * listeners, and here nothing is added that it could count or that keeps its process alive.
  */
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../protocol.js';
-import type { TcpHandle } from './handle.js';
 import { isSupervisorMessage, mayHaveHandle } from './messages.js';
+import type { TcpHandle } from './node/handle.js';
 
 type WithoutCommand<T> = T extends unknown ? Omit<T, 'cmd'> : never;
 

@@ -4,32 +4,20 @@
  * drains keeps one, made once: it gets hardly any new ones.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
-import type { ServerResponse } from 'node:http';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { TLSSocket } from 'node:tls';
 import type { ConnectionCounts, ConnectionKind, OpenConnection } from '../protocol.js';
 import { UsualProperties } from './handover/movable.js';
 import { isHealthConnection } from './health.js';
+import type { LayeredSocket, ServerSocket } from './node/socket.js';
 import { webSocketOf } from './websocket.js';
-
-/** A socket, and what Node and others keep on it for themselves. */
-export type ServerSocket = Socket & {
-  server?: Server;
-  parser?: object | null;
-  /** The answer that is being written. */
-  _httpMessage?: ServerResponse | null;
-};
 
 export interface Connection {
   readonly socket: ServerSocket;
   readonly acceptedAt: number;
   session?: ServerHttp2Session;
 }
-
-/** A connection over TLS has a socket beneath it. */
-type LayeredSocket = TLSSocket & { _parent?: Socket };
 
 /** When a socket was accepted, in milliseconds: all that is put on it. */
 const ACCEPTED_AT = Symbol('accepted at');

@@ -10,7 +10,8 @@ import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
-import { acceptOn, internals, ownerOf, stopAccepting, type TcpHandle } from './handle.js';
+import { acceptOn, internals, stopAccepting, type TcpHandle } from './node/handle.js';
+import { OWNER, symbolOf } from './node/symbols.js';
 import { type Endpoint, overlaps } from './overlap.js';
 
 /** What Node asks its cluster for; `addressType` is a string for UDP and -1 for pipes. */
@@ -154,7 +155,9 @@ export class Listeners {
     if (!this.#servers.has(listener.server)) this.#onListening(listener.server);
     this.#servers.add(listener.server);
     this.#addresses.set(listener.server, key);
-    if (!this.#checked && ownerOf(handle) === undefined) this.onMissing('adoption: handles have no owner_symbol');
+    if (!this.#checked && symbolOf(handle, OWNER) === undefined) {
+      this.onMissing(`adoption: handles have no ${OWNER}`);
+    }
     this.#checked = true;
     this.#channel.send({ type: 'bound', key });
     if (this.#closed) this.#close(listener);

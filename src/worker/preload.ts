@@ -14,11 +14,11 @@ import { Connections } from './connections.js';
 import { Datagrams } from './datagrams.js';
 import { Drain } from './drain/drain.js';
 import { Figures } from './figures.js';
-import type { TcpHandle } from './handle.js';
 import { Handover } from './handover/handover.js';
-import type { PipeHandle } from './handover/link.js';
 import { askHealth } from './health.js';
 import { Listeners } from './listen.js';
+import type { TcpHandle } from './node/handle.js';
+import type { PipeHandle } from './node/pipe.js';
 import { Tickets } from './tickets.js';
 
 try {

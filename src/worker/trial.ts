@@ -5,10 +5,10 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Giver } from './handover/giver.js';
-import type { PipeHandle } from './handover/link.js';
 import { UsualProperties } from './handover/movable.js';
 import { Taker } from './handover/taker.js';
-import { tryOut } from './node-http.js';
+import { tryOut } from './node/http.js';
+import type { PipeHandle } from './node/pipe.js';
 
 const ADDRESS = 'trial';
 const speak = () => void process.send?.({ linked: true });

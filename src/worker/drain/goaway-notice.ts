@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { ownerOf } from '../node/symbols.js';
 
 /** Length 8, type 7, no flags, stream 0; the last stream that counts, and no error. */
 const NOTICE = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
@@ -72,18 +73,12 @@ function fileOf(session: ServerHttp2Session): ConnectionFile | undefined {
       fd,
       written: () => socket.bytesWritten,
       queued: () => (handle.writeQueueSize ?? 0) + socket.writableLength,
-      destroy: () => ownerOf(handle)?.destroy(),
+      destroy: () => ownerOf<Socket>(handle)?.destroy(),
     };
   } catch {
     // The session has let its socket go.
     return undefined;
   }
-}
-
-/** The socket itself, which Node keeps on its handle. */
-function ownerOf(handle: object): Socket | undefined {
-  const symbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === 'owner_symbol');
-  return symbol && (handle as Record<symbol, Socket>)[symbol];
 }
 
 function writeWhole(file: ConnectionFile): NoticeResult {

@@ -4,8 +4,8 @@
  * libuv reads only when it polls, and gives the bytes to the parser at once: between two requests nothing of the next one is
  * in this process. So once reading has stopped, all that the client sends stays in the kernel.
  */
-import type { Parser } from '../node-http.js';
-import type { ConnectionHandle, MovableSocket } from './movable.js';
+import type { Parser } from '../node/http.js';
+import type { ConnectionHandle, MovableSocket } from '../node/socket.js';
 
 /** Nothing is read, and no time runs out, until `thaw`. */
 export function freeze(socket: MovableSocket, handle: ConnectionHandle): void {

@@ -6,10 +6,11 @@
  */
 import type { Server } from 'node:net';
 import { isHttp } from '../connections.js';
-import { connectionsOf } from '../node-http.js';
+import { connectionsOf } from '../node/http.js';
+import type { MovableSocket } from '../node/socket.js';
 import { detach, freeze, thaw } from './freeze.js';
 import { type Entry, type Heir, Heirs, type Return, WINDOW } from './heirs.js';
-import { type MovableSocket, type Stay, whyConversationStays, whyStays } from './movable.js';
+import { type Stay, whyConversationStays, whyStays } from './movable.js';
 
 /** Names that applications give are among them. */
 const MOST_REASONS = 16;

@@ -7,11 +7,12 @@ import type { ServerResponse } from 'node:http';
 import type { SupervisorMessage } from '../../protocol.js';
 import type { Application } from '../api.js';
 import type { Channel } from '../channel.js';
-import { type Connection, type Connections, kindOf, type ServerSocket } from '../connections.js';
+import { type Connection, type Connections, kindOf } from '../connections.js';
 import type { Listeners } from '../listen.js';
-import { tryOut } from '../node-http.js';
+import { tryOut } from '../node/http.js';
+import type { PipeHandle } from '../node/pipe.js';
+import type { ServerSocket } from '../node/socket.js';
 import { Giver } from './giver.js';
-import type { PipeHandle } from './link.js';
 import { Taker } from './taker.js';
 
 type LinkOrder = Extract<SupervisorMessage, { type: 'link' }>;

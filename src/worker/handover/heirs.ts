@@ -6,9 +6,10 @@
  * record to one reader only.
  */
 import { performance } from 'node:perf_hooks';
-import type { TcpHandle } from '../handle.js';
-import { Link, type PipeHandle } from './link.js';
-import type { ConnectionHandle, MovableSocket } from './movable.js';
+import type { TcpHandle } from '../node/handle.js';
+import type { PipeHandle } from '../node/pipe.js';
+import type { ConnectionHandle, MovableSocket } from '../node/socket.js';
+import { Link } from './link.js';
 import { type Message, pieces } from './record.js';
 
 /** Handles on their way at one time: below the limit of RLIMIT_NOFILE on those in flight, whatever it is. */

@@ -6,31 +6,12 @@
  */
 import net from 'node:net';
 import os from 'node:os';
-import type { TcpHandle } from '../handle.js';
+import type { TcpHandle } from '../node/handle.js';
+import { IPC, type PipeHandle, seeRequestClass, type WriteRequestClass } from '../node/pipe.js';
 import { decode, encode, type Message, RECORD_BYTES } from './record.js';
 
-/** A pipe as Node has it, as far as it is used here. */
-export interface PipeHandle {
-  readonly fd: number;
-  readonly constructor: new (type: number) => PipeHandle;
-  /** A handle that came with what was read last. */
-  pendingHandle?: TcpHandle | null;
-  open(fd: number): number | undefined;
-  close(callback?: () => void): void;
-  /** @returns 0 or a negative errno */
-  writeLatin1String(request: WriteRequest, text: string, handle?: TcpHandle): number;
-}
-
-interface WriteRequest {
-  handle?: TcpHandle;
-  oncomplete?: (status: number) => void;
-}
-
-/** `PipeConstants.IPC`: only such a pipe carries handles. */
-const IPC = 2;
-
 /** Node's class of write requests, which it exports nowhere. */
-let Request: (new () => WriteRequest) | undefined;
+let Request: WriteRequestClass | undefined;
 
 export interface LinkOptions {
   readonly handle: PipeHandle;
@@ -40,27 +21,6 @@ export interface LinkOptions {
   readonly onEnd: () => void;
   /** Says something over this process's own channel. */
   readonly speak: () => void;
-}
-
-/** Seen where Node itself writes to the process's own channel: pipes of all kinds have the method from one and the same object. */
-function seeRequest(pipe: PipeHandle, speak: () => void): typeof Request {
-  type Stream = { writeUtf8String(request: WriteRequest | null, ...rest: unknown[]): unknown };
-  let owner = pipe as unknown as Stream | null;
-  while (owner !== null && !Object.hasOwn(owner, 'writeUtf8String'))
-    owner = Object.getPrototypeOf(owner) as Stream | null;
-  if (owner === null) return undefined;
-  const { writeUtf8String } = owner;
-  let seen: typeof Request;
-  owner.writeUtf8String = function see(this: Stream, request, ...rest) {
-    if (request !== null) seen = request.constructor as typeof Request;
-    return writeUtf8String.call(this, request, ...rest);
-  };
-  try {
-    speak();
-  } finally {
-    owner.writeUtf8String = writeUtf8String;
-  }
-  return seen;
 }
 
 export class Link {
@@ -95,7 +55,7 @@ export class Link {
    * @returns false where this Node does not let us: then the link is closed
    */
   hello(able: boolean): boolean {
-    Request ??= seeRequest(this.#pipe, this.#options.speak);
+    Request ??= seeRequestClass(this.#pipe, this.#options.speak);
     if (Request === undefined || this.send({ type: 'hello', able }) !== 0) this.close();
     return Request !== undefined;
   }

@@ -3,27 +3,8 @@
  * buffered in this process and nothing that the application keeps on the socket.
  */
 import type { Server } from 'node:net';
-import type { ServerSocket } from '../connections.js';
-import type { TcpHandle } from '../handle.js';
-import type { Parser } from '../node-http.js';
-
-/** A socket's handle, as far as moving needs it. */
-export interface ConnectionHandle extends TcpHandle {
-  reading: boolean;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  /** Bytes that libuv still holds. */
-  readonly writeQueueSize: number;
-  readStart: () => number;
-  readStop(): number;
-  onread?: unknown;
-}
-
-export type MovableSocket = ServerSocket & {
-  _handle?: ConnectionHandle | null;
-  readonly encrypted?: boolean;
-  _paused?: boolean;
-};
+import type { Parser } from '../node/http.js';
+import type { MovableSocket, ServerSocket } from '../node/socket.js';
 
 /** Why a connection stays. */
 export type Stay =

@@ -4,10 +4,12 @@
  */
 import type { Server } from 'node:net';
 import os from 'node:os';
-import type { ServerSocket } from '../connections.js';
-import { internals, type TcpHandle } from '../handle.js';
-import { ownerOf, type Parser, prime } from '../node-http.js';
-import { Link, type PipeHandle } from './link.js';
+import { internals, type TcpHandle } from '../node/handle.js';
+import { type Parser, prime } from '../node/http.js';
+import type { PipeHandle } from '../node/pipe.js';
+import type { ServerSocket } from '../node/socket.js';
+import { ownerOf } from '../node/symbols.js';
+import { Link } from './link.js';
 import type { Message } from './record.js';
 
 const EPIPE = -os.constants.errno.EPIPE;
@@ -118,7 +120,7 @@ export class Taker {
     if (give.stateBytes !== null) this.#options.onState(handle, Buffer.concat(pieces));
     own.onconnection.call(own, 0, handle);
     this.#options.onTaken();
-    const socket = ownerOf(handle);
+    const socket = ownerOf<ServerSocket>(handle);
     if (socket === undefined || socket.destroyed) return;
     if (give.stateBytes === null && !give.fresh) waitForNext(server as HttpTimeouts, socket, give.keepAliveMs);
   }

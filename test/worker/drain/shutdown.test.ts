@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import type { Connection, ServerSocket } from '../../../dist/worker/connections.js';
+import type { Connection } from '../../../dist/worker/connections.js';
 import { type Schedule, Shutdown } from '../../../dist/worker/drain/shutdown.js';
+import type { ServerSocket } from '../../../dist/worker/node/socket.js';
 
 /** A clock that is moved by hand; what data there is has been read when it says so. */
 class Clock {

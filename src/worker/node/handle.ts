@@ -1,5 +1,6 @@
 /** Node's raw TCP handle (`server._handle`), as far as the preload uses it, and two things that it does with it. */
 import type { AddressInfo, Server } from 'node:net';
+import { OWNER, symbolOf } from './symbols.js';
 
 export interface TcpHandle {
   onconnection: (this: TcpHandle, ...args: unknown[]) => unknown;
@@ -18,11 +19,6 @@ export function internals(server: Server): ServerInternals {
   return server as ServerInternals;
 }
 
-/** Under which Node finds the server of a handle. */
-export function ownerOf(handle: TcpHandle): symbol | undefined {
-  return Object.getOwnPropertySymbols(handle).find((symbol) => symbol.description === 'owner_symbol');
-}
-
 /**
  * Lets `server` accept on a second socket: the handle gets the same callback and the same owner, so that every option
  * and every count of the server applies as for its own.
@@ -34,7 +30,7 @@ export function acceptOn(
   own: TcpHandle,
   handle: TcpHandle,
 ): boolean {
-  const owner = ownerOf(own);
+  const owner = symbolOf(own, OWNER);
   if (owner === undefined) return false;
   handle.onconnection = own.onconnection;
   (handle as unknown as Record<symbol, unknown>)[owner] = server;

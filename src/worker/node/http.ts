@@ -6,9 +6,9 @@
  */
 import http from 'node:http';
 import type { Server } from 'node:net';
-import type { ServerSocket } from './connections.js';
-import type { TcpHandle } from './handle.js';
-import { MemorySocket } from './memory-stream.js';
+import { MemorySocket } from '../memory-stream.js';
+import type { ServerSocket } from './socket.js';
+import { symbolOf } from './symbols.js';
 
 /** Where the parser calls back: numbers that its class knows. */
 interface ParserClass {
@@ -42,25 +42,11 @@ export interface ConnectionsList {
 /** A whole request that nobody is to see. */
 const PRIMER = Buffer.from('GET / HTTP/1.1\r\nHost: holdfast\r\n\r\n');
 
-export function symbolOf(object: object, description: string): symbol | undefined {
-  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at) as object | null) {
-    const found = Object.getOwnPropertySymbols(at).find((symbol) => symbol.description === description);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
 export function connectionsOf(server: Server): ConnectionsList | undefined {
   const symbol = symbolOf(server, 'http.server.connections');
   const list = symbol && (server as unknown as Record<symbol, Partial<ConnectionsList> | undefined>)[symbol];
   const whole = [list?.all, list?.active, list?.idle].every((method) => typeof method === 'function');
   return whole ? (list as ConnectionsList) : undefined;
-}
-
-/** The socket that Node made of a handle. */
-export function ownerOf(handle: TcpHandle): ServerSocket | undefined {
-  const symbol = symbolOf(handle, 'owner_symbol');
-  return symbol && (handle as unknown as Record<symbol, ServerSocket | undefined>)[symbol];
 }
 
 /**
