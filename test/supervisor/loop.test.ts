@@ -1,21 +1,20 @@
 import t, { type Test } from 'tap';
-import { initialState } from '../../src/core/state.js';
-import type { Effect, Event } from '../../src/core/types.js';
+import { type AnyEffect, type AnyEvent, initialSupervision } from '../../src/core/supervision.js';
 import { Loop } from '../../src/supervisor/loop.js';
 import { makePolicy } from '../core/driver.js';
 
 interface Rig {
   readonly loop: Loop;
-  readonly performed: Effect[];
+  readonly performed: AnyEffect[];
   readonly faults: { readonly message: string; readonly during: string | null }[];
 }
 
-function rig(t: Test, perform: (effect: Effect) => void, size = 2, subscribers: (() => void)[] = []): Rig {
-  const performed: Effect[] = [];
+function rig(t: Test, perform: (effect: AnyEffect) => void, size = 2, subscribers: (() => void)[] = []): Rig {
+  const performed: AnyEffect[] = [];
   const faults: Rig['faults'][number][] = [];
   const policy = makePolicy({ backoffBaseMs: 60_000, backoffMaxMs: 60_000, killTimeoutMs: 30 });
-  const state = initialState({ size, listenMode: 'reuseport', steered: false, policy });
-  const loop = new Loop(state, {
+  const supervision = initialSupervision({ size, listenMode: 'reuseport', steered: false, policy });
+  const loop = new Loop(supervision, {
     perform: (effect) => {
       if (effect.do !== 'report') performed.push(effect);
       perform(effect);
@@ -35,7 +34,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const ready = (worker: number): Event => ({ type: 'bound', worker, key: '0.0.0.0:80' });
+const ready = (worker: number): AnyEvent => ({ type: 'bound', worker, key: '0.0.0.0:80' });
 
 t.test('an effect that throws does not keep the others from being done, and the core hears of it', async (t) => {
   const { loop, performed, faults } = rig(t, (effect) => {

@@ -2,9 +2,10 @@
  * Steering at work: looks at the accept queues, asks a worker whose queue does not empty for a sign of life, and has the
  * kernel choose by the weights that the core comes to.
  *
- * Nothing is decided here: `core/steering` does. The looks go past the core's `step`, which is told only of what
- * changes: they are many a second.
+ * Nothing is decided here: `core/steering` does. The looks go past the core, which hears nothing of them: they are many a
+ * second. What they find and is new is told to the table of sockets (`core/adoption`).
  */
+import type { SocketEvent } from '../../core/adoption/types.js';
 import { nextLook, type Seen } from '../../core/steering/cadence.js';
 import {
   answered,
@@ -21,7 +22,7 @@ import {
   sample,
 } from '../../core/steering/congestion.js';
 import { ownAcceptors } from '../../core/steering/facts.js';
-import type { Event, State } from '../../core/types.js';
+import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { Native } from '../../native/libc.js';
 import type { CustodySocket, SteeredSockets } from '../../sockets/custody.js';
@@ -50,7 +51,7 @@ export interface SteeringOptions {
   readonly affinity: 'none' | 'client-ip';
   readonly adoptAfterMs: number;
   /** What one look has found is told at once. */
-  readonly dispatch: (...events: readonly Event[]) => void;
+  readonly dispatch: (...events: readonly SocketEvent[]) => void;
   /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
   readonly ask: (worker: number) => void;
 }
@@ -189,7 +190,7 @@ export class Steering {
       if (now >= this.#countAt) this.#count(now);
     }
     let changed = false;
-    const news: Event[] = [];
+    const news: SocketEvent[] = [];
     for (const socket of sockets) {
       const before = this.#queues.get(socket);
       const waits = readable.has(socket);
@@ -208,7 +209,7 @@ export class Steering {
     this.#sleep(now);
   }
 
-  #newsOf(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): Event[] {
+  #newsOf(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): SocketEvent[] {
     const { slot, key } = socket;
     if (after.congested) {
       // Said again while connections wait: those who had no time for them may have it by now.
