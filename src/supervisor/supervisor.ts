@@ -33,6 +33,7 @@ import { collectStatus } from './status.js';
 import { CanaryWatch } from './upkeep/canary-watch.js';
 import { limitsOfCanary, limitsOfWorker } from './upkeep/limits.js';
 import { Steering } from './upkeep/steering.js';
+import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
 import { Vitals } from './upkeep/vitals.js';
 import type { FirstWorker } from './workers/first-worker.js';
@@ -296,12 +297,14 @@ export class Supervisor implements ControlTarget {
 
   /** Whether shares of connections are what they are said to be. */
   get #isExact(): boolean {
-    return this.#steeringNow().steered;
+    return this.#steeringNow().exact;
   }
 
-  #steeringNow(): SteeringChoice {
+  #steeringNow(): SteeringState {
+    const { state, sockets } = this.#loop;
     const failure = this.#steering?.programs.failure ?? null;
-    return failure === null ? this.#options.steering : { steered: false, reason: failure };
+    const missing = (worker: number) => this.#workforce.workers.get(worker)?.missing ?? [];
+    return steeringState({ choice: this.#options.steering, failure, state, sockets, missing });
   }
 
   /** What has gone wrong is told, and costs nothing but itself: the loop goes on. */

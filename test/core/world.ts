@@ -338,6 +338,8 @@ export class World {
     const known = this.supervision.sockets.sockets.map(name).sort();
     check(known.join() === [...this.#custody.keys()].sort().join(), 'the table knows custody', known);
     for (const socket of this.#custody.values()) {
+      const isRetired = this.supervision.sockets.steered && socket.slot !== null && socket.slot >= state.size;
+      check(!isRetired, 'what has retired is closed', socket);
       const accepted = [...this.processes.values()].some(
         ({ slot, accepts, adopted }) =>
           ((socket.slot === null || socket.slot === slot) && accepts.has(socket.key)) ||

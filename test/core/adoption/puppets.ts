@@ -118,6 +118,8 @@ export class Puppets {
     const { sockets } = this.table;
     check(sockets.map(nameOf).sort().join() === [...this.#custody.keys()].sort().join(), 'it knows custody', sockets);
     for (const socket of sockets) {
+      const isRetired = this.table.steered && socket.slot !== null && socket.slot >= this.#size;
+      check(!isRetired, 'what has retired is closed', socket);
       const own = this.#workers.filter((puppet) => isOwn(puppet, socket) && puppet.accepts.includes(socket.key));
       const lent = this.#workers.filter(({ adopted }) => adopted.some((other) => nameOf(other) === nameOf(socket)));
       const believed = socket.loans.filter(({ state }) => state === 'adopted').map(({ worker }) => worker);
