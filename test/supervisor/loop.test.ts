@@ -117,3 +117,29 @@ t.test('events that come together are taken together, and followed by one settli
   t.equal(settled.length, 1);
   t.equal(performed.filter((effect) => effect.do === 'spawn').length, 2);
 });
+
+t.test('what a look has found is told to nobody who looks after workers', async (t) => {
+  let told = 0;
+  const { loop, performed } = rig(t, () => {}, 2, [() => told++]);
+  loop.dispatch({ type: 'start' });
+  for (const slot of [0, 1]) loop.dispatch({ type: 'socketOpened', socket: { slot, key: '0.0.0.0:80' } });
+  loop.dispatch(ready(1), ready(2));
+  const before = told;
+  loop.dispatch({ type: 'congested', socket: { slot: 0, key: '0.0.0.0:80' }, helpers: [1] });
+  t.match(performed.at(-1), { do: 'adopt', worker: 2 });
+  t.equal(told, before);
+});
+
+t.test('a deadline of the core is met although nothing but news of sockets comes', async (t) => {
+  const { loop, performed } = rig(t, () => {});
+  loop.dispatch({ type: 'start' });
+  for (const worker of [1, 2]) loop.dispatch(ready(worker));
+  loop.dispatch({ type: 'stop', request: 1 });
+  for (const worker of [1, 2]) loop.dispatch({ type: 'drained', worker });
+  const killed = () => performed.filter((effect) => effect.do === 'kill').length === 2;
+  const deadline = loop.state.workers[0]?.deadline ?? 0;
+  // The loop of events never gets to its timers.
+  while (performance.now() <= deadline) loop.dispatch({ type: 'relieved', socket: { slot: 0, key: '0.0.0.0:80' } });
+  loop.dispatch({ type: 'relieved', socket: { slot: 0, key: '0.0.0.0:80' } });
+  t.ok(killed());
+});
