@@ -37,6 +37,8 @@ export interface SocketStep {
 export class SocketInvariants {
   /** What each worker was asked to adopt and has not been asked, or seen, to let go of. */
   readonly #adopted = new Map<number, SocketId[]>();
+  /** Sockets on which somebody has begun to listen: from then on connections may wait there. */
+  readonly #listened = new Set<string>();
   /** Since when the slot of a socket is no longer wanted. */
   readonly #unwantedSince = new Map<string, number>();
   /** When a retired socket of an address was closed last. */
@@ -44,13 +46,34 @@ export class SocketInvariants {
 
   checkStep(step: SocketStep): void {
     this.#look(step);
-    for (const event of step.events) this.#lose(event);
+    for (const event of step.events) {
+      this.#lose(event);
+      this.#open(step, event);
+    }
     for (const id of this.#adopted.keys()) {
       if (!step.workers.some((worker) => worker.id === id && worker.serves)) this.#adopted.delete(id);
     }
     for (const effect of step.effects) this.#checkEffect(step, effect);
     this.#checkBelief(step.after);
-    if (step.isUp) checkAccepted(step);
+    if (step.isUp) checkAccepted(step, this.#listened);
+    for (const name of this.#listened) {
+      if (!step.after.sockets.some((socket) => nameOf(socket) === name)) this.#listened.delete(name);
+    }
+  }
+
+  #open({ before, after, workers }: SocketStep, event: AnyEvent): void {
+    const note = (isMeant: (socket: SocketId) => boolean) => {
+      for (const socket of [...before.sockets, ...after.sockets]) {
+        if (isMeant(socket)) this.#listened.add(nameOf(socket));
+      }
+    };
+    if (event.type === 'bound') {
+      const slot = workers.find(({ id }) => id === event.worker)?.slot;
+      if (slot === undefined) return;
+      note((socket) => socket.key === event.key && (socket.slot === null || socket.slot === slot));
+    } else if (event.type === 'congested' || (event.type === 'socketOpened' && event.listened === true)) {
+      note((socket) => sameSocket(socket, event.socket));
+    }
   }
 
   #look({ after, before, isWanted, now }: SocketStep): void {
@@ -128,11 +151,11 @@ export class SocketInvariants {
   }
 }
 
-function checkAccepted({ after, workers }: SocketStep): void {
+function checkAccepted({ after, workers }: SocketStep, listened: ReadonlySet<string>): void {
   const closing = after.sockets.filter((socket) => socket.closing).map(({ key }) => key);
   check(new Set(closing).size === closing.length, 'of each address one socket retires', closing);
   for (const socket of after.sockets) {
-    if (!socket.listened || socket.closing) continue;
+    if (!listened.has(nameOf(socket)) || socket.closing) continue;
     const own = workers.filter((worker) => socket.slot === null || worker.slot === socket.slot);
     if (own.some((worker) => worker.accepts && worker.listening.includes(socket.key))) continue;
     const able = workers.filter((worker) => worker.serves && worker.listening.includes(socket.key));

@@ -59,6 +59,8 @@ interface Puppet {
   listening: readonly string[];
   /** As it is. */
   alive: boolean;
+  /** Given to it, but it does not listen yet. */
+  opening: string[];
   accepts: string[];
   adopted: SocketId[];
   lastHeardAt: number;
@@ -201,7 +203,7 @@ export class Puppets {
       slot,
       isAble: !this.clock.happens(this.#course.unable),
       standing: isHeld ? 'held' : 'coming',
-      ...{ listening: [], alive: true, accepts: [], adopted: [], lastHeardAt: 0, lastToldAt: 0 },
+      ...{ listening: [], alive: true, opening: [], accepts: [], adopted: [], lastHeardAt: 0, lastToldAt: 0 },
     };
     this.#workers.push(puppet);
     this.#step([], this.#acceptors());
@@ -219,7 +221,9 @@ export class Puppets {
       for (const key of [...puppet.accepts]) this.#close(puppet, key);
     };
     if (!isDeaf) this.#send(puppet, closeAll);
-    this.clock.after(this.clock.between(10, 1_500), () => this.#end(puppet));
+    // A drain can be longer than a socket takes to retire.
+    const longestMs = this.clock.happens(0.2) ? 9_000 : 1_500;
+    this.clock.after(this.clock.between(10, longestMs), () => this.#end(puppet));
   }
 
   #acceptors(): Acceptors {
@@ -243,7 +247,9 @@ export class Puppets {
     const socket = { slot: this.#course.shared ? null : puppet.slot, key };
     this.#custody.set(nameOf(socket), socket);
     this.#tell({ type: 'socketOpened', socket });
+    puppet.opening.push(key);
     this.clock.after(this.clock.between(0, 20), () => {
+      puppet.opening = puppet.opening.filter((other) => other !== key);
       if (!puppet.alive) return;
       puppet.accepts.push(key);
       this.#hear(puppet, { type: 'bound', worker: puppet.id, key }, () => {
@@ -276,7 +282,7 @@ export class Puppets {
 
   #end(puppet: Puppet): void {
     if (!puppet.alive) return;
-    Object.assign(puppet, { alive: false, accepts: [], adopted: [] });
+    Object.assign(puppet, { alive: false, opening: [], accepts: [], adopted: [] });
     this.#hear(puppet, null, () => {
       puppet.standing = 'ended';
     });
@@ -388,8 +394,8 @@ export class Puppets {
   #closeSocket(socket: SocketId): void {
     check(this.#custody.delete(nameOf(socket)), 'only what is in custody is closed', socket);
     for (const puppet of this.#workers) {
-      const uses = isOwn(puppet, socket) && puppet.accepts.includes(socket.key);
-      check(!uses, 'no socket is closed on which its own worker accepts', socket);
+      const uses = puppet.accepts.includes(socket.key) || puppet.opening.includes(socket.key);
+      check(!uses || !isOwn(puppet, socket), 'no socket is closed that its own worker uses', socket);
       const adopted = puppet.adopted.some((other) => nameOf(other) === nameOf(socket));
       check(!adopted, 'no socket is closed while a sibling accepts on it', socket);
     }

@@ -75,6 +75,18 @@ t.test('an adopter that goes may hold the socket until it has ended, and another
   t.same(table.sockets[0]?.loans, [{ worker: 3, state: 'adopted' }]);
 });
 
+t.test('who helps twice within a moment has let go once it has said so twice', async (t) => {
+  const { tell, table } = rig(2);
+  const found: SocketEvent = { type: 'congested', socket: socket(0), helpers: [1] };
+  const relieved: SocketEvent = { type: 'relieved', socket: socket(0) };
+  for (const event of [found, relieved, found, relieved]) tell(null, 5, event);
+  const released: SocketEvent = { type: 'released', worker: 2, socket: socket(0) };
+  tell(null, 6, released);
+  t.same(table.sockets[0]?.loans, [{ worker: 2, state: 'releasing' }]);
+  tell(null, 7, released);
+  t.same(table.sockets[0]?.loans, []);
+});
+
 t.test('nothing is asked of anybody while all are sent away, and a stop leaves nothing', async (t) => {
   const { table } = rig(2);
   const alone = [worker(2, 1)];
