@@ -1,5 +1,4 @@
 /** Deadlines are data: this is where the loop finds out until when it may sleep. */
-import { HANDSHAKE_MS } from './retirement.js';
 import { seats } from './standing.js';
 import { policyOf, targetPolicy, workersOf } from './state.js';
 import type { State, Worker } from './types.js';
@@ -30,11 +29,7 @@ export function nextDeadline(state: State, now: number): number | null {
       const present = workersOf(state, slot.slot).some(isTaken);
       if (!present) waitFor(slot.retryAt);
     }
-    const { readyTimeoutMs, restartWindowMs } = targetPolicy(state);
-    for (const { unusedSince, retiredSince } of state.sockets) {
-      if (unusedSince !== null) waitFor(unusedSince + readyTimeoutMs);
-      if (retiredSince !== null) waitFor(retiredSince + HANDSHAKE_MS);
-    }
+    const { restartWindowMs } = targetPolicy(state);
     const { canary } = state.rollout;
     if (canary?.until != null && !canary.asked) waitFor(canary.until);
     for (const { crashLoop, crashes } of state.slots) {

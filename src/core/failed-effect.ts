@@ -2,18 +2,18 @@
  * What an effect that could not be done leads to: an event, so that the core goes on with the facts. A pure function; the
  * loop calls it with whatever `perform` threw.
  */
-import type { Effect, Event } from './types.js';
+import type { AnyEffect, AnyEvent } from './supervision.js';
 
-type Consequence<T extends Effect['do']> = (
-  effect: Extract<Effect, { do: T }>,
+type Consequence<T extends AnyEffect['do']> = (
+  effect: Extract<AnyEffect, { do: T }>,
   reason: string,
   chance: number,
-) => Event | null;
+) => AnyEvent | null;
 
 /** Nothing follows, or a deadline of the core sees to it. */
 const nothing = (): null => null;
 
-const CONSEQUENCES: { readonly [T in Effect['do']]: Consequence<T> } = {
+const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
   spawn: ({ worker }, reason, chance) => ({
     type: 'exited',
     worker,
@@ -39,9 +39,11 @@ const CONSEQUENCES: { readonly [T in Effect['do']]: Consequence<T> } = {
     reason: `it cannot be compared: ${reason}`,
     final: true,
   }),
-  adopt: nothing,
+  // Another one is asked.
+  adopt: ({ worker, socket }) => ({ type: 'notAdopted', worker, socket }),
   release: ({ worker, socket }) => ({ type: 'released', worker, socket }),
-  closeSocket: nothing,
+  // It is still there, and connections may wait in it: its end is tried again in due time.
+  closeSocket: ({ socket }) => ({ type: 'socketOpened', socket, listened: true }),
   closeCustody: nothing,
   forgetGeneration: nothing,
   answer: nothing,
@@ -51,7 +53,7 @@ const CONSEQUENCES: { readonly [T in Effect['do']]: Consequence<T> } = {
 };
 
 /** @param chance 0 (inclusive) to 1 (exclusive), for the jitter of a backoff */
-export function failedEffect(effect: Effect, reason: string, chance: number): Event | null {
-  const consequence = CONSEQUENCES[effect.do] as Consequence<Effect['do']>;
+export function failedEffect(effect: AnyEffect, reason: string, chance: number): AnyEvent | null {
+  const consequence = CONSEQUENCES[effect.do] as Consequence<AnyEffect['do']>;
   return consequence(effect, reason, chance);
 }

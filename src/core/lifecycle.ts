@@ -2,14 +2,13 @@
  * A worker's life: one table, state by event, every cell written. The only place that assigns a worker's state.
  */
 import { rememberAddresses, requiredAddresses } from './addresses.js';
-import { markListened } from './adoption.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, facts } from './crash.js';
 import { heirsOf } from './heirs.js';
 import { recycle } from './recycle.js';
 import { isOnTrial } from './rollout.js';
 import { isSoaked, seats, serves } from './standing.js';
-import { label, policyOf, report, sameSocket } from './state.js';
+import { label, policyOf, report } from './state.js';
 import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
 /** What a hung worker has left to tell where it hangs, before it is killed. */
@@ -35,7 +34,6 @@ const spawned: Handler<'spawned'> = (draft, worker, event) => {
 };
 
 const bound: Handler<'bound'> = (draft, worker, event) => {
-  markListened(draft.state, worker, event.key);
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
   addressCame(worker, event.key, draft.now);
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
@@ -71,7 +69,6 @@ const hung: Handler<'hung'> = (draft, worker, { silentMs }) => {
   worker.fault = reason;
   worker.hung = true;
   report(draft, 'error', 'worker hung', { ...label(worker), silentMs: Math.round(silentMs) });
-  giveUpAdopted(worker);
   worker.state = 'terminating';
   worker.healthAt = null;
   worker.deadline = draft.now + DIAGNOSIS_MS;
@@ -84,14 +81,8 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
   if (worker.hung) kill(draft, worker);
 };
 
-/** It listens no longer than its drain allows, but from now on connections may wait in that queue. */
-const boundLate: Handler<'bound'> = (draft, worker, event) => markListened(draft.state, worker, event.key);
-
 const closed: Handler<'closed'> = (draft, worker, event) => {
   worker.listening = worker.listening.filter((key) => key !== event.key);
-  // The server that accepted for its siblings on this address is gone with it.
-  worker.adopted = worker.adopted.filter((socket) => socket.key !== event.key);
-  worker.releasing = worker.releasing.filter((socket) => socket.key !== event.key);
   report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
 };
 
@@ -99,22 +90,10 @@ const ended: Handler<'ended'> = (_draft, worker) => {
   worker.ended = true;
 };
 
-const released: Handler<'released'> = (_draft, worker, event) => {
-  const at = worker.releasing.findIndex((socket) => sameSocket(socket, event.socket));
-  if (at >= 0) worker.releasing.splice(at, 1);
-};
-
 /** There may be another one by now; where there is none, its clients are asked to go elsewhere. */
 const unlinked: Handler<'unlinked'> = (draft, worker) => {
   const heirs = heirsOf(draft.state, { ...worker, listening: worker.served });
   if (heirs.length > 0) draft.effects.push({ do: 'link', worker: worker.id, heirs, addresses: worker.served });
-};
-
-const notAdopted: Handler<'notAdopted'> = (draft, worker, { socket }) => {
-  if (!worker.adopted.some((other) => sameSocket(other, socket))) return;
-  worker.adopted = worker.adopted.filter((other) => !sameSocket(other, socket));
-  worker.refused.push(socket);
-  report(draft, 'warn', 'socket not adopted', { ...label(worker), socketSlot: socket.slot, address: socket.key });
 };
 
 const failed: Handler<'failed'> = (draft, worker, { reason }) => fail(draft, worker, reason);
@@ -129,8 +108,6 @@ const LIFECYCLE = {
   starting: {
     spawned,
     ended,
-    released,
-    notAdopted,
     bound,
     closed,
     saidReady: (draft, worker) => {
@@ -163,8 +140,6 @@ const LIFECYCLE = {
   ready: {
     spawned,
     ended,
-    released,
-    notAdopted,
     bound,
     closed,
     saidReady: ignored,
@@ -194,9 +169,8 @@ const LIFECYCLE = {
   draining: {
     spawned,
     ended,
-    released,
-    notAdopted,
-    bound: boundLate,
+    // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
+    bound: ignored,
     closed,
     saidReady: ignored,
     drained: (draft, worker) => terminate(draft, worker),
@@ -214,9 +188,8 @@ const LIFECYCLE = {
   terminating: {
     spawned,
     ended,
-    released,
-    notAdopted,
-    bound: boundLate,
+    // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
+    bound: ignored,
     closed,
     saidReady: ignored,
     drained: ignored,
@@ -234,9 +207,8 @@ const LIFECYCLE = {
   killing: {
     spawned,
     ended,
-    released,
-    notAdopted,
-    bound: boundLate,
+    // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
+    bound: ignored,
     closed,
     saidReady: ignored,
     drained: ignored,
@@ -283,9 +255,6 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     recycling: null,
     listening: [],
     served: [],
-    adopted: [],
-    refused: [],
-    releasing: [],
     held: false,
     ended: false,
     hung: false,
@@ -328,7 +297,6 @@ export function releaseHeld(draft: Draft): void {
 /** Sends a live worker away; what it has accepted is finished first. */
 export function dismiss(draft: Draft, worker: Worker): void {
   if (worker.state !== 'starting' && worker.state !== 'ready') return;
-  giveUpAdopted(worker);
   worker.healthAt = null;
   if (worker.listening.length === 0 && worker.state === 'starting') {
     terminate(draft, worker);
@@ -381,7 +349,6 @@ function wantsHealth(state: State, worker: Worker, now: number): boolean {
 export function kill(draft: Draft, worker: Worker): void {
   if (worker.state === 'killing') return;
   worker.state = 'killing';
-  giveUpAdopted(worker);
   sendKill(draft, worker, KILL_AGAIN_MS);
 }
 
@@ -464,12 +431,6 @@ function terminate(draft: Draft, worker: Worker): void {
   worker.state = 'terminating';
   worker.deadline = draft.now + policyOf(draft.state, worker).killTimeoutMs;
   draft.effects.push({ do: 'terminate', worker: worker.id });
-}
-
-/** It closes them with its own sockets, or by its end: until then it holds them. */
-function giveUpAdopted(worker: Worker): void {
-  worker.releasing.push(...worker.adopted);
-  worker.adopted = [];
 }
 
 function remove(draft: Draft, worker: Worker): void {

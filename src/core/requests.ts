@@ -128,7 +128,6 @@ export function beginStop(draft: Draft): void {
   report(draft, 'info', 'stopping', { workers: state.workers.length });
   // Custody first: the last holders are then the workers, each of which empties the queue before it closes.
   draft.effects.push({ do: 'closeCustody' });
-  state.sockets = [];
   for (const worker of state.workers) dismiss(draft, worker);
 }
 

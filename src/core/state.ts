@@ -1,12 +1,11 @@
 /** Makes the first state, and answers the questions that every part of the core asks of it. */
 import type { ListenMode } from '../protocol.js';
 import { seats } from './standing.js';
-import type { Draft, Effect, Policy, ReportLevel, Slot, SocketId, State, Worker } from './types.js';
+import type { Draft, Effect, Policy, ReportLevel, Slot, State, Worker } from './types.js';
 
 export function initialState(options: {
   readonly size: number;
   readonly listenMode: ListenMode;
-  readonly steered: boolean;
   readonly policy: Policy;
 }): State {
   return {
@@ -14,7 +13,6 @@ export function initialState(options: {
     steppedAt: 0,
     announced: false,
     listenMode: options.listenMode,
-    steered: options.steered,
     size: options.size,
     generation: 1,
     target: 1,
@@ -22,7 +20,6 @@ export function initialState(options: {
     policies: { 1: options.policy },
     slots: [],
     workers: [],
-    sockets: [],
     nextWorker: 1,
     rollout: { state: 'none', from: 1, to: 1, reason: null, requests: [], size: null, canary: null, aborts: [] },
     queuedReload: null,
@@ -121,10 +118,6 @@ export function isSettled(state: State): boolean {
 /** Within the size, or the canary's. */
 export function isWantedSlot({ size, rollout }: State, slot: number): boolean {
   return slot < size || rollout.canary?.slot === slot;
-}
-
-export function sameSocket(a: SocketId, b: SocketId): boolean {
-  return a.slot === b.slot && a.key === b.key;
 }
 
 export function report(

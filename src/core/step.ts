@@ -4,17 +4,15 @@
  * Pure: no clock, no timer, no chance, no input or output. The loop around it performs the effects, brings back what it
  * observes, and sleeps until `nextDeadline`.
  */
-import { arrangeAdoption, markCongested, markRelieved } from './adoption.js';
 import { advanceCanary, canaryJudged, decide } from './canary-rollout.js';
 import { reviewCrashLoop } from './crash-loop.js';
 import { askHealth, observe, overdue, releaseHeld } from './lifecycle.js';
 import { converge } from './plan.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
-import { closeRetired, closeUnused } from './retirement.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';
-import { answer, isSettled, report, sameSocket, workersOf } from './state.js';
-import type { Draft, Effect, Event, SocketId, State, WorkerEvent } from './types.js';
+import { answer, isSettled, report, workersOf } from './state.js';
+import type { Draft, Effect, Event, State, WorkerEvent } from './types.js';
 
 export interface Fault {
   readonly error: unknown;
@@ -66,27 +64,6 @@ function apply(draft: Draft, event: Event): void {
     case 'stopNow':
       stopNow(draft);
       break;
-    case 'socketOpened':
-      hold(draft.state, event.socket, event.listened ?? false);
-      break;
-    case 'congested':
-      markCongested(draft, event);
-      break;
-    case 'relieved':
-      markRelieved(draft, event.socket);
-      break;
-    case 'steeringFailed':
-      draft.state.steered = false;
-      for (const socket of draft.state.sockets) {
-        markRelieved(draft, socket);
-        // Wanted again: the hash knows no retirement.
-        socket.retiredSince = null;
-        socket.closing = false;
-      }
-      break;
-    case 'steeringWorks':
-      draft.state.steered = true;
-      break;
     case 'bindFailed':
       failBind(draft, event);
       break;
@@ -107,18 +84,6 @@ function passTime(draft: Draft): void {
   for (const worker of [...state.workers]) {
     if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
     if (worker.healthAt !== null && worker.healthAt <= now) askHealth(draft, worker);
-  }
-}
-
-function hold(state: State, { slot, key }: SocketId, listened: boolean): void {
-  // A stop has closed custody already, this one included.
-  if (state.phase === 'stopping' || state.phase === 'stopped') return;
-  const held = state.sockets.find((socket) => sameSocket(socket, { slot, key }));
-  // Given to a worker once more: it is wanted again, and has its time anew.
-  if (held !== undefined) held.unusedSince = null;
-  else {
-    const fresh = { listened, congested: false, helpers: [], closing: false };
-    state.sockets.push({ slot, key, ...fresh, retiredSince: null, unusedSince: null });
   }
 }
 
@@ -144,7 +109,7 @@ const MOST_PASSES = 50;
  * another part looks at says so by an effect.
  */
 function settle(draft: Draft): void {
-  const { state, effects } = draft;
+  const { effects } = draft;
   for (let pass = 1; ; pass++) {
     const before = effects.length;
     arrangeWorkers(draft);
@@ -152,11 +117,6 @@ function settle(draft: Draft): void {
     if (pass < MOST_PASSES) continue;
     report(draft, 'error', 'the core does not come to rest', { passes: pass });
     break;
-  }
-  if (isUp(state)) {
-    closeRetired(draft);
-    arrangeAdoption(draft);
-    closeUnused(draft);
   }
   forgetGenerations(draft);
 }

@@ -74,12 +74,6 @@ export interface Worker {
   listening: AddressKey[];
   /** What it listened on when it began to drain. */
   served: AddressKey[];
-  /** Sockets of other slots on which it accepts for the time being. */
-  adopted: SocketId[];
-  /** Sockets of other slots on which it cannot accept. */
-  refused: SocketId[];
-  /** Sockets of other slots that it has been asked to let go of, and may still hold. */
-  releasing: SocketId[];
   /** It is on trial, and accepts nothing before it has proved itself: what listens for it has not begun to. */
   held: boolean;
   /** Its process has ended; its last words are still being collected. */
@@ -96,22 +90,6 @@ export interface Worker {
 export interface SocketId {
   readonly slot: number | null;
   readonly key: AddressKey;
-}
-
-/** A socket in custody. */
-export interface HeldSocket extends SocketId {
-  /** Whether a worker has ever listened on it: only then can connections wait in its queue. */
-  listened: boolean;
-  /** Its queue does not empty: others are to serve what waits there. */
-  congested: boolean;
-  /** Slots whose workers have time for it just now, the idlest first. */
-  helpers: readonly number[];
-  /** Since when its slot is beyond the size; null while it is not. */
-  retiredSince: number | null;
-  /** Its adopters let go of it, so that it can be closed. */
-  closing: boolean;
-  /** Since when nobody accepts on it, though nothing is on its way; null while somebody does or may come. */
-  unusedSince: number | null;
 }
 
 export interface Slot {
@@ -192,8 +170,6 @@ export interface State {
   /** Whether the start has had its good end; a failure of all slots after it does not end the supervisor. */
   announced: boolean;
   readonly listenMode: ListenMode;
-  /** Whether a program picks the socket for each new connection, so that one can be spared. */
-  steered: boolean;
   size: number;
   /** The newest generation. Numbers are never used again. */
   generation: number;
@@ -204,7 +180,6 @@ export interface State {
   policies: Record<number, Policy>;
   slots: Slot[];
   workers: Worker[];
-  sockets: HeldSocket[];
   nextWorker: number;
   rollout: Rollout;
   /** A reload that came while the supervisor could not begin one; the newest wins. */
@@ -261,10 +236,6 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'failed'; readonly reason: string }
   /** The process has ended; `exited` follows once its output has been read. */
   | { readonly type: 'ended' }
-  /** It does not accept on a socket that it was to adopt. */
-  | { readonly type: 'notAdopted'; readonly socket: SocketId }
-  /** It accepts no longer on a socket of another slot. */
-  | { readonly type: 'released'; readonly socket: SocketId }
   /** The address cannot be had: `reason` is told to the owner. */
   | { readonly type: 'bindFailed'; readonly key: AddressKey; readonly reason: string }
   /** The address is held by another process and is waited for until `until`. */
@@ -285,11 +256,6 @@ export type WorkerEvent = { readonly worker: number } & (
 export type Event =
   | RequestEvent
   | WorkerEvent
-  /** `listened`: it comes from before this supervisor, and connections may wait in it. */
-  | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly listened?: boolean }
-  /** What waits in its queue waits too long; `helpers` are the slots that could serve it, the idlest first. */
-  | { readonly type: 'congested'; readonly socket: SocketId; readonly helpers: readonly number[] }
-  | { readonly type: 'relieved'; readonly socket: SocketId }
   /** The canary has been compared with its elders; `final` answers `judgeCanary`. */
   | {
       readonly type: 'canaryJudged';
@@ -298,9 +264,6 @@ export type Event =
       readonly reason: string | null;
       readonly final: boolean;
     }
-  /** From now on the kernel chooses by its hash, until it is steered again. */
-  | { readonly type: 'steeringFailed' }
-  | { readonly type: 'steeringWorks' }
   /** A deadline may have passed. */
   | { readonly type: 'ticked' };
 
@@ -344,9 +307,6 @@ export type Effect =
   | { readonly do: 'diagnose'; readonly worker: number }
   /** The canary has had its time: answered by `canaryJudged` with `final`. */
   | { readonly do: 'judgeCanary'; readonly generation: number }
-  | { readonly do: 'adopt'; readonly worker: number; readonly socket: SocketId }
-  | { readonly do: 'release'; readonly worker: number; readonly socket: SocketId }
-  | { readonly do: 'closeSocket'; readonly socket: SocketId }
   | { readonly do: 'closeCustody' }
   | { readonly do: 'forgetGeneration'; readonly generation: number }
   | { readonly do: 'answer'; readonly request: number; readonly ok: boolean; readonly reason: string | null }

@@ -49,6 +49,9 @@ export class Metrics {
     gauge('holdfast_generation', 'The generation that every slot is on its way to', [[status.generation]]);
     gauge('holdfast_size', 'Number of slots', [[status.size]]);
     gauge('holdfast_crash_loop', '1 while workers crash too often', [[Number(status.crashLoop)]]);
+    gauge('holdfast_steering', '1 while connections are steered, with all that belongs to it', [
+      [Number(status.steering)],
+    ]);
     gauge('holdfast_rollout_running', '1 while a rollout is under way', [[Number(status.rollout.state === 'running')]]);
     counter('holdfast_rollouts_total', 'Rollouts that have ended, by outcome', [
       [totals.rollouts.done, { outcome: 'done' }],

@@ -1,7 +1,6 @@
 /** Puts the status together: from the core's state, from custody, from the workers and from the system. */
 import type { State } from '../core/types.js';
 import { usage } from '../monitor/usage.js';
-import type { SteeringChoice } from '../platform/mode.js';
 import type {
   AddressStatus,
   CanaryStatus,
@@ -11,6 +10,7 @@ import type {
   SupervisorStatus,
 } from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
+import type { SteeringState } from './upkeep/steering-state.js';
 import type { WorkerHandle } from './workers/handle.js';
 import type { WorkerStats } from './workers/stats.js';
 
@@ -22,7 +22,7 @@ export interface StatusSource {
   readonly startedAt: number;
   readonly listenMode: ListenMode;
   readonly listenModeReason: string;
-  readonly steering: SteeringChoice;
+  readonly steering: SteeringState;
   readonly affinity: 'none' | 'client-ip';
   readonly custody: Custody;
   /** As the steering program in force has them. */
@@ -71,7 +71,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
       reason: state.rollout.reason,
       from: state.rollout.state === 'none' ? null : state.rollout.from,
       to: state.rollout.state === 'none' ? null : state.rollout.to,
-      canary: canaryStatus(state, source.steering.steered, now),
+      canary: canaryStatus(state, source.steering.exact, now),
     },
     crashLoop: state.crashLoop,
     totals: state.totals,

@@ -5,8 +5,8 @@
  */
 import type { LoadedConfig } from '../config/load.js';
 import { judgeProbe } from '../core/probes.js';
-import { initialState } from '../core/state.js';
-import type { Effect, Event, SocketId, State, Worker } from '../core/types.js';
+import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
+import type { SocketId, State, Worker } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import { usage } from '../monitor/usage.js';
 import type { NativeLoad } from '../native/libc.js';
@@ -33,6 +33,7 @@ import { collectStatus } from './status.js';
 import { CanaryWatch } from './upkeep/canary-watch.js';
 import { limitsOfCanary, limitsOfWorker } from './upkeep/limits.js';
 import { Steering } from './upkeep/steering.js';
+import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
 import { Vitals } from './upkeep/vitals.js';
 import type { FirstWorker } from './workers/first-worker.js';
@@ -98,8 +99,8 @@ export class Supervisor implements ControlTarget {
     this.#log = log;
     this.#releases = new Releases(release, options.reloadConfig, log);
     const size = release.config.instances;
-    const state = initialState({ size, listenMode, steered, policy: policyFor(release) });
-    this.#loop = new Loop(state, {
+    const supervision = initialSupervision({ size, listenMode, steered, policy: policyFor(release) });
+    this.#loop = new Loop(supervision, {
       perform: (effect) => this.#perform(effect),
       subscribers: [
         (settled) => this.#steering?.review(settled),
@@ -148,7 +149,7 @@ export class Supervisor implements ControlTarget {
     };
     if (custody.groups !== null && native.ok) {
       const how = { groups: custody.groups, native: native.native, log, affinity, adoptAfterMs, dispatch, ask };
-      const steering = new Steering(how, state);
+      const steering = new Steering(how, supervision.state);
       this.#steering = steering;
     }
     this.started = new Promise((resolve) => {
@@ -296,16 +297,18 @@ export class Supervisor implements ControlTarget {
 
   /** Whether shares of connections are what they are said to be. */
   get #isExact(): boolean {
-    return this.#steeringNow().steered;
+    return this.#steeringNow().exact;
   }
 
-  #steeringNow(): SteeringChoice {
+  #steeringNow(): SteeringState {
+    const { state, sockets } = this.#loop;
     const failure = this.#steering?.programs.failure ?? null;
-    return failure === null ? this.#options.steering : { steered: false, reason: failure };
+    const missing = (worker: number) => this.#workforce.workers.get(worker)?.missing ?? [];
+    return steeringState({ choice: this.#options.steering, failure, state, sockets, missing });
   }
 
   /** What has gone wrong is told, and costs nothing but itself: the loop goes on. */
-  #failed(error: unknown, during: Effect | Event | null): void {
+  #failed(error: unknown, during: AnyEffect | AnyEvent | null): void {
     const what = during === null ? null : 'do' in during ? during.do : during.type;
     this.#log.logger.error({ err: error, during: what }, 'fault in the supervisor');
     // A request that the core has failed at.
@@ -315,7 +318,7 @@ export class Supervisor implements ControlTarget {
     }
   }
 
-  #perform(effect: Effect): void {
+  #perform(effect: AnyEffect): void {
     const { state } = this.#loop;
     switch (effect.do) {
       case 'spawn': {

@@ -1,12 +1,20 @@
 /**
- * Drives the core by hand: feeds it events, collects its effects, and lets time pass as the real loop does.
+ * Drives the core and its table of sockets by hand: feeds them events, collects their effects, and lets time pass as the
+ * real loop does.
  *
  * Every state is frozen but while `step` works on its copy, so what a test has kept stays as it was.
  */
-import { nextDeadline } from '../../src/core/deadline.js';
-import { initialState } from '../../src/core/state.js';
-import { step } from '../../src/core/step.js';
-import type { Effect, Event, Policy, SocketId, State, Worker } from '../../src/core/types.js';
+import { adoptersOf } from '../../src/core/adoption/loans.js';
+import type { SocketTable } from '../../src/core/adoption/types.js';
+import {
+  type AnyEffect,
+  type AnyEvent,
+  advance,
+  initialSupervision,
+  nextWake,
+  type Supervision,
+} from '../../src/core/supervision.js';
+import type { Policy, SocketId, State, Worker } from '../../src/core/types.js';
 import type { ListenMode } from '../../src/protocol.js';
 
 export const PORT = '0.0.0.0:8080';
@@ -59,27 +67,40 @@ export interface DriverOptions {
 }
 
 export class Driver {
-  state: State;
+  supervision: Supervision;
   now = 1_000;
   /** All effects but reports, oldest first. */
-  readonly effects: Effect[] = [];
+  readonly effects: AnyEffect[] = [];
   readonly answers = new Map<number, Answer>();
   readonly policy: Policy;
-  onReport: (report: Extract<Effect, { do: 'report' }>) => void = () => {};
+  onReport: (report: Extract<AnyEffect, { do: 'report' }>) => void = () => {};
   #requests = 0;
 
   constructor({ size = 1, listenMode = 'reuseport', steered = false, policy = {} }: DriverOptions = {}) {
     this.policy = makePolicy(policy);
-    this.state = initialState({ size, listenMode, steered, policy: this.policy });
+    this.supervision = initialSupervision({ size, listenMode, steered, policy: this.policy });
+  }
+
+  get state(): State {
+    return this.supervision.state;
+  }
+
+  get table(): SocketTable {
+    return this.supervision.sockets;
+  }
+
+  /** When it has to be woken up. */
+  get deadline(): number | null {
+    return nextWake(this.supervision, this.now);
   }
 
   /** @returns what this one event has caused, without reports */
-  send(event: Event): Effect[] {
-    const state = structuredClone(this.state);
-    const { effects, faults } = step(state, [deepFreeze(event)], this.now);
+  send(event: AnyEvent): AnyEffect[] {
+    const supervision = structuredClone(this.supervision);
+    const { effects, faults } = advance(supervision, [deepFreeze(event)], this.now);
     if (faults[0] !== undefined) throw faults[0].error;
     // Nobody but the core may write it.
-    this.state = deepFreeze(state);
+    this.supervision = deepFreeze(supervision);
     for (const effect of effects) if (effect.do === 'report') this.onReport(effect);
     const done = effects.filter((effect) => effect.do !== 'report');
     this.effects.push(...done);
@@ -92,11 +113,11 @@ export class Driver {
   }
 
   /** Lets time pass and wakes the core at each of its deadlines. */
-  wait(ms: number): Effect[] {
+  wait(ms: number): AnyEffect[] {
     const from = this.effects.length;
     const end = this.now + ms;
     for (let wakes = 0; ; wakes++) {
-      const deadline = nextDeadline(this.state, this.now);
+      const { deadline } = this;
       if (deadline === null || deadline > end) break;
       if (wakes > 1_000) throw new Error('the core keeps waking up');
       this.now = deadline;
@@ -124,7 +145,7 @@ export class Driver {
     return this.#request((request) => ({ type: 'stop', request }));
   }
 
-  #request(make: (request: number) => Event): number {
+  #request(make: (request: number) => AnyEvent): number {
     this.#requests += 1;
     this.send(make(this.#requests));
     return this.#requests;
@@ -146,12 +167,12 @@ export class Driver {
     this.send({ type: 'socketOpened', socket: { slot, key } });
   }
 
-  crash(id: number, ...lastLines: string[]): Effect[] {
+  crash(id: number, ...lastLines: string[]): AnyEffect[] {
     return this.send({ type: 'exited', worker: id, code: 1, signal: null, chance: 0.5, lastLines });
   }
 
   /** What was asked of it is done. */
-  exit(id: number): Effect[] {
+  exit(id: number): AnyEffect[] {
     return this.send({ type: 'exited', worker: id, code: 0, signal: null, chance: 0.5, lastLines: [] });
   }
 
@@ -186,7 +207,7 @@ export class Driver {
       this.bindAll(...keys);
       this.clear();
       if (before !== this.effects.length || this.count('starting') > 0) continue;
-      const deadline = nextDeadline(this.state, this.now);
+      const { deadline } = this;
       if (deadline === null) return;
       this.wait(deadline - this.now);
     }
@@ -222,11 +243,18 @@ export class Driver {
   }
 
   /** The effects of one kind so far. */
-  done<T extends Effect['do']>(what: T): Extract<Effect, { do: T }>[] {
-    return this.effects.filter((effect): effect is Extract<Effect, { do: T }> => effect.do === what);
+  done<T extends AnyEffect['do']>(what: T): Extract<AnyEffect, { do: T }>[] {
+    return this.effects.filter((effect): effect is Extract<AnyEffect, { do: T }> => effect.do === what);
   }
 
   get sockets(): SocketId[] {
-    return this.state.sockets.map(({ slot, key }) => ({ slot, key }));
+    return this.table.sockets.map(({ slot, key }) => ({ slot, key }));
+  }
+
+  /** Sockets of other slots on which a worker accepts, as far as is known. */
+  adopted(worker: number): SocketId[] {
+    return this.table.sockets
+      .filter((socket) => adoptersOf(socket).includes(worker))
+      .map(({ slot, key }) => ({ slot, key }));
   }
 }

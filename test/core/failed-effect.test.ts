@@ -74,5 +74,27 @@ t.test(
 
 t.test('what has a deadline, or nobody waits for, leads to nothing', async (t) => {
   t.equal(failedEffect({ do: 'terminate', worker: 7 }, 'EIO', 0), null);
-  t.equal(failedEffect({ do: 'closeSocket', socket: { slot: 0, key: PORT } }, 'EIO', 0), null);
+  t.equal(failedEffect({ do: 'link', worker: 7, heirs: [], addresses: [] }, 'EIO', 0), null);
+});
+
+t.test('who cannot be asked to adopt has refused, and another one is asked', async (t) => {
+  const d = Driver.running({ size: 3 });
+  const [adopt] = d.crash(1);
+  const event = adopt && failedEffect(adopt, 'EPIPE', 0);
+  t.match(event, { type: 'notAdopted', worker: 2, socket: { slot: 0, key: PORT } });
+  if (event != null) t.match(d.send(event), [{ do: 'adopt', worker: 3, socket: { slot: 0 } }]);
+});
+
+t.test('a socket that cannot be closed is still there, and its end is tried again', async (t) => {
+  const d = Driver.running({ size: 2, steered: true });
+  d.scale(1);
+  d.clear();
+  d.wait(5_000);
+  const [close] = d.send({ type: 'released', worker: 1, socket: { slot: 1, key: PORT } });
+  if (close?.do !== 'closeSocket') throw new Error('it is not closed');
+  const event = failedEffect(close, 'EIO', 0);
+  if (event !== null) d.send(event);
+  t.match(d.done('adopt').at(-1), { worker: 1, socket: close.socket }, 'served meanwhile');
+  d.wait(5_000);
+  t.same(d.send({ type: 'released', worker: 1, socket: close.socket }), [close]);
 });

@@ -2,18 +2,20 @@
  * What must hold after every step of the core, whatever happens around it. Asks the state itself and none of the core's
  * own questions: a wrong one must not excuse itself.
  */
-import type { Effect, Event, SocketId, State, Worker } from '../../src/core/types.js';
+import type { SocketTable } from '../../src/core/adoption/types.js';
+import type { AnyEffect, AnyEvent } from '../../src/core/supervision.js';
+import type { Effect, State, Worker } from '../../src/core/types.js';
+import { check, SocketInvariants, type SocketStep } from './adoption/invariants.js';
+
+const SOCKETS_ONLY: readonly AnyEvent['type'][] = ['socketOpened', 'congested', 'relieved', 'notAdopted', 'released'];
 
 export interface Step {
   readonly before: State;
-  readonly events: readonly Event[];
+  readonly events: readonly AnyEvent[];
   readonly after: State;
-  readonly effects: readonly Effect[];
+  readonly sockets: { readonly before: SocketTable; readonly after: SocketTable };
+  readonly effects: readonly AnyEffect[];
   readonly now: number;
-}
-
-export function check(condition: boolean, rule: string, details: unknown = ''): asserts condition {
-  if (!condition) throw new Error(`${rule} ${JSON.stringify(details)}`);
 }
 
 /** Remembers what was asked of whom, and checks each step against it. */
@@ -25,7 +27,7 @@ export class Invariants {
   readonly #gone = new Set<number>();
   readonly #askedHealth = new Set<number>();
   readonly #held = new Set<number>();
-  readonly #adopted = new Map<number, SocketId[]>();
+  readonly #sockets = new SocketInvariants();
   #lastWorker = 0;
 
   checkStep(step: Step): void {
@@ -39,7 +41,8 @@ export class Invariants {
     checkGenerations(step);
     checkSeats(step);
     checkCanary(step);
-    this.#checkSockets(step);
+    checkSleep(step);
+    this.#sockets.checkStep(socketStep(step));
     checkTimes(step);
     checkOutcome(step);
   }
@@ -54,7 +57,7 @@ export class Invariants {
     }
   }
 
-  #checkEffect(step: Step, effect: Effect): void {
+  #checkEffect(step: Step, effect: AnyEffect): void {
     const { after } = step;
     switch (effect.do) {
       case 'spawn':
@@ -65,7 +68,6 @@ export class Invariants {
         this.#lastWorker = effect.worker;
         if (effect.held) this.#held.add(effect.worker);
         this.#asked.set(effect.worker, new Set());
-        this.#adopted.set(effect.worker, []);
         return;
       case 'drain':
       case 'terminate':
@@ -87,7 +89,6 @@ export class Invariants {
         );
         check(effect.do !== 'drain' || asked.size === 0, 'a drain is the first that is asked', effect);
         asked.add(effect.do);
-        this.#adopted.set(effect.worker, []);
         if (effect.do === 'drain') this.#checkHeirs(effect);
         return;
       }
@@ -96,24 +97,6 @@ export class Invariants {
         check(effect.heirs.length > 0, 'heirs are somebody', effect);
         this.#checkHeirs(effect);
         return;
-      case 'adopt': {
-        const asked = this.#known(effect);
-        const adopted = this.#adopted.get(effect.worker) ?? [];
-        check(asked.size === 0, 'nobody adopts on the way out', effect);
-        check(!adopted.some((socket) => sameSocket(socket, effect.socket)), 'a socket is adopted once', effect);
-        check(effect.socket.slot !== null, 'a shared socket is not adopted', effect);
-        check(listens(after, effect.worker, effect.socket.key), 'who adopts listens on the address', effect);
-        adopted.push(effect.socket);
-        return;
-      }
-      case 'release': {
-        this.#known(effect);
-        const adopted = this.#adopted.get(effect.worker) ?? [];
-        const at = adopted.findIndex((socket) => sameSocket(socket, effect.socket));
-        check(at >= 0, 'only what was adopted is released', effect);
-        adopted.splice(at, 1);
-        return;
-      }
       case 'answer':
         check(!this.answers.has(effect.request), 'a request is answered once', effect);
         check(effect.ok === (effect.reason === null), 'a refusal has a reason', effect);
@@ -151,11 +134,16 @@ export class Invariants {
         const asked = this.#known(effect);
         check(asked.size === 0, 'a worker that hangs has not been asked for anything', effect);
         asked.add(effect.do);
-        this.#adopted.set(effect.worker, []);
         return;
       }
       case 'judgeCanary':
         check(after.rollout.canary !== null && after.rollout.to === effect.generation, 'it is there', effect);
+        return;
+      case 'adopt':
+        check(this.#known(effect).size === 0, 'nobody adopts on the way out', effect);
+        return;
+      case 'release':
+        this.#known(effect);
         return;
       case 'closeSocket':
       case 'closeCustody':
@@ -182,51 +170,39 @@ export class Invariants {
     check(liveIn(after).length === after.size - finished + 1, 'one is recycled at a time', after.workers);
   }
 
-  #known(effect: Effect & { worker: number }): Set<string> {
+  #known(effect: AnyEffect & { worker: number }): Set<string> {
     const asked = this.#asked.get(effect.worker);
     check(asked !== undefined, 'a worker is spawned before anything is asked of it', effect);
     check(!this.#gone.has(effect.worker), 'nothing is asked of a worker that is gone', effect);
     return asked;
   }
+}
 
-  /** What a worker has told that it no longer accepts on. */
-  #lose(event: Event): void {
-    if (event.type === 'closed') {
-      const adopted = this.#adopted.get(event.worker)?.filter((socket) => socket.key !== event.key);
-      this.#adopted.set(event.worker, adopted ?? []);
-    }
-    if (event.type === 'notAdopted') {
-      const adopted = this.#adopted.get(event.worker)?.filter((socket) => !sameSocket(socket, event.socket));
-      this.#adopted.set(event.worker, adopted ?? []);
-    }
-  }
+/** The workers as the state has them, in the test's own words. */
+function socketStep({ after, sockets, events, effects, now }: Step): SocketStep {
+  const { canary } = after.rollout;
+  return {
+    ...sockets,
+    events,
+    effects,
+    now,
+    isUp: isUp(after),
+    isWanted: (slot) => slot < after.size || slot === canary?.slot,
+    workers: after.workers.map((worker) => {
+      const accepts = !worker.ended && !worker.held && isLive(worker);
+      return { ...worker, accepts, serves: accepts && isReady(worker) };
+    }),
+  };
+}
 
-  #checkSockets({ after, events }: Step): void {
-    for (const event of events) this.#lose(event);
-    for (const { id, adopted } of after.workers) {
-      check(adopted.length === this.#adopted.get(id)?.length, 'what a worker was told to adopt is known', {
-        id,
-        adopted,
-      });
-    }
-    if (after.phase !== 'starting' && after.phase !== 'running') return;
-    for (const socket of after.sockets) {
-      if (
-        !socket.listened ||
-        socket.closing ||
-        !after.workers.some((worker) => isReady(worker) && !worker.ended && worker.listening.includes(socket.key))
-      ) {
-        continue;
-      }
-      const accepted = after.workers.some((worker) => {
-        if (worker.ended) return false;
-        if (worker.adopted.some((adopted) => sameSocket(adopted, socket))) return true;
-        const own = socket.slot === null || socket.slot === worker.slot;
-        return own && !worker.held && isLive(worker) && worker.listening.includes(socket.key);
-      });
-      check(accepted, 'somebody accepts on every socket as long as anybody listens on its address', socket);
-    }
-  }
+/** News of sockets alone leave the core as it is. */
+function checkSleep({ before, after, events }: Step): void {
+  const slept = events.every(({ type }) => SOCKETS_ONLY.includes(type));
+  check(
+    !slept || JSON.stringify(before) === JSON.stringify(after),
+    'what a look finds does not concern the core',
+    events,
+  );
 }
 
 function isReady(worker: Worker): boolean {
@@ -246,10 +222,6 @@ function surgeOf(state: State): number {
   return state.policies[state.target]?.surge ?? 0;
 }
 
-function sameSocket(one: SocketId, other: SocketId): boolean {
-  return one.slot === other.slot && one.key === other.key;
-}
-
 /** Slots that are to have a worker. */
 function wanted(state: State): number {
   return state.size - state.slots.filter(({ slot, finished }) => slot < state.size && finished).length;
@@ -257,10 +229,6 @@ function wanted(state: State): number {
 
 function isUp(state: State): boolean {
   return state.phase === 'starting' || state.phase === 'running';
-}
-
-function listens(state: State, id: number, key: string): boolean {
-  return state.workers.some((worker) => worker.id === id && isReady(worker) && worker.listening.includes(key));
 }
 
 function liveIn(state: State): Worker[] {

@@ -1,4 +1,5 @@
 /** A simulated worker process: an application of some quality, behind a channel that keeps the order but takes time. */
+import type { SocketEvent } from '../../src/core/adoption/types.js';
 import type { SocketId, WorkerEvent } from '../../src/core/types.js';
 import type { Clock } from './clock.js';
 
@@ -27,12 +28,14 @@ export interface Application {
   readonly ports: readonly string[];
 }
 
-type Told = WorkerEvent extends infer E ? (E extends { worker: number } ? Omit<E, 'worker'> : never) : never;
+/** What a worker tells, of itself or of sockets that it was lent. */
+export type Heard = WorkerEvent | Extract<SocketEvent, { type: 'released' | 'notAdopted' }>;
+type Told = Heard extends infer E ? (E extends { worker: number } ? Omit<E, 'worker'> : never) : never;
 
 /** The supervisor's side of the process. */
 export interface Surroundings {
   readonly clock: Clock;
-  hear(event: WorkerEvent): void;
+  hear(event: Heard): void;
   /** Custody opens the socket if there is none; false when it is closed for good. */
   open(slot: number, key: string): boolean;
 }
@@ -233,6 +236,6 @@ export class SimulatedProcess {
     const { clock } = this.#world;
     if (!this.#connected) return;
     this.#lastToldAt = Math.max(this.#lastToldAt, clock.now) + clock.between(0, 5);
-    clock.at(this.#lastToldAt, () => this.#world.hear({ worker: this.id, ...event } as WorkerEvent));
+    clock.at(this.#lastToldAt, () => this.#world.hear({ worker: this.id, ...event } as Heard));
   }
 }

@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import { check } from './adoption/invariants.js';
 import { type Action, actions, anyRelease, type Release, releases, type Setup, setups } from './course.js';
-import { check } from './invariants.js';
 import { World } from './world.js';
 
 const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);

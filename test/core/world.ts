@@ -2,19 +2,25 @@
  * A simulated world around the core: performs its effects on simulated processes, brings back what they do, and drives
  * time as the real loop does. Every step is checked against the invariants.
  */
-import { nextDeadline } from '../../src/core/deadline.js';
 import { failedEffect } from '../../src/core/failed-effect.js';
-import { initialState } from '../../src/core/state.js';
-import { step } from '../../src/core/step.js';
-import type { Effect, Event, Policy, SocketId, State } from '../../src/core/types.js';
+import {
+  type AnyEffect,
+  type AnyEvent,
+  advance,
+  initialSupervision,
+  nextWake,
+  type Supervision,
+} from '../../src/core/supervision.js';
+import type { Effect, Policy, SocketId, State } from '../../src/core/types.js';
+import { check } from './adoption/invariants.js';
 import { Clock } from './clock.js';
 import type { Action, Release, Setup } from './course.js';
 import { deepFreeze, makePolicy } from './driver.js';
-import { check, Invariants } from './invariants.js';
+import { Invariants } from './invariants.js';
 import { type Application, SimulatedProcess, STOP_EXIT_CODE } from './process.js';
 
 const DRIVE_LIMIT = 20_000;
-const FALLIBLE: readonly Effect['do'][] = [
+const FALLIBLE: readonly AnyEffect['do'][] = [
   'spawn',
   'drain',
   'accept',
@@ -23,20 +29,22 @@ const FALLIBLE: readonly Effect['do'][] = [
   'askHealth',
   'diagnose',
   'judgeCanary',
+  'adopt',
+  'closeSocket',
 ];
 
 export class World {
   readonly clock: Clock;
   readonly invariants = new Invariants();
   readonly processes = new Map<number, SimulatedProcess>();
-  state: State;
+  supervision: Supervision;
   /** Told of each new state. */
   onStep: (state: State) => void = () => {};
   requests = 0;
   readonly #setup: Setup;
   readonly #releases: Release[] = [];
   readonly #custody = new Map<string, SocketId>();
-  readonly #queue: Event[] = [];
+  readonly #queue: AnyEvent[] = [];
   #custodyClosed = false;
   #busy = false;
   #steps = 0;
@@ -44,7 +52,7 @@ export class World {
   constructor(setup: Setup) {
     this.#setup = setup;
     this.clock = new Clock(setup.seed);
-    this.state = initialState({
+    this.supervision = initialSupervision({
       ...setup,
       steered: setup.steered && setup.listenMode === 'reuseport',
       policy: this.#policy(setup.first),
@@ -55,6 +63,10 @@ export class World {
       at += action.afterMs;
       this.clock.at(at, () => this.act(action));
     }
+  }
+
+  get state(): State {
+    return this.supervision.state;
   }
 
   #policy({ ready, soakMs, surge, health, exits }: Release): Policy {
@@ -133,7 +145,7 @@ export class World {
   /** Some queue does not empty for a while, and is reported as often as the real one. */
   #congest(): void {
     const socket = this.clock.pick([...this.#custody.values()].filter(({ slot }) => slot !== null));
-    if (socket === undefined || !this.state.steered) return;
+    if (socket === undefined || !this.supervision.sockets.steered) return;
     const again = this.clock.between(0, 5);
     for (let i = 0; i <= again; i++) {
       this.clock.after(i * 20, () => {
@@ -145,13 +157,13 @@ export class World {
     this.clock.after(again * 20 + this.clock.between(20, 3_000), () => this.dispatch({ type: 'relieved', socket }));
   }
 
-  #request(make: (request: number) => Event): void {
+  #request(make: (request: number) => AnyEvent): void {
     this.requests += 1;
     this.dispatch(make(this.requests));
   }
 
   /** As the real loop: what comes while effects are performed waits until they are done. */
-  dispatch(event: Event): void {
+  dispatch(event: AnyEvent): void {
     this.#queue.push(event);
     if (this.#busy) return;
     this.#busy = true;
@@ -159,24 +171,25 @@ export class World {
     this.#busy = false;
   }
 
-  #step(events: readonly Event[]): void {
-    const before = this.state;
+  #step(events: readonly AnyEvent[]): void {
+    const before = this.supervision;
     const { now } = this.clock;
     const after = structuredClone(before);
-    const { effects, faults } = step(after, deepFreeze(events), now);
+    const { effects, faults } = advance(after, deepFreeze(events), now);
     check(faults.length === 0, 'the core fails at nothing', String(faults[0]?.error));
-    this.state = deepFreeze(after);
+    this.supervision = deepFreeze(after);
     this.#steps += 1;
     check(this.#steps < DRIVE_LIMIT, 'the core comes to rest', after);
-    this.invariants.checkStep({ before, events, after, effects, now });
+    const sockets = { before: before.sockets, after: after.sockets };
+    this.invariants.checkStep({ before: before.state, events, after: after.state, sockets, effects, now });
     for (const effect of effects) this.#attempt(effect);
-    this.onStep(after);
+    this.onStep(after.state);
   }
 
   /** Until `time`, or until nothing is planned any more. */
   drive(time: number): void {
     for (;;) {
-      const deadline = nextDeadline(this.state, this.clock.now);
+      const deadline = nextWake(this.supervision, this.clock.now);
       const { next } = this.clock;
       if (Math.min(deadline ?? Number.POSITIVE_INFINITY, next ?? Number.POSITIVE_INFINITY) > time) return;
       if (deadline === null || (next !== null && next <= deadline)) {
@@ -187,13 +200,13 @@ export class World {
       this.clock.now =
         deadline + (this.clock.happens(0.5) ? 0 : Math.min(this.clock.between(0, 2), (next ?? time) - deadline));
       this.dispatch({ type: 'ticked' });
-      const following = nextDeadline(this.state, this.clock.now);
+      const following = nextWake(this.supervision, this.clock.now);
       check(following === null || following > this.clock.now, 'what is due is done, not slept for again', this.state);
     }
   }
 
   get isQuiet(): boolean {
-    return this.clock.next === null && nextDeadline(this.state, this.clock.now) === null;
+    return this.clock.next === null && nextWake(this.supervision, this.clock.now) === null;
   }
 
   /** The release that the slots are on their way to. */
@@ -207,7 +220,7 @@ export class World {
   }
 
   /** Some effects cannot be done: the system refuses, or what is to do them has a fault. */
-  #attempt(effect: Effect): void {
+  #attempt(effect: AnyEffect): void {
     if (!FALLIBLE.includes(effect.do) || !this.clock.happens(this.#setup.faults)) {
       this.#perform(effect);
       return;
@@ -216,7 +229,7 @@ export class World {
     if (event !== null) this.dispatch(event);
   }
 
-  #perform(effect: Effect): void {
+  #perform(effect: AnyEffect): void {
     switch (effect.do) {
       case 'spawn':
         this.#spawn(effect);
@@ -322,9 +335,11 @@ export class World {
     check(state.target === state.stable, 'the target is accepted', state);
     check(state.queuedReload === null && state.restart === null, 'nothing is left to do', state);
     check(state.slots.length === state.size, 'no slot is left over', state.slots);
-    const known = state.sockets.map(name).sort();
-    check(known.join() === [...this.#custody.keys()].sort().join(), 'the core knows custody', known);
+    const known = this.supervision.sockets.sockets.map(name).sort();
+    check(known.join() === [...this.#custody.keys()].sort().join(), 'the table knows custody', known);
     for (const socket of this.#custody.values()) {
+      const isRetired = this.supervision.sockets.steered && socket.slot !== null && socket.slot >= state.size;
+      check(!isRetired, 'what has retired is closed', socket);
       const accepted = [...this.processes.values()].some(
         ({ slot, accepts, adopted }) =>
           ((socket.slot === null || socket.slot === slot) && accepts.has(socket.key)) ||

@@ -26,8 +26,10 @@ t.test(
     const { holdfast, port } = await start(t, 'listen');
     t.match(await ask(port), { mood: 'good' });
     t.match((await holdfast.message('worker lacks something')).missing, [/^sockets in custody: /]);
-    const { workers } = await holdfast.status();
+    const { workers, steering, steeringReason } = await holdfast.status();
     t.match(workers, Array(2).fill({ state: 'ready', missing: [/^sockets in custody: /] }));
+    t.equal(steering, false);
+    t.match(steeringReason, /sockets in custody: /);
     t.equal((await holdfast.run('reload')).code, 0);
     t.match(await ask(port), { mood: 'good' });
   },
@@ -36,8 +38,10 @@ t.test(
 t.test('where handles do not tell their owner the rest works, and adoption is told to be missing', async (t) => {
   const { holdfast, port } = await start(t, 'owner');
   t.match(await ask(port), { mood: 'good' });
-  const { workers } = await holdfast.status();
+  const { workers, steering, steeringReason } = await holdfast.status();
   t.match(workers, Array(2).fill({ state: 'ready', missing: [/^adoption: /] }));
+  t.equal(steering, false);
+  t.match(steeringReason, /adoption: .*the kernel goes by the weights all the same/);
 });
 
 t.test('the doctor finds out by a worker what this Node lacks', async (t) => {

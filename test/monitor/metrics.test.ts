@@ -34,6 +34,7 @@ t.test('the status becomes metrics, one line for each state, slot and socket', a
   const status = statusOf('shop', {
     size: 2,
     generation: 3,
+    steering: true,
     workers: [workerOf(1, 0), workerOf(2, 1, { state: 'draining', requests: 7 })],
     addresses: [
       {
@@ -56,6 +57,7 @@ t.test('the status becomes metrics, one line for each state, slot and socket', a
     holdfast_generation: 3,
     holdfast_size: 2,
     holdfast_crash_loop: 0,
+    holdfast_steering: 1,
     holdfast_rollout_running: 0,
     'holdfast_rollouts_total{outcome="done"}': 4,
     'holdfast_rollouts_total{outcome="rolled_back"}': 1,

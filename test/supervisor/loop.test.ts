@@ -1,21 +1,20 @@
 import t, { type Test } from 'tap';
-import { initialState } from '../../src/core/state.js';
-import type { Effect, Event } from '../../src/core/types.js';
+import { type AnyEffect, type AnyEvent, initialSupervision } from '../../src/core/supervision.js';
 import { Loop } from '../../src/supervisor/loop.js';
 import { makePolicy } from '../core/driver.js';
 
 interface Rig {
   readonly loop: Loop;
-  readonly performed: Effect[];
+  readonly performed: AnyEffect[];
   readonly faults: { readonly message: string; readonly during: string | null }[];
 }
 
-function rig(t: Test, perform: (effect: Effect) => void, size = 2, subscribers: (() => void)[] = []): Rig {
-  const performed: Effect[] = [];
+function rig(t: Test, perform: (effect: AnyEffect) => void, size = 2, subscribers: (() => void)[] = []): Rig {
+  const performed: AnyEffect[] = [];
   const faults: Rig['faults'][number][] = [];
   const policy = makePolicy({ backoffBaseMs: 60_000, backoffMaxMs: 60_000, killTimeoutMs: 30 });
-  const state = initialState({ size, listenMode: 'reuseport', steered: false, policy });
-  const loop = new Loop(state, {
+  const supervision = initialSupervision({ size, listenMode: 'reuseport', steered: false, policy });
+  const loop = new Loop(supervision, {
     perform: (effect) => {
       if (effect.do !== 'report') performed.push(effect);
       perform(effect);
@@ -35,7 +34,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const ready = (worker: number): Event => ({ type: 'bound', worker, key: '0.0.0.0:80' });
+const ready = (worker: number): AnyEvent => ({ type: 'bound', worker, key: '0.0.0.0:80' });
 
 t.test('an effect that throws does not keep the others from being done, and the core hears of it', async (t) => {
   const { loop, performed, faults } = rig(t, (effect) => {
@@ -117,4 +116,30 @@ t.test('events that come together are taken together, and followed by one settli
   loop.dispatch({ type: 'start' }, ready(1), ready(2));
   t.equal(settled.length, 1);
   t.equal(performed.filter((effect) => effect.do === 'spawn').length, 2);
+});
+
+t.test('what a look has found is told to nobody who looks after workers', async (t) => {
+  let told = 0;
+  const { loop, performed } = rig(t, () => {}, 2, [() => told++]);
+  loop.dispatch({ type: 'start' });
+  for (const slot of [0, 1]) loop.dispatch({ type: 'socketOpened', socket: { slot, key: '0.0.0.0:80' } });
+  loop.dispatch(ready(1), ready(2));
+  const before = told;
+  loop.dispatch({ type: 'congested', socket: { slot: 0, key: '0.0.0.0:80' }, helpers: [1] });
+  t.match(performed.at(-1), { do: 'adopt', worker: 2 });
+  t.equal(told, before);
+});
+
+t.test('a deadline of the core is met although nothing but news of sockets comes', async (t) => {
+  const { loop, performed } = rig(t, () => {});
+  loop.dispatch({ type: 'start' });
+  for (const worker of [1, 2]) loop.dispatch(ready(worker));
+  loop.dispatch({ type: 'stop', request: 1 });
+  for (const worker of [1, 2]) loop.dispatch({ type: 'drained', worker });
+  const killed = () => performed.filter((effect) => effect.do === 'kill').length === 2;
+  const deadline = loop.state.workers[0]?.deadline ?? 0;
+  // The loop of events never gets to its timers.
+  while (performance.now() <= deadline) loop.dispatch({ type: 'relieved', socket: { slot: 0, key: '0.0.0.0:80' } });
+  loop.dispatch({ type: 'relieved', socket: { slot: 0, key: '0.0.0.0:80' } });
+  t.ok(killed());
 });

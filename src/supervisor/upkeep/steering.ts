@@ -2,9 +2,10 @@
  * Steering at work: looks at the accept queues, asks a worker whose queue does not empty for a sign of life, and has the
  * kernel choose by the weights that the core comes to.
  *
- * Nothing is decided here: `core/steering` does. The looks go past the core's `step`, which is told only of what
- * changes: they are many a second.
+ * Nothing is decided here: `core/steering` does. The looks go past the core, which hears nothing of them: they are many a
+ * second. What they find and is new is told to the table of sockets (`core/adoption`).
  */
+import type { SocketEvent } from '../../core/adoption/types.js';
 import { nextLook, type Seen } from '../../core/steering/cadence.js';
 import {
   answered,
@@ -21,11 +22,12 @@ import {
   sample,
 } from '../../core/steering/congestion.js';
 import { ownAcceptors } from '../../core/steering/facts.js';
-import type { Event, State } from '../../core/types.js';
+import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { Native } from '../../native/libc.js';
 import type { CustodySocket, SteeredSockets } from '../../sockets/custody.js';
 import type { Stats } from '../workers/stats.js';
+import { type Helper, Helpers } from './steering-helpers.js';
 import { SteeringPrograms } from './steering-programs.js';
 
 /** A queue that is not empty twice within this time raises a suspicion. */
@@ -50,7 +52,7 @@ export interface SteeringOptions {
   readonly affinity: 'none' | 'client-ip';
   readonly adoptAfterMs: number;
   /** What one look has found is told at once. */
-  readonly dispatch: (...events: readonly Event[]) => void;
+  readonly dispatch: (...events: readonly SocketEvent[]) => void;
   /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
   readonly ask: (worker: number) => void;
 }
@@ -188,8 +190,7 @@ export class Steering {
       this.#seen = { lastAt: now, beforeAt: this.#seen.lastAt };
       if (now >= this.#countAt) this.#count(now);
     }
-    let changed = false;
-    const news: Event[] = [];
+    const seen: { socket: CustodySocket; before: QueueState | undefined; after: QueueState }[] = [];
     for (const socket of sockets) {
       const before = this.#queues.get(socket);
       const waits = readable.has(socket);
@@ -200,45 +201,49 @@ export class Steering {
       const after = acceptors.length === 0 ? excused(sampled) : sampled;
       this.#queues.set(socket, after);
       if (after.askedAt !== null) for (const worker of acceptors) this.#ask(worker.id);
-      news.push(...this.#newsOf(socket, before, after, now));
-      changed = true;
+      seen.push({ socket, before, after });
     }
+    // Only now is it known who has time.
+    const helpers = new Helpers(() => this.#helpers(sockets, now));
+    const news = seen.flatMap(({ socket, before, after }) => this.#newsOf(socket, before, after, helpers, now));
+    const changed = seen.length > 0;
     if (news.length > 0) this.#options.dispatch(...news);
     if (changed || (this.#programAt !== null && now >= this.#programAt)) this.#program();
     this.#sleep(now);
   }
 
-  #newsOf(socket: CustodySocket, before: QueueState | undefined, after: QueueState, now: number): Event[] {
+  #newsOf(
+    socket: CustodySocket,
+    before: QueueState | undefined,
+    after: QueueState,
+    helpers: Helpers,
+    now: number,
+  ): SocketEvent[] {
     const { slot, key } = socket;
     if (after.congested) {
       // Said again while connections wait: those who had no time for them may have it by now.
       const toldAt = this.#toldCongested.get(socket) ?? Number.NEGATIVE_INFINITY;
       if (after.standingSince === null || now - toldAt < this.#patience.adoptAfterMs) return [];
       this.#toldCongested.set(socket, now);
-      return [{ type: 'congested', socket: { slot, key }, helpers: this.#helpers(socket) }];
+      return [{ type: 'congested', socket: { slot, key }, helpers: helpers.of(socket, needsAnyHelp(after, now)) }];
     }
     if (!before?.congested) return [];
     this.#toldCongested.delete(socket);
     return [{ type: 'relieved', socket: { slot, key } }];
   }
 
-  /** Slots of the same address that have time, the idlest first. */
-  #helpers(socket: CustodySocket): number[] {
-    const now = performance.now();
+  /** Who could help with what waits elsewhere, the idlest first. */
+  #helpers(sockets: readonly CustodySocket[], now: number): Helper[] {
     const avoided = this.#avoidedSlots(now);
-    const own = this.#queues.get(socket);
-    const anybody = own !== undefined && needsAnyHelp(own, now);
-    const slots: { slot: number; queue: number; connections: number }[] = [];
-    for (const sibling of this.#options.groups.list().flat()) {
-      if (sibling.key !== socket.key || sibling === socket || sibling.slot === null) continue;
-      const queue = this.#queues.get(sibling);
-      if (avoided.has(sibling.slot)) continue;
-      if (queue !== undefined && !isIdle(queue, now) && !anybody) continue;
+    const all = sockets.flatMap((socket): Helper[] => {
+      const { slot } = socket;
+      if (slot === null || avoided.has(slot)) return [];
+      const queue = this.#queues.get(socket);
       const length = queue === undefined ? 0 : averageAt(queue, now);
-      slots.push({ slot: sibling.slot, queue: length, connections: this.#openIn(sibling.slot) ?? 0 });
-    }
-    slots.sort((a, b) => a.queue - b.queue || a.connections - b.connections);
-    return slots.map(({ slot }) => slot);
+      const idle = queue === undefined || isIdle(queue, now);
+      return [{ socket, slot, idle, length, connections: this.#openIn(slot) ?? 0 }];
+    });
+    return all.sort((a, b) => a.length - b.length || a.connections - b.connections);
   }
 
   /** A worker has one event loop, however many sockets it accepts on. */

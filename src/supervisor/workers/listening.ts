@@ -2,7 +2,7 @@
  * Answers workers that want to listen: finds or binds the socket in custody and hands a duplicate over.
  */
 import os from 'node:os';
-import type { Event } from '../../core/types.js';
+import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { MonotonicMs } from '../../monotonic.js';
 import type { AddressKey, AddressRequest } from '../../protocol.js';
@@ -19,12 +19,12 @@ export interface BindDelay {
 }
 
 export class Listening {
-  readonly #dispatch: (event: Event) => void;
+  readonly #dispatch: (event: AnyEvent) => void;
   readonly #log: Log;
   /** Workers that wait for an address, by its key. */
   readonly #waiting = new Map<AddressKey, Set<number>>();
 
-  constructor(dispatch: (event: Event) => void, log: Log) {
+  constructor(dispatch: (event: AnyEvent) => void, log: Log) {
     this.#dispatch = dispatch;
     this.#log = log;
   }

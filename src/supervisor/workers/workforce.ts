@@ -3,7 +3,8 @@
  * what it observes as events.
  */
 import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
-import type { Effect, Event, SocketId } from '../../core/types.js';
+import type { AnyEvent } from '../../core/supervision.js';
+import type { Effect, SocketId } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
@@ -34,7 +35,7 @@ export interface WorkforceOptions {
   readonly listening: Listening;
   /** Makes a channel between two workers. */
   readonly openStreamPair: OpenStreamPair;
-  readonly dispatch: (event: Event) => void;
+  readonly dispatch: (event: AnyEvent) => void;
   /** One that has been forked already. */
   readonly firstWorker?: FirstWorker | null | undefined;
 }

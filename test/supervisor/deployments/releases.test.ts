@@ -11,7 +11,7 @@ function rig(t: Test, reads: Partial<Config>[]) {
   const cwd = t.testdir({ 'app.js': '' });
   const config = { script: 'app.js', cwd, instances: 1, admin: { host: null, port: 1 } } as unknown as Config;
   const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd, fingerprint: '' };
-  const state = initialState({ size: 1, listenMode: 'reuseaddr', steered: false, policy: policyFor(first) });
+  const state = initialState({ size: 1, listenMode: 'reuseaddr', policy: policyFor(first) });
   const warned: unknown[] = [];
   const log = { logger: { warn: (fields: unknown) => warned.push(fields) } } as unknown as Log;
   const read = async (): Promise<LoadedConfig> => ({

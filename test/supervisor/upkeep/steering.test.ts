@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import type { Event } from '../../../src/core/types.js';
+import type { SocketEvent } from '../../../src/core/adoption/types.js';
 import type { Log } from '../../../src/logs/logger.js';
 import type { Instruction, Native } from '../../../src/native/libc.js';
 import type { CustodySocket, SteeredSockets } from '../../../src/sockets/custody.js';
@@ -37,7 +37,7 @@ function steered(t: Test, driver: Driver) {
     },
   } as unknown as Native;
   const logger = { isLevelEnabled: () => false, debug: () => {}, error: () => {}, info: () => {} };
-  const events: Event[] = [];
+  const events: SocketEvent[] = [];
   const asked: number[] = [];
   const steering = new Steering(
     {

@@ -80,7 +80,7 @@ t.test('with nothing to look for, and with nobody to look at, it sleeps', async 
   const empty: State = initialState({
     size: 1,
     listenMode: 'reuseport',
-    steered: false,
+
     policy: new Driver().policy,
   });
   const nobody: Worker[] = [];

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { HANDSHAKE_MS } from '../../src/core/retirement.js';
-import { Driver, PORT } from './driver.js';
+import { HANDSHAKE_MS } from '../../../src/core/adoption/retirement.js';
+import { Driver, PORT } from '../driver.js';
 
 const socket = (slot: number) => ({ slot, key: PORT });
 
@@ -101,7 +101,7 @@ t.test('when steering fails sockets that the hash may choose again stay open, wi
   d.send({ type: 'released', worker: 1, socket: socket(2) });
   d.wait(HANDSHAKE_MS * 2);
   t.same(d.done('closeSocket'), []);
-  t.ok(d.state.workers.some(({ adopted }) => adopted.some(({ slot }) => slot === 2)));
+  t.ok(d.state.workers.some(({ id }) => d.adopted(id).some(({ slot }) => slot === 2)));
 });
 
 t.test('when steering fails nobody helps any longer whose own worker is there', async (t) => {

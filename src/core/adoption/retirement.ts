@@ -1,0 +1,82 @@
+/** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
+import { hasOwnAcceptor, isWantedSlot, owners } from './acceptors.js';
+import { release } from './adoption.js';
+import { adoptersOf } from './loans.js';
+import type { Acceptors, HeldSocket, TableDraft } from './types.js';
+
+/**
+ * From when a socket is steered to zero until it is closed. A client whose SYN came before belongs to that socket, and
+ * is not in its queue until its ACK has come: over a bad line, after the SYN-ACK was sent a second and a third time
+ * (1 s and 3 s: RFC 6298).
+ */
+export const HANDSHAKE_MS = 5_000;
+
+/**
+ * A socket of a slot beyond the size, where it can be steered to zero: emptied by a sibling, then closed.
+ *
+ * One at a time for each address. When a socket leaves its group the last one takes over its index; until the program
+ * for the new order is attached, the old one may name an index that is no more, and the kernel then takes any socket of
+ * the group. If that is one whose end has come, too, a connection is lost: so the others are given their time anew.
+ */
+export function closeRetired(draft: TableDraft): void {
+  const { table, now } = draft;
+  if (!table.steered) return;
+  const { acceptors } = table;
+  const closing = new Map(table.sockets.filter((socket) => socket.closing).map((socket) => [socket.key, socket]));
+  table.sockets = table.sockets.filter((socket) => {
+    if (socket.slot === null || isWantedSlot(acceptors, socket.slot)) {
+      socket.retiredSince = null;
+      socket.closing = false;
+      return true;
+    }
+    socket.retiredSince ??= now;
+    if (now < socket.retiredSince + HANDSHAKE_MS || socket.congested) return true;
+    // In its last moments as well: it holds the socket until it has gone.
+    if (owners(acceptors, socket.slot).length > 0) return true;
+    if ((closing.get(socket.key) ?? socket) !== socket) return true;
+    socket.closing = true;
+    closing.set(socket.key, socket);
+    // Whoever accepts on a socket that goes would get an error for a connection: all let go of it first.
+    for (const worker of adoptersOf(socket)) release(draft, worker, socket);
+    if (isHeldByOthers(socket)) return true;
+    close(draft, socket);
+    for (const other of table.sockets) {
+      if (other !== socket && other.key === socket.key && other.retiredSince !== null) other.retiredSince = now;
+    }
+    return false;
+  });
+}
+
+/**
+ * Only while nothing is on its way, and after the time that an application gets to become ready: a worker that was
+ * just started, or just given the socket, may still come to listen on it, and connections may already wait there.
+ */
+export function closeUnused(draft: TableDraft): void {
+  const { table, now } = draft;
+  const { acceptors } = table;
+  table.sockets = table.sockets.filter((socket) => {
+    if (!acceptors.settled || hasOwnAcceptor(acceptors, socket) || mayStillBeHeld(acceptors, socket)) {
+      socket.unusedSince = null;
+      return true;
+    }
+    socket.unusedSince ??= now;
+    if (now < socket.unusedSince + acceptors.patienceMs) return true;
+    close(draft, socket);
+    return false;
+  });
+}
+
+/** A worker on its way out, which can be long, accepts until it ends if it did not hear of it. */
+function mayStillBeHeld(acceptors: Acceptors, socket: HeldSocket): boolean {
+  if (isHeldByOthers(socket)) return true;
+  return owners(acceptors, socket.slot).some(({ standing }) => standing === 'leaving');
+}
+
+function isHeldByOthers({ loans }: HeldSocket): boolean {
+  return loans.some(({ state }) => state !== 'refused');
+}
+
+function close({ effects }: TableDraft, { slot, key }: HeldSocket): void {
+  effects.push({ do: 'closeSocket', socket: { slot, key } });
+  effects.push({ do: 'report', level: 'info', message: 'socket closed', fields: { slot, address: key } });
+}
