@@ -5,6 +5,7 @@
  * for months.
  */
 import parseWords from 'yargs-parser';
+import { isLauncher, joinWords } from '../config/program/launchers.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
@@ -52,7 +53,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   if (read.values.version) return { wants: 'version' };
 
   const [unknown] = read.rest.filter((rest) => /^-./.test(rest) && !/^-\d/.test(rest));
-  if (unknown !== undefined) throw unknownOption(unknown, spec, flags);
+  if (unknown !== undefined) throw unknownOption(unknown, { spec, flags, launcher: launcherIn(spec, read) });
   if (spec === null) {
     throw usage('cannot run: no command given', `one of ${[...commands.keys()].join(', ')}; more with holdfast --help`);
   }
@@ -96,20 +97,45 @@ function readWords(words: readonly string[], flags: readonly FlagSpec[]): Words 
 
 function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invocation {
   const { operand } = spec;
-  // `scale -- -1` is how one writes an operand that looks like an option.
-  const operands = spec.applicationArgs ? read.rest : [...read.rest, ...behind];
+  const all = operandsOf(spec, read, behind);
+  // The operand of a command comes after the names.
+  const count = spec.names === undefined ? 0 : operand === undefined ? all.length : Math.max(0, all.length - 1);
+  const names = all.slice(0, spec.names === 'one' ? Math.min(count, 1) : count);
+  const operands = all.slice(names.length);
   const surplus = operands[operand === undefined ? 0 : 1];
   if (surplus !== undefined) {
-    const takes = operand === undefined ? 'nothing' : `one ${operand.name}`;
+    const takes = [...(spec.names === undefined ? [] : ['one name']), ...(operand ? [`one ${operand.name}`] : [])];
     throw usage(
-      `cannot use ${JSON.stringify(surplus)}: ${spec.name} takes ${takes}`,
+      `cannot use ${JSON.stringify(surplus)}: ${spec.name} takes ${takes.join(' and ') || 'nothing'}`,
       spec.applicationArgs ? 'arguments for the application go behind --' : `see holdfast ${spec.name} --help`,
     );
   }
   if (operand?.required && operands[0] === undefined) {
     throw usage(`cannot ${spec.name}: <${operand.name}> is missing`, `${operand.name}: ${operand.describe}`);
   }
-  return { operand: operands[0], applicationArgs: spec.applicationArgs ? behind : [], flags: read.values };
+  const [name] = names;
+  if (name !== undefined && read.values.name !== undefined) {
+    throw usage(`cannot use ${JSON.stringify(name)} and --name at once`, 'give the name once');
+  }
+  const isOne = names.length === 1 && !(spec.names === 'many' && name === 'all');
+  return {
+    operand: operands[0],
+    applicationArgs: spec.applicationArgs ? behind : [],
+    flags: isOne && name !== undefined ? { ...read.values, name } : read.values,
+    ...(!isOne && names.length > 0 && { names }),
+  };
+}
+
+function operandsOf(spec: CommandSpec, read: Words, behind: readonly string[]): readonly string[] {
+  if (launcherIn(spec, read) !== null) return [joinWords(read.rest)];
+  // `scale -- -1` is how one writes an operand that looks like an option.
+  return spec.applicationArgs ? read.rest : [...read.rest, ...behind];
+}
+
+/** `start npm run x`: the words behind such a word belong to it. */
+function launcherIn(spec: CommandSpec | null, { rest }: Words): string | null {
+  const [first] = rest;
+  return spec?.applicationArgs && first !== undefined && isLauncher(first) ? first : null;
 }
 
 function unknownCommand(word: string, known: readonly string[], afterOption: boolean): HoldfastError {
@@ -121,7 +147,13 @@ function unknownCommand(word: string, known: readonly string[], afterOption: boo
   return usage(`cannot run ${word}: no such command`, hint);
 }
 
-function unknownOption(word: string, spec: CommandSpec | null, flags: readonly FlagSpec[]): HoldfastError {
+interface Asked {
+  readonly spec: CommandSpec | null;
+  readonly flags: readonly FlagSpec[];
+  readonly launcher: string | null;
+}
+
+function unknownOption(word: string, { spec, flags, launcher }: Asked): HoldfastError {
   const option = word.split('=', 1)[0] ?? word;
   const meant = option.startsWith('--')
     ? nearest(
@@ -131,7 +163,8 @@ function unknownOption(word: string, spec: CommandSpec | null, flags: readonly F
     : undefined;
   const hints = [
     ...(meant === undefined ? [] : [`did you mean --${meant}?`]),
-    ...(spec?.applicationArgs ? ['arguments for the application go behind --'] : []),
+    ...(launcher === null ? [] : [`write the whole command in quotes: "${launcher} ..."`]),
+    ...(spec?.applicationArgs && launcher === null ? ['arguments for the application go behind --'] : []),
   ];
   const command = spec === null ? 'holdfast' : spec.name;
   return usage(

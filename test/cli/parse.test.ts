@@ -42,6 +42,19 @@ t.test('every command that speaks to a supervisor takes --name and --json', asyn
   }
 });
 
+t.test('a name may stand behind the command; several and all where that makes sense', async (t) => {
+  for (const command of ['reload', 'restart', 'stop', 'status', 'logs']) {
+    t.match(await invocation(`${command} shop --json`), { flags: { name: 'shop', json: true }, names: undefined });
+  }
+  t.match(await invocation('scale shop -1'), { operand: '-1', flags: { name: 'shop' } });
+  t.match(await invocation('scale -- shop -1'), { operand: '-1', flags: { name: 'shop' } });
+  t.match(await invocation('reload shop api'), { names: ['shop', 'api'], flags: { name: undefined } });
+  t.match(await invocation('stop all'), { names: ['all'], flags: { name: undefined } });
+  t.match(await invocation('stop --name all'), { names: undefined, flags: { name: 'all' } });
+  await refused(t, 'logs shop api', /"api": logs takes one name/);
+  await refused(t, 'reload shop --name api', /"shop" and --name at once/);
+});
+
 t.test('scale takes numbers and differences, also those that begin with a dash', async (t) => {
   for (const change of ['4', '+2', '-1', '-12']) {
     t.match(await invocation(`scale ${change}`), { operand: change });
@@ -56,6 +69,23 @@ t.test("what follows -- is the application's, word for word", async (t) => {
   const parsed = await parseCommandLine(['start', 'app.js', '-i', '2', '--', ...behind]);
   t.match(parsed, { wants: 'run', invocation: { operand: 'app.js', flags: { instances: '2' } } });
   t.same((parsed as Parsed & { wants: 'run' }).invocation.applicationArgs, behind);
+});
+
+t.test('what follows npm, tsx and their like is part of the command, but for flags of start', async (t) => {
+  t.match(await invocation('start npm run prod -i 2'), { operand: 'npm run prod', flags: { instances: '2' } });
+  t.match(await invocation('start --name shop tsx src/app.ts'), { operand: 'tsx src/app.ts', flags: { name: 'shop' } });
+  t.match(await invocation('unit yarn start'), { operand: 'yarn start' });
+  t.match(await parseCommandLine(['start', 'node', 'my app.js', '--', '--port']), {
+    invocation: { operand: "node 'my app.js'", applicationArgs: ['--port'] },
+  });
+  t.match(await invocation('start npm -- run prod'), { operand: 'npm', applicationArgs: ['run', 'prod'] });
+  await refused(
+    t,
+    'start node --enable-source-maps app.js',
+    /--enable-source-maps/,
+    /^write the whole command in quotes: "node \.\.\."$/,
+  );
+  await refused(t, 'start next start', /cannot use "start"/, /behind --/);
 });
 
 t.test('flags of start keep their text: no number, no boolean is made of it', async (t) => {
@@ -92,9 +122,9 @@ t.test('missing and surplus words are refused', async (t) => {
   await refused(t, '', /no command given/, /reload/);
   await refused(t, 'scale', /<change> is missing/);
   await refused(t, 'check', /<config> is missing/);
-  await refused(t, 'scale 1 2', /"2"/);
-  await refused(t, 'status shop', /"shop": status takes nothing/);
-  await refused(t, 'status -- shop', /"shop"/);
+  await refused(t, 'scale shop 1 2', /"2": scale takes one name and one change/);
+  await refused(t, 'doctor shop', /"shop": doctor takes nothing/);
+  await refused(t, 'doctor -- shop', /"shop"/);
   await refused(t, 'start app.js 3000', /"3000"/, /behind --/);
   await refused(t, 'status --name', /--name: its value is missing/);
   await refused(t, 'status --name --json', /--name: its value is missing/);
