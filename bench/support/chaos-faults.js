@@ -83,10 +83,11 @@ export const FAULTS = {
   },
 
   /** Not for so long that it hangs: all it has is answered afterwards. */
-  stopWorker: (world, dice) => stopWorker(world, dice, dice.between(50, HANG_MS - 1_500), 'stopWorker'),
+  stopWorker: (world, dice) => stopWorker(world, dice, dice.between(50, HANG_MS - 1_500), null),
   hangWorker: (world, dice) => stopWorker(world, dice, dice.between(HANG_MS + 2_000, HANG_MS + 6_000), 'hangWorker'),
 
-  block: (world, dice) => block(world, dice.between(100, HANG_MS - 1_500), 'block'),
+  /** The same for an event loop. */
+  block: (world, dice) => block(world, dice.between(100, HANG_MS - 1_500), null),
   hangByBlock: (world, dice) => block(world, dice.between(HANG_MS + 2_000, HANG_MS + 5_000), 'hangByBlock'),
 
   crash: (world) => misbehave(world, '/crash', '', 'crash'),

@@ -7,31 +7,37 @@ import { pause } from './launch.js';
 /** It has no time to do anything between the look at its connections and its end. */
 export function killAsItIs(world, pid, kind) {
   if (!signalQuietly(pid, 'SIGSTOP')) return;
-  try {
-    world.blame.fault({ pid, kind, at: monotonicMs(), ports: connectionsOf(pid, world.port) });
-  } catch {
-    // It has just ended by itself.
-  }
+  blameFor(world, pid, kind, false);
   signalQuietly(pid, 'SIGKILL');
 }
 
+/** @param kind null for a stop that no request is to be lost by */
 export async function stopWorker(world, dice, ms, kind) {
   const pid = dice.of([...world.workers]);
   if (pid === undefined || !signalQuietly(pid, 'SIGSTOP')) return;
-  try {
-    world.blame.fault({ pid, kind, at: monotonicMs(), ports: connectionsOf(pid, world.port), mustBeKilled: true });
-  } catch {
-    return;
-  }
+  world.say(`  stopped: ${pid} for ${ms} ms`);
+  if (kind !== null) blameFor(world, pid, kind, true);
   await pause(ms);
   if (world.workers.has(pid)) signalQuietly(pid, 'SIGCONT');
 }
 
+function blameFor(world, pid, kind, mustBeKilled) {
+  let ports;
+  try {
+    ports = connectionsOf(pid, world.port);
+  } catch {
+    // It had ended by itself, and had none.
+    return;
+  }
+  world.blame.fault({ pid, kind, at: monotonicMs(), ports, mustBeKilled });
+}
+
+/** @param kind as above */
 export async function block(world, ms, kind) {
   const at = monotonicMs();
   const pid = await ask(world.port, '/block', String(ms));
   if (pid === null) return;
-  world.blame.fault({ pid, kind, at, mustBeKilled: true });
+  if (kind !== null) world.blame.fault({ pid, kind, at, mustBeKilled: true });
   await pause(ms);
 }
 
