@@ -1,9 +1,7 @@
 /**
  * Puts the validated options together: defaults, percentages, rules that concern two options at once, units in names.
  */
-import path from 'node:path';
 import type { Config } from './config.js';
-import { defaultName } from './default-name.js';
 import { formatDuration } from './duration.js';
 import { type Fault, show } from './fault.js';
 import { defaultOf } from './layer.js';
@@ -31,12 +29,14 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
   }
   if (!isUncertain('reloadCron')) checkTimeZone(chosen, faults);
   return deepFreeze({
-    name: chosen.get('name')?.value ?? defaultName(path.resolve(found.cwd, found.script)),
+    name: chosen.get('name')?.value ?? found.program?.name ?? '',
     script: found.script,
-    args: value('args'),
-    nodeArgs: value('nodeArgs'),
+    args: found.program?.args ?? [],
+    // The owner's own come last, and win.
+    nodeArgs: [...(found.program?.nodeArgs ?? []), ...value('nodeArgs')],
     cwd: found.cwd,
-    env: { ...found.envFileVariables, ...value('env') },
+    env: { ...found.program?.env, ...found.envFileVariables, ...value('env') },
+    instanceVar: value('instanceVar'),
     instances,
     listenMode: value('listenMode'),
     steering: value('steering'),

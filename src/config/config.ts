@@ -16,6 +16,8 @@ export interface Config {
   readonly cwd: string;
   /** Variables for the workers: those of `envFile`, then those of `env` (env wins). The supervisor's own come under them. */
   readonly env: Readonly<Record<string, string>>;
+  /** The variable by which a worker is told its slot, beside HOLDFAST_SLOT. */
+  readonly instanceVar: string;
   readonly instances: number;
   readonly listenMode: 'auto' | 'reuseport' | 'reuseaddr';
   readonly steering: 'auto' | 'off';

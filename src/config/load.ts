@@ -35,6 +35,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** Absolute path of the configuration file, symbolic links not resolved; null if there is none. */
   readonly file: string | null;
+  /** `npm start → node dist/server.js`, where the script is a command, a package or a folder. */
+  readonly resolved: string | null;
   readonly warnings: readonly string[];
 }
 
@@ -55,10 +57,11 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const isUncertain: Uncertainty = (name) =>
     fromFile?.layer === null || checked.some(({ layer, values }) => layer.given.has(name) && !(name in values));
   const folder = file === null ? source.cwd : path.dirname(file);
-  const found = await locate(chosen, { folder, file, isUncertain, faults });
+  const found = await locate(chosen, { folder, file, env: source.env, isUncertain, faults });
   const config = assemble(chosen, found, { isUncertain, resources: source.resources, faults });
   if (faults.length > 0) throw new ConfigError(faults);
-  return { config, file, warnings: [...environment.warnings, ...readableByAll(source)] };
+  const resolved = found.program?.said ?? null;
+  return { config, file, resolved, warnings: [...environment.warnings, ...readableByAll(source)] };
 }
 
 /** A command line is no place for secrets: every user of the machine sees it, in `ps` and in a unit. */

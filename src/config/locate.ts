@@ -7,14 +7,18 @@ import { readEnvFile } from './env-file.js';
 import { type Fault, show } from './fault.js';
 import { COMMAND_LINE } from './flags.js';
 import type { Chosen, ChosenOptions } from './precedence.js';
+import { isLauncher } from './program/launchers.js';
+import type { Program } from './program/program.js';
 import type { SettingName } from './schema.js';
-import { findScript } from './script.js';
+import { findScript, plainScript, typesFault } from './script.js';
 import { reasonFor, Unreadable } from './text-file.js';
 
 /** All paths but `script` are absolute, symbolic links not resolved. Where there is a fault, a stand-in. */
 export interface Found {
   readonly cwd: string;
   readonly script: string;
+  /** What the command behind the script brings along, where the script is one. */
+  readonly program: Program | null;
   readonly logFile: string | null;
   readonly envFileVariables: Readonly<Record<string, string>>;
 }
@@ -27,6 +31,8 @@ export interface Whereabouts {
   readonly folder: string;
   /** The configuration file, if there is one. */
   readonly file: string | null;
+  /** Of the supervisor. */
+  readonly env: NodeJS.ProcessEnv;
   readonly isUncertain: Uncertainty;
   /** Gets what is not there. */
   readonly faults: Fault[];
@@ -34,31 +40,68 @@ export interface Whereabouts {
 
 export async function locate(
   chosen: ChosenOptions,
-  { folder, file, isUncertain, faults }: Whereabouts,
+  { folder, file, env, isUncertain, faults }: Whereabouts,
 ): Promise<Found> {
   const cwdOption = chosen.get('cwd') ?? { source: COMMAND_LINE, path: 'cwd', base: folder, value: folder };
   const cwd = absolute(cwdOption);
   const hasCwd = (await orFault(cwdOption, checkFolder(cwd), faults)) ?? false;
 
+  const envFile = chosen.get('envFile');
+  const variables =
+    (envFile === undefined ? null : await orFault(envFile, readEnvFile(absolute(envFile)), faults)) ?? {};
+
   const scriptOption = chosen.get('script');
-  let script: string | null = null;
+  let program: Program | null = null;
   if (scriptOption === undefined) {
     if (!isUncertain('script')) {
       faults.push({ source: file ?? COMMAND_LINE, path: 'script', value: null, allowed: howToGiveScript(file) });
     }
-  } else if (hasCwd && !isUncertain('cwd') && !isUncertain('script')) {
-    script = await orFault(scriptOption, findScript(scriptOption.value, cwd), faults);
+  } else if (hasCwd && !(['cwd', 'script', 'interpreter'] as const).some(isUncertain)) {
+    const seen = { ...env, ...variables, ...chosen.get('env')?.value };
+    program = await orFault(
+      scriptOption,
+      findProgram(scriptOption.value, chosen, { cwd, env: seen, isUncertain }),
+      faults,
+    );
   }
 
-  const envFile = chosen.get('envFile');
-  const variables = envFile === undefined ? {} : await orFault(envFile, readEnvFile(absolute(envFile)), faults);
   const logFile = chosen.get('logFile');
   return {
-    cwd,
-    script: script ?? '',
+    cwd: program?.cwd ?? cwd,
+    script: program?.script ?? '',
+    program,
     logFile: logFile === undefined ? null : absolute(logFile),
-    envFileVariables: variables ?? {},
+    envFileVariables: variables,
   };
+}
+
+/** @returns null where that depends on what is wrong; @throws Unreadable */
+async function findProgram(
+  script: string,
+  chosen: ChosenOptions,
+  { cwd, env, isUncertain }: Pick<Whereabouts, 'env' | 'isUncertain'> & { readonly cwd: string },
+): Promise<Program | null> {
+  const interpreter = chosen.get('interpreter')?.value ?? 'node';
+  const args = chosen.get('args')?.value ?? [];
+  const nodeArgs = chosen.get('nodeArgs')?.value ?? [];
+  const file = await findScript(script, cwd);
+  // Its command is in the arguments.
+  if (file === null && isLauncher(script) && isUncertain('args')) return null;
+  const program =
+    file !== null && interpreter === 'node'
+      ? plainScript(file, { cwd, args })
+      : await (await import('./program/resolve.js')).resolveProgram(
+          interpreter === 'node' ? script : [interpreter, script],
+          { cwd, env, args },
+        );
+  const fault = typesFault(program.script, [
+    ...nodeArgs,
+    ...program.nodeArgs,
+    env.NODE_OPTIONS ?? '',
+    program.env.NODE_OPTIONS ?? '',
+  ]);
+  if (fault !== null) throw new Unreadable(fault);
+  return program;
 }
 
 /** A path is relative to the source that gives it. */

@@ -41,6 +41,7 @@ const NAME_ALLOWED = 'must be 1 to 64 letters, digits, "_", "." or "-", the firs
 const LIST_ALLOWED = 'must be a list of strings';
 const ENV_ALLOWED = 'must be an object of names and texts: { PORT: "3000" }';
 const INSTANCES_ALLOWED = `must be a whole number from 1 to ${MAX_INSTANCES}, or "max"`;
+const VARIABLE_ALLOWED = 'must be the name of a variable: letters, digits and "_"';
 const SURGE_ALLOWED = 'must be a whole number from 1 to 256, or a percentage of the instances from "1%" to "100%"';
 
 const HEALTH_ALLOWED = 'must be a path that begins with "/", without spaces';
@@ -53,7 +54,11 @@ export const SETTINGS = {
     description: 'Name of the supervisor, for --name. From the script or its folder if not given',
   }),
   script: optional(() => path('the entry file'), {
-    description: 'Entry file of the application, relative to cwd; .js, .mjs, .cjs and .ts may be left off',
+    description:
+      'The application, relative to cwd: its entry file, its folder, a program of a package, or a command such as npm start',
+  }),
+  interpreter: setting(() => line('must be a program that runs scripts: node, tsx or ts-node'), 'node', {
+    description: 'What runs the script: node, tsx or ts-node',
   }),
   args: setting(() => z.array(text('must be text'), { error: LIST_ALLOWED }), [], {
     description: 'Arguments for the application; on the command line after --',
@@ -92,6 +97,11 @@ export const SETTINGS = {
     description: 'File of environment variables for the workers, one KEY=VALUE a line; read anew at each reload',
     reading: 'path',
   }),
+  instanceVar: setting(
+    () => z.string({ error: VARIABLE_ALLOWED }).check(z.regex(/^[A-Za-z_]\w*$/, { error: VARIABLE_ALLOWED })),
+    'NODE_APP_INSTANCE',
+    { description: 'Variable by which a worker is told its slot, as in PM2; one of env with this name wins' },
+  ),
   instances: setting(
     () =>
       z.union([wholeNumber(1, MAX_INSTANCES, INSTANCES_ALLOWED), z.literal('max')], {

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig, logicalCwd } from '../../src/config/load.js';
+import { stripsTypes, typesFault } from '../../src/config/script.js';
 import { faultsOf, sourceIn } from './support.js';
 
 t.test('a script may be named without its extension, and keeps its spelling otherwise', async (t) => {
@@ -25,7 +26,9 @@ t.test('a script may be named without its extension, and keeps its spelling othe
     [join(cwd, 'app'), join(cwd, 'app.js')],
   ];
   for (const [target, script] of table) {
-    t.match((await loadConfig(sourceIn(cwd, { target }))).config, { script, cwd }, target);
+    // What Node 20 lacks is not this test's subject.
+    const flags = { nodeArgs: '--import=tsx' };
+    t.match((await loadConfig(sourceIn(cwd, { target, flags }))).config, { script, cwd }, target);
   }
 });
 
@@ -39,23 +42,37 @@ t.test('a script that is not there is named by its whole path, with the one that
   t.match(await faultsOf(sourceIn(cwd, { target: 'x/y/app.js' })), [{ allowed: `no folder ${join(cwd, 'x/y')}` }]);
 });
 
-t.test('a folder is no script, but the likely entry in it is named', async (t) => {
+t.test('a folder without an entry is no script, but one that looks like it is named', async (t) => {
   const cwd = t.testdir({
-    main: { 'package.json': '{"main": "lib/start"}', lib: { 'start.js': '' }, 'index.js': '' },
     gone: { 'package.json': '{"main": "lib/start.js"}', 'index.mjs': '' },
-    broken: { 'package.json': '{', 'server.js': '' },
     odd: { 'package.json': '{"main": 7}', 'app.ts': '' },
     nothing: {},
+    broken: { 'package.json': '{', 'server.js': '' },
+    list: { 'package.json': '[]' },
   });
   const table: [string, RegExp][] = [
-    ['main', /is a folder; did you mean "main\/lib\/start\.js"\?$/],
-    ['./gone/', /did you mean "gone\/index\.mjs"\?$/],
-    ['broken', /did you mean "broken\/server\.js"\?$/],
+    ['./gone/', /is a folder without an entry in its package\.json; did you mean "gone\/index\.mjs"\?$/],
     ['odd', /did you mean "odd\/app\.ts"\?$/],
-    ['nothing', /nothing is a folder$/],
-    ['.', /is a folder$/],
+    ['nothing', /nothing is a folder without an entry in its package\.json$/],
+    ['.', /is a folder without an entry in its package\.json$/],
+    ['broken', /must have a package\.json that is JSON; \S+broken\/package\.json is not$/],
+    ['list', /must have a package\.json with an object/],
   ];
   for (const [target, allowed] of table) t.match(await faultsOf(sourceIn(cwd, { target })), [{ allowed }], target);
+});
+
+t.test('TypeScript needs a Node that strips types, or something that is loaded for it', async (t) => {
+  const hint = /npm install tsx, and add --node-args=--import=tsx$/;
+  t.match(typesFault('app.ts', [], false), hint);
+  t.match(typesFault('lib/app.mts', ['--max-old-space-size=512', '--enable-source-maps'], false), hint);
+  t.equal(typesFault('app.ts', [], true), null);
+  t.equal(typesFault('app.js', [], false), null);
+  for (const options of [['--import=tsx'], ['-r', 'ts-node/register'], ['', '--foo --experimental-strip-types']]) {
+    t.equal(typesFault('app.ts', options, false), null, options.join(' '));
+  }
+  const cwd = t.testdir({ 'app.ts': '' });
+  if (stripsTypes()) t.match((await loadConfig(sourceIn(cwd, { target: 'app' }))).config, { script: 'app.ts' });
+  else t.match(await faultsOf(sourceIn(cwd, { target: 'app' })), [{ path: 'script', allowed: hint }]);
 });
 
 t.test('without a script, the way to give one is told', async (t) => {

@@ -8,7 +8,7 @@ import { printable } from '../table.js';
 
 /** @throws ConfigError, exit code 2, with every fault */
 export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => {
-  const { config, file, warnings } = await loadConfig({
+  const { config, file, resolved, warnings } = await loadConfig({
     target: invocation.operand,
     args: [],
     flags: {},
@@ -17,6 +17,7 @@ export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => 
     resources: await readResources(),
   });
   for (const warning of warnings) stderr.write(`holdfast: warning: ${warning}\n`);
+  if (resolved !== null) stderr.write(`holdfast: ${resolved}\n`);
   const shown = withoutSecrets(config);
   stdout.write(
     invocation.flags.json

@@ -9,7 +9,7 @@ import { readResources } from '../../platform/resources.js';
 import type { Command, Invocation } from '../context.js';
 
 /** @throws ConfigError */
-export const run: Command = async (invocation, { env, cwd, onPrepared }) => {
+export const run: Command = async (invocation, { env, cwd, stderr, onPrepared }) => {
   const source: ConfigSource = {
     target: invocation.operand,
     args: invocation.applicationArgs,
@@ -19,6 +19,7 @@ export const run: Command = async (invocation, { env, cwd, onPrepared }) => {
     resources: await readResources(),
   };
   const loaded = await loadConfig(source);
+  if (loaded.resolved !== null) stderr.write(`holdfast: ${loaded.resolved}\n`);
   onPrepared?.(JSON.stringify(loaded));
   return EXIT.done;
 };

@@ -102,11 +102,11 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
   });
   return detached(hidden(config), () =>
     cluster.fork({
+      [config.instanceVar]: String(identity.slot),
       ...config.env,
       HOLDFAST_NAME: identity.name,
       HOLDFAST_SLOT: String(identity.slot),
       HOLDFAST_GENERATION: String(identity.generation),
-      NODE_APP_INSTANCE: String(identity.slot),
       HOLDFAST_WORKER: String(identity.worker),
     }),
   );

@@ -17,6 +17,7 @@ function rig(t: Test, reads: Partial<Config>[]) {
   const read = async (): Promise<LoadedConfig> => ({
     config: { ...config, ...reads.shift() },
     file: null,
+    resolved: null,
     warnings: [],
   });
   return { releases: new Releases(first, read, log), state, warned };
