@@ -5,6 +5,7 @@
  * for months.
  */
 import parseWords from 'yargs-parser';
+import { isLauncher, joinWords } from '../config/program/launchers.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
@@ -52,7 +53,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   if (read.values.version) return { wants: 'version' };
 
   const [unknown] = read.rest.filter((rest) => /^-./.test(rest) && !/^-\d/.test(rest));
-  if (unknown !== undefined) throw unknownOption(unknown, spec, flags);
+  if (unknown !== undefined) throw unknownOption(unknown, { spec, flags, launcher: launcherIn(spec, read) });
   if (spec === null) {
     throw usage('cannot run: no command given', `one of ${[...commands.keys()].join(', ')}; more with holdfast --help`);
   }
@@ -97,7 +98,12 @@ function readWords(words: readonly string[], flags: readonly FlagSpec[]): Words 
 function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invocation {
   const { operand } = spec;
   // `scale -- -1` is how one writes an operand that looks like an option.
-  const operands = spec.applicationArgs ? read.rest : [...read.rest, ...behind];
+  const operands =
+    launcherIn(spec, read) !== null
+      ? [joinWords(read.rest)]
+      : spec.applicationArgs
+        ? read.rest
+        : [...read.rest, ...behind];
   const surplus = operands[operand === undefined ? 0 : 1];
   if (surplus !== undefined) {
     const takes = operand === undefined ? 'nothing' : `one ${operand.name}`;
@@ -112,6 +118,12 @@ function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invo
   return { operand: operands[0], applicationArgs: spec.applicationArgs ? behind : [], flags: read.values };
 }
 
+/** `start npm run x`: the words behind such a word belong to it. */
+function launcherIn(spec: CommandSpec | null, { rest }: Words): string | null {
+  const [first] = rest;
+  return spec?.applicationArgs && first !== undefined && isLauncher(first) ? first : null;
+}
+
 function unknownCommand(word: string, known: readonly string[], afterOption: boolean): HoldfastError {
   const meant = nearest(word, known);
   let hint = `one of ${known.join(', ')}`;
@@ -121,7 +133,13 @@ function unknownCommand(word: string, known: readonly string[], afterOption: boo
   return usage(`cannot run ${word}: no such command`, hint);
 }
 
-function unknownOption(word: string, spec: CommandSpec | null, flags: readonly FlagSpec[]): HoldfastError {
+interface Asked {
+  readonly spec: CommandSpec | null;
+  readonly flags: readonly FlagSpec[];
+  readonly launcher: string | null;
+}
+
+function unknownOption(word: string, { spec, flags, launcher }: Asked): HoldfastError {
   const option = word.split('=', 1)[0] ?? word;
   const meant = option.startsWith('--')
     ? nearest(
@@ -131,7 +149,8 @@ function unknownOption(word: string, spec: CommandSpec | null, flags: readonly F
     : undefined;
   const hints = [
     ...(meant === undefined ? [] : [`did you mean --${meant}?`]),
-    ...(spec?.applicationArgs ? ['arguments for the application go behind --'] : []),
+    ...(launcher === null ? [] : [`write the whole command in quotes: "${launcher} ..."`]),
+    ...(spec?.applicationArgs && launcher === null ? ['arguments for the application go behind --'] : []),
   ];
   const command = spec === null ? 'holdfast' : spec.name;
   return usage(

@@ -5,6 +5,8 @@ import type { Config } from '../config/config.js';
 import { isConfigFile } from '../config/config-name.js';
 import { loadConfig, logicalCwd } from '../config/load.js';
 import { OPTIONS } from '../config/options.js';
+import { isLauncher } from '../config/program/launchers.js';
+import { findScript } from '../config/script.js';
 import { type Installation, userName } from '../platform/installation.js';
 import { readResources } from '../platform/resources.js';
 import type { ServiceDescription, ServiceUser } from '../systemd/unit.js';
@@ -35,7 +37,7 @@ export async function gatherFacts(
   installation: Installation,
 ): Promise<UnitFacts> {
   const here = logicalCwd(env, cwd);
-  const target = invocation.operand === undefined ? undefined : path.resolve(here, invocation.operand);
+  const target = invocation.operand === undefined ? undefined : await targetOf(invocation.operand, here);
   const folder = workingFolder(here, target);
   const given = startFlags(invocation, here);
   // What is in the environment of this shell is not in that of the service.
@@ -90,12 +92,21 @@ export async function gatherFacts(
   };
 }
 
+/** What lies somewhere has its whole path; a command, or the program of a package, stays as it is. */
+async function targetOf(operand: string, here: string): Promise<string> {
+  const file = path.resolve(here, operand);
+  if (isConfigFile(operand) || (await findScript(operand, here).catch(() => null)) !== null) return file;
+  const exists = (await stat(file).catch(() => null)) !== null;
+  const isCommand = /\s/.test(operand) || isLauncher(operand) || !operand.includes('/');
+  return isCommand && !exists ? operand : file;
+}
+
 /**
  * The application's folder, whatever the administrator's is at the moment: `/root`, as often as not. For a script it is
  * this folder where the script is somewhere in it, as for `holdfast start`.
  */
 function workingFolder(here: string, target: string | undefined): string {
-  if (target === undefined) return here;
+  if (target === undefined || target === here || !path.isAbsolute(target)) return here;
   return !isConfigFile(target) && target.startsWith(`${here}/`) ? here : path.dirname(target);
 }
 

@@ -58,6 +58,23 @@ t.test("what follows -- is the application's, word for word", async (t) => {
   t.same((parsed as Parsed & { wants: 'run' }).invocation.applicationArgs, behind);
 });
 
+t.test('what follows npm, tsx and their like is part of the command, but for flags of start', async (t) => {
+  t.match(await invocation('start npm run prod -i 2'), { operand: 'npm run prod', flags: { instances: '2' } });
+  t.match(await invocation('start --name shop tsx src/app.ts'), { operand: 'tsx src/app.ts', flags: { name: 'shop' } });
+  t.match(await invocation('unit yarn start'), { operand: 'yarn start' });
+  t.match(await parseCommandLine(['start', 'node', 'my app.js', '--', '--port']), {
+    invocation: { operand: "node 'my app.js'", applicationArgs: ['--port'] },
+  });
+  t.match(await invocation('start npm -- run prod'), { operand: 'npm', applicationArgs: ['run', 'prod'] });
+  await refused(
+    t,
+    'start node --enable-source-maps app.js',
+    /--enable-source-maps/,
+    /^write the whole command in quotes: "node \.\.\."$/,
+  );
+  await refused(t, 'start next start', /cannot use "start"/, /behind --/);
+});
+
 t.test('flags of start keep their text: no number, no boolean is made of it', async (t) => {
   t.same((await invocation('start app.js -i 04 --drain-timeout 1e3')).flags, {
     instances: '04',

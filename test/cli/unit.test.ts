@@ -44,6 +44,24 @@ t.test('the folder in which the administrator happens to be is of no account', a
   t.match(stdout, `\nWorkingDirectory=${folder}\n`, 'as start has it');
 });
 
+t.test('a command, a folder and the program of a package are started as they are given', async (t) => {
+  const { release } = makeShop(t);
+  const manifest = { scripts: { start: 'node app.js --port 80' } };
+  writeFileSync(path.join(release, 'package.json'), JSON.stringify(manifest));
+  mkdirSync(path.join(release, 'node_modules/.bin'), { recursive: true });
+  symlinkSync('../../app.js', path.join(release, 'node_modules/.bin/shop'));
+  for (const [target, word] of [
+    ['npm start', '"npm start"'],
+    ['.', release],
+    ['shop', 'shop'],
+  ] as const) {
+    const { code, stdout, stderr } = await holdfast(['unit', target, ...FOR_254], { cwd: release });
+    t.equal(code, 0, stderr);
+    t.match(stdout, `bin/holdfast.js start ${word} --name=`);
+    t.match(stdout, `\nWorkingDirectory=${release}\n`);
+  }
+});
+
 t.test('goes by the link that a deployment moves', async (t) => {
   const { current, release } = makeShop(t);
   const { stdout } = await holdfast(['unit', 'app.js', ...FOR_254], { cwd: release, env: { PWD: current } });

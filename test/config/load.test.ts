@@ -15,6 +15,7 @@ t.test('a script alone gets every default', async (t) => {
     nodeArgs: [],
     cwd: join(cwd, 'shop'),
     env: {},
+    instanceVar: 'NODE_APP_INSTANCE',
     instances: 1,
     listenMode: 'auto',
     steering: 'auto',

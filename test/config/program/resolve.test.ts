@@ -415,7 +415,10 @@ t.test('it becomes the configuration, in which what the owner says wins', async 
   t.match(await loadConfig(sourceIn(cwd, { target: 'x.yaml' })), {
     resolved: 'npm run start → node --expose-gc dist/server.js',
   });
-  t.match(await loadConfig(sourceIn(cwd, { target: 'server.js' })), { resolved: null, config: { name: 'server' } });
+  t.match(await loadConfig(sourceIn(cwd, { target: 'server.js' })), {
+    resolved: null,
+    config: { name: 'shop', script: 'server.js' },
+  });
   write(cwd, { 'bad.yaml': 'script: npm\nargs: run start\n' });
   const [fault, ...others] = await faultsOf(sourceIn(cwd, { target: 'bad.yaml' }));
   t.match(fault, { path: 'args' });
