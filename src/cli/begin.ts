@@ -1,7 +1,18 @@
 /** Where the program begins: signals first, then everything else, and a plain word where that cannot even be loaded. */
 import './early-signals.js';
 
-import('./main.js').catch((error: NodeJS.ErrnoException) => {
+/** What a program is to have loaded before its own first line: an APM, a loader. */
+const PRELOADS = /(?:^|\s)(?:-r|--require|--import|--(?:experimental-)?loader)(?=[\s=])/;
+
+/** NODE_OPTIONS are meant for the applications. */
+async function begin(): Promise<void> {
+  const { NODE_OPTIONS = '', HOLDFAST_NODE_OPTIONS } = process.env;
+  if (HOLDFAST_NODE_OPTIONS !== undefined) (await import('./node-options.js')).restoreOptions(process.env);
+  else if (PRELOADS.test(NODE_OPTIONS)) (await import('./plain-node.js')).becomePlain();
+  await import('./main.js');
+}
+
+begin().catch((error: NodeJS.ErrnoException) => {
   // Nothing more is loaded for this: what is missing is most likely what would be needed for it.
   const { code, path, message } = error;
   const isSystems = code !== undefined && path !== undefined;

@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { processContext } from './context.js';
 import { dispatch } from './dispatch.js';
 import { leave } from './leave.js';
+import { restoreOptions } from './node-options.js';
 import { nameSources } from './stack-traces.js';
 
 const RESULT_FD = 3;
 
 nameSources(path.dirname(fileURLToPath(import.meta.url)));
+restoreOptions(process.env);
 const context = Object.assign(processContext(), { onPrepared: (json: string) => writeFileSync(RESULT_FD, json) });
 void dispatch(process.argv.slice(2), context).then(leave);

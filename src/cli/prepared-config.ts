@@ -16,6 +16,7 @@ import { isConfigProgram } from '../config/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import type { Context } from './context.js';
+import { plainEnvironment } from './node-options.js';
 
 /** As they are called in the bundle. */
 const PROGRAM = fileURLToPath(new URL('./prepare.cjs', import.meta.url));
@@ -127,7 +128,7 @@ function spawnReader(
 ): ChildProcess {
   try {
     return spawn(process.execPath, [PROGRAM, ...argv], {
-      env,
+      env: plainEnvironment(env) ?? env,
       cwd,
       stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],
     });

@@ -13,8 +13,9 @@ async function mistake(
   args: readonly string[],
   runtimeDir: string,
   env: Record<string, string> = {},
+  nodeArgs: readonly string[] = [],
 ): Promise<Outcome> {
-  const outcome = await run(args, { runtimeDir, env, cwd: apps });
+  const outcome = await run(args, { runtimeDir, env, nodeArgs, cwd: apps });
   t.notMatch(outcome.stderr, /^\s+at .+:\d+:\d+\)?$/m, `no stack trace: holdfast ${args.join(' ')}`);
   t.match(outcome.stderr, /^holdfast: /);
   return outcome;
@@ -105,8 +106,9 @@ t.test(
       }),
       'hide.cjs',
     );
-    const env = { NODE_OPTIONS: `--require ${hide}`, PORT: String(await freePort()) };
-    const holdfast = new Holdfast(t, moody, { env });
+    const nodeArgs = ['--require', hide];
+    const env = { PORT: String(await freePort()) };
+    const holdfast = new Holdfast(t, moody, { env, nodeArgs });
     await holdfast.message('started');
     const status = await holdfast.status();
     t.match(status, { listenMode: 'reuseaddr', steering: false });
@@ -117,7 +119,7 @@ t.test(
     const [major = 0] = process.versions.node.split('.').map(Number);
     if (major >= 22) {
       const elsewhere = { ...env, PORT: String(await freePort()) };
-      const own = new Holdfast(t, moody, { args: ['--listen-mode', 'reuseport'], env: elsewhere });
+      const own = new Holdfast(t, moody, { args: ['--listen-mode', 'reuseport'], env: elsewhere, nodeArgs });
       await own.message('started');
       t.match(
         await own.status(),
@@ -127,7 +129,8 @@ t.test(
       t.equal(own.lines('steering cannot be had').length, 1, 'and that the kernel is not steered is said');
       return;
     }
-    const demanded = await mistake(['start', moody, '--listen-mode', 'reuseport'], makeRuntimeDir(t), env);
+    const words = ['start', moody, '--listen-mode', 'reuseport'];
+    const demanded = await mistake(words, makeRuntimeDir(t), env, nodeArgs);
     t.equal(demanded.code, 2);
     t.match(demanded.stderr, /koffi|22\.12/);
   },

@@ -1,5 +1,5 @@
 /** Applications that are started as their owners are used to: by a package manager, a package's program, a folder, tsx. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -187,4 +187,28 @@ t.test('the variable with the slot is the one that its owner names; one of env w
     for (const [name, value] of Object.entries(env)) t.equal(seen[name], value, `${args.join(' ')} ${name}`);
     await holdfast.end();
   }
+});
+
+t.test('what NODE_OPTIONS preloads is for the workers alone', async (t) => {
+  const cwd = project(t);
+  const seen = path.join(cwd, 'seen');
+  writeFileSync(
+    path.join(cwd, 'apm.cjs'),
+    `process.env.A = 'traced';
+require('node:fs').appendFileSync(${JSON.stringify(seen)}, process.argv.slice(1).join(' ') + '\\n');`,
+  );
+  const port = await freePort();
+  const NODE_OPTIONS = `--require ${cwd}/apm.cjs --max-http-header-size=20000`;
+  const holdfast = new Holdfast(t, 'dist/server.js', { cwd, env: { PORT: String(port), NODE_OPTIONS } });
+  await holdfast.message('started');
+  t.equal((await holdfast.status()).pid, holdfast.pid, 'it has kept its PID');
+  t.match(await ask(port, '/how'), { env: { A: 'traced' } });
+  const began = readFileSync(`/proc/${holdfast.pid}/environ`, 'utf8').split('\0');
+  t.match(
+    began.filter((variable) => /^NODE_OPTIONS=/.test(variable)),
+    ['NODE_OPTIONS=--max-http-header-size=20000'],
+  );
+  t.equal((await holdfast.run('reload')).code, 0);
+  t.match(await ask(port, '/how'), { env: { A: 'traced' } });
+  t.notMatch(readFileSync(seen, 'utf8'), /prepare\.cjs/, 'nor for what reads the configuration');
 });

@@ -40,7 +40,8 @@ t.test('what has read the configuration does not stay in the supervisor', async 
   });
   const port = await freePort();
   const holdfast = new Holdfast(t, path.join(dir, 'shop.yaml'), {
-    env: { PORT: String(port), TOLD: file, NODE_OPTIONS: `--require ${path.join(dir, 'spy.cjs')}` },
+    env: { PORT: String(port), TOLD: file },
+    nodeArgs: ['--require', path.join(dir, 'spy.cjs')],
   });
   await holdfast.message('started');
   process.kill(holdfast.pid, 'SIGWINCH');

@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly runtimeDir?: string;
   /** What runs it: `unshare` and its options. Its PIDs may then be of another namespace, and are left alone. */
   readonly wrapper?: readonly string[];
+  /** Options of node for holdfast itself. */
+  readonly nodeArgs?: readonly string[];
   /** Another holdfast than the one that is built here. */
   readonly bin?: string;
 }
@@ -60,7 +62,7 @@ export function makeRuntimeDir(t: Test): string {
 /** One holdfast command, to its end. */
 export async function run(args: readonly string[], options: StartOptions = {}): Promise<Outcome> {
   const env = { ...options.env, ...(options.runtimeDir && { HOLDFAST_RUNTIME_DIR: options.runtimeDir }) };
-  const child = spawn(...plainly([bin, ...args], env), {
+  const child = spawn(...plainly([...(options.nodeArgs ?? []), bin, ...args], env), {
     cwd: options.cwd ?? root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -89,7 +91,8 @@ export class Holdfast {
   constructor(t: Test, script: string, options: StartOptions = {}) {
     this.runtimeDir = options.runtimeDir ?? makeRuntimeDir(t);
     const env = { ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir };
-    const args = [options.bin ?? bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])];
+    const node = options.nodeArgs ?? [];
+    const args = [...node, options.bin ?? bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])];
     const [command, words] = plainly(args, env);
     const [first = command, ...rest] = [...(options.wrapper ?? []), command, ...words];
     this.#isForeign = options.wrapper !== undefined;

@@ -1,0 +1,13 @@
+/** Begins this very process anew without what NODE_OPTIONS preloads for the applications. Loaded only where there is something. */
+import { replaceProcess } from '../platform/replace-process.js';
+import { takeServiceEnvironment } from '../systemd/environment.js';
+import { plainEnvironment } from './node-options.js';
+
+/** Returns where that cannot be done: then the process goes on as it is, only larger. */
+export function becomePlain(): void {
+  const env = plainEnvironment(process.env);
+  // A channel to a parent that is Node would not survive.
+  if (env === null || process.connected) return;
+  const passed = takeServiceEnvironment({ ...process.env }, process.pid).fdNames.length;
+  replaceProcess([process.execPath, ...process.execArgv, ...process.argv.slice(1)], env, passed);
+}
