@@ -20,6 +20,8 @@ export interface CommandSpec {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly describe: string;
+  /** Names of supervisors may stand behind the command: one, or several and `all`. */
+  readonly names?: 'one' | 'many';
   readonly operand?: { readonly name: string; readonly describe: string; readonly required: boolean };
   /** What follows `--` is the application's. */
   readonly applicationArgs?: boolean;
@@ -106,11 +108,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'reload',
     aliases: [],
+    names: 'many',
     describe: 'Replace all workers, one after the other, without losing a connection',
     flags: async () => [...RELOAD_FLAGS, ...(await supervisorFlags(REQUEST_JSON))],
     examples: [
       ['$0 reload', 'the only supervisor that runs'],
-      ['$0 reload --name shop', 'one of several'],
+      ['$0 reload shop', 'one of several; also: reload shop api, reload all'],
       ['$0 reload --canary 5% --for 10m', 'one new worker first, compared with the others'],
       ['$0 reload --dry-run', 'what would change'],
     ],
@@ -120,46 +123,51 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'restart',
     aliases: [],
+    names: 'many',
     describe: 'Stop all workers, then start all (connections wait meanwhile)',
     flags: () => supervisorFlags(REQUEST_JSON),
-    examples: [['$0 restart --name shop', 'after a change that two generations cannot share']],
+    examples: [['$0 restart shop', 'after a change that two generations cannot share']],
     load: () => import('./commands/restart.js'),
   },
   {
     name: 'status',
     aliases: ['ls', 'list', 'ps'],
+    names: 'one',
     describe: 'Show the supervisors and their workers',
     flags: () => supervisorFlags('Print JSON: an object for one supervisor, an array for several'),
     examples: [
       ['$0 status', 'every supervisor that runs'],
-      ['$0 status --name shop --json', 'one of them, for programs'],
+      ['$0 status shop --json', 'one of them, for programs'],
     ],
     load: () => import('./commands/status.js'),
   },
   {
     name: 'scale',
     aliases: [],
+    names: 'one',
     describe: 'Change the number of workers',
     operand: { name: 'change', describe: 'N for a number, +N for more, -N for less', required: true },
     flags: () => supervisorFlags(REQUEST_JSON),
     examples: [
       ['$0 scale 4', 'four workers'],
       ['$0 scale +2', 'two more'],
-      ['$0 scale -1', 'one less'],
+      ['$0 scale shop -1', 'one less, where several supervisors run'],
     ],
     load: () => import('./commands/scale.js'),
   },
   {
     name: 'stop',
     aliases: [],
+    names: 'many',
     describe: 'Let the workers finish what they have, then end the supervisor',
     flags: () => supervisorFlags(REQUEST_JSON),
-    examples: [['$0 stop --name shop', 'returns when the last worker has gone']],
+    examples: [['$0 stop shop', 'returns when the last worker has gone']],
     load: () => import('./commands/stop.js'),
   },
   {
     name: 'logs',
     aliases: [],
+    names: 'one',
     describe: 'Follow the log lines of the workers and the supervisor',
     flags: () => supervisorFlags('Print JSON lines, also in a terminal'),
     examples: [

@@ -24,6 +24,8 @@ export interface Context {
 /** The command line after parsing. */
 export interface Invocation {
   readonly operand: string | undefined;
+  /** Several supervisors, or `all`; a single name is the flag `name`. */
+  readonly names?: readonly string[];
   /** What stood behind `--`, untouched. */
   readonly applicationArgs: readonly string[];
   /** By the flag's long name: true for a switch, the text for a value, the texts for a list. */

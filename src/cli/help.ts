@@ -19,24 +19,28 @@ export async function helpFor(spec: CommandSpec | null, columns = 80): Promise<s
     .wrap(Math.min(columns, 100));
   if (spec === null) {
     help.usage('Usage: $0 <command>\n\nKeeps the port of a Node server open while everything behind it is replaced.');
-    for (const { name, operand, aliases, describe } of COMMANDS) {
-      help.command([`${name}${operandText(operand)}`, ...aliases], describe);
+    for (const { name, names, operand, aliases, describe } of COMMANDS) {
+      help.command([`${name}${namesText(names)}${operandText(operand)}`, ...aliases], describe);
     }
     addFlags(help, GLOBAL_FLAGS);
     help.epilogue(`${EXIT_CODES}\n\nMore about a command: holdfast <command> --help`);
   } else {
-    const { operand, applicationArgs } = spec;
+    const { names, operand, applicationArgs } = spec;
     const behind = applicationArgs ? ' [-- application args]' : '';
     const also = spec.aliases.length === 0 ? '' : `\nAlso: ${spec.aliases.join(', ')}`;
     const operandHelp = operand === undefined ? '' : `\n\n  ${operand.name}  ${operand.describe}`;
     help.usage(
-      `Usage: $0 ${spec.name}${operandText(operand)} [options]${behind}\n\n${spec.describe}${also}${operandHelp}`,
+      `Usage: $0 ${spec.name}${namesText(names)}${operandText(operand)} [options]${behind}\n\n${spec.describe}${also}${operandHelp}`,
     );
     addFlags(help, [...(await spec.flags()), ...GLOBAL_FLAGS]);
     for (const [command, meaning] of spec.examples) help.example(command, meaning);
     help.epilogue(spec.note === undefined ? EXIT_CODES : `${EXIT_CODES}\n\n${spec.note}`);
   }
   return help.getHelp();
+}
+
+function namesText(names: CommandSpec['names']): string {
+  return names === undefined ? '' : names === 'one' ? ' [name]' : ' [names, all]';
 }
 
 function operandText(operand: CommandSpec['operand']): string {

@@ -8,7 +8,7 @@
 /** Where the whole of it waits until the process has begun without. */
 export const KEPT = 'HOLDFAST_NODE_OPTIONS';
 
-const PRELOADS = new Set(['-r', '--require', '--import', '--loader', '--experimental-loader']);
+const PRELOADS = new Set('-r --require --import --loader --experimental-loader'.split(' '));
 /** As Node splits it: at spaces, but for those between double quotes. */
 const WORD = /(?:"(?:\\.|[^"\\])*"|[^\s"])+/g;
 /** Without these, what is installed by Yarn's Plug'n'Play cannot be found, holdfast itself included. */

@@ -97,25 +97,39 @@ function readWords(words: readonly string[], flags: readonly FlagSpec[]): Words 
 
 function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invocation {
   const { operand } = spec;
-  // `scale -- -1` is how one writes an operand that looks like an option.
-  const operands =
-    launcherIn(spec, read) !== null
-      ? [joinWords(read.rest)]
-      : spec.applicationArgs
-        ? read.rest
-        : [...read.rest, ...behind];
+  const all = operandsOf(spec, read, behind);
+  // The operand of a command comes after the names.
+  const count = spec.names === undefined ? 0 : operand === undefined ? all.length : Math.max(0, all.length - 1);
+  const names = all.slice(0, spec.names === 'one' ? Math.min(count, 1) : count);
+  const operands = all.slice(names.length);
   const surplus = operands[operand === undefined ? 0 : 1];
   if (surplus !== undefined) {
-    const takes = operand === undefined ? 'nothing' : `one ${operand.name}`;
+    const takes = [...(spec.names === undefined ? [] : ['one name']), ...(operand ? [`one ${operand.name}`] : [])];
     throw usage(
-      `cannot use ${JSON.stringify(surplus)}: ${spec.name} takes ${takes}`,
+      `cannot use ${JSON.stringify(surplus)}: ${spec.name} takes ${takes.join(' and ') || 'nothing'}`,
       spec.applicationArgs ? 'arguments for the application go behind --' : `see holdfast ${spec.name} --help`,
     );
   }
   if (operand?.required && operands[0] === undefined) {
     throw usage(`cannot ${spec.name}: <${operand.name}> is missing`, `${operand.name}: ${operand.describe}`);
   }
-  return { operand: operands[0], applicationArgs: spec.applicationArgs ? behind : [], flags: read.values };
+  const [name] = names;
+  if (name !== undefined && read.values.name !== undefined) {
+    throw usage(`cannot use ${JSON.stringify(name)} and --name at once`, 'give the name once');
+  }
+  const isOne = names.length === 1 && !(spec.names === 'many' && name === 'all');
+  return {
+    operand: operands[0],
+    applicationArgs: spec.applicationArgs ? behind : [],
+    flags: isOne && name !== undefined ? { ...read.values, name } : read.values,
+    ...(!isOne && names.length > 0 && { names }),
+  };
+}
+
+function operandsOf(spec: CommandSpec, read: Words, behind: readonly string[]): readonly string[] {
+  if (launcherIn(spec, read) !== null) return [joinWords(read.rest)];
+  // `scale -- -1` is how one writes an operand that looks like an option.
+  return spec.applicationArgs ? read.rest : [...read.rest, ...behind];
 }
 
 /** `start npm run x`: the words behind such a word belong to it. */

@@ -25,6 +25,27 @@ t.test('wrong use ends with 2 before anybody is asked', async (t) => {
   t.same(target.calls, []);
 });
 
+t.test('several supervisors are asked one after the other, each whatever became of the others', async (t) => {
+  const { dir, target } = await open(t);
+  const { target: api } = await open(t, 'api', dir);
+  target.perform = async () => ({ ok: false, message: 'failed', reason: 'it crashed' });
+  const both = await holdfast(['reload', 'shop', 'api', 'shop'], { runtimeDir: dir });
+  t.equal(both.code, 1);
+  t.equal(both.stdout, 'api: reloaded\n');
+  t.match(both.stderr, /^holdfast: cannot reload shop: it crashed\n/);
+  t.same([target.calls, api.calls], [['reload'], ['reload']]);
+  t.equal((await holdfast(['restart', 'all'], { runtimeDir: dir })).code, 1);
+  t.same(
+    [target.calls, api.calls],
+    [
+      ['reload', 'restart'],
+      ['reload', 'restart'],
+    ],
+  );
+  t.match(await holdfast(['stop', 'api', 'shp'], { runtimeDir: dir }), { code: 3, stderr: /supervisor shp.*\n.*shop/ });
+  t.equal(api.calls.length, 2, 'a name that is none is told before anything is done');
+});
+
 t.test('reload shows progress on stderr and the result on stdout', async (t) => {
   const { dir, target } = await open(t);
   target.perform = async (progress) => {
@@ -200,7 +221,12 @@ t.test('what the system does not give is told with what to do about it', async (
 t.test('help goes to stdout with examples and exit codes', async (t) => {
   const general = await holdfast(['--help']);
   t.equal(general.code, 0);
-  for (const part of [/holdfast start/, /holdfast scale <change>/, /ls, list, ps/, /3 {2}no such supervisor/]) {
+  for (const part of [
+    /holdfast start/,
+    /holdfast scale \[name\] <change>/,
+    /ls, list, ps/,
+    /3 {2}no such supervisor/,
+  ]) {
     t.match(general.stdout, part);
   }
   const command = await holdfast(['scale', '--help']);

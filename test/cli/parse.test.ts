@@ -42,6 +42,19 @@ t.test('every command that speaks to a supervisor takes --name and --json', asyn
   }
 });
 
+t.test('a name may stand behind the command; several and all where that makes sense', async (t) => {
+  for (const command of ['reload', 'restart', 'stop', 'status', 'logs']) {
+    t.match(await invocation(`${command} shop --json`), { flags: { name: 'shop', json: true }, names: undefined });
+  }
+  t.match(await invocation('scale shop -1'), { operand: '-1', flags: { name: 'shop' } });
+  t.match(await invocation('scale -- shop -1'), { operand: '-1', flags: { name: 'shop' } });
+  t.match(await invocation('reload shop api'), { names: ['shop', 'api'], flags: { name: undefined } });
+  t.match(await invocation('stop all'), { names: ['all'], flags: { name: undefined } });
+  t.match(await invocation('stop --name all'), { names: undefined, flags: { name: 'all' } });
+  await refused(t, 'logs shop api', /"api": logs takes one name/);
+  await refused(t, 'reload shop --name api', /"shop" and --name at once/);
+});
+
 t.test('scale takes numbers and differences, also those that begin with a dash', async (t) => {
   for (const change of ['4', '+2', '-1', '-12']) {
     t.match(await invocation(`scale ${change}`), { operand: change });
@@ -109,9 +122,9 @@ t.test('missing and surplus words are refused', async (t) => {
   await refused(t, '', /no command given/, /reload/);
   await refused(t, 'scale', /<change> is missing/);
   await refused(t, 'check', /<config> is missing/);
-  await refused(t, 'scale 1 2', /"2"/);
-  await refused(t, 'status shop', /"shop": status takes nothing/);
-  await refused(t, 'status -- shop', /"shop"/);
+  await refused(t, 'scale shop 1 2', /"2": scale takes one name and one change/);
+  await refused(t, 'doctor shop', /"shop": doctor takes nothing/);
+  await refused(t, 'doctor -- shop', /"shop"/);
   await refused(t, 'start app.js 3000', /"3000"/, /behind --/);
   await refused(t, 'status --name', /--name: its value is missing/);
   await refused(t, 'status --name --json', /--name: its value is missing/);

@@ -1,6 +1,7 @@
 /** Programs of packages, by their names: where they are, and what they are. */
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { reasonFor, Unreadable } from '../text-file.js';
 import { type Executable, executableOf } from './executable.js';
 import { entryOf, isFile, manifestIn, programOf, upwards } from './manifest.js';
@@ -72,4 +73,24 @@ export async function throughLinks(file: string): Promise<string> {
     now = path.resolve(path.dirname(now), await readlink(now));
   }
   return file;
+}
+
+/** Whether a package can be loaded from here. */
+export async function hasPackage(name: string, cwd: string): Promise<boolean> {
+  for (const folder of upwards(cwd)) {
+    if ((await manifestIn(path.join(folder, 'node_modules', name))) !== null) return true;
+  }
+  // It has no folders to look into.
+  return (await plugAndPlay(cwd)).length > 0;
+}
+
+/** What Yarn has every Node load where there is no node_modules: options of node. https://yarnpkg.com/features/pnp */
+export async function plugAndPlay(cwd: string): Promise<string[]> {
+  for (const folder of upwards(cwd)) {
+    const hook = path.join(folder, '.pnp.cjs');
+    const loader = path.join(folder, '.pnp.loader.mjs');
+    if (!(await isFile(hook))) continue;
+    return [`--require=${hook}`, ...((await isFile(loader)) ? [`--experimental-loader=${pathToFileURL(loader)}`] : [])];
+  }
+  return [];
 }

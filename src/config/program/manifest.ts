@@ -11,7 +11,7 @@ export interface Manifest {
 
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts'];
 /** Under which an entry file of `exports` is run. https://nodejs.org/api/packages.html#conditional-exports */
-const CONDITIONS = new Set(['node', 'import', 'require', 'module-sync', 'default']);
+const CONDITIONS = new Set('node import require module-sync default'.split(' '));
 
 /**
  * The package.json of this very folder; null if there is none.

@@ -2,18 +2,16 @@
  * From what an owner writes (`npm start`, `next`, a folder) to the script that Node runs, with the options of node, the
  * variables and the working folder that go with it. Reads files; runs nothing.
  */
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { didYouMean } from '../../nearest.js';
 import { defaultName } from '../default-name.js';
 import { reasonFor, Unreadable } from '../text-file.js';
 import { stepOf } from './commands.js';
-import { findInstalled, inspect, installedNames, programFolders, throughLinks } from './installed.js';
+import { findInstalled, hasPackage, inspect, plugAndPlay, programFolders, throughLinks } from './installed.js';
 import { joinWords } from './launchers.js';
 import {
   entryOf,
   isFile,
-  likelyEntry,
   type Manifest,
   manifestIn,
   moduleFile,
@@ -21,6 +19,7 @@ import {
   scriptNames,
   scriptOf,
 } from './manifest.js';
+import { GONE, whyMissing } from './missing.js';
 import { preparationOf } from './preparation.js';
 import type { Program } from './program.js';
 import { scriptVariables } from './script-variables.js';
@@ -85,8 +84,7 @@ class Resolution {
 
   /** @param own how many of the last words the owner passes to the application */
   async follow(words: readonly string[], own = 0): Promise<Program> {
-    this.#steps += 1;
-    if (this.#steps > MOST_STEPS) throw new Unreadable(`must lead to a Node script; ${this.#label} leads in a circle`);
+    this.#countStep();
     const [word = '', ...args] = words;
     this.#label = labelOf(words, own);
     const file = path.resolve(this.#cwd, word);
@@ -95,6 +93,11 @@ class Resolution {
     this.#word = path.basename(word);
     if (step !== null) return this.#take(step, own);
     return isHere ? this.#runFile(file, args, own) : this.#runWord(word, args, own);
+  }
+
+  #countStep(): void {
+    this.#steps += 1;
+    if (this.#steps > MOST_STEPS) throw new Unreadable(`must lead to a Node script; ${this.#label} leads in a circle`);
   }
 
   /** What the owner names may lie here; in a command, as in a shell, a bare word is a program. */
@@ -143,7 +146,11 @@ class Resolution {
         return this.#runWord(step.name, step.args, own);
       case 'node': {
         Object.assign(this.#env, step.env);
-        if (step.needs !== undefined) await this.#need(step.needs);
+        if (step.needs !== undefined && !(await hasPackage(step.needs, this.#cwd))) {
+          throw new Unreadable(
+            `must have ${step.needs} installed; there is none in ${this.#cwd} or above: npm install ${step.needs}`,
+          );
+        }
         this.#nodeArgs.push(...step.nodeArgs);
         const file = path.resolve(this.#cwd, step.script);
         const folder = await manifestIn(file);
@@ -173,6 +180,8 @@ class Resolution {
     this.#alone(manifest, name, text);
     this.#cwd = manifest.folder;
     await this.#addVariables(manifest, name, text);
+    const options = await plugAndPlay(this.#cwd);
+    if (!this.#nodeArgs.includes(options[0] ?? '')) this.#nodeArgs.push(...options);
     return this.followText(text, Math.min(own, args.length), args);
   }
 
@@ -201,7 +210,7 @@ class Resolution {
     const isName = /^(?:@[\w.-]+\/)?[\w.-]+$/.test(word) && !/^\.+$/.test(word);
     const file = isName ? await findInstalled(word, this.#cwd, this.#variables()) : null;
     if (file !== null) return this.#runFile(file, args, own);
-    throw new Unreadable(await this.#missing(word, folder, isName));
+    throw new Unreadable(await whyMissing(word, { cwd: this.#cwd, isName, mayBePath: this.#mayBePath(word) }));
   }
 
   async #runFolder(folder: string, args: readonly string[], own: number): Promise<Program | null> {
@@ -216,24 +225,6 @@ class Resolution {
     return (await isFile(index)) ? this.#result(index, args, own) : null;
   }
 
-  async #missing(word: string, file: string, isName: boolean): Promise<string> {
-    const stats = await stat(file).catch(() => null);
-    if (stats?.isDirectory() && this.#mayBePath(word)) {
-      const entry = await likelyEntry(file);
-      const hint = entry === null ? '' : `; did you mean ${JSON.stringify(path.join(word, entry))}?`;
-      return `must be a file; ${file} is a folder without an entry in its package.json${hint}`;
-    }
-    if (stats !== null && this.#mayBePath(word)) return `must be a file; ${file} is none`;
-    const nowhere = await reasonFor(file, GONE);
-    const hint = isName ? didYouMean(word, await installedNames(this.#cwd)) : '';
-    if (!isName || /\.[mc]?[jt]s$/.test(word) || (hint === '' && nowhere.endsWith('?'))) return nowhere;
-    const folder = (await nearestManifest(this.#cwd))?.folder ?? this.#cwd;
-    if (await isFile(path.join(folder, '.pnp.cjs'))) {
-      return `must be a file; with Plug'n'Play, ${word} is inside an archive: yarn unplug ${word}, and name its file`;
-    }
-    return `must be an existing file, or a program that is installed; there is no ${word} in ${this.#cwd}${hint}`;
-  }
-
   /** A file, whatever it is: what Node cannot run is followed, or refused. */
   async #runFile(file: string, args: readonly string[], own: number): Promise<Program> {
     const real = await throughLinks(file);
@@ -243,6 +234,7 @@ class Resolution {
         this.#nodeArgs.push(...found.nodeArgs);
         return this.#result(real, args, own);
       case 'shim':
+        this.#countStep();
         this.#nodeArgs.push(...found.nodeArgs);
         if (found.nodePath !== null) this.#addNodePath(found.nodePath);
         return this.#runFile(path.resolve(path.dirname(real), found.script), args, own);
@@ -265,14 +257,6 @@ class Resolution {
   #addNodePath(folders: string): void {
     const before = this.#variables().NODE_PATH;
     this.#env.NODE_PATH = before ? `${folders}${path.delimiter}${before}` : folders;
-  }
-
-  async #need(name: string): Promise<void> {
-    for (let folder = this.#cwd; ; folder = path.dirname(folder)) {
-      if ((await manifestIn(path.join(folder, 'node_modules', name))) !== null) return;
-      if (folder === path.dirname(folder)) break;
-    }
-    throw new Unreadable(`must have ${name} installed; there is none in ${this.#cwd} or above: npm install ${name}`);
   }
 
   #variables(): NodeJS.ProcessEnv {
@@ -308,8 +292,6 @@ class Resolution {
     return defaultName(isInstalled ? path.join(path.sep, this.#word) : file);
   }
 }
-
-const GONE = Object.assign(new Error('there is none'), { code: 'ENOENT' });
 
 function isInstalledProgram(word: string): boolean {
   return path.basename(path.dirname(word)) === '.bin';

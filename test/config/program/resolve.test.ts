@@ -204,6 +204,14 @@ t.test('a script of package.json sees what npm tells it', async (t) => {
   t.match(await resolve(project(t, {}), 'npm start'), { script: 'server.js' }, 'without a start script: server.js');
 });
 
+t.test("Yarn's Plug'n'Play is loaded before the script, as yarn does it", async (t) => {
+  const cwd = project(t, { scripts: { start: 'node server.js', again: 'yarn start' } }, { '.pnp.cjs': '' });
+  t.match(await resolve(cwd, 'yarn start'), { script: 'server.js', nodeArgs: [`--require=${cwd}/.pnp.cjs`] });
+  write(cwd, { '.pnp.loader.mjs': '' });
+  const loader = `--experimental-loader=file://${cwd}/.pnp.loader.mjs`;
+  t.match((await resolve(cwd, 'yarn again')).nodeArgs, [`--require=${cwd}/.pnp.cjs`, loader], 'once');
+});
+
 t.test('what sets variables is followed, with its files read', async (t) => {
   const cwd = project(
     t,
