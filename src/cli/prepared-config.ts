@@ -16,7 +16,6 @@ import { isConfigProgram } from '../config/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import type { Context } from './context.js';
-import { plainEnvironment } from './node-options.js';
 
 /** As they are called in the bundle. */
 const PROGRAM = fileURLToPath(new URL('./prepare.cjs', import.meta.url));
@@ -87,8 +86,10 @@ interface Outcome {
 /** @throws HoldfastError where the process cannot be run, is too slow, or is killed */
 async function read(from: PreparedFrom, output: 'inherit' | 'pipe'): Promise<Outcome> {
   const { argv, env, cwd, signal, deadlineMs = DEADLINE_MS } = from;
+  // What NODE_OPTIONS preload is not for the process that reads.
+  const { plainEnvironment } = await import('./node-options.js');
   if (signal?.aborted) throw unreadable('the supervisor stops');
-  const child = spawnReader(argv, { env, cwd, output });
+  const child = spawnReader(argv, { env: plainEnvironment(env) ?? env, cwd, output });
   const json = collect(child.stdio?.[3] as Readable | null | undefined);
   const stderr = collect(output === 'pipe' ? child.stderr : null);
   let timer: NodeJS.Timeout | undefined;
@@ -128,7 +129,7 @@ function spawnReader(
 ): ChildProcess {
   try {
     return spawn(process.execPath, [PROGRAM, ...argv], {
-      env: plainEnvironment(env) ?? env,
+      env,
       cwd,
       stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],
     });
