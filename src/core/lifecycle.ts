@@ -89,6 +89,7 @@ const boundLate: Handler<'bound'> = (draft, worker, event) => markListened(draft
 
 const closed: Handler<'closed'> = (draft, worker, event) => {
   worker.listening = worker.listening.filter((key) => key !== event.key);
+  worker.given = worker.given.filter((key) => key !== event.key);
   // The server that accepted for its siblings on this address is gone with it.
   worker.adopted = worker.adopted.filter((socket) => socket.key !== event.key);
   worker.releasing = worker.releasing.filter((socket) => socket.key !== event.key);
@@ -282,6 +283,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     ailment: null,
     recycling: null,
     listening: [],
+    given: [],
     served: [],
     adopted: [],
     refused: [],
@@ -330,13 +332,15 @@ export function dismiss(draft: Draft, worker: Worker): void {
   if (worker.state !== 'starting' && worker.state !== 'ready') return;
   giveUpAdopted(worker);
   worker.healthAt = null;
-  if (worker.listening.length === 0 && worker.state === 'starting') {
+  // One that has been given a socket may have accepted, though it has not said so yet.
+  const served = worker.listening.length > 0 ? worker.listening : worker.given;
+  if (served.length === 0 && worker.state === 'starting') {
     terminate(draft, worker);
     return;
   }
-  const heirs = heirsOf(draft.state, worker);
+  const heirs = heirsOf(draft.state, { ...worker, listening: served });
   worker.state = 'draining';
-  worker.served = [...worker.listening];
+  worker.served = [...served];
   const { drainTimeoutMs: windowMs, spreadMs } = policyOf(draft.state, worker);
   worker.deadline = draft.now + windowMs;
   const reason = hasSuccessor(draft.state, worker) ? 'replaced' : 'stopping';

@@ -68,6 +68,7 @@ function apply(draft: Draft, event: Event): void {
       break;
     case 'socketOpened':
       hold(draft.state, event.socket, event.listened ?? false);
+      draft.state.workers.find(({ id }) => id === event.worker)?.given.push(event.socket.key);
       break;
     case 'congested':
       markCongested(draft, event);

@@ -72,6 +72,8 @@ export interface Worker {
   recycling: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
+  /** Those whose socket it has been given: it may accept there before that is heard of. */
+  given: AddressKey[];
   /** What it listened on when it began to drain. */
   served: AddressKey[];
   /** Sockets of other slots on which it accepts for the time being. */
@@ -285,8 +287,8 @@ export type WorkerEvent = { readonly worker: number } & (
 export type Event =
   | RequestEvent
   | WorkerEvent
-  /** `listened`: it comes from before this supervisor, and connections may wait in it. */
-  | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly listened?: boolean }
+  /** `worker` is given it. `listened`: it comes from before this supervisor, and connections may wait in it. */
+  | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly worker?: number; readonly listened?: boolean }
   /** What waits in its queue waits too long; `helpers` are the slots that could serve it, the idlest first. */
   | { readonly type: 'congested'; readonly socket: SocketId; readonly helpers: readonly number[] }
   | { readonly type: 'relieved'; readonly socket: SocketId }
