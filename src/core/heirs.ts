@@ -9,7 +9,7 @@ const MOST_HEIRS = 4;
 export function heirsOf(state: State, worker: Worker): number[] {
   if (!policyOf(state, worker).handover) return [];
   if (state.phase !== 'running' && state.phase !== 'starting') return [];
-  const able = state.workers.filter((other) => other !== worker && canTake(state, other, worker));
+  const able = state.workers.filter((other) => other.id !== worker.id && canTake(state, other, worker));
   const best = Math.min(...able.map((other) => rank(state, other, worker)));
   const heirs = able.filter((other) => rank(state, other, worker) === best).map(({ id }) => id);
   // Several that go at the same time do not all go to the same ones.

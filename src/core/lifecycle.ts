@@ -83,6 +83,7 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
 
 const closed: Handler<'closed'> = (draft, worker, event) => {
   worker.listening = worker.listening.filter((key) => key !== event.key);
+  worker.given = worker.given.filter((key) => key !== event.key);
   report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
 };
 
@@ -254,6 +255,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     ailment: null,
     recycling: null,
     listening: [],
+    given: [],
     served: [],
     held: false,
     ended: false,
@@ -298,13 +300,15 @@ export function releaseHeld(draft: Draft): void {
 export function dismiss(draft: Draft, worker: Worker): void {
   if (worker.state !== 'starting' && worker.state !== 'ready') return;
   worker.healthAt = null;
-  if (worker.listening.length === 0 && worker.state === 'starting') {
+  // One that has been given a socket may have accepted, though it has not said so yet.
+  const served = worker.listening.length > 0 ? worker.listening : worker.given;
+  if (served.length === 0 && worker.state === 'starting') {
     terminate(draft, worker);
     return;
   }
-  const heirs = heirsOf(draft.state, worker);
+  const heirs = heirsOf(draft.state, { ...worker, listening: served });
   worker.state = 'draining';
-  worker.served = [...worker.listening];
+  worker.served = [...served];
   const { drainTimeoutMs: windowMs, spreadMs } = policyOf(draft.state, worker);
   worker.deadline = draft.now + windowMs;
   const reason = hasSuccessor(draft.state, worker) ? 'replaced' : 'stopping';

@@ -64,6 +64,9 @@ function apply(draft: Draft, event: Event): void {
     case 'stopNow':
       stopNow(draft);
       break;
+    case 'socketOpened':
+      draft.state.workers.find(({ id }) => id === event.worker)?.given.push(event.socket.key);
+      break;
     case 'bindFailed':
       failBind(draft, event);
       break;

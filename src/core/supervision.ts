@@ -33,13 +33,13 @@ export interface Advance {
 
 /** Whom each event concerns. What comes and goes is news; what is found out about what is there is not. */
 const CONCERNS = {
-  socketOpened: 'sockets',
   congested: 'sockets',
   relieved: 'sockets',
   notAdopted: 'sockets',
   released: 'sockets',
   steeringFailed: 'sockets',
   steeringWorks: 'sockets',
+  socketOpened: 'both',
   bound: 'both',
   closed: 'both',
   ticked: 'both',

@@ -72,6 +72,8 @@ export interface Worker {
   recycling: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
+  /** Those whose socket it has been given: it may accept there before that is heard of. */
+  given: AddressKey[];
   /** What it listened on when it began to drain. */
   served: AddressKey[];
   /** It is on trial, and accepts nothing before it has proved itself: what listens for it has not begun to. */
@@ -256,6 +258,8 @@ export type WorkerEvent = { readonly worker: number } & (
 export type Event =
   | RequestEvent
   | WorkerEvent
+  /** Custody has opened it. `worker` is given it; `listened`: it comes from before this supervisor, and connections may wait in it. */
+  | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly worker?: number; readonly listened?: boolean }
   /** The canary has been compared with its elders; `final` answers `judgeCanary`. */
   | {
       readonly type: 'canaryJudged';

@@ -164,7 +164,7 @@ export class Driver {
   /** It has asked to listen and is given the socket. */
   open(id: number, key: string): void {
     const slot = this.state.listenMode === 'reuseaddr' ? null : this.worker(id).slot;
-    this.send({ type: 'socketOpened', socket: { slot, key } });
+    this.send({ type: 'socketOpened', socket: { slot, key }, worker: id });
   }
 
   crash(id: number, ...lastLines: string[]): AnyEffect[] {

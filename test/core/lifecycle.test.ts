@@ -313,3 +313,12 @@ t.test('what comes in time counts, also where it is looked at late', async (t) =
   d.send({ type: 'bound', worker: 1, key: PORT });
   t.same(d.slots(), ['1 ready']);
 });
+
+t.test('a worker that has been given a socket drains: it may have accepted before it has said so', async (t) => {
+  const d = withWorker('starting');
+  const { id } = d.state.workers.find(({ state }) => state === 'starting')!;
+  d.open(id, PORT);
+  d.send({ type: 'failed', worker: id, reason: 'EIO' });
+  t.match(d.done('drain'), [{ worker: id, heirs: [2], addresses: [PORT] }]);
+  t.same(d.done('terminate'), []);
+});

@@ -37,7 +37,7 @@ export interface Surroundings {
   readonly clock: Clock;
   hear(event: Heard): void;
   /** Custody opens the socket if there is none; false when it is closed for good. */
-  open(slot: number, key: string): boolean;
+  open(worker: number, slot: number, key: string): boolean;
 }
 
 export class SimulatedProcess {
@@ -55,6 +55,7 @@ export class SimulatedProcess {
   readonly #application: Application;
   readonly #stubborn: { readonly ignoresSigterm: boolean; readonly neverDrains: boolean };
   #connected = true;
+  #askedToDrain = false;
   #lastHeardAt = 0;
   #lastToldAt = 0;
 
@@ -127,7 +128,7 @@ export class SimulatedProcess {
   #open(key: string, listens: boolean): void {
     const { clock } = this.#world;
     if (!this.alive || this.hung || !this.#connected || this.accepts.has(key)) return;
-    if (!this.#world.open(this.slot, key)) {
+    if (!this.#world.open(this.id, this.slot, key)) {
       this.#tell({ type: 'bindFailed', key, reason: 'ECANCELED' });
       return;
     }
@@ -178,6 +179,7 @@ export class SimulatedProcess {
   }
 
   drain(): void {
+    this.#askedToDrain = true;
     this.#receive(() => {
       this.draining = true;
       for (const key of [...this.accepts]) this.#close(key);
@@ -187,6 +189,11 @@ export class SimulatedProcess {
       if (clock.between(0, 3) < 1) clock.after(clock.between(0, 400), () => this.#tell({ type: 'unlinked' }));
       if (!this.#stubborn.neverDrains) clock.after(drainMs, () => this.#tell({ type: 'drained' }));
     });
+  }
+
+  /** Nothing is under way in it that an end would cut off. */
+  get mayBeEnded(): boolean {
+    return this.#askedToDrain || this.accepts.size + this.opening.size === 0;
   }
 
   terminate(): void {

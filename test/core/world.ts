@@ -238,6 +238,11 @@ export class World {
         this.processes.get(effect.worker)?.drain();
         break;
       case 'terminate':
+        check(
+          this.#setup.faults > 0 || (this.processes.get(effect.worker)?.mayBeEnded ?? true),
+          'who may have accepted drains first',
+          effect,
+        );
         this.processes.get(effect.worker)?.terminate();
         break;
       case 'kill':
@@ -292,7 +297,7 @@ export class World {
     const process: SimulatedProcess = new SimulatedProcess(worker, slot, application, {
       clock: this.clock,
       hear: (event) => this.dispatch(event),
-      open: (owner, key) => this.#open(owner, key),
+      open: (worker, owner, key) => this.#open(worker, owner, key),
     });
     this.processes.set(worker, process);
     // Compared from time to time, once it is there.
@@ -301,11 +306,11 @@ export class World {
     }
   }
 
-  #open(slot: number, key: string): boolean {
+  #open(worker: number, slot: number, key: string): boolean {
     if (this.#custodyClosed) return false;
     const socket = { slot: this.#setup.listenMode === 'reuseaddr' ? null : slot, key };
     this.#custody.set(name(socket), socket);
-    this.dispatch({ type: 'socketOpened', socket });
+    this.dispatch({ type: 'socketOpened', socket, worker });
     return true;
   }
 

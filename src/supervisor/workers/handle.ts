@@ -41,6 +41,8 @@ export class WorkerHandle {
   plain = false;
   /** Sockets that it is given now are not to be accepted on yet. */
   held = false;
+  /** It has been asked to end: what it is given from now on it does not accept on. */
+  leaving = false;
   readonly debugged = new Debugged();
   readonly #fork: Fork;
   readonly #output: WorkerOutput;

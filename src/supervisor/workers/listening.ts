@@ -35,8 +35,8 @@ export class Listening {
     this.#wait(key, id);
     try {
       const socket = await custody.acquire(slot, request);
-      this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key } });
-      await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held }, socket.handle);
+      this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker: id });
+      await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held || worker.leaving }, socket.handle);
     } catch (error) {
       const known = error instanceof BindError;
       const reason = error instanceof Error ? error.message : String(error);

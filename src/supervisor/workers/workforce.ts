@@ -185,8 +185,10 @@ export class Workforce {
 
   terminate(worker: number): void {
     const handle = this.#workers.get(worker);
-    void handle?.send({ type: 'terminate' });
-    handle?.signal('SIGTERM');
+    if (handle === undefined) return;
+    handle.leaving = true;
+    void handle.send({ type: 'terminate' });
+    handle.signal('SIGTERM');
   }
 
   kill(worker: number): void {
