@@ -155,14 +155,20 @@ t.test('100 reloads leave nothing behind in the supervisor', async (t) => {
     sockets: listeners(port),
     rss: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${holdfast.pid}/status`, 'utf8'))?.[1]),
   });
-  let after10 = snapshot();
+  const taken: ReturnType<typeof snapshot>[] = [];
   for (let i = 1; i <= 100; i++) {
     const at = holdfast.log.length;
     holdfast.child.kill('SIGHUP');
     await holdfast.message('rollout done', at);
-    if (i === 10) after10 = snapshot();
+    taken.push(snapshot());
   }
-  const after100 = snapshot();
+  // On a busy machine the pipes of the last worker that went may be open for a moment longer; what leaks is open after each.
+  const after = (count: number) => {
+    const files = Math.min(...taken.slice(count - 5, count).map((each) => each.files));
+    return { ...(taken[count - 1] ?? snapshot()), files };
+  };
+  const after10 = after(10);
+  const after100 = after(100);
   t.equal(after100.files, after10.files, `${after10.files} open files`);
   t.equal(after100.sockets, after10.sockets, `${after10.sockets} listening sockets`);
   t.ok(after100.rss <= after10.rss * 1.1, `${after10.rss} kB after 10 reloads, ${after100.rss} kB after 100`);
