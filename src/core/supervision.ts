@@ -31,7 +31,7 @@ export interface Advance {
   readonly isNews: boolean;
 }
 
-/** Whom each event concerns. What comes and goes is news; what is found out about what is there is not. */
+/** Whom an event concerns, where that is not the core alone. */
 const CONCERNS = {
   congested: 'sockets',
   relieved: 'sockets',

@@ -15,7 +15,7 @@ const PATIENCE_MS = 2_000;
 const STEP_LIMIT = 20_000;
 
 const DEEDS = [
-  ...(['crash', 'sendAway', 'congest', 'closeAddress', 'scale', 'hold'] as const),
+  ...(['crash', 'sendAway', 'congest', 'closeAddress', 'scale', 'scale', 'hold'] as const),
   ...(['steeringFails', 'steeringWorks', 'restart'] as const),
 ] as const;
 
@@ -216,13 +216,13 @@ export class Puppets {
     if (isGoing(puppet)) return;
     puppet.standing = 'leaving';
     this.#step([], this.#acceptors());
-    const isDeaf = this.clock.happens(0.2);
+    const isDeaf = this.clock.happens(0.4);
     const closeAll = () => {
       for (const key of [...puppet.accepts]) this.#close(puppet, key);
     };
     if (!isDeaf) this.#send(puppet, closeAll);
     // A drain can be longer than a socket takes to retire.
-    const longestMs = this.clock.happens(0.2) ? 9_000 : 1_500;
+    const longestMs = this.clock.happens(0.4) ? 12_000 : 1_500;
     this.clock.after(this.clock.between(10, longestMs), () => this.#end(puppet));
   }
 
