@@ -7,7 +7,7 @@ import type { AnyEffect, AnyEvent } from '../../src/core/supervision.js';
 import type { Effect, State, Worker } from '../../src/core/types.js';
 import { check, SocketInvariants, type SocketStep } from './adoption/invariants.js';
 
-const SOCKETS_ONLY: readonly AnyEvent['type'][] = ['socketOpened', 'congested', 'relieved', 'notAdopted', 'released'];
+const SOCKETS_ONLY: readonly AnyEvent['type'][] = ['congested', 'relieved', 'notAdopted', 'released'];
 
 export interface Step {
   readonly before: State;
