@@ -65,6 +65,8 @@ export async function bundle() {
     sourcemap: true,
     sourcemapExcludeSources: true,
     comments: false,
+    // A stack trace goes by the lines, which stay; the names within functions and classes are shortened.
+    minify: { compress: false, mangle: { toplevel: false, keepNames: true }, codegen: { removeWhitespace: false } },
     banner: STRICT,
     chunkFileNames: '[name].cjs',
     codeSplitting: {
