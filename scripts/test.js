@@ -13,6 +13,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
+import { parseSync, Visitor } from 'rolldown/utils';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: flags, positionals: words } = parseArgs({
@@ -109,10 +110,21 @@ function gather(id) {
   return files.map((file) => `import ${JSON.stringify(path.join(root, 'test', file))};`).join('\n');
 }
 
-/** A file finds its fixtures from where its source is. */
+/** A file finds its fixtures from where its source is; what looks the same in a text is left alone. */
 function inPlace(code, id) {
   if (!code.includes('import.meta.url')) return null;
-  return { code: code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(id).href)), map: null };
+  const url = JSON.stringify(pathToFileURL(id).href);
+  let at = 0;
+  let out = '';
+  const { program } = parseSync(id, code);
+  new Visitor({
+    MemberExpression({ object, property, start, end }) {
+      if (object.type !== 'MetaProperty' || property.name !== 'url') return;
+      out += code.slice(at, start) + url;
+      at = end;
+    },
+  }).visit(program);
+  return { code: out + code.slice(at), map: null };
 }
 
 function share({ files: [file] }) {

@@ -22,7 +22,7 @@ export function countCrash(draft: Draft, slot: Slot, policy: Policy, reason: str
   });
   if (policy.onCrashLoop === 'exit') {
     state.givesUp = true;
-    state.failure = `more than ${policy.maxRestarts} crashes within ${policy.restartWindowMs / 1000} s, the last one: ${reason}`;
+    state.failureReason = `more than ${policy.maxRestarts} crashes within ${policy.restartWindowMs / 1000} s, the last one: ${reason}`;
   }
 }
 

@@ -48,7 +48,7 @@ export function crashed(
   if (state.phase === 'starting') {
     slot.failedStart = true;
     // Told in the end only if no slot gets up at all.
-    state.failure ??= reason;
+    state.failureReason ??= reason;
   }
   if (isOnTrial(state, worker.generation)) {
     takeBack(draft, reason);

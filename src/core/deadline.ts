@@ -21,11 +21,12 @@ export function nextDeadline(state: State, now: number): number | null {
   }
   if (state.phase === 'starting' || state.phase === 'running') {
     for (const { slot, recycleAt } of state.slots) {
-      if (recycleAt !== null && workersOf(state, slot).some(({ recycling }) => recycling !== null)) waitFor(recycleAt);
+      if (recycleAt !== null && workersOf(state, slot).some(({ recycleReason }) => recycleReason !== null))
+        waitFor(recycleAt);
     }
     for (const slot of state.slots) {
       if (slot.retryAt === null || slot.slot >= state.size) continue;
-      const isTaken = (w: Worker) => seats(w) && w.generation === state.target && w.recycling === null;
+      const isTaken = (w: Worker) => seats(w) && w.generation === state.target && w.recycleReason === null;
       const present = workersOf(state, slot.slot).some(isTaken);
       if (!present) waitFor(slot.retryAt);
     }

@@ -29,7 +29,7 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
   terminate: nothing,
   kill: nothing,
   accept: ({ worker }, reason) => ({ type: 'failed', worker, reason: `a worker cannot be told to accept: ${reason}` }),
-  askHealth: ({ worker }, reason) => ({ type: 'healthTold', worker, ailment: `it cannot be asked: ${reason}` }),
+  askHealth: ({ worker }, reason) => ({ type: 'healthTold', worker, reason: `it cannot be asked: ${reason}` }),
   diagnose: ({ worker }) => ({ type: 'diagnosed', worker }),
   // Nobody knows how it does, and a release that is not known to be good must not take over.
   judgeCanary: ({ generation }, reason) => ({

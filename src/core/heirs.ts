@@ -25,7 +25,7 @@ function canTake({ size }: State, other: Worker, { listening }: Worker): boolean
 
 /** One that is about to go itself would only pass them on. */
 function rank(state: State, other: Worker, worker: Worker): number {
-  if (other.recycling !== null) return 3;
+  if (other.recycleReason !== null) return 3;
   if (other.slot === worker.slot) return 0;
   return other.generation === state.target ? 1 : 2;
 }

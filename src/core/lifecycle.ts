@@ -41,19 +41,19 @@ const bound: Handler<'bound'> = (draft, worker, event) => {
   else checkReady(draft, worker);
 };
 
-const healthTold: Handler<'healthTold'> = (draft, worker, { ailment }) => {
-  worker.ailment = ailment;
-  if (ailment === null) worker.healthy = true;
+const healthTold: Handler<'healthTold'> = (draft, worker, { reason }) => {
+  worker.healthReason = reason;
+  if (reason === null) worker.healthy = true;
   if (worker.state === 'starting') checkReady(draft, worker);
-  else if (ailment !== null && !isSoaked(draft.state, worker, draft.now))
-    fail(draft, worker, `a worker did not stay healthy: ${ailment}`);
+  else if (reason !== null && !isSoaked(draft.state, worker, draft.now))
+    fail(draft, worker, `a worker did not stay healthy: ${reason}`);
   if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
     worker.healthAt = draft.now + policyOf(draft.state, worker).healthIntervalMs;
   }
 };
 
 const exceeded: Handler<'exceeded'> = (draft, worker, { limit, reason }) => {
-  if (worker.recycling !== null) return;
+  if (worker.recycleReason !== null) return;
   // Memory and delay say something of a release; requests only that it is used, and its age nothing at all.
   const isTelling = limit === 'maxMemory' || limit === 'maxEventLoopDelay';
   if (isTelling && isOnTrial(draft.state, worker.generation)) {
@@ -66,7 +66,7 @@ const exceeded: Handler<'exceeded'> = (draft, worker, { limit, reason }) => {
 /** Its loop does not turn: it can neither be drained nor asked to end, and what it has is lost. */
 const hung: Handler<'hung'> = (draft, worker, { silentMs }) => {
   const reason = `the event loop of a worker hung: no sign of life for ${Math.round(silentMs / 100) / 10} s`;
-  worker.fault = reason;
+  worker.endReason = reason;
   worker.hung = true;
   report(draft, 'error', 'worker hung', { ...label(worker), silentMs: Math.round(silentMs) });
   worker.state = 'terminating';
@@ -252,8 +252,8 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     askedHealth: false,
     healthy: false,
     healthAt: null,
-    ailment: null,
-    recycling: null,
+    healthReason: null,
+    recycleReason: null,
     listening: [],
     given: [],
     served: [],
@@ -261,7 +261,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     ended: false,
     hung: false,
     killAgainMs: 0,
-    fault: null,
+    endReason: null,
   };
   worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
   state.nextWorker += 1;
@@ -370,7 +370,7 @@ export function overdue(draft: Draft, worker: Worker): void {
       fail(
         draft,
         worker,
-        `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker) ?? worker.ailment ?? 'its health is not known'}`,
+        `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known'}`,
       );
       return;
     case 'draining':
@@ -425,7 +425,7 @@ function lacks(state: State, worker: Worker): string | null {
 
 /** A live worker is found unfit and sent away; counts as a crash, though its process has not ended yet. */
 function fail(draft: Draft, worker: Worker, reason: string): void {
-  worker.fault = reason;
+  worker.endReason = reason;
   report(draft, 'error', 'worker failed', { ...label(worker), reason });
   dismiss(draft, worker);
   crashed(draft, worker, { cause: 'failed', reason, chance: 0.5 });

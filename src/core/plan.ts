@@ -36,7 +36,7 @@ function stopSurplus(draft: Draft): void {
     const others = predecessors(state, slot);
     if (others.length < 2) continue;
     const proven = others.filter((worker) => worker.generation === state.stable);
-    const kept = proven.find(({ recycling }) => recycling === null) ?? proven[0] ?? others[0];
+    const kept = proven.find(({ recycleReason }) => recycleReason === null) ?? proven[0] ?? others[0];
     for (const worker of others) if (worker !== kept) dismiss(draft, worker);
   }
 }
@@ -52,7 +52,7 @@ function stopReplaced(draft: Draft): void {
     for (const worker of predecessors(state, slot)) {
       // What is taken back goes as soon as its slot has a proven worker: it is not trusted to fill a gap elsewhere.
       if (mayStop <= 0 && state.rollout.state !== 'rollingBack') return;
-      if (worker.recycling !== null && worker.generation === state.target) noteRecycled(state, worker);
+      if (worker.recycleReason !== null && worker.generation === state.target) noteRecycled(state, worker);
       dismiss(draft, worker);
       mayStop -= 1;
     }
@@ -82,7 +82,8 @@ function startMissing(draft: Draft): void {
     const current = workersOf(state, slot.slot).filter((worker) => seats(worker) && isCurrent(state, worker));
     // A worker that is only to be recycled can wait: one at a time, and not while there is anything else to do.
     return (
-      current.length === 0 || (current.every(({ recycling }) => recycling !== null) && mayRecycle(state, slot, now))
+      current.length === 0 ||
+      (current.every(({ recycleReason }) => recycleReason !== null) && mayRecycle(state, slot, now))
     );
   });
   // Empty seats first: they cost capacity now.
@@ -116,5 +117,5 @@ function noteRecycled(state: State, worker: Worker): void {
   const slot = slotOf(state, worker.slot);
   slot.recycled += 1;
   state.totals.restarts.recycled += 1;
-  slot.reason = worker.recycling;
+  slot.reason = worker.recycleReason;
 }

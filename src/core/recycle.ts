@@ -11,7 +11,7 @@ export function recycle(draft: Draft, worker: Worker, limit: LimitName, reason: 
   const slot = slotOf(state, worker.slot);
   const policy = policyOf(state, worker);
   const ageMs = now - (worker.readyAt ?? now);
-  worker.recycling = reason;
+  worker.recycleReason = reason;
   slot.early = ageMs < policy.backoffResetMs ? slot.early + 1 : 0;
   slot.recycleAt = null;
   if (slot.early < 2) {

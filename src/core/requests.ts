@@ -86,7 +86,7 @@ export function startAgain(draft: Draft): void {
   forgetFaults(state);
   for (const slot of state.slots) Object.assign(slot, { addresses: [], failedStart: false });
   forgiveCrashes(draft);
-  state.failure = null;
+  state.failureReason = null;
   state.phase = state.announced ? 'running' : 'starting';
 }
 
@@ -108,15 +108,15 @@ export function stopNow(draft: Draft): void {
 function stopAsAsked(draft: Draft): void {
   const { state } = draft;
   // A failure that ends the supervisor stays one, also when somebody is tired of waiting for its end.
-  if (state.phase !== 'stopping') state.failure = null;
+  if (state.phase !== 'stopping') state.failureReason = null;
   beginStop(draft);
 }
 
-/** `state.failure` tells why, unless it was asked for. */
+/** `state.failureReason` tells why, unless it was asked for. */
 export function beginStop(draft: Draft): void {
   const { state } = draft;
   if (state.phase === 'stopping' || state.phase === 'stopped') return;
-  const reason = state.failure ?? STOPPING;
+  const reason = state.failureReason ?? STOPPING;
   interruptRollout(draft, reason);
   answer(draft, state.queuedReload?.requests ?? [], false, reason);
   answer(draft, state.restart?.requests ?? [], false, reason);
@@ -137,5 +137,5 @@ export function finishStop(draft: Draft): void {
   state.phase = 'stopped';
   answer(draft, state.stopRequests, true, null);
   state.stopRequests = [];
-  draft.effects.push({ do: 'end', reason: state.failure });
+  draft.effects.push({ do: 'end', reason: state.failureReason });
 }

@@ -29,7 +29,7 @@ export function initialState(options: {
     crashLoop: false,
     givesUp: false,
     totals: { restarts: { crashed: 0, failed: 0, hung: 0, recycled: 0 }, rollouts: { done: 0, rolledBack: 0 } },
-    failure: null,
+    failureReason: null,
   };
 }
 
@@ -97,7 +97,7 @@ export function slotOf(state: State, slot: number): Slot {
 /** Of the generation that its slot is to have, and not being replaced by its like. */
 export function isCurrent(state: State, worker: Worker): boolean {
   if (worker.generation !== state.target) return false;
-  return worker.recycling === null || !workersOf(state, worker.slot).some((other) => isSuccessor(other, worker));
+  return worker.recycleReason === null || !workersOf(state, worker.slot).some((other) => isSuccessor(other, worker));
 }
 
 /** It may come to a limit itself before it has soaked. */

@@ -97,7 +97,7 @@ function failBind(draft: Draft, event: Extract<WorkerEvent, { type: 'bindFailed'
   const hopeless = state.phase === 'starting' && worker?.state === 'starting';
   observe(draft, event);
   if (!hopeless) return;
-  state.failure = event.reason;
+  state.failureReason = event.reason;
   beginStop(draft);
 }
 
@@ -170,7 +170,7 @@ function reviewStart(draft: Draft): void {
   if (!slots.every((slot) => slot.failedStart || isReady(slot.slot))) return;
   state.phase = 'running';
   state.announced = true;
-  state.failure = null;
+  state.failureReason = null;
   report(draft, 'info', 'started', { ready, size: state.size });
   draft.effects.push({ do: 'announceStart' });
 }

@@ -67,9 +67,9 @@ export interface Worker {
   /** When its health is to be asked (again); null while an answer is awaited, or none is wanted. */
   healthAt: number | null;
   /** What its health lacked when it was asked last; null where nothing. */
-  ailment: string | null;
+  healthReason: string | null;
   /** Why it is to be replaced, when there is nothing else to do, though nothing is broken yet; null where it is not. */
-  recycling: string | null;
+  recycleReason: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
   /** Those whose socket it has been given: it may accept there before that is heard of. */
@@ -85,7 +85,7 @@ export interface Worker {
   /** How long it is waited for after SIGKILL, this time. */
   killAgainMs: number;
   /** Why it goes before its time; null when it was asked to, or has not been. */
-  fault: string | null;
+  endReason: string | null;
 }
 
 /** `slot` is null for a socket that all slots share. */
@@ -196,7 +196,7 @@ export interface State {
   givesUp: boolean;
   totals: Totals;
   /** Why the supervisor fails, once it does. */
-  failure: string | null;
+  failureReason: string | null;
 }
 
 /** Requests. `request` is answered by exactly one `answer` effect. */
@@ -226,8 +226,8 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'unlinked' }
   /** Its channel is closed, or `reason` says why what comes over it is of no use. */
   | { readonly type: 'disconnected'; readonly reason?: string }
-  /** The answer to `askHealth`: `ailment` says what is wrong, null that nothing is. */
-  | { readonly type: 'healthTold'; readonly ailment: string | null }
+  /** The answer to `askHealth`: `reason` says what is wrong, null that nothing is. */
+  | { readonly type: 'healthTold'; readonly reason: string | null }
   /** No sign of life for too long. */
   | { readonly type: 'hung'; readonly silentMs: number }
   /** Where it hangs is known, as far as it can be. */

@@ -67,7 +67,7 @@ t.test(
   'a health question that cannot be asked is answered, and a hung worker that cannot be looked into is killed',
   async (t) => {
     const told = failedEffect({ do: 'askHealth', worker: 7 }, 'EIO', 0);
-    t.same(told, { type: 'healthTold', worker: 7, ailment: 'it cannot be asked: EIO' });
+    t.same(told, { type: 'healthTold', worker: 7, reason: 'it cannot be asked: EIO' });
     t.same(failedEffect({ do: 'diagnose', worker: 7 }, 'EIO', 0), { type: 'diagnosed', worker: 7 });
   },
 );

@@ -3,8 +3,8 @@ import { Driver } from './driver.js';
 
 const POLICY = { health: true, healthIntervalMs: 1_000, readyTimeoutMs: 5_000 };
 
-function told(d: Driver, worker: number, ailment: string | null): void {
-  d.send({ type: 'healthTold', worker, ailment });
+function told(d: Driver, worker: number, reason: string | null): void {
+  d.send({ type: 'healthTold', worker, reason });
 }
 
 /** One worker that serves, of a generation that asks for no health. */

@@ -158,7 +158,7 @@ export class Invariants {
       (other) => other.id !== worker && other.slot === slot && isLive(other) && other.generation === generation,
     );
     if (beside.length === 0) return;
-    check(beside.length === 1 && beside[0]?.recycling !== null, 'a successor needs a reason', beside);
+    check(beside.length === 1 && beside[0]?.recycleReason !== null, 'a successor needs a reason', beside);
     check(isReady(beside[0] as Worker), 'who is recycled serves until then', beside);
     const spawned = effects.findIndex((effect) => effect.do === 'spawn' && effect.worker === worker);
     const begins = effects
@@ -291,7 +291,7 @@ function checkGenerations({ after }: Step): void {
     const live = liveIn(after).filter((worker) => worker.slot === slot);
     const own = live.filter((worker) => worker.generation === after.target);
     // One that has come to a limit stays the one of its seat until another has been started.
-    const fresh = own.filter((worker) => worker.recycling === null);
+    const fresh = own.filter((worker) => worker.recycleReason === null);
     const lasting = fresh.length === 0 ? own.slice(-1) : fresh;
     check(lasting.length <= 1, 'a seat has one worker', live);
     const others = live.filter((worker) => !lasting.includes(worker));

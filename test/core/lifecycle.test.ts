@@ -35,7 +35,7 @@ const EVENTS = {
   bindDelayed: { type: 'bindDelayed', key: OTHER, until: 99_000 as MonotonicMs },
   failed: { type: 'failed', reason: 'EIO' },
   ended: { type: 'ended' },
-  healthTold: { type: 'healthTold', ailment: 'GET / answered 500' },
+  healthTold: { type: 'healthTold', reason: 'GET / answered 500' },
   hung: { type: 'hung', silentMs: 10_000 },
   diagnosed: { type: 'diagnosed' },
   exceeded: { type: 'exceeded', limit: 'maxAge', reason: 'maxAge' },

@@ -121,8 +121,8 @@ export class SimulatedProcess {
     const { quality } = this.#application;
     this.#servesSince ??= clock.now;
     const ill = quality === 'unhealthy' || this.hung || (quality === 'sickens' && clock.now > this.#servesSince + 100);
-    const ailment = ill || !this.alive || !this.#connected ? 'GET / answered 500' : null;
-    clock.after(clock.between(0, 60), () => this.#world.hear({ worker: this.id, type: 'healthTold', ailment }));
+    const reason = ill || !this.alive || !this.#connected ? 'GET / answered 500' : null;
+    clock.after(clock.between(0, 60), () => this.#world.hear({ worker: this.id, type: 'healthTold', reason }));
   }
 
   #open(key: string, listens: boolean): void {

@@ -90,7 +90,7 @@ t.test('recycling beside a finished slot comes to its end', async (t) => {
   t.same(d.slots(), ['', '1 ready, 1 starting']);
   d.settle();
   t.same(d.slots(), ['', '1 ready']);
-  t.equal(d.worker(3).recycling, null);
+  t.equal(d.worker(3).recycleReason, null);
 });
 
 t.test('a finished slot adds nothing to what may be started beside the others', async (t) => {
@@ -188,7 +188,7 @@ t.test('a worker at its limit keeps its seat when its successor fails', async (t
   d.wait(75);
   d.settle();
   t.same(d.slots(), ['1 ready']);
-  t.equal(d.worker(3).recycling, null);
+  t.equal(d.worker(3).recycleReason, null);
 });
 
 t.test('a successor that comes to a limit before it has soaked takes the place all the same', async (t) => {

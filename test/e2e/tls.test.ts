@@ -42,9 +42,13 @@ async function isAnswered(port: number, version: Version, session?: Buffer): Pro
   return outcome?.slot !== undefined;
 }
 
+const ANSWER_MS = 15_000;
+
 /** POSTs over one keep-alive connection; nothing is sent again. */
 class KeepAlive extends Client {
   readonly #port: number;
+  /** Its conversation lasts for as long as the test; each answer has the usual time. */
+  protected override readonly limitMs = 200_000;
 
   constructor(port: number) {
     super('keep-alive over TLS');
@@ -55,7 +59,8 @@ class KeepAlive extends Client {
     const agent = new https.Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
     try {
       while (this.running) {
-        const request = https.request({ host: '127.0.0.1', port: this.#port, method: 'POST', agent });
+        const signal = AbortSignal.timeout(ANSWER_MS);
+        const request = https.request({ host: '127.0.0.1', port: this.#port, method: 'POST', agent, signal });
         request.end('x'.repeat(512));
         const [response] = (await once(request, 'response')) as [IncomingMessage];
         if (!(await text(response)).endsWith(', 512 bytes')) throw new Error('body cut off');

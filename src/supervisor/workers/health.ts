@@ -26,7 +26,7 @@ export class WorkerHealth {
     // Too late, or never asked for.
     if (!this.#waiting.has(worker)) return;
     this.forget(worker);
-    this.#dispatch({ type: 'healthTold', worker, ailment: ok ? null : detail });
+    this.#dispatch({ type: 'healthTold', worker, reason: ok ? null : detail });
   }
 
   forget(worker: number): void {
