@@ -1,4 +1,7 @@
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import t, { type Test } from 'tap';
 import { link, linkToNobody, type Setup, Succession } from './support/pair.js';
 import { RawClient } from './support/raw-client.js';
@@ -31,6 +34,19 @@ const CASES: Case[] = [
       t.match(await s.old.report(), { open: 0, closed: 1, bad: 0 });
       t.match(await s.fresh.report(), { open: 1, connections: 1, bad: 0 });
       t.match(await s.old.tells('handedOver'), { handed: 1, refused: 0, takenBack: 0 });
+    },
+  },
+  {
+    name: 'without libc the channel is a socket of the runtime folder',
+    async run(t, s) {
+      const client = await s.kept();
+      const dir = mkdtempSync(path.join(os.tmpdir(), 'hf-'));
+      t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+      await s.drain({}, dir);
+      await s.old.tells('drained');
+      client.post();
+      t.equal(s.who(await client.answer()), 'new');
+      t.same(readdirSync(dir), []);
     },
   },
   {

@@ -91,9 +91,11 @@ export class TestWorker {
 
 let links = 0;
 
-/** As the supervisor does it. @returns the number of the link */
-export async function link(giver: TestWorker, taker: TestWorker): Promise<number> {
-  const [one, other] = await makeStreamPair(loadNative(), '/nowhere');
+/** As the supervisor does it, with libc where there is no folder. @returns the number of the link */
+export async function link(giver: TestWorker, taker: TestWorker, folder?: string): Promise<number> {
+  const [one, other] = await (folder === undefined
+    ? makeStreamPair(loadNative(), '/nowhere')
+    : makeStreamPair({ ok: false, reason: 'koffi is not installed' }, folder));
   links += 1;
   const order = { do: 'link', link: links, addresses: ['web'] };
   await taker.command({ ...order, role: 'take' }, other);
@@ -151,9 +153,9 @@ export class Succession {
     return client;
   }
 
-  /** The old worker drains; both know each other. */
-  async drain(order: object = {}): Promise<void> {
-    this.#link = await link(this.old, this.fresh);
+  /** The old worker drains; both know each other. Without libc where there is a folder for the socket. */
+  async drain(order: object = {}, folder?: string): Promise<void> {
+    this.#link = await link(this.old, this.fresh, folder);
     await this.old.command({ do: 'drain', order });
   }
 
