@@ -27,8 +27,20 @@ const HEAVY = /^(?:e2e|container|systemd|package|kubernetes)\/|^core\/simulation
 const PURE = ['config', 'core', 'core/steering'];
 /** They measure time, or boot a machine of their own. */
 const ALONE = /^(?:container|systemd)\/|^e2e\/(?:concurrency|sick|steering)\./;
-/** Most of the machine's work: the longest first, and not all at once. */
-const LONG = ['handover', 'kinds', 'grpc', 'connections', 'proxies', 'reload', 'releases', 'integrations', 'tls'];
+/** They take long, the longest first, so that nobody waits for one at the end; and most of the machine, or half of it. */
+const LONG = [
+  'handover',
+  'kinds',
+  'grpc',
+  'connections',
+  'chaos',
+  'proxies',
+  'reload',
+  'releases',
+  'integrations',
+  'tls',
+];
+const GREEDY = LONG.slice(0, 5);
 
 /** What may run at a time, in shares of the machine: most tests wait most of the time. */
 const CAPACITY = os.availableParallelism() * 2;
@@ -129,7 +141,9 @@ function inPlace(code, id) {
 
 function share({ files: [file] }) {
   if (ALONE.test(file)) return CAPACITY;
-  return LONG.some((name) => file === `e2e/${name}.test.ts`) ? CAPACITY / 2 : 1;
+  const name = /^e2e\/(.+)\.test\.ts$/.exec(file)?.[1];
+  if (GREEDY.includes(name)) return CAPACITY - 1;
+  return LONG.includes(name) ? CAPACITY / 2 : 1;
 }
 
 /** The long ones first, those that are alone last: nobody waits for a long one at the end. */
