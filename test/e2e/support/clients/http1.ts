@@ -20,10 +20,10 @@ abstract class HttpClient extends PortClient {
   }
 }
 
-/** Three requests in one piece, again and again over one connection. No answer may say that it was the last. */
 /** So long a client goes on with its bursts: on a busy machine they are fewer, not longer. */
 const BURSTS_MS = 3_000;
 
+/** Three requests in one piece, again and again over one connection. No answer may say that it was the last. */
 export class Pipelining extends HttpClient {
   protected async converse(): Promise<void> {
     const socket = net.connect(this.port, host);
