@@ -2,7 +2,7 @@
 import { hasOwnAcceptor, isWantedSlot, owners } from './acceptors.js';
 import { release } from './adoption.js';
 import { adoptersOf } from './loans.js';
-import type { Acceptors, HeldSocket, TableDraft } from './types.js';
+import type { Acceptors, HeldSocket, SocketTable, TableDraft } from './types.js';
 
 /**
  * From when a socket is steered to zero until it is closed. A client whose SYN came before belongs to that socket, and
@@ -10,6 +10,16 @@ import type { Acceptors, HeldSocket, TableDraft } from './types.js';
  * (1 s and 3 s: RFC 6298).
  */
 export const HANDSHAKE_MS = 5_000;
+
+/** A socket that is wanted again, be it for a moment and in whatever stage, gets new connections: its time begins anew. */
+export function keepWanted({ acceptors, sockets }: SocketTable): void {
+  for (const socket of sockets) {
+    if (!isRetired(acceptors, socket)) {
+      socket.retiredSince = null;
+      socket.closing = false;
+    }
+  }
+}
 
 /**
  * A socket of a slot beyond the size, where it can be steered to zero: emptied by a sibling, then closed.
@@ -24,11 +34,7 @@ export function closeRetired(draft: TableDraft): void {
   const { acceptors } = table;
   const closing = new Map(table.sockets.filter((socket) => socket.closing).map((socket) => [socket.key, socket]));
   table.sockets = table.sockets.filter((socket) => {
-    if (socket.slot === null || isWantedSlot(acceptors, socket.slot)) {
-      socket.retiredSince = null;
-      socket.closing = false;
-      return true;
-    }
+    if (!isRetired(acceptors, socket)) return true;
     socket.retiredSince ??= now;
     if (now < socket.retiredSince + HANDSHAKE_MS || socket.congested) return true;
     // In its last moments as well: it holds the socket until it has gone.
@@ -70,6 +76,10 @@ export function closeUnused(draft: TableDraft): void {
 function mayStillBeHeld(acceptors: Acceptors, socket: HeldSocket): boolean {
   if (isHeldByOthers(socket)) return true;
   return owners(acceptors, socket.slot).some(({ standing }) => standing === 'leaving');
+}
+
+function isRetired(acceptors: Acceptors, socket: HeldSocket): socket is HeldSocket & { slot: number } {
+  return socket.slot !== null && !isWantedSlot(acceptors, socket.slot);
 }
 
 function isHeldByOthers({ loans }: HeldSocket): boolean {

@@ -8,7 +8,7 @@ import type { SocketId } from '../types.js';
 import { acceptorOf } from './acceptors.js';
 import { arrangeAdoption } from './adoption.js';
 import { changeLoans, reviewLoans } from './loans.js';
-import { closeRetired, closeUnused, HANDSHAKE_MS } from './retirement.js';
+import { closeRetired, closeUnused, HANDSHAKE_MS, keepWanted } from './retirement.js';
 import type { Acceptors, HeldSocket, SocketEffect, SocketEvent, SocketTable, TableDraft } from './types.js';
 
 export interface TableFault {
@@ -54,6 +54,7 @@ export function stepTable(
   for (const event of events) attempt(event, () => apply(draft, rows, event));
   attempt(null, () => {
     if (told !== null) hear(table, told);
+    keepWanted(table);
     if (table.acceptors.stage !== 'up') return;
     closeRetired(draft);
     arrangeAdoption(draft);

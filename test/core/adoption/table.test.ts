@@ -126,3 +126,18 @@ t.test('an event that it fails at is dropped, and what follows from the others i
     [{ do: 'adopt', worker: 2, socket: socket(0) }],
   );
 });
+
+t.test('a socket that was wanted for a moment is retired anew, in whatever stage that moment was', (t) => {
+  const { table } = rig(3);
+  const left = [worker(1, 0), worker(2, 1)];
+  const tell = (now: number, change: Partial<Acceptors>) =>
+    stepTable(table, [], acceptors(left, { settled: false, ...change }), now)
+      .effects.filter((effect) => effect.do !== 'report')
+      .map((effect) => effect.do);
+  t.same(tell(100, { size: 2 }), ['adopt'], 'what waits there is served');
+  t.same(tell(150, { size: 3, stage: 'restarting' }), [], 'new connections come to it again');
+  t.same(tell(160, { size: 2 }), []);
+  t.same(tell(100 + HANDSHAKE_MS, { size: 2 }), [], 'a handshake may have begun at 159');
+  t.same(tell(160 + HANDSHAKE_MS, { size: 2 }), ['release'], 'it is to go: all let go of it first');
+  t.end();
+});
