@@ -59,6 +59,7 @@ export async function startHaproxy({ workers, env = {} }) {
 function configuration(port, control, backends) {
   return `global
   stats socket ${control} mode 600 level admin
+  maxconn 9500
 defaults
   mode http
   timeout connect 5s
