@@ -91,6 +91,13 @@ const ended: Handler<'ended'> = (_draft, worker) => {
   worker.ended = true;
 };
 
+/** It had begun to accept before it was sent away, and that was still to be heard: it has all the time of a drain. */
+const boundLate: Handler<'bound'> = (draft, worker, { key }) => {
+  if (!isUnheard(worker) || !worker.given.includes(key)) return;
+  worker.listening.push(key);
+  worker.deadline = draft.now + policyOf(draft.state, worker).drainTimeoutMs;
+};
+
 /** There may be another one by now; where there is none, its clients are asked to go elsewhere. */
 const unlinked: Handler<'unlinked'> = (draft, worker) => {
   const heirs = heirsOf(draft.state, { ...worker, listening: worker.served });
@@ -170,8 +177,7 @@ const LIFECYCLE = {
   draining: {
     spawned,
     ended,
-    // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
-    bound: ignored,
+    bound: boundLate,
     closed,
     saidReady: ignored,
     drained: (draft, worker) => terminate(draft, worker),
@@ -307,14 +313,20 @@ export function dismiss(draft: Draft, worker: Worker): void {
     return;
   }
   const heirs = heirsOf(draft.state, { ...worker, listening: served });
-  worker.state = 'draining';
   worker.served = [...served];
-  const { drainTimeoutMs: windowMs, spreadMs } = policyOf(draft.state, worker);
-  worker.deadline = draft.now + windowMs;
+  worker.state = 'draining';
+  const { drainTimeoutMs: windowMs, spreadMs, killTimeoutMs } = policyOf(draft.state, worker);
+  // One that is stuck before it can even say that it listens has nothing to finish.
+  worker.deadline = draft.now + (isUnheard(worker) ? Math.min(windowMs, killTimeoutMs) : windowMs);
   const reason = hasSuccessor(draft.state, worker) ? 'replaced' : 'stopping';
   const { served: addresses } = worker;
   draft.effects.push({ do: 'drain', worker: worker.id, windowMs, spreadMs, reason, heirs, addresses });
   report(draft, 'info', 'worker draining', label(worker));
+}
+
+/** It has been given a socket and has not said yet that it listens there. */
+function isUnheard({ readyAt, listening, given }: Worker): boolean {
+  return readyAt === null && listening.length === 0 && given.length > 0;
 }
 
 /** Too many of its slot drain: it has had the longest time of them. */
@@ -374,7 +386,9 @@ export function overdue(draft: Draft, worker: Worker): void {
       );
       return;
     case 'draining':
-      report(draft, 'warn', 'drain timeout', { ...label(worker), drainTimeoutMs: policy.drainTimeoutMs });
+      if (!isUnheard(worker)) {
+        report(draft, 'warn', 'drain timeout', { ...label(worker), drainTimeoutMs: policy.drainTimeoutMs });
+      }
       terminate(draft, worker);
       return;
     case 'terminating':

@@ -1,13 +1,13 @@
 import t from 'tap';
-import type { LiveState, WorkerEvent } from '../../src/core/types.js';
+import type { LiveState, Policy, WorkerEvent } from '../../src/core/types.js';
 import type { MonotonicMs } from '../../src/monotonic.js';
 import { Driver, PORT } from './driver.js';
 
 const OTHER = '0.0.0.0:9090';
 
 /** A supervisor with a worker 1 in that state, and a sibling that keeps it from ending. */
-function withWorker(state: LiveState): Driver {
-  const d = Driver.running({ size: 2 });
+function withWorker(state: LiveState, policy: Partial<Policy> = {}): Driver {
+  const d = Driver.running({ size: 2, policy });
   if (state === 'starting') {
     d.crash(1);
     d.wait(75);
@@ -321,4 +321,37 @@ t.test('a worker that has been given a socket drains: it may have accepted befor
   d.send({ type: 'failed', worker: id, reason: 'EIO' });
   t.match(d.done('drain'), [{ worker: id, heirs: [2], addresses: [PORT] }]);
   t.same(d.done('terminate'), []);
+});
+
+t.test(
+  'one that is stuck before it can say that it listens does not hold up its end for as long as a drain may take',
+  async (t) => {
+    const d = withWorker('starting', { drainTimeoutMs: 60_000, killTimeoutMs: 1_000 });
+    const { id } = d.state.workers.find(({ state }) => state === 'starting')!;
+    d.open(id, PORT);
+    d.send({ type: 'failed', worker: id, reason: 'it is stuck' });
+    d.wait(999);
+    t.same(d.done('terminate'), []);
+    d.wait(1);
+    t.match(d.done('terminate'), [{ worker: id }]);
+  },
+);
+
+t.test('one that is heard to listen after it was sent away has all the time of a drain', async (t) => {
+  const d = withWorker('starting', { drainTimeoutMs: 60_000, killTimeoutMs: 1_000 });
+  const { id } = d.state.workers.find(({ state }) => state === 'starting')!;
+  d.open(id, PORT);
+  d.send({ type: 'failed', worker: id, reason: 'EIO' });
+  d.wait(500);
+  d.send({ type: 'bound', worker: id, key: PORT });
+  // Said again, or of an address that it was not given, it is no news.
+  d.wait(1_000);
+  d.send({ type: 'bound', worker: id, key: PORT });
+  d.send({ type: 'bound', worker: id, key: '0.0.0.0:81' });
+  // Its successors come and go meanwhile.
+  const isAsked = () => d.done('terminate').some(({ worker }) => worker === id);
+  d.wait(58_999);
+  t.equal(isAsked(), false);
+  d.wait(1);
+  t.equal(isAsked(), true);
 });

@@ -47,6 +47,7 @@ export class World {
   readonly #queue: AnyEvent[] = [];
   #custodyClosed = false;
   #busy = false;
+  #wakeAt: number | null = null;
   #steps = 0;
 
   constructor(setup: Setup) {
@@ -162,13 +163,18 @@ export class World {
     this.dispatch(make(this.requests));
   }
 
-  /** As the real loop: what comes while effects are performed waits until they are done. */
+  /** As the real loop: what comes while effects are performed waits until they are done, and what is due is always met. */
   dispatch(event: AnyEvent): void {
     this.#queue.push(event);
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#queue.length > 0) this.#step(this.#queue.splice(0));
+    while (this.#queue.length > 0) {
+      if (this.#wakeAt !== null && this.#wakeAt <= this.clock.now) this.#queue.push({ type: 'ticked' });
+      this.#wakeAt = null;
+      this.#step(this.#queue.splice(0));
+    }
     this.#busy = false;
+    this.#wakeAt = nextWake(this.supervision, this.clock.now);
   }
 
   #step(events: readonly AnyEvent[]): void {

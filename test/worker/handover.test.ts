@@ -255,9 +255,12 @@ const CASES: Case[] = [
       client.post('/late');
       await client.answer();
       await s.drainInto(ON_ITS_WAY_MS);
+      await s.old.command({ do: 'readLate' });
+      await s.old.report();
       client.post();
       const next = await client.answer();
       t.same([s.who(next), next.body], ['new', 'hello']);
+      t.match(await s.old.report(), { requests: 2 });
     },
   },
   {
@@ -432,6 +435,9 @@ const CASES: Case[] = [
     async run(t, s) {
       const clients = await stopped(s);
       await s.old.tells('unlinked');
+      // Or it would still read what is being taken back.
+      await s.old.report();
+      await s.old.report();
       process.kill(s.fresh.pid, 'SIGCONT');
       await s.fresh.report();
       await s.drain();
