@@ -6,18 +6,16 @@
  */
 import type http from 'node:http';
 import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
-import { close, createServer, listen, reasonOf } from './lean-http.js';
+import { KeptSocket } from './kept-socket.js';
+import { createServer, reasonOf } from './lean-http.js';
 import { LineStream } from './line-stream.js';
-import { claimName, type NameClaim } from './name-claim.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
-import { ensureRuntimeDir } from './runtime-dir.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A request is a few hundred bytes from the same machine. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Its owner's programs are few; a script that opens connections without end must not take the supervisor's descriptors. */
 const CONNECTION_LIMIT = 128;
-const LOOK_EVERY_MS = 60_000;
 /** Each may have a mebibyte that waits for it. */
 const FOLLOWER_LIMIT = 16;
 
@@ -39,20 +37,15 @@ type Handler = (response: http.ServerResponse, body: unknown) => void | Promise<
 export class ControlServer {
   readonly #target: ControlTarget;
   readonly #name: string;
-  readonly #options: ControlServerOptions;
-  #http: http.Server;
   readonly #routes: ReadonlyMap<string, Route>;
   #followers = 0;
-  #watching: NodeJS.Timeout | undefined;
-  #restoring = false;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
-  #claim: NameClaim | null = null;
+  #socket: KeptSocket | undefined;
   #closed: Promise<void> | null = null;
 
   private constructor(options: ControlServerOptions) {
     const { name, target } = options;
-    this.#options = options;
     this.#target = target;
     this.#name = name;
     this.#routes = new Map<string, Route>([
@@ -65,7 +58,6 @@ export class ControlServer {
       ['/stop', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.stop(on), true) }],
       ['/scale', { method: 'POST', handle: (response, body) => this.#scale(response, body) }],
     ]);
-    this.#http = this.#makeServer();
   }
 
   #makeServer(): http.Server {
@@ -91,89 +83,23 @@ export class ControlServer {
    */
   static async open(options: ControlServerOptions): Promise<ControlServer> {
     const server = new ControlServer(options);
-    await ensureRuntimeDir(options.dir);
-    try {
-      server.#claim = await claimName(options.dir, options.name, (path) => listen(server.#http, { path }));
-    } catch (error) {
-      server.#http.close();
-      server.#http.closeAllConnections();
-      throw error;
-    }
-    server.#watch();
+    const makeServer = () => server.#makeServer();
+    server.#socket = await KeptSocket.open({ ...options, makeServer });
     return server;
-  }
-
-  /** A folder for temporary files is cleaned by somebody who does not know what lies there. */
-  #watch(): void {
-    let told: string | null = null;
-    this.#watching = setInterval(() => {
-      void this.#restore().then((problem) => {
-        // The same trouble once a minute would be no news.
-        if (problem === undefined || (problem !== null && problem === told)) return;
-        told = problem;
-        this.#options.onRestored?.(problem);
-      });
-    }, this.#options.lookEveryMs ?? LOOK_EVERY_MS).unref();
-  }
-
-  /** Never rejects. @returns undefined where nothing was missing, else why it still is, or null */
-  async #restore(): Promise<string | null | undefined> {
-    if (this.#restoring || this.#closed !== null) return undefined;
-    // Before anything is waited for: two at a time would be in each other's way.
-    this.#restoring = true;
-    try {
-      return (await this.#claim?.isIntact()) ? undefined : await this.#putBack();
-    } finally {
-      this.#restoring = false;
-    }
-  }
-
-  async #putBack(): Promise<string | null | undefined> {
-    const { dir, name } = this.#options;
-    const old = { claim: this.#claim, http: this.#http };
-    const fresh = this.#makeServer();
-    try {
-      await ensureRuntimeDir(dir);
-      // What is left of it would be in the way of the new one.
-      await old.claim?.release();
-      const claim = await claimName(dir, name, (path) => listen(fresh, { path }));
-      if (this.#closed !== null) {
-        await claim.release();
-        fresh.close();
-        return undefined;
-      }
-      this.#claim = claim;
-      this.#http = fresh;
-      // Whoever is still being answered is answered.
-      old.http.close();
-      return null;
-    } catch (error) {
-      fresh.close();
-      return reasonOf(error);
-    }
   }
 
   /** The control socket's path. */
   get path(): string {
-    return this.#claim?.socketPath ?? '';
+    return this.#socket?.path ?? '';
   }
 
   /** Removes the socket, then ends what clients still read: those whose request has no answer yet are told so. */
   close(): Promise<void> {
-    this.#closed ??= this.#end();
-    return this.#closed;
-  }
-
-  async #end(): Promise<void> {
-    clearInterval(this.#watching);
-    try {
-      await this.#claim?.release();
-    } finally {
-      // Also where the folder has become read-only: who is left behind there is seen to be dead.
-      await close(this.#http, () => {
+    this.#closed ??=
+      this.#socket?.close(() => {
         for (const end of this.#open) end();
-      });
-    }
+      }) ?? Promise.resolve();
+    return this.#closed;
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {

@@ -2,7 +2,8 @@
  * The canary of a rollout: one worker of the new release beside all of the old, in a slot of its own, so that it has a
  * socket of its own and can be given its share. The slots stay with the generation that they have until it is promoted.
  */
-import { dismiss, spawn } from './lifecycle.js';
+import { dismiss } from './departure.js';
+import { spawn } from './lifecycle.js';
 import { forgetFaults, takeBack } from './rollout.js';
 import { isSoaked, seats } from './standing.js';
 import { answer, report } from './state.js';

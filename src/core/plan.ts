@@ -6,7 +6,8 @@
  */
 
 import { isCanary } from './canary-rollout.js';
-import { cutShort, dismiss, spawn } from './lifecycle.js';
+import { cutShort, dismiss } from './departure.js';
+import { spawn } from './lifecycle.js';
 import { counts, isSoaked, isWanted, seats, serves, wantedSeats } from './standing.js';
 import { isCurrent, isSettled, slotOf, targetPolicy, workersOf } from './state.js';
 import type { Draft, Slot, State, Worker } from './types.js';

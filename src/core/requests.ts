@@ -1,6 +1,6 @@
 /** What a request sets going, what it cuts short, and what becomes of the requests before it. */
 import { forgiveCrashes } from './crash-loop.js';
-import { dismiss, kill } from './lifecycle.js';
+import { dismiss, kill } from './departure.js';
 import { beginRollout, forgetFaults, interruptRollout } from './rollout.js';
 import { answer, report } from './state.js';
 import type { Draft, RequestEvent } from './types.js';

@@ -6,8 +6,11 @@
  */
 import { advanceCanary, canaryJudged, decide } from './canary-rollout.js';
 import { reviewCrashLoop } from './crash-loop.js';
-import { askHealth, observe, overdue, releaseHeld } from './lifecycle.js';
+import { overdue } from './departure.js';
+import { releaseHeld } from './held.js';
+import { observe } from './lifecycle.js';
 import { converge } from './plan.js';
+import { askHealth } from './readiness.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';

@@ -1,0 +1,120 @@
+/**
+ * The control socket and the claim on its name, for as long as the supervisor runs: put back when somebody has removed them,
+ * as those do that clean folders of temporary files.
+ */
+import type http from 'node:http';
+import { close, listen, reasonOf } from './lean-http.js';
+import { claimName, type NameClaim } from './name-claim.js';
+import { ensureRuntimeDir } from './runtime-dir.js';
+
+const LOOK_EVERY_MS = 60_000;
+
+export interface KeptSocketOptions {
+  /** The runtime folder; created if need be. */
+  readonly dir: string;
+  readonly name: string;
+  /** Who answers there. Made anew when the socket is. */
+  readonly makeServer: () => http.Server;
+  /** Told when the control socket was gone and is there again, or of the reason why it is not. */
+  readonly onRestored?: ((problem: string | null) => void) | undefined;
+  /** How often it is looked whether it is still there, in milliseconds. */
+  readonly lookEveryMs?: number | undefined;
+}
+
+export class KeptSocket {
+  readonly #options: KeptSocketOptions;
+  #claim: NameClaim;
+  #http: http.Server;
+  readonly #watching: NodeJS.Timeout;
+  #restoring = false;
+  #closed = false;
+
+  private constructor(options: KeptSocketOptions, claim: NameClaim, http: http.Server) {
+    this.#options = options;
+    this.#claim = claim;
+    this.#http = http;
+    let told: string | null = null;
+    const look = () =>
+      this.#restore().then((problem) => {
+        // The same trouble once a minute would be no news.
+        if (problem === undefined || (problem !== null && problem === told)) return;
+        told = problem;
+        options.onRestored?.(problem);
+      });
+    this.#watching = setInterval(() => void look(), options.lookEveryMs ?? LOOK_EVERY_MS).unref();
+  }
+
+  /**
+   * Takes the name and listens on `<name>.sock` in the runtime folder, with mode 0600.
+   *
+   * @throws HoldfastError ALREADY_RUNNING, RUNTIME_DIR_UNSAFE, RUNTIME_DIR, PATH_TOO_LONG, PATH_TAKEN, BAD_NAME
+   */
+  static async open(options: KeptSocketOptions): Promise<KeptSocket> {
+    await ensureRuntimeDir(options.dir);
+    const http = options.makeServer();
+    try {
+      return new KeptSocket(
+        options,
+        await claimName(options.dir, options.name, (path) => listen(http, { path })),
+        http,
+      );
+    } catch (error) {
+      http.close();
+      http.closeAllConnections();
+      throw error;
+    }
+  }
+
+  get path(): string {
+    return this.#claim.socketPath;
+  }
+
+  /** Removes the socket, then waits for its connections. @param endAll ends those that have no end of their own */
+  async close(endAll: () => void): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#watching);
+    try {
+      await this.#claim.release();
+    } finally {
+      // Also where the folder has become read-only: who is left behind there is seen to be dead.
+      await close(this.#http, endAll);
+    }
+  }
+
+  /** Never rejects. @returns undefined where nothing was missing, else why it still is, or null */
+  async #restore(): Promise<string | null | undefined> {
+    if (this.#restoring || this.#closed) return undefined;
+    // Before anything is waited for: two at a time would be in each other's way.
+    this.#restoring = true;
+    try {
+      return (await this.#claim.isIntact()) ? undefined : await this.#putBack();
+    } finally {
+      this.#restoring = false;
+    }
+  }
+
+  async #putBack(): Promise<string | null | undefined> {
+    const { dir, name, makeServer } = this.#options;
+    const old = { claim: this.#claim, http: this.#http };
+    const fresh = makeServer();
+    try {
+      await ensureRuntimeDir(dir);
+      // What is left of it would be in the way of the new one.
+      await old.claim.release();
+      const claim = await claimName(dir, name, (path) => listen(fresh, { path }));
+      if (this.#closed) {
+        await claim.release();
+        fresh.close();
+        return undefined;
+      }
+      this.#claim = claim;
+      this.#http = fresh;
+      // Whoever is still being answered is answered.
+      old.http.close();
+      return null;
+    } catch (error) {
+      fresh.close();
+      return reasonOf(error);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/** A worker's way out: from being sent away, or found unfit, to the kill that is sent until its process has gone. */
+import { crashed } from './crash.js';
+import { heirsOf } from './heirs.js';
+import { lacks } from './readiness.js';
+import { label, policyOf, report } from './state.js';
+import type { Draft, State, Worker } from './types.js';
+
+/** A process may be stuck in the kernel, and a signal may not have been sent: how long until it is killed once more. */
+const KILL_AGAIN_MS = 5_000;
+const MOST_KILL_AGAIN_MS = 60_000;
+
+/** A live worker is found unfit and sent away; counts as a crash, though its process has not ended yet. */
+export function fail(draft: Draft, worker: Worker, reason: string): void {
+  worker.endReason = reason;
+  report(draft, 'error', 'worker failed', { ...label(worker), reason });
+  dismiss(draft, worker);
+  crashed(draft, worker, { cause: 'failed', reason, chance: 0.5 });
+}
+
+export function terminate(draft: Draft, worker: Worker): void {
+  worker.state = 'terminating';
+  worker.deadline = draft.now + policyOf(draft.state, worker).killTimeoutMs;
+  draft.effects.push({ do: 'terminate', worker: worker.id });
+}
+
+export function remove(draft: Draft, worker: Worker): void {
+  draft.state.workers = draft.state.workers.filter((candidate) => candidate.id !== worker.id);
+}
+
+/** Sends a live worker away; what it has accepted is finished first. */
+export function dismiss(draft: Draft, worker: Worker): void {
+  if (worker.state !== 'starting' && worker.state !== 'ready') return;
+  worker.healthAt = null;
+  // One that has been given a socket may have accepted, though it has not said so yet.
+  const served = worker.listening.length > 0 ? worker.listening : worker.given;
+  if (served.length === 0 && worker.state === 'starting') {
+    terminate(draft, worker);
+    return;
+  }
+  const heirs = heirsOf(draft.state, { ...worker, listening: served });
+  worker.served = [...served];
+  worker.state = 'draining';
+  const { drainTimeoutMs: windowMs, spreadMs, killTimeoutMs } = policyOf(draft.state, worker);
+  // One that is stuck before it can even say that it listens has nothing to finish.
+  worker.deadline = draft.now + (isUnheard(worker) ? Math.min(windowMs, killTimeoutMs) : windowMs);
+  const reason = hasSuccessor(draft.state, worker) ? 'replaced' : 'stopping';
+  const { served: addresses } = worker;
+  draft.effects.push({ do: 'drain', worker: worker.id, windowMs, spreadMs, reason, heirs, addresses });
+  report(draft, 'info', 'worker draining', label(worker));
+}
+
+/** It has been given a socket and has not said yet that it listens there. */
+export function isUnheard({ readyAt, listening, given }: Worker): boolean {
+  return readyAt === null && listening.length === 0 && given.length > 0;
+}
+
+/** Too many of its slot drain: it has had the longest time of them. */
+export function cutShort(draft: Draft, worker: Worker, maxDraining: number): void {
+  report(draft, 'warn', 'drain cut short', { ...label(worker), maxDraining });
+  terminate(draft, worker);
+}
+
+/** Whether its slot goes on. */
+function hasSuccessor({ phase, size }: State, { slot }: Worker): boolean {
+  return phase !== 'stopping' && phase !== 'stopped' && slot < size;
+}
+
+export function kill(draft: Draft, worker: Worker): void {
+  if (worker.state === 'killing') return;
+  worker.state = 'killing';
+  sendKill(draft, worker, KILL_AGAIN_MS);
+}
+
+function sendKill(draft: Draft, worker: Worker, againMs: number): void {
+  worker.killAgainMs = againMs;
+  worker.deadline = draft.now + againMs;
+  draft.effects.push({ do: 'kill', worker: worker.id });
+}
+
+/** What happens when a state has lasted too long. */
+export function overdue(draft: Draft, worker: Worker): void {
+  const policy = policyOf(draft.state, worker);
+  switch (worker.state) {
+    case 'starting':
+      fail(
+        draft,
+        worker,
+        `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known'}`,
+      );
+      return;
+    case 'draining':
+      if (!isUnheard(worker)) {
+        report(draft, 'warn', 'drain timeout', { ...label(worker), drainTimeoutMs: policy.drainTimeoutMs });
+      }
+      terminate(draft, worker);
+      return;
+    case 'terminating':
+      if (!worker.hung) {
+        report(draft, 'warn', 'kill timeout', { ...label(worker), killTimeoutMs: policy.killTimeoutMs });
+      }
+      kill(draft, worker);
+      return;
+    case 'killing':
+      report(draft, 'warn', 'worker outlives SIGKILL', { ...label(worker), afterMs: worker.killAgainMs });
+      sendKill(draft, worker, Math.min(MOST_KILL_AGAIN_MS, 2 * worker.killAgainMs));
+      return;
+    case 'ready':
+      return;
+  }
+}
