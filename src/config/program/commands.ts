@@ -84,28 +84,52 @@ function init(words: readonly string[]): Step {
   return command(rest[0] === '--' ? rest.slice(1) : rest, {});
 }
 
+interface Option {
+  readonly word: string;
+  readonly name: string;
+  /** Its own, behind `=`, or else the next word. */
+  readonly value: () => string;
+  /** The same, unless the next word is an option itself. */
+  readonly valueIfAny: () => string;
+}
+
+/**
+ * The options between a launcher and its command.
+ *
+ * @param take returns null where it knows the option, or why it cannot be followed
+ * @returns the words of the command, or that reason
+ */
+function behindOptions(words: readonly string[], take: (option: Option) => string | null): readonly string[] | string {
+  let at = 0;
+  for (; words[at]?.startsWith('-'); at++) {
+    const word = words[at]!;
+    if (word === '--') return words.slice(at + 1);
+    const [name = '', own] = word.split('=', 2);
+    const value = () => own ?? words[++at] ?? '';
+    const valueIfAny = () => (own === undefined && (words[at + 1] ?? '-').startsWith('-') ? '' : value());
+    const reason = take({ word, name, value, valueIfAny });
+    if (reason !== null) return reason;
+  }
+  return words.slice(at);
+}
+
 /** https://github.com/toddbluhm/env-cmd */
 function envCmdStep(words: readonly string[]): Step {
   let file = '.env';
   let overrides = true;
   let expands = false;
   let mayBeMissing = false;
-  let at = 0;
-  for (; words[at]?.startsWith('-'); at++) {
-    const word = words[at]!;
-    const [option = '', value] = word.split('=', 2);
-    if (word === '--') {
-      at += 1;
-      break;
-    }
-    if (option === '-f' || option === '--file') file = value ?? words[++at] ?? '';
+  const rest = behindOptions(words, ({ word, name, value }) => {
+    if (name === '-f' || name === '--file') file = value();
     else if (word === '--no-override') overrides = false;
     else if (word === '--recursive') expands = true;
     else if (word === '--silent') mayBeMissing = true;
-    else if (word !== '--verbose') return refuse(unfollowed(option));
-  }
+    else if (word !== '--verbose') return unfollowed(name);
+    return null;
+  });
+  if (typeof rest === 'string') return refuse(rest);
   if (/\.(?:json|[cm]?js)$/.test(file)) return refuse(`reads ${file}, which is a program: ${ENV_HINT}`);
-  return command(words.slice(at), { envFiles: [{ file, overrides, expands, mayBeMissing }] });
+  return command(rest, { envFiles: [{ file, overrides, expands, mayBeMissing }] });
 }
 
 /** https://github.com/entropitor/dotenv-cli */
@@ -115,30 +139,24 @@ function dotenvStep(words: readonly string[]): Step {
   let cascade: string | null = null;
   let overrides = false;
   let expands = true;
-  let at = 0;
-  for (; words[at]?.startsWith('-'); at++) {
-    const word = words[at]!;
-    const [option = '', value] = word.split('=', 2);
-    if (word === '--') {
-      at += 1;
-      break;
-    }
-    if (option === '-e') files.push(value ?? words[++at] ?? '');
-    else if (option === '-v') {
-      const [, name, text = ''] = ASSIGNMENT.exec(words[++at] ?? '') ?? [];
-      if (name === undefined) return refuse('has -v without NAME=VALUE');
-      env[name] = text;
-    } else if (option === '-c') {
-      const next = words[at + 1];
-      cascade = value ?? (next === undefined || next.startsWith('-') ? '' : words[++at]!);
-    } else if (word === '-o' || word === '--override') overrides = true;
+  const rest = behindOptions(words, ({ word, name, value, valueIfAny }) => {
+    if (name === '-e') files.push(value());
+    else if (word === '-v') {
+      const [, variable, text = ''] = ASSIGNMENT.exec(value()) ?? [];
+      if (variable === undefined) return 'has -v without NAME=VALUE';
+      env[variable] = text;
+    } else if (name === '-c') cascade = valueIfAny();
+    else if (word === '-o' || word === '--override') overrides = true;
     else if (word === '--no-expand') expands = false;
-    else if (!/^(?:-q|--quiet)$/.test(option)) return refuse(unfollowed(option));
-  }
+    else if (!/^(?:-q|--quiet)$/.test(name)) return unfollowed(name);
+    return null;
+  });
+  if (typeof rest === 'string') return refuse(rest);
+  const stage: string | null = cascade;
   const envFiles = (files.length === 0 ? ['.env'] : files)
-    .flatMap((file) => (cascade === null ? [file] : cascaded(file, cascade)))
+    .flatMap((file) => (stage === null ? [file] : cascaded(file, stage)))
     .map((file): EnvFile => ({ file, overrides, expands, mayBeMissing: true }));
-  return command(words.slice(at), { env, envFiles });
+  return command(rest, { env, envFiles });
 }
 
 function cascaded(file: string, stage: string): string[] {
