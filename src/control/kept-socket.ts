@@ -26,7 +26,8 @@ export class KeptSocket {
   #claim: NameClaim;
   #http: http.Server;
   readonly #watching: NodeJS.Timeout;
-  #restoring = false;
+  /** What is under way. */
+  #restoring: Promise<string | null | undefined> | undefined;
   #closed = false;
 
   private constructor(options: KeptSocketOptions, claim: NameClaim, http: http.Server) {
@@ -73,6 +74,8 @@ export class KeptSocket {
   async close(endAll: () => void): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watching);
+    // Or what it has just made would be left behind.
+    await this.#restoring;
     try {
       await this.#claim.release();
     } finally {
@@ -83,13 +86,13 @@ export class KeptSocket {
 
   /** Never rejects. @returns undefined where nothing was missing, else why it still is, or null */
   async #restore(): Promise<string | null | undefined> {
-    if (this.#restoring || this.#closed) return undefined;
-    // Before anything is waited for: two at a time would be in each other's way.
-    this.#restoring = true;
+    // Two at a time would be in each other's way.
+    if (this.#restoring !== undefined || this.#closed) return undefined;
+    this.#restoring = this.#claim.isIntact().then((isIntact) => (isIntact ? undefined : this.#putBack()));
     try {
-      return (await this.#claim.isIntact()) ? undefined : await this.#putBack();
+      return await this.#restoring;
     } finally {
-      this.#restoring = false;
+      this.#restoring = undefined;
     }
   }
 

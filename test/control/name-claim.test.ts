@@ -11,12 +11,14 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { connectTo, listSupervisors } from '../../src/control/client.js';
 import { fetchStatus } from '../../src/control/exchange.js';
+import { KeptSocket } from '../../src/control/kept-socket.js';
 import { ControlServer } from '../../src/control/server.js';
 import type { HoldfastError } from '../../src/errors.js';
 import { FakeTarget, makeFolder, open, statusOf } from './support/fake-target.js';
@@ -210,6 +212,27 @@ t.test('what lies there is marked so that cleaners leave it alone, and is put ba
   t.match(told[2], /cannot open control socket .*a file that is no socket lies there/);
   await server.close();
   t.same(readdirSync(dir), ['shop.sock'], 'nothing of its own is left');
+});
+
+t.test('whoever is closed while it is being put back leaves nothing behind', async (t) => {
+  const dir = makeFolder(t);
+  let made = 0;
+  let restoring = () => {};
+  const kept = await KeptSocket.open({
+    ...{ dir, name: 'shop', lookEveryMs: 5 },
+    makeServer: () => {
+      made += 1;
+      if (made === 2) restoring();
+      return http.createServer();
+    },
+  });
+  const closed = new Promise<void>((resolve, reject) => {
+    restoring = () => void kept.close(() => {}).then(resolve, reject);
+  });
+  rmSync(path.join(dir, 'shop.sock'));
+  await closed;
+  t.equal(made, 2);
+  t.same(readdirSync(dir), []);
 });
 
 t.test('sockets that are called what no supervisor is called are passed over', async (t) => {
