@@ -90,9 +90,9 @@ export class Conversation {
     this.#movedAt = now;
   }
 
-  /** Whether the message that is about to be sent is the last of its exchange, as far as can be told. */
-  get isLastAnswer(): boolean {
-    return this.#outstanding === 1 && this.#isPlain && this.#plain >= ENOUGH_EXCHANGES;
+  /** Whether the message that is about to be sent is the last one: it ends its exchange, as far as can be told. */
+  isLastAnswer(now: number): boolean {
+    return this.#outstanding === 1 && this.#isPlain && (this.#plain >= ENOUGH_EXCHANGES || this.#isKnown(now));
   }
 
   /** From when on this is a quiet moment, if nothing moves until then. */
@@ -107,11 +107,15 @@ export class Conversation {
       const isSilentServer = this.#sent === 0 && this.#received > 0;
       if (this.#lastWasSent || isSilentServer) return 0;
     }
-    const isSlow = this.#movedAt >= this.#beganAt + this.#spanMs * SLOW;
-    const isKnown = this.#plain > 0 && this.#isPlain && isSlow;
-    if (isAnswered && (isKnown || leftMs <= this.#spanMs * LAST_PART)) return PAUSES * this.#longestPause;
+    const isEnough = this.#isKnown(this.#movedAt) || leftMs <= this.#spanMs * LAST_PART;
+    if (isAnswered && isEnough) return PAUSES * this.#longestPause;
     if (this.#outstanding > 0) return this.#spanMs * SILENCE_OUTSTANDING;
     return Math.max(PAUSES * this.#longestPause, this.#spanMs * SILENCE);
+  }
+
+  /** Whether one exchange is enough to know it by, since so few go by. */
+  #isKnown(at: number): boolean {
+    return this.#plain > 0 && this.#isPlain && at >= this.#beganAt + this.#spanMs * SLOW;
   }
 }
 
@@ -158,7 +162,7 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, shutdow
     },
     sending() {
       // The answer and the close frame go in one piece: the client cannot speak in between.
-      const isLast = conversation.isLastAnswer && !webSocket.bufferedAmount;
+      const isLast = conversation.isLastAnswer(performance.now()) && !webSocket.bufferedAmount;
       if (isLast) socket.cork();
       return () => {
         conversation.sent(performance.now());
