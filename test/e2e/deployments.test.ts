@@ -72,11 +72,12 @@ t.test('of many reloads with long drains only a few workers are left to drain', 
     for (const request of held) request.destroy();
   });
   for (let reload = 0; reload < 4; reload++) {
-    // A request whose body never ends keeps its worker.
-    const request = http.request({ port, host: '127.0.0.1', method: 'POST', agent: false });
+    // A request whose body never ends keeps its worker, once that has it.
+    const headers = { expect: '100-continue' };
+    const request = http.request({ port, host: '127.0.0.1', method: 'POST', headers, agent: false });
     request.on('error', () => {});
-    request.write('x');
-    await once(request, 'socket');
+    request.flushHeaders();
+    await once(request, 'continue');
     held.push(request);
     const ready = holdfast.log.length;
     void holdfast.run('reload');

@@ -18,7 +18,7 @@ const RELEASES: readonly (readonly [mood: string, reason: RegExp | null])[] = [
   ['crashes', /exited with code 5 while it served/],
   ['unhealthy', /not ready within 4 s: GET \/healthz answered 503: "db down"/],
   ['good', null],
-  ['leaks', /a worker came to a limit: maxMemory: \d+ MiB of 200 MiB/],
+  ['leaks', /a worker came to a limit: maxMemory: \d+ MiB of 180 MiB/],
   // Whoever notices first.
   ['blocks', /did not stay healthy: GET \/healthz was not answered within 1 s|the event loop of a worker hung/],
   ['elsewhere', /not ready within 4 s: it listens on .*, but not on 127\.0\.0\.1:\d+/],
@@ -33,7 +33,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       args: [
         ...['-i', '2', '--surge', '2', '--listen-mode', mode, '--ready-timeout', '4s', '--soak', '3s'],
         ...['--health', '/healthz', '--health-interval', '200ms', '--health-timeout', '1s'],
-        ...['--max-memory', '200M', '--hang-timeout', '1s', '--drain-timeout', '2s', '--kill-timeout', '200ms'],
+        ...['--max-memory', '180M', '--hang-timeout', '1s', '--drain-timeout', '2s', '--kill-timeout', '200ms'],
       ],
       env: { PORT: String(port), MOOD_FILE: moodFile },
     });
@@ -45,7 +45,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       writeFileSync(moodFile, mood);
       const { code } = await holdfast.run('reload');
       const { rollout, workers } = await holdfast.status();
-      t.equal(code, reason === null ? 0 : 1, `release ${number + 2}: ${mood}`);
+      t.equal(code, reason === null ? 0 : 1, `release ${number + 2}: ${mood}; ${JSON.stringify(rollout)}`);
       if (reason === null) generation = number + 2;
       else t.match(rollout, { state: 'rolledBack', reason });
       t.same(
