@@ -16,9 +16,11 @@ export async function stopWorker(world, dice, ms, kind) {
   const pid = dice.of([...world.workers]);
   if (pid === undefined || !signalQuietly(pid, 'SIGSTOP')) return;
   world.say(`  stopped: ${pid} for ${ms} ms`);
+  const from = monotonicMs();
   if (kind !== null) blameFor(world, pid, kind, true);
   await pause(ms);
   if (world.workers.has(pid)) signalQuietly(pid, 'SIGCONT');
+  world.blame.wasStill(pid, from, monotonicMs());
 }
 
 function blameFor(world, pid, kind, mustBeKilled) {
@@ -38,7 +40,9 @@ export async function block(world, ms, kind) {
   const pid = await ask(world.port, '/block', String(ms));
   if (pid === null) return;
   if (kind !== null) world.blame.fault({ pid, kind, at, mustBeKilled: true });
+  const from = monotonicMs();
   await pause(ms);
+  world.blame.wasStill(pid, from, monotonicMs());
 }
 
 /** Ends the worker that gets it. */

@@ -31,7 +31,7 @@ const OPTIONS = {
 
 export class World {
   dice;
-  blame = new Blame((text) => this.say(text));
+  blame = new Blame((text) => this.say(text), HANG_MS);
   faultLines = [];
   /** Of the log, by message. */
   seen = {};
@@ -167,9 +167,11 @@ export class World {
   /** Everybody at once, as a busy machine does. */
   async stall(ms) {
     const state = path.join(this.#freezer, 'freezer.state');
+    const from = monotonicMs();
     writeFileSync(state, 'FROZEN');
     await pause(ms);
     writeFileSync(state, 'THAWED');
+    this.blame.wasStill(null, from, monotonicMs());
   }
 
   startedWithin(ms) {
