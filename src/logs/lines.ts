@@ -24,15 +24,14 @@ const empty = Buffer.alloc(0);
  */
 export class LineSplitter {
   readonly #limitBytes: number;
-  /** The line that is being put together. Room for its `\r\n`, so that a line of just the limit is told from a longer one. */
-  readonly #line: Buffer;
+  /** The line that is being put together; there only while one is: most workers are silent most of the time. */
+  #line: Buffer = empty;
   #lineBytes = 0;
   #chunk: Buffer = empty;
   #ended = false;
 
   constructor(limitBytes = maxLineBytes) {
     this.#limitBytes = limitBytes;
-    this.#line = Buffer.allocUnsafe(limitBytes + 2);
   }
 
   /** Takes a chunk. Ask `next()` until it has no more before the next one, or what is left over is copied. */
@@ -53,9 +52,15 @@ export class LineSplitter {
       const textBytes = this.#line[bytes - 2] === carriageReturn && bytes > 1 ? bytes - 2 : bytes - 1;
       return textBytes <= this.#limitBytes ? this.#take(textBytes, bytes, false) : this.#cut();
     }
-    if (bytes === this.#line.length) return this.#cut();
+    if (bytes === this.#roomBytes) return this.#cut();
+    if (bytes === 0) this.#line = empty;
     if (!this.#ended || bytes === 0) return undefined;
     return bytes <= this.#limitBytes ? this.#take(bytes, bytes, false) : this.#cut();
+  }
+
+  /** With its `\r\n`, so that a line of just the limit is told from a longer one. */
+  get #roomBytes(): number {
+    return this.#limitBytes + 2;
   }
 
   #terminated(): boolean {
@@ -65,8 +70,9 @@ export class LineSplitter {
   /** Moves bytes out of the chunk up to an end of line, at most until the line is full. */
   #fill(): void {
     if (this.#chunk.length === 0 || this.#terminated()) return;
-    const room = this.#line.length - this.#lineBytes;
-    const window = this.#chunk.subarray(0, room);
+    // Not from the pool, all of which each piece of it keeps in memory.
+    if (this.#line.length === 0) this.#line = Buffer.allocUnsafeSlow(this.#roomBytes);
+    const window = this.#chunk.subarray(0, this.#roomBytes - this.#lineBytes);
     const at = window.indexOf(newline);
     const bytes = at === -1 ? window.length : at + 1;
     window.copy(this.#line, this.#lineBytes, 0, bytes);
