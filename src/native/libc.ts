@@ -10,6 +10,7 @@ import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
 import { AF_UNIX, F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants, WNOHANG } from './constants.js';
 import { type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
+import { openTrim } from './memory.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 
 /** The accept queue of a listening socket, in connections. */
@@ -80,6 +81,8 @@ export interface Native {
    * @throws NativeError; with the errno of ECHILD, for which Node has no name, where there is no such child
    */
   reap(pid: number): boolean;
+  /** Gives memory that was freed back to the system, where libc can. */
+  trimMemory(): void;
   /** @throws NativeError */
   close(fd: number): void;
 }
@@ -279,6 +282,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     openStreamPair,
     openPipe: () => openPipe(libc, check),
     reap,
+    trimMemory: openTrim(libc),
     close,
   };
 }

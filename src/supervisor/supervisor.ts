@@ -371,14 +371,14 @@ export class Supervisor implements ControlTarget {
       case 'forgetGeneration':
         this.#releases.forget(state);
         // A generation has gone: a rollout is over, and nothing is urgent.
-        setImmediate(tidyUp);
+        this.#tidyUp();
         break;
       case 'answer':
         this.#requests.answer(effect.request, effect.ok, effect.reason);
         break;
       case 'announceStart':
         this.#announce({ name: this.#options.release.config.name, size: state.size, addresses: this.#custody.list() });
-        setImmediate(tidyUp);
+        this.#tidyUp();
         break;
       case 'end':
         this.#loop.close();
@@ -390,5 +390,10 @@ export class Supervisor implements ControlTarget {
         if (effect.level !== 'debug') this.#requests.progress(effect.message, effect.fields);
         break;
     }
+  }
+
+  #tidyUp(): void {
+    const { native } = this.#options;
+    setImmediate(() => tidyUp(native.ok ? native.native : null));
   }
 }

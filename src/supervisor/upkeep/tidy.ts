@@ -4,13 +4,18 @@
  */
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import type { Native } from '../../native/libc.js';
 
 type Collect = (how: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => unknown;
 
 let collect: Collect | undefined;
 
-/** A full collection of a heap of this size takes some ten milliseconds; done when nothing else is. */
-export function tidyUp(): void {
+/**
+ * A full collection of a heap of this size takes some ten milliseconds; done when nothing else is.
+ *
+ * @param native null: what is beside V8's heap stays
+ */
+export function tidyUp(native: Pick<Native, 'trimMemory'> | null): void {
   if (collect === undefined) {
     v8.setFlagsFromString('--expose-gc');
     collect = vm.runInNewContext('gc') as Collect;
@@ -18,4 +23,5 @@ export function tidyUp(): void {
   }
   // As when memory runs out: an ordinary collection keeps the pages that it has emptied, several megabytes here.
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  native?.trimMemory();
 }
