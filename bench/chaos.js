@@ -55,12 +55,10 @@ try {
   await world.start();
   load = startLoad();
   // What a supervisor takes on with its first drains and answers is no leak.
-  await world.control('POST', '/reload');
-  await world.status();
-  await settled();
+  await calm();
   const before = { files: openFiles(world.pid).kinds, mb: world.rssMb() };
   const counts = await rage();
-  const problems = await settled(before.files);
+  const problems = (await settled()).concat(await calm(before.files));
   await world.requests.answered();
   const code = await world.command('status', '--json');
   if (code !== 0) problems.push(`status ended with ${code}`);
@@ -129,6 +127,13 @@ async function rage() {
   if (world.endedWith !== undefined)
     throw new Error(`the supervisor ended with ${world.endedWith}\n${world.complaint}`);
   return counts;
+}
+
+/** The last thing that it does is a rollout, after which it tidies up. @returns as below */
+async function calm(files) {
+  await world.control('POST', '/reload');
+  await world.status();
+  return settled(files);
 }
 
 /** Until all is well. @param files the open ones of before, by kind @returns what is not well when the time is over */
