@@ -4,12 +4,10 @@
  */
 import { ChildProcess, type SpawnOptions } from 'node:child_process';
 import cluster, { type Address, type Worker as ClusterWorker } from 'node:cluster';
-import { ownFile } from '../../platform/own-package.js';
+import { programFile } from '../../platform/own-program.js';
 import type { Release } from '../deployments/release.js';
 import { type ChannelListener, WorkerChannel } from './channel.js';
 import { signalGroup } from './process-groups.js';
-
-const PRELOAD = ownFile('dist/worker/preload.js');
 
 export interface WorkerIdentity {
   readonly worker: number;
@@ -105,7 +103,7 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
     exec: script,
     args: [...config.args],
     // First, so that it lies below whatever the owner's own preloads patch.
-    execArgv: ['--require', PRELOAD, ...config.nodeArgs],
+    execArgv: ['--require', programFile('dist/worker/preload.js', cwd), ...config.nodeArgs],
     cwd,
     silent: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
