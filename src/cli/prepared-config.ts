@@ -9,16 +9,20 @@
  *   nothing that it leaves behind is waited for.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { isConfigProgram } from '../config/config-name.js';
+import { isConfigFile, isConfigProgram } from '../config/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
+import { programFile } from '../platform/own-program.js';
 import type { Context } from './context.js';
+import { plainEnvironment } from './node-options.js';
 
 /** As they are called in the bundle. */
-const PROGRAM = fileURLToPath(new URL('./prepare.cjs', import.meta.url));
+const PROGRAM = 'dist/program/prepare.cjs';
 const MODULE = fileURLToPath(new URL('./dispatch.cjs', import.meta.url));
 /** A configuration that is a program has 10 s of its own; the rest is for a machine that is busy. */
 const DEADLINE_MS = 30_000;
@@ -86,10 +90,14 @@ interface Outcome {
 /** @throws HoldfastError where the process cannot be run, is too slow, or is killed */
 async function read(from: PreparedFrom, output: 'inherit' | 'pipe'): Promise<Outcome> {
   const { argv, env, cwd, signal, deadlineMs = DEADLINE_MS } = from;
-  // What NODE_OPTIONS preload is not for the process that reads.
-  const { plainEnvironment } = await import('./node-options.js');
   if (signal?.aborted) throw unreadable('the supervisor stops');
-  const child = spawnReader(argv, { env: plainEnvironment(env) ?? env, cwd, output });
+  const isHere = existsSync(cwd);
+  // What was started from a folder that has been removed since can do without where nothing is named from there.
+  if (!isHere && !argv.some((word) => path.isAbsolute(word) && isConfigFile(word))) {
+    throw unreadable(`the folder in which holdfast was started is gone: ${cwd}`);
+  }
+  // What NODE_OPTIONS preload is not for the process that reads.
+  const child = spawnReader(argv, { env: plainEnvironment(env) ?? env, cwd: isHere ? cwd : '/', output });
   const json = collect(child.stdio?.[3] as Readable | null | undefined);
   const stderr = collect(output === 'pipe' ? child.stderr : null);
   let timer: NodeJS.Timeout | undefined;
@@ -128,7 +136,7 @@ function spawnReader(
   { env, cwd, output }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly output: 'inherit' | 'pipe' },
 ): ChildProcess {
   try {
-    return spawn(process.execPath, [PROGRAM, ...argv], {
+    return spawn(process.execPath, [programFile(PROGRAM, cwd), ...argv], {
       env,
       cwd,
       stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],

@@ -81,7 +81,8 @@ export async function gatherFacts(
       instances: config.instances,
       surge: config.surge,
       startTimeoutMs: config.bindTimeoutMs + config.readyTimeoutMs + config.soakMs + MARGIN_MS,
-      stopTimeoutMs: config.drainTimeoutMs + config.killTimeoutMs + MARGIN_MS,
+      // Once for the workers, once for what they leave behind.
+      stopTimeoutMs: config.drainTimeoutMs + 2 * config.killTimeoutMs + MARGIN_MS,
       notifiesItself: installation.hasNative,
       hasSocket: flags.listen.length > 0,
       readsHome: isBelow(HOME),

@@ -167,6 +167,10 @@ export const SETTINGS = {
       'Whether open HTTP/1.1 connections of a draining worker go to its successor, so that nothing is closed',
   }),
   killTimeout: time(0, DAY_MS, '5s', { description: 'From SIGTERM to SIGKILL' }),
+  keepChildren: setting(() => z.boolean({ error: 'must be true or false' }), false, {
+    description: 'Whether processes that a worker has started and left behind live on when it has ended',
+    reading: 'switch',
+  }),
   bindTimeout: time(0, DAY_MS, '0', { description: 'How long to wait for an address that another process holds' }),
   backoffBase: time(1, DAY_MS, '100ms', {
     description: 'Delay before a crashed worker is replaced; none for the first if no other serves',

@@ -21,6 +21,9 @@ export interface OwnProcess {
   readonly startedAtSeconds: number;
 }
 
+/** By the first scrape, or before: many a supervisor is never asked. */
+export const loadMetrics = () => import('prom-client');
+
 export class Metrics {
   /** Requests by slot, of all its workers up to now. */
   readonly #requests = new Map<number, number>();
@@ -30,8 +33,7 @@ export class Metrics {
   /** The text that a scrape answers with. What is not known of a worker is left out. */
   async render(status: SupervisorStatus, own: OwnProcess): Promise<MetricsText> {
     this.#count(status);
-    // Loaded by the first scrape: many a supervisor is never asked.
-    const { default: client } = await import('prom-client');
+    const { default: client } = await loadMetrics();
     const registry = new client.Registry();
     const gauge = (name: string, help: string, samples: readonly Sample[]) =>
       fill(new client.Gauge({ name, help, labelNames: labelsOf(samples), registers: [registry] }), samples);

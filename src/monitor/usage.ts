@@ -27,14 +27,17 @@ export function usage(pids: readonly number[]): Promise<Map<number, Usage>> {
   return answer;
 }
 
+async function measure(pids: number[]): Promise<Record<string, pidusage.Status | null>> {
+  // Loaded by the first question: many a supervisor is never asked. It rejects when none of them is there.
+  const { default: pidusage } = await import('pidusage');
+  return pidusage(pids);
+}
+
 async function ask(pids: readonly number[]): Promise<Map<number, Usage>> {
   const found = new Map<number, Usage>();
   // One impossible PID would make pidusage refuse all of them.
   const possible = pids.filter((pid) => Number.isInteger(pid) && pid > 0);
   if (possible.length === 0) return found;
-  // It rejects when none of them is there.
-  // Loaded by the first question: many a supervisor is never asked.
-  const { default: measure } = await import('pidusage');
   const statistics = await measure(possible).catch(() => ({}) as Record<string, pidusage.Status | null>);
   for (const pid of possible) {
     const statistic = statistics[pid];

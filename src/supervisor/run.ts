@@ -21,6 +21,7 @@ import { openAdmin } from './admin.js';
 import { resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
 import { surviveFaults } from './faults.js';
+import { keepOwnProgram } from './keep-program.js';
 import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
 import { type Started, Supervisor } from './supervisor.js';
@@ -123,6 +124,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     let admin: AdminServer | null = null;
     let closeTriggers = () => {};
     let begun = false;
+    let kept = Promise.resolve(() => {});
     try {
       // Before the workers: who asks while they start is to be told so, not refused.
       if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor);
@@ -132,6 +134,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       let hasStarted = false;
       void supervisor.started.then((started) => {
         hasStarted = true;
+        kept = keepOwnProgram(release, options.runtimeDir, log);
         for (const { name, host, port } of custody?.unclaimed ?? []) {
           const hint = 'connections wait there for ever: have the application listen there, or take it out of the unit';
           log.logger.warn(
@@ -156,6 +159,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     } finally {
       signals.end();
       closeTriggers();
+      (await kept)();
       for (const error of await atMost(CLOSE_MS, failures([control.close(), admin?.close()]))) {
         log.logger.warn({ reason: error }, 'cannot clean up');
       }

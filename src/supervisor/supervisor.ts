@@ -246,6 +246,7 @@ export class Supervisor implements ControlTarget {
   }
 
   stopNow(): void {
+    this.#workforce.leftBehind.killAll();
     this.#loop.dispatch({ type: 'stopNow' });
   }
 
@@ -383,7 +384,7 @@ export class Supervisor implements ControlTarget {
       case 'end':
         this.#loop.close();
         // Whoever starts the next one at once must find the addresses free.
-        void this.#custodyClosed.then(() => this.#end(effect.reason));
+        void Promise.all([this.#custodyClosed, this.#workforce.leftBehind.gone()]).then(() => this.#end(effect.reason));
         break;
       case 'report':
         this.#log.logger[effect.level](effect.fields, effect.message);

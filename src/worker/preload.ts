@@ -16,6 +16,7 @@ import { Drain } from './drain/drain.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
+import { takeChildrenAlong } from './left-behind.js';
 import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
@@ -67,6 +68,7 @@ function install(): void {
   if (!listens) channel.hold();
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
+  if (!process.env.HOLDFAST_WORKER?.endsWith(' keepChildren')) takeChildrenAlong();
   attempt('connections', () => connections.install());
   attempt('the public API', () => application.publish(identity(), () => channel.sayReady()));
   attempt('the end of a drain', () =>
@@ -133,7 +135,7 @@ function identity() {
     name: HOLDFAST_NAME ?? '',
     slot: Number(HOLDFAST_SLOT),
     generation: Number(HOLDFAST_GENERATION),
-    worker: Number(HOLDFAST_WORKER),
+    worker: Number.parseInt(HOLDFAST_WORKER ?? '', 10),
   };
 }
 

@@ -77,7 +77,7 @@ t.test('takes its times from the configuration, and nothing from the environment
   });
   t.match(stdout, `start ${release}/shop.yaml --name=shop\n`);
   t.match(stdout, `\nWorkingDirectory=${release}\n`);
-  t.match(stdout, /\nTimeoutStopSec=130\n/);
+  t.match(stdout, /\nTimeoutStopSec=140\n/);
 });
 
 t.test('with --socket the socket unit comes second', async (t) => {

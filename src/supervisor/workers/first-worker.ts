@@ -18,10 +18,13 @@ export class FirstWorker {
   readonly #fork: Fork;
   readonly #identity: WorkerIdentity;
   #taken = false;
+  readonly #discard = () => this.discard();
 
   constructor(identity: WorkerIdentity, release: Release) {
     this.#identity = identity;
     this.#fork = new Fork(identity, release);
+    // A signal may end the process at any moment.
+    process.once('exit', this.#discard);
   }
 
   /** For whoever is to fork this very worker; null for any other, and the second time. */
@@ -29,6 +32,7 @@ export class FirstWorker {
     const own = this.#identity;
     if (this.#taken || worker !== own.worker || slot !== own.slot || generation !== own.generation) return null;
     this.#taken = true;
+    process.removeListener('exit', this.#discard);
     return this.#fork;
   }
 
@@ -36,7 +40,7 @@ export class FirstWorker {
   discard(): void {
     if (this.#taken) return;
     this.#taken = true;
-    this.#fork.signal('SIGKILL');
+    this.#fork.destroy();
   }
 }
 

@@ -4,11 +4,10 @@
  */
 import { ChildProcess, type SpawnOptions } from 'node:child_process';
 import cluster, { type Address, type Worker as ClusterWorker } from 'node:cluster';
-import { ownFile } from '../../platform/own-package.js';
+import { programFile } from '../../platform/own-program.js';
 import type { Release } from '../deployments/release.js';
 import { type ChannelListener, WorkerChannel } from './channel.js';
-
-const PRELOAD = ownFile('dist/worker/preload.js');
+import { signalGroup } from './process-groups.js';
 
 export interface WorkerIdentity {
   readonly worker: number;
@@ -33,6 +32,7 @@ type News = (listener: ForkListener) => void;
 
 export class Fork {
   readonly #cluster: ClusterWorker;
+  readonly #keepChildren: boolean;
   #listener: ForkListener | null = null;
   /** In the order in which they came; null once they are passed on at once. */
   #kept: News[] | null = [];
@@ -40,6 +40,7 @@ export class Fork {
   /** @throws what `fork` throws at once, such as EAGAIN; later faults come as an error or an exit */
   constructor(identity: WorkerIdentity, release: Release) {
     this.#cluster = fork(identity, release);
+    this.#keepChildren = release.config.keepChildren;
     const child = this.process;
     // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
     this.#cluster.on('error', () => {});
@@ -84,6 +85,13 @@ export class Fork {
     this.process.kill(signal);
   }
 
+  /** Kills it, and what it has started unless that is to be kept. */
+  destroy(): void {
+    const { pid } = this.process;
+    if (!this.#keepChildren && pid !== undefined) signalGroup(pid, 'SIGKILL');
+    this.signal('SIGKILL');
+  }
+
   #tell(news: News): void {
     if (this.#kept !== null) this.#kept.push(news);
     else if (this.#listener !== null) news(this.#listener);
@@ -95,7 +103,7 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
     exec: script,
     args: [...config.args],
     // First, so that it lies below whatever the owner's own preloads patch.
-    execArgv: ['--require', PRELOAD, ...config.nodeArgs],
+    execArgv: ['--require', programFile('dist/worker/preload.js', cwd), ...config.nodeArgs],
     cwd,
     silent: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -107,7 +115,7 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
       HOLDFAST_NAME: identity.name,
       HOLDFAST_SLOT: String(identity.slot),
       HOLDFAST_GENERATION: String(identity.generation),
-      HOLDFAST_WORKER: String(identity.worker),
+      HOLDFAST_WORKER: `${identity.worker}${config.keepChildren ? ' keepChildren' : ''}`,
     }),
   );
 }
@@ -122,8 +130,8 @@ function hidden({ nodeArgs, env }: Release['config']): string[] {
 }
 
 /**
- * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone. node:cluster does not
- * pass `detached` on, and takes any option of the inspector for debugging: hence the detour by the one method that every
+ * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone, and what they start can be
+ * ended with them (process-groups.ts). node:cluster does not pass `detached` on, and takes any option of the inspector for debugging: hence the detour by the one method that every
  * fork goes through; restored before anything else can run.
  */
 function detached(options: readonly string[], start: () => ClusterWorker): ClusterWorker {

@@ -18,6 +18,7 @@ import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
 import type { Listening } from './listening.js';
+import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
 
@@ -46,6 +47,7 @@ export class Workforce {
   onStats: (worker: number, stats: Stats) => void = () => {};
   /** Connections that were still open when the drain of their worker ended, since the supervisor began. */
   readonly cutOff: Partial<Record<ConnectionKind, number>> = {};
+  readonly leftBehind: ProcessGroups;
   readonly #ticketKey = new TicketKey((key) => {
     for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
   });
@@ -60,6 +62,7 @@ export class Workforce {
 
   constructor(options: WorkforceOptions) {
     this.#options = options;
+    this.leftBehind = new ProcessGroups(options.log);
     this.#health = new WorkerHealth(options.dispatch);
     this.#links = new Links(options.openStreamPair, options.log);
   }
@@ -95,7 +98,10 @@ export class Workforce {
           dispatch({ type: 'bound', worker, key });
         },
         onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
-        onEnded: () => dispatch({ type: 'ended', worker }),
+        onEnded: () => {
+          this.leftBehind.ended(handle);
+          dispatch({ type: 'ended', worker });
+        },
         onExited: exited,
       });
       this.#workers.set(worker, handle);

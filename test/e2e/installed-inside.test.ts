@@ -1,0 +1,117 @@
+/** holdfast that is installed inside the release which it runs: that release is removed some day. */
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { ask } from './support/ask.js';
+import { Holdfast } from './support/holdfast.js';
+import { installInto } from './support/install.js';
+import { freePort } from './support/ports.js';
+
+const APP = `require('node:http').createServer((_request, response) =>
+  response.end(JSON.stringify({ release: __dirname.split('/').at(-1), pid: process.pid })),
+).listen(process.env.PORT, '127.0.0.1');`;
+
+function makeRelease(shop: string, release: string): string {
+  const folder = path.join(shop, 'releases', release);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'app.cjs'), APP);
+  return folder;
+}
+
+function deploy(shop: string, release: string): void {
+  symlinkSync(`releases/${release}`, path.join(shop, 'next'));
+  renameSync(path.join(shop, 'next'), path.join(shop, 'current'));
+}
+
+async function begin(t: Test) {
+  const shop = t.testdir({});
+  const bin = installInto(makeRelease(shop, '1'));
+  makeRelease(shop, '2');
+  deploy(shop, '1');
+  const port = await freePort();
+  const current = path.join(shop, 'current');
+  const env = { PORT: String(port), PWD: current };
+  const admin = await freePort();
+  const args = ['--admin', String(admin), '--name', 'shop', '--backoff-base', '10ms'];
+  const holdfast = new Holdfast(t, 'app.cjs', { bin, cwd: current, env, args });
+  await holdfast.message('holdfast is installed inside the release');
+  return { shop, port, admin, holdfast, copy: path.join(holdfast.runtimeDir, 'shop.program') };
+}
+
+/** What the worker that answers has loaded first. */
+async function preloadOf(port: number): Promise<string> {
+  const { pid } = (await ask(port)) as { pid: number };
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  return words[words.indexOf('--require') + 1] ?? '';
+}
+
+async function crash(holdfast: Holdfast, port: number): Promise<void> {
+  const from = holdfast.log.length;
+  process.kill(((await ask(port)) as { pid: number }).pid, 'SIGKILL');
+  await holdfast.message('worker ready', from);
+}
+
+t.test('it goes on when that release has been removed', async (t) => {
+  const { shop, port, admin, holdfast, copy } = await begin(t);
+  deploy(shop, '2');
+  t.equal((await holdfast.run('reload')).code, 0);
+  rmSync(path.join(shop, 'releases/1'), { recursive: true });
+
+  await crash(holdfast, port);
+  t.match(await ask(port), { release: '2' }, 'a crashed worker is replaced');
+  t.equal(await preloadOf(port), path.join(copy, 'dist/worker/preload.js'));
+  t.match(await holdfast.status(), { workers: [{ state: 'ready', rssBytes: /^\d+$/ }] }, 'status answers');
+  t.match(await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text(), /^holdfast_size 1$/m, 'and so do metrics');
+  makeRelease(shop, '3');
+  deploy(shop, '3');
+  t.match(await holdfast.run('reload'), { code: 0 }, 'a reload succeeds');
+  t.match(await ask(port), { release: '3' });
+
+  t.equal(statSync(copy).mode & 0o777, 0o700);
+  t.equal(statSync(path.join(copy, 'dist/worker/preload.js')).mode & 0o777, 0o600);
+  rmSync(copy, { recursive: true });
+  await crash(holdfast, port);
+  t.match(await ask(port), { release: '3' }, 'also when what was kept in the runtime folder is removed by somebody');
+  t.equal((await holdfast.run('stop')).code, 0);
+  t.equal(await holdfast.closed, 0);
+  t.notOk(
+    readdirSync(holdfast.runtimeDir).some((name) => name.includes('program')),
+    'and nothing stays',
+  );
+});
+
+t.test(
+  'it goes on with the same version in the next release, with what it has kept where that is another one',
+  async (t) => {
+    const { shop, port, holdfast, copy } = await begin(t);
+    installInto(path.join(shop, 'releases/2'));
+    deploy(shop, '2');
+    rmSync(path.join(shop, 'releases/1'), { recursive: true });
+    t.match(await holdfast.run('reload'), { code: 0 });
+    const theirs = path.join(shop, 'releases/2/node_modules/holdfast');
+    t.equal(await preloadOf(port), path.join(theirs, 'dist/worker/preload.js'));
+
+    const manifest = path.join(theirs, 'package.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace(/"version": "[^"]+"/, '"version": "99.0.0"'));
+    t.match(await holdfast.run('reload'), { code: 0 });
+    t.equal(await preloadOf(port), path.join(copy, 'dist/worker/preload.js'));
+  },
+);
+
+t.test('another version that is installed in its place is not loaded into its workers', async (t) => {
+  const { shop, port, holdfast, copy } = await begin(t);
+  const preload = path.join(shop, 'releases/1/node_modules/holdfast/dist/worker/preload.js');
+  t.equal(await preloadOf(port), preload);
+  writeFileSync(preload, 'throw new Error("of another version")');
+  t.match(await holdfast.run('reload'), { code: 0 });
+  t.equal(await preloadOf(port), path.join(copy, 'dist/worker/preload.js'));
+});
