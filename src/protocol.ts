@@ -42,6 +42,8 @@ export type WorkerMessage = {
   | { readonly type: 'adopted'; readonly key: AddressKey; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'listen'; readonly seq: number; readonly request: AddressRequest }
   | { readonly type: 'bound'; readonly key: AddressKey }
+  /** A moment after `bound` it listens there still. */
+  | { readonly type: 'stayed'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }
   | { readonly type: 'drained' }
   /** What is still open when the drain is about to end: those that are about to be cut off, the first of them named. */
@@ -203,6 +205,14 @@ export interface RolloutStatus {
   readonly to: number | null;
   /** null where there is none. */
   readonly canary: CanaryStatus | null;
+  /** Of its first worker; null where there is none, or it has passed. */
+  readonly trial: TrialStatus | null;
+}
+
+export interface TrialStatus {
+  readonly slot: number;
+  /** Until the rollout goes on; null while the worker is not ready. */
+  readonly remainingMs: number | null;
 }
 
 export interface CanaryStatus {

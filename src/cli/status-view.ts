@@ -8,6 +8,7 @@ import type {
   RolloutStatus,
   SocketStatus,
   SupervisorStatus,
+  TrialStatus,
   WorkerStatus,
 } from '../protocol.js';
 import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from './quantity.js';
@@ -205,11 +206,17 @@ function canaryText(canary: CanaryStatus | null): string {
   return `, canary in slot ${slot} with ${percent} of new connections, ${left}`;
 }
 
-function rolloutText({ state, reason, from, to, canary }: RolloutStatus): string {
+function trialText(trial: TrialStatus | null): string {
+  if (trial === null) return '';
+  const left = trial.remainingMs === null ? 'not ready yet' : `${formatDuration(trial.remainingMs)} left`;
+  return `, first worker on trial in slot ${trial.slot}, ${left}`;
+}
+
+function rolloutText({ state, reason, from, to, canary, trial }: RolloutStatus): string {
   if (state === 'none') return 'none';
   const words = state === 'rolledBack' ? 'rolled back' : state;
   const generations = from === null || to === null ? '' : ` (generation ${from} to ${to})`;
-  return `${words}${generations}${canaryText(canary)}${reason === null ? '' : `: ${reason}`}`;
+  return `${words}${generations}${canaryText(canary)}${trialText(trial)}${reason === null ? '' : `: ${reason}`}`;
 }
 
 function supervisorText({ version, nodeVersion, cpuPercent, rssBytes }: SupervisorStatus): string {

@@ -80,7 +80,9 @@ export async function gatherFacts(
       user,
       instances: config.instances,
       surge: config.surge,
-      startTimeoutMs: config.bindTimeoutMs + config.readyTimeoutMs + config.soakMs + MARGIN_MS,
+      // Of a reload as well.
+      startTimeoutMs:
+        config.bindTimeoutMs + config.readyTimeoutMs + Math.max(config.soakMs, config.trialMs) + MARGIN_MS,
       // Once for the workers, once for what they leave behind.
       stopTimeoutMs: config.drainTimeoutMs + 2 * config.killTimeoutMs + MARGIN_MS,
       notifiesItself: installation.hasNative,

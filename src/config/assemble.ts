@@ -48,6 +48,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     health: chosen.get('health')?.value ?? null,
     healthTimeoutMs: value('healthTimeout'),
     healthIntervalMs: value('healthInterval'),
+    trialMs: value('trial'),
     soakMs: value('soak'),
     surge: surgeOf(value('surge'), instances),
     maxDraining: value('maxDraining'),

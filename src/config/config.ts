@@ -34,6 +34,8 @@ export interface Config {
   readonly healthTimeoutMs: number;
   /** From one question to the next. */
   readonly healthIntervalMs: number;
+  /** How long the first worker of a release must stay up before anything else of its rollout goes on; 0 for no trial. */
+  readonly trialMs: number;
   readonly soakMs: number;
   /** How many workers more than `instances` may live during a rollout; at least 1. Already counted from a percentage. */
   readonly surge: number;

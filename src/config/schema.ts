@@ -139,6 +139,10 @@ export const SETTINGS = {
   ),
   healthTimeout: time(1, HOUR_MS, '5s', { description: 'How long such an answer may take' }),
   healthInterval: time(10, HOUR_MS, '1s', { description: 'How often it is asked for' }),
+  trial: time(0, DAY_MS, '2s', {
+    description:
+      'How long the first worker of a new release must stay up, with no clients, before anything else of the reload goes on',
+  }),
   soak: time(0, DAY_MS, '0', { description: 'How long a ready worker must stay up before its predecessor goes' }),
   surge: setting(
     () =>

@@ -18,10 +18,10 @@ export function requiredAddresses(state: State, worker: Worker): string[] {
   // A seat that has just been added: what all workers of the old generation have in common.
   const [first, ...rest] = proven;
   if (first === undefined) return [];
-  return fixed(first).filter((key) => rest.every((other) => other.listening.includes(key)));
+  return fixed(first).filter((key) => rest.every((other) => other.steady.includes(key)));
 }
 
-/** Called for a ready worker; one whose generation is still on trial is not taken as the measure. */
+/** Called for a ready worker whose addresses have changed; one whose generation is still on trial is not taken as the measure. */
 export function rememberAddresses(state: State, worker: Worker): void {
   if (worker.generation === state.stable) slotOf(state, worker.slot).addresses = fixed(worker);
 }
@@ -33,7 +33,22 @@ export function rememberAllAddresses(state: State): void {
   }
 }
 
-/** Ports that the kernel chose come and go in some applications; nobody can rely on them by number. */
 function fixed(worker: Worker): string[] {
-  return worker.listening.filter((key) => !key.includes(':0#'));
+  return worker.steady.filter(isFixed);
+}
+
+/** Ports that the kernel chose come and go in some applications; nobody can rely on them by number. */
+export function isFixed(key: string): boolean {
+  return !key.includes(':0#');
+}
+
+/** A ready worker of another slot and the same generation, where it shares no address with any of those; null otherwise. */
+export function strangerTo(state: State, worker: Worker): Worker | null {
+  const others = state.workers.filter(
+    (other) => other.slot !== worker.slot && other.generation === worker.generation && other.state === 'ready',
+  );
+  // What it listens on at that moment, steady or not: all of it began before.
+  const shares = (other: Worker) => other.listening.some((key) => worker.listening.includes(key));
+  const [first] = others.filter(({ listening }) => listening.length > 0);
+  return worker.listening.length === 0 || first === undefined || others.some(shares) ? null : first;
 }

@@ -4,7 +4,7 @@
  */
 import { dismiss } from './departure.js';
 import { spawn } from './lifecycle.js';
-import { forgetFaults, takeBack } from './rollout.js';
+import { forgetFaults, slotForTrial, takeBack } from './rollout.js';
 import { isSoaked, seats } from './standing.js';
 import { answer, report } from './state.js';
 import type { Draft, Event, State, Worker } from './types.js';
@@ -78,9 +78,16 @@ export function decide(draft: Draft, { type, request }: Extract<Event, { type: '
 /** From now on it is a rollout like any other; the canary goes, its place being filled in turn. */
 function promote(draft: Draft): void {
   const { state } = draft;
+  const { canary, to } = state.rollout;
   state.rollout.canary = null;
-  state.target = state.rollout.to;
-  forgetFaults(state);
+  // By hand, and too soon: what it has not passed as a canary is still to come.
+  const isProven = canary?.until != null || state.policies[to]?.trialMs === 0;
+  if (isProven) {
+    state.target = to;
+    forgetFaults(state);
+  } else {
+    state.rollout.trial = { slot: slotForTrial(state) };
+  }
   report(draft, 'info', 'canary promoted', { generation: state.rollout.to });
   for (const worker of state.workers) if (worker.slot >= state.size) dismiss(draft, worker);
 }

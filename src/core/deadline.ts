@@ -1,6 +1,6 @@
 /** Deadlines are data: this is where the loop finds out until when it may sleep. */
-import { seats } from './standing.js';
-import { policyOf, targetPolicy, workersOf } from './state.js';
+import { seats, soakedAt } from './standing.js';
+import { targetPolicy, workersOf } from './state.js';
 import type { State, Worker } from './types.js';
 
 /**
@@ -17,7 +17,9 @@ export function nextDeadline(state: State, now: number): number | null {
   for (const worker of state.workers) {
     if (worker.deadline !== null) times.push(worker.deadline);
     if (worker.healthAt !== null) times.push(worker.healthAt);
-    if (worker.state === 'ready' && worker.readyAt !== null) waitFor(worker.readyAt + policyOf(state, worker).soakMs);
+    if (worker.state === 'ready' && worker.judgeLossAt !== null) times.push(worker.judgeLossAt);
+    const soaked = soakedAt(state, worker);
+    if (soaked !== null) waitFor(soaked);
   }
   if (state.phase === 'starting' || state.phase === 'running') {
     for (const { slot, recycleAt } of state.slots) {

@@ -2,6 +2,7 @@
 import { crashed } from './crash.js';
 import { heirsOf } from './heirs.js';
 import { lacks } from './readiness.js';
+import { nobodyServes } from './standing.js';
 import { label, policyOf, report } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
@@ -10,11 +11,11 @@ const KILL_AGAIN_MS = 5_000;
 const MOST_KILL_AGAIN_MS = 60_000;
 
 /** A live worker is found unfit and sent away; counts as a crash, though its process has not ended yet. */
-export function fail(draft: Draft, worker: Worker, reason: string): void {
+export function fail(draft: Draft, worker: Worker, reason: string, atOnce = false): void {
   worker.endReason = reason;
   report(draft, 'error', 'worker failed', { ...label(worker), reason });
   dismiss(draft, worker);
-  crashed(draft, worker, { cause: 'failed', reason, chance: 0.5 });
+  crashed(draft, worker, { cause: 'failed', reason, chance: 0.5, atOnce });
 }
 
 export function terminate(draft: Draft, worker: Worker): void {
@@ -32,7 +33,9 @@ export function dismiss(draft: Draft, worker: Worker): void {
   if (worker.state !== 'starting' && worker.state !== 'ready') return;
   worker.healthAt = null;
   // One that has been given a socket may have accepted, though it has not said so yet.
-  const served = worker.listening.length > 0 ? worker.listening : worker.given;
+  const current = worker.listening.length > 0 ? worker.listening : worker.given;
+  // Connections that it has accepted outlive their server.
+  const served = current.length > 0 ? current : worker.lost;
   if (served.length === 0 && worker.state === 'starting') {
     terminate(draft, worker);
     return;
@@ -50,8 +53,8 @@ export function dismiss(draft: Draft, worker: Worker): void {
 }
 
 /** It has been given a socket and has not said yet that it listens there. */
-export function isUnheard({ readyAt, listening, given }: Worker): boolean {
-  return readyAt === null && listening.length === 0 && given.length > 0;
+export function isUnheard({ readyAt, listening, given, lost }: Worker): boolean {
+  return readyAt === null && lost.length === 0 && listening.length === 0 && given.length > 0;
 }
 
 /** Too many of its slot drain: it has had the longest time of them. */
@@ -77,16 +80,20 @@ function sendKill(draft: Draft, worker: Worker, againMs: number): void {
   draft.effects.push({ do: 'kill', worker: worker.id });
 }
 
+/** It is not ready, or not ready again, and has had the time for it. */
+function outstay(draft: Draft, worker: Worker, readyTimeoutMs: number): void {
+  const lack = lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known';
+  const { lost } = worker;
+  if (lost.length === 0) fail(draft, worker, `not ready within ${readyTimeoutMs / 1000} s: ${lack}`);
+  else fail(draft, worker, `a worker was ready and is no longer: ${lack}`, nobodyServes(draft.state));
+}
+
 /** What happens when a state has lasted too long. */
 export function overdue(draft: Draft, worker: Worker): void {
   const policy = policyOf(draft.state, worker);
   switch (worker.state) {
     case 'starting':
-      fail(
-        draft,
-        worker,
-        `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known'}`,
-      );
+      outstay(draft, worker, policy.readyTimeoutMs);
       return;
     case 'draining':
       if (!isUnheard(worker)) {

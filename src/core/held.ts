@@ -1,13 +1,17 @@
 /** Workers that are ready and accept nothing yet: those of a release on trial, for as long as somebody else serves. */
 import { isOnTrial } from './rollout.js';
-import { isSoaked, serves } from './standing.js';
+import { isFirst, isSoaked, serves } from './standing.js';
 import { policyOf } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
-/** A release that asks for health or a soak gets no client before it has passed, as long as another one serves them. */
+/**
+ * The first worker of a release, and all of one that asks for health or a soak, get no client before they have passed, as
+ * long as another one serves them.
+ */
 export function isToBeHeld(state: State, worker: Worker): boolean {
-  const { health, soakMs } = policyOf(state, worker);
-  return (health || soakMs > 0) && isOnTrial(state, worker.generation) && hasElder(state, worker);
+  const { health, soakMs, trialMs } = policyOf(state, worker);
+  const isTested = health || soakMs > 0 || (trialMs > 0 && isFirst(state, worker));
+  return isTested && isOnTrial(state, worker.generation) && hasElder(state, worker);
 }
 
 /** Whether somebody else accepts on its sockets, on all of them. */
@@ -26,6 +30,7 @@ export function releaseHeld(draft: Draft): void {
     if (!worker.held || worker.state !== 'ready' || worker.ended) continue;
     if (!isSoaked(state, worker, now) && hasElder(state, worker)) continue;
     worker.held = false;
+    worker.acceptsSince = now;
     draft.effects.push({ do: 'accept', worker: worker.id });
   }
 }

@@ -8,12 +8,13 @@ import { crashed, describeExit, facts } from './crash.js';
 import { fail, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
+import { closed, closedUnasked } from './loss.js';
 import { addressCame, checkReady, wantsHealth } from './readiness.js';
 import { recycle } from './recycle.js';
 import { isOnTrial } from './rollout.js';
-import { isSoaked, seats } from './standing.js';
+import { isSoaked, nobodyServes, seats } from './standing.js';
 import { label, policyOf, report } from './state.js';
-import type { Draft, LiveState, State, Worker, WorkerEvent, WorkerEventType } from './types.js';
+import type { Draft, LiveState, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
 /** What a hung worker has left to tell where it hangs, before it is killed. */
 export const DIAGNOSIS_MS = 2_500;
@@ -37,19 +38,27 @@ const bound: Handler<'bound'> = (draft, worker, event) => {
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
   addressCame(worker, event.key, draft.now);
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
+};
+
+/** Only now does it count: a program that looks whether its port is free has closed it again by now. */
+const stayed: Handler<'stayed'> = (draft, worker, { key }) => {
+  if (!worker.listening.includes(key)) return;
+  if (!worker.steady.includes(key)) worker.steady.push(key);
+  worker.lost = worker.lost.filter((other) => other !== key);
   if (worker.state === 'ready') rememberAddresses(draft.state, worker);
   else checkReady(draft, worker);
 };
 
 const healthTold: Handler<'healthTold'> = (draft, worker, { reason }) => {
+  worker.owesHealth = false;
   worker.healthReason = reason;
   if (reason === null) worker.healthy = true;
-  if (worker.state === 'starting') checkReady(draft, worker);
-  else if (reason !== null && !isSoaked(draft.state, worker, draft.now))
-    fail(draft, worker, `a worker did not stay healthy: ${reason}`);
   if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
     worker.healthAt = draft.now + policyOf(draft.state, worker).healthIntervalMs;
   }
+  if (worker.state === 'starting') checkReady(draft, worker);
+  else if (reason !== null && !isSoaked(draft.state, worker, draft.now))
+    fail(draft, worker, `a worker did not stay healthy: ${reason}`);
 };
 
 const exceeded: Handler<'exceeded'> = (draft, worker, { limit, reason }) => {
@@ -79,12 +88,6 @@ const hung: Handler<'hung'> = (draft, worker, { silentMs }) => {
 /** What a hung worker was given time for. */
 const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
   if (worker.hung) kill(draft, worker);
-};
-
-const closed: Handler<'closed'> = (draft, worker, event) => {
-  worker.listening = worker.listening.filter((key) => key !== event.key);
-  worker.given = worker.given.filter((key) => key !== event.key);
-  report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
 };
 
 const ended: Handler<'ended'> = (_draft, worker) => {
@@ -117,7 +120,8 @@ const LIFECYCLE = {
     spawned,
     ended,
     bound,
-    closed,
+    stayed,
+    closed: closedUnasked,
     saidReady: (draft, worker) => {
       worker.saidReady = true;
       checkReady(draft, worker);
@@ -142,14 +146,18 @@ const LIFECYCLE = {
       remove(draft, worker);
       report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
       const { chance, code } = event;
-      crashed(draft, worker, { cause: 'crashed', reason: describeExit(event, 'before it was ready'), chance, code });
+      const served = worker.lost.length > 0;
+      const reason = describeExit(event, served ? 'after it had closed its server by itself' : 'before it was ready');
+      const atOnce = served && nobodyServes(draft.state);
+      crashed(draft, worker, { cause: 'crashed', reason, chance, code, atOnce });
     },
   },
   ready: {
     spawned,
     ended,
     bound,
-    closed,
+    stayed,
+    closed: closedUnasked,
     saidReady: ignored,
     drained: ignored,
     unlinked: ignored,
@@ -178,6 +186,7 @@ const LIFECYCLE = {
     spawned,
     ended,
     bound: boundLate,
+    stayed: ignored,
     closed,
     saidReady: ignored,
     drained: (draft, worker) => terminate(draft, worker),
@@ -197,6 +206,7 @@ const LIFECYCLE = {
     ended,
     // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
     bound: ignored,
+    stayed: ignored,
     closed,
     saidReady: ignored,
     drained: ignored,
@@ -216,6 +226,7 @@ const LIFECYCLE = {
     ended,
     // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
     bound: ignored,
+    stayed: ignored,
     closed,
     saidReady: ignored,
     drained: ignored,
@@ -254,13 +265,18 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     awaiting: [],
     leftMs: null,
     readyAt: null,
+    acceptsSince: null,
     saidReady: false,
-    askedHealth: false,
+    owesHealth: false,
     healthy: false,
     healthAt: null,
     healthReason: null,
     recycleReason: null,
     listening: [],
+    steady: [],
+    lost: [],
+    judgeLossAt: null,
+    lookedAt: null,
     given: [],
     served: [],
     held: false,
@@ -274,8 +290,4 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
   state.workers.push(worker);
   worker.held = isToBeHeld(state, worker);
   draft.effects.push({ do: 'spawn', worker: worker.id, slot, generation, held: worker.held });
-}
-
-function nobodyServes({ workers }: State): boolean {
-  return !workers.some(({ state, ended }) => state === 'ready' && !ended);
 }

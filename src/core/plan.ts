@@ -8,7 +8,7 @@
 import { isCanary } from './canary-rollout.js';
 import { cutShort, dismiss } from './departure.js';
 import { spawn } from './lifecycle.js';
-import { counts, isSoaked, isWanted, seats, serves, wantedSeats } from './standing.js';
+import { counts, isFirst, isSoaked, isWanted, seats, serves, wantedSeats } from './standing.js';
 import { isCurrent, isSettled, slotOf, targetPolicy, workersOf } from './state.js';
 import type { Draft, Slot, State, Worker } from './types.js';
 
@@ -28,7 +28,7 @@ export function converge(draft: Draft): void {
 function stopSurplus(draft: Draft): void {
   const { state } = draft;
   for (const worker of state.workers.filter(seats)) {
-    if (isCanary(state, worker)) continue;
+    if (isFirst(state, worker)) continue;
     if (worker.slot >= state.size) dismiss(draft, worker);
     else if (worker.generation !== state.target && worker.state === 'starting') dismiss(draft, worker);
   }
@@ -78,6 +78,9 @@ function startMissing(draft: Draft): void {
   const anyServes = state.workers.some(serves);
   const missing = state.slots.filter((slot) => {
     if (!isWanted(state, slot) || (slot.retryAt !== null && slot.retryAt > now)) return false;
+    // During a trial everybody who is there stays, of whatever generation.
+    const isAnybody = workersOf(state, slot.slot).some((worker) => seats(worker) && !isFirst(state, worker));
+    if (state.rollout.trial !== null && isAnybody) return false;
     // While nothing has ever been up, one try a slot is enough to know.
     if (state.phase === 'starting' && slot.failedStart && !anyServes) return false;
     const current = workersOf(state, slot.slot).filter((worker) => seats(worker) && isCurrent(state, worker));
@@ -103,7 +106,8 @@ function startMissing(draft: Draft): void {
 
 /** Ready workers in one slot that another is to take the place of. */
 function predecessors(state: State, slot: number): Worker[] {
-  return workersOf(state, slot).filter((worker) => worker.state === 'ready' && !isCurrent(state, worker));
+  const own = workersOf(state, slot).filter((worker) => worker.state === 'ready' && !isCurrent(state, worker));
+  return own.filter((worker) => !isFirst(state, worker));
 }
 
 /** All slots have a worker, none of them has two, and no rollout is under way. */

@@ -1,6 +1,6 @@
 /** When a worker is ready, what it lacks until then, and when its health is asked for. */
-import { rememberAddresses, requiredAddresses } from './addresses.js';
-import { isSoaked, seats } from './standing.js';
+import { isFixed, rememberAddresses, requiredAddresses, strangerTo } from './addresses.js';
+import { isFirst, isSoaked, seats } from './standing.js';
 import { label, policyOf, report } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
@@ -16,6 +16,7 @@ export function addressCame(worker: Worker, key: string, now: number): void {
 export function askHealth(draft: Draft, worker: Worker): void {
   worker.healthAt = null;
   if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
+    worker.owesHealth = true;
     draft.effects.push({ do: 'askHealth', worker: worker.id });
   }
 }
@@ -28,30 +29,55 @@ export function wantsHealth(state: State, worker: Worker, now: number): boolean 
 
 export function checkReady(draft: Draft, worker: Worker): void {
   if (lacks(draft.state, worker) !== null) return;
-  if (policyOf(draft.state, worker).health && !worker.healthy) {
+  const { health, healthIntervalMs, soakMs, trialMs } = policyOf(draft.state, worker);
+  if (health && !worker.healthy) {
     // Only now is there somebody to ask; between two questions, and while an answer is awaited, nothing is to be done.
-    if (worker.askedHealth) return;
-    worker.askedHealth = true;
-    askHealth(draft, worker);
+    if (!worker.owesHealth && worker.healthAt === null) askHealth(draft, worker);
     return;
   }
   worker.state = 'ready';
   worker.readyAt = draft.now;
+  if (!worker.held) worker.acceptsSince = draft.now;
   worker.deadline = null;
-  worker.healthAt = wantsHealth(draft.state, worker, draft.now)
-    ? draft.now + policyOf(draft.state, worker).healthIntervalMs
-    : null;
+  worker.lost = [];
+  const asksAgain = wantsHealth(draft.state, worker, draft.now) && !worker.owesHealth;
+  worker.healthAt = asksAgain ? draft.now + healthIntervalMs : null;
   rememberAddresses(draft.state, worker);
   report(draft, 'info', 'worker ready', { ...label(worker), afterMs: draft.now - worker.startedAt });
+  tellStranger(draft, worker);
+  if (isFirst(draft.state, worker) && trialMs > 0) {
+    report(draft, 'info', 'on trial', { ...label(worker), forMs: Math.max(soakMs, trialMs) });
+  }
+}
+
+/** Applications that take another port when theirs is taken find that it is: by their own other workers. */
+function tellStranger(draft: Draft, worker: Worker): void {
+  const other = strangerTo(draft.state, worker);
+  if (other === null) return;
+  const hint =
+    'the workers are to listen on the same address: keep the application from taking another port when its own answers already';
+  report(draft, 'warn', 'workers listen on different addresses', {
+    ...label(worker),
+    addresses: worker.listening,
+    otherSlot: other.slot,
+    otherAddresses: other.listening,
+    hint,
+  });
 }
 
 /** What a worker still has to do before it is ready; null when it is. */
 export function lacks(state: State, worker: Worker): string | null {
-  const { listening } = worker;
+  const { listening, steady, lost, lookedAt } = worker;
   const byMessage = policyOf(state, worker).ready === 'message';
   if (byMessage && !worker.saidReady) return `it did not send 'ready'`;
-  if (!byMessage && listening.length === 0) return 'it did not listen on any address';
-  const missing = requiredAddresses(state, worker).filter((key) => !listening.includes(key));
+  const isLost = byMessage ? lost.some(isFixed) : lost.length > 0;
+  if (steady.length === 0 && isLost) return `it has closed ${lost.join(', ')} by itself`;
+  if (!byMessage && steady.length === 0) {
+    return lookedAt === null
+      ? 'it did not listen on any address'
+      : `it listened on ${lookedAt} for a moment only, and has closed it by itself`;
+  }
+  const missing = requiredAddresses(state, worker).filter((key) => !steady.includes(key));
   if (missing.length === 0) return null;
   const present = listening.length === 0 ? 'no address' : listening.join(', ');
   return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does`;

@@ -6,7 +6,7 @@
  */
 import { rememberAllAddresses } from './addresses.js';
 import { forgiveCrashes } from './crash-loop.js';
-import { isSoaked, seats } from './standing.js';
+import { isSoaked, seats, serves } from './standing.js';
 import { answer, isSettled, report } from './state.js';
 import type { Canary, Draft, Renewal, State, Worker } from './types.js';
 
@@ -23,8 +23,9 @@ export function beginRollout(draft: Draft, request: Renewal): void {
   answer(draft, previous.aborts, true, null);
   state.generation += 1;
   const canary = request.canary === null ? null : canaryIn(state, request.canary);
-  // Until the canary has had its time, what crashes is replaced by what is proven.
-  state.target = canary === null ? state.generation : state.stable;
+  const trial = canary === null && request.policy.trialMs > 0 ? { slot: slotForTrial(state) } : null;
+  // Until the canary has had its time, or the first worker its trial, what crashes is replaced by what is proven.
+  state.target = canary === null && trial === null ? state.generation : state.stable;
   state.policies[state.generation] = request.policy;
   state.rollout = {
     state: 'running',
@@ -35,9 +36,10 @@ export function beginRollout(draft: Draft, request: Renewal): void {
     // The one that is superseded may have brought a change of the size, which the newer one has in its configuration, too.
     size: request.size ?? (previous.state === 'running' ? previous.size : null),
     canary,
+    trial,
     aborts: [],
   };
-  forgetFaults(state);
+  if (trial === null) forgetFaults(state);
   report(draft, 'info', 'rollout started', { generation: state.generation, from: state.stable });
 }
 
@@ -52,6 +54,12 @@ function canaryIn({ size }: State, { share, forMs }: NonNullable<Renewal['canary
   return { slot: size, share, forMs, until: null, asked: false };
 }
 
+/** Where the first worker of a release is to be: a slot in which somebody serves, so that it gets no client before it has passed. */
+export function slotForTrial({ workers, size }: State): number {
+  const served = workers.filter((worker) => worker.slot < size && serves(worker)).map(({ slot }) => slot);
+  return served.length === 0 ? 0 : Math.min(...served);
+}
+
 /** The rollout runs and its generation has not been accepted yet: a fault of one of its workers takes it back. */
 export function isOnTrial(state: State, generation: number): boolean {
   return state.rollout.state === 'running' && state.rollout.to === generation && !isReached(state);
@@ -62,6 +70,7 @@ export function takeBack(draft: Draft, reason: string): void {
   state.rollout.state = 'rollingBack';
   state.rollout.reason = reason;
   state.rollout.canary = null;
+  state.rollout.trial = null;
   state.target = state.stable;
   report(draft, 'error', 'rollout taken back', { generation: state.rollout.to, to: state.stable, reason });
 }
@@ -81,7 +90,7 @@ export function advanceRollout(draft: Draft): void {
   const { state, now } = draft;
   const { rollout } = state;
   if (rollout.state === 'running') {
-    if (rollout.canary !== null) return;
+    if (rollout.canary !== null || rollout.trial !== null) return;
     if (!isReached(state) && isSettled(state) && allSoaked(state, now)) accept(draft);
     if (isReached(state) && state.workers.every((worker) => worker.generation === rollout.to)) {
       conclude(state, 'done');
@@ -124,6 +133,7 @@ export function interruptRollout(draft: Draft, reason: string): void {
   conclude(state, succeeded ? 'done' : 'rolledBack');
   rollout.size = null;
   rollout.canary = null;
+  rollout.trial = null;
   state.target = state.stable;
   answer(draft, rollout.requests, succeeded, rollout.reason);
   answer(draft, rollout.aborts, !succeeded, succeeded ? 'it was too late: the new generation has taken over' : null);

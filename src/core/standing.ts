@@ -35,18 +35,32 @@ export function seats({ state }: Worker): boolean {
   return state === 'starting' || state === 'ready';
 }
 
+/** The one worker of a release that is beside all of the old ones: its canary, or the one that is on trial. */
+export function isFirst({ rollout }: State, { slot, generation }: Worker): boolean {
+  const { state, to, canary, trial } = rollout;
+  return state === 'running' && generation === to && (slot === canary?.slot || slot === trial?.slot);
+}
+
 /** Ready for as long as its generation's soak asks, and still there. */
 export function isSoaked(state: State, worker: Worker, now: number): boolean {
-  const { soakMs = 0 } = state.policies[worker.generation] ?? {};
-  return worker.state === 'ready' && !worker.ended && worker.readyAt !== null && now >= worker.readyAt + soakMs;
+  const at = soakedAt(state, worker);
+  return at !== null && now >= at;
+}
+
+/** When it is or was soaked, if nothing happens to it; the first of its release has the trial as well. Null where it is not ready. */
+export function soakedAt(state: State, worker: Worker): number | null {
+  if (worker.state !== 'ready' || worker.ended || worker.readyAt === null) return null;
+  const { soakMs = 0, trialMs = 0 } = state.policies[worker.generation] ?? {};
+  return worker.readyAt + (isFirst(state, worker) ? Math.max(soakMs, trialMs) : soakMs);
 }
 
 /**
  * It counts for the number of workers that serve: one of the target generation once it is soaked. One that is still held
- * though its release has been superseded accepts as soon as it is needed.
+ * though its release has been superseded accepts as soon as it is needed. One on trial is not relied on.
  */
 export function counts(state: State, worker: Worker, now: number): boolean {
   if (worker.generation === state.target) return isSoaked(state, worker, now);
+  if (isFirst(state, worker)) return false;
   return worker.state === 'ready' && !worker.ended;
 }
 
@@ -58,6 +72,11 @@ export function isWanted({ size }: State, { slot, finished }: Slot): boolean {
 /** How many workers there are to be. */
 export function wantedSeats(state: State): number {
   return state.size - state.slots.filter((slot) => slot.slot < state.size && slot.finished).length;
+}
+
+/** Nobody is ready: what has ended is replaced at once. */
+export function nobodyServes({ workers }: State): boolean {
+  return !workers.some(({ state, ended }) => state === 'ready' && !ended);
 }
 
 /** Slots within the size in which somebody serves. */

@@ -9,12 +9,14 @@ import { reviewCrashLoop } from './crash-loop.js';
 import { overdue } from './departure.js';
 import { releaseHeld } from './held.js';
 import { observe } from './lifecycle.js';
+import { judgeLoss } from './loss.js';
 import { converge } from './plan.js';
 import { askHealth } from './readiness.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';
 import { answer, isSettled, report, workersOf } from './state.js';
+import { advanceTrial } from './trial.js';
 import type { Draft, Effect, Event, State, WorkerEvent } from './types.js';
 
 export interface Fault {
@@ -90,6 +92,8 @@ function passTime(draft: Draft): void {
   for (const worker of [...state.workers]) {
     if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
     if (worker.healthAt !== null && worker.healthAt <= now) askHealth(draft, worker);
+    const { judgeLossAt } = worker;
+    if (worker.state === 'ready' && judgeLossAt !== null && judgeLossAt <= now) judgeLoss(draft, worker);
   }
 }
 
@@ -139,6 +143,7 @@ function arrangeWorkers(draft: Draft): void {
     converge(draft);
     reviewCrashLoop(draft);
     advanceCanary(draft);
+    advanceTrial(draft);
     advanceRollout(draft);
     answerSettled(draft);
   }

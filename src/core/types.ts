@@ -16,6 +16,8 @@ export interface Policy {
   readonly health: boolean;
   readonly healthIntervalMs: number;
   readonly soakMs: number;
+  /** How long the first worker of a release must stay up before anything else of its rollout goes on; 0 for no trial. */
+  readonly trialMs: number;
   readonly surge: number;
   /** How many workers of one slot may drain at a time. */
   readonly maxDraining: number;
@@ -59,9 +61,11 @@ export interface Worker {
   /** What it had left to become ready when that began; null while it waits for none. */
   leftMs: number | null;
   readyAt: number | null;
+  /** Since when it accepts, being ready: one that was held is cold until then. */
+  acceptsSince: number | null;
   saidReady: boolean;
-  /** Its health has been asked for. */
-  askedHealth: boolean;
+  /** Its health has been asked for, and it owes the answer. */
+  owesHealth: boolean;
   /** Whether it has ever answered well. */
   healthy: boolean;
   /** When its health is to be asked (again); null while an answer is awaited, or none is wanted. */
@@ -72,6 +76,14 @@ export interface Worker {
   recycleReason: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
+  /** Those of them that were still open a moment after it began to: one that only looks whether a port is free has none. */
+  steady: AddressKey[];
+  /** Those that it has closed though nobody asked it to, since it was ready. */
+  lost: AddressKey[];
+  /** When it is decided what that means, where it can still serve; null while there is nothing to decide. */
+  judgeLossAt: number | null;
+  /** The last one that it has closed again at once. */
+  lookedAt: AddressKey | null;
   /** Those whose socket it has been given: it may accept there before that is heard of. */
   given: AddressKey[];
   /** What it listened on when it began to drain. */
@@ -146,6 +158,8 @@ export interface Rollout {
   size: number | null;
   /** While there is one, the slots stay with the generation that they have. */
   canary: Canary | null;
+  /** While its first worker is on trial, in that slot, beside the one that serves there: all slots stay as they are. */
+  trial: { slot: number } | null;
   /** Requests to take it back, answered when that is done. */
   aborts: number[];
 }
@@ -219,6 +233,8 @@ export type RequestEvent =
 export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'spawned'; readonly pid: number }
   | { readonly type: 'bound'; readonly key: AddressKey }
+  /** A moment later it listens there still. */
+  | { readonly type: 'stayed'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }
   | { readonly type: 'saidReady' }
   | { readonly type: 'drained' }

@@ -1,4 +1,5 @@
 /** Puts the status together: from the core's state, from custody, from the workers and from the system. */
+import { isFirst, seats, soakedAt } from '../core/standing.js';
 import type { State } from '../core/types.js';
 import { usage } from '../monitor/usage.js';
 import type {
@@ -8,6 +9,7 @@ import type {
   HandoverTotals,
   ListenMode,
   SupervisorStatus,
+  TrialStatus,
 } from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
 import type { SteeringState } from './upkeep/steering-state.js';
@@ -72,6 +74,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
       from: state.rollout.state === 'none' ? null : state.rollout.from,
       to: state.rollout.state === 'none' ? null : state.rollout.to,
       canary: canaryStatus(state, source.steering.exact, now),
+      trial: trialStatus(state, now),
     },
     crashLoop: state.crashLoop,
     totals: state.totals,
@@ -110,6 +113,14 @@ function canaryStatus({ rollout: { canary } }: State, exact: boolean, now: numbe
   if (canary === null) return null;
   const { slot, share, until } = canary;
   return { slot, share, exact, remainingMs: until === null ? null : Math.max(0, Math.round(until - now)) };
+}
+
+function trialStatus(state: State, now: number): TrialStatus | null {
+  const { trial } = state.rollout;
+  if (trial === null) return null;
+  const worker = state.workers.find((candidate) => seats(candidate) && isFirst(state, candidate));
+  const at = worker === undefined ? null : soakedAt(state, worker);
+  return { slot: trial.slot, remainingMs: at === null ? null : Math.max(0, Math.round(at - now)) };
 }
 
 function addresses(custody: Custody, weights: ReadonlyMap<CustodySocket, number>): AddressStatus[] {

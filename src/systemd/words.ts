@@ -32,6 +32,9 @@ export function situationOf(state: State): Situation {
     if (rollout.canary !== null) {
       return { phase: 'reloading', status: `${present}; generation ${rollout.to} is watched as a canary` };
     }
+    if (rollout.trial !== null) {
+      return { phase: 'reloading', status: `${present}; generation ${rollout.to} is on trial` };
+    }
     const fresh = state.workers.filter(
       ({ generation, slot, state: own }) => own === 'ready' && slot < state.size && generation === rollout.to,
     ).length;

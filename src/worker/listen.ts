@@ -26,6 +26,10 @@ type Reply = (errno: number, handle: TcpHandle | null) => void;
 type GetServer = (server: Server, query: ListenQuery, reply: Reply) => void;
 
 const IPV6_ONLY = 1;
+/** After which a server counts: one that only looks whether a port is free has closed it again by then. */
+const STEADY_MS = 100;
+/** Kept from the start: applications replace it. */
+const startTimer = setTimeout;
 
 interface Listener {
   readonly request: AddressRequest;
@@ -160,6 +164,9 @@ export class Listeners {
     }
     this.#checked = true;
     this.#channel.send({ type: 'bound', key });
+    startTimer(() => {
+      if (this.#open.has(listener) && !this.#closed) this.#channel.send({ type: 'stayed', key });
+    }, STEADY_MS).unref();
     if (this.#closed) this.#close(listener);
   }
 

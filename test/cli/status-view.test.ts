@@ -46,7 +46,14 @@ t.test('one supervisor: what holds for all of it, then its workers', async (t) =
       { host: '0.0.0.0', port: 80, sockets: [{ slot: 0, weight: 64, queueLength: 2, backlog: 511 }] },
       { host: '::', port: 81, sockets: [{ slot: 0, weight: 64, queueLength: 1, backlog: 511 }] },
     ],
-    rollout: { state: 'rolledBack', reason: 'worker 9 did not become ready', from: 2, to: 3, canary: null },
+    rollout: {
+      state: 'rolledBack',
+      reason: 'worker 9 did not become ready',
+      from: 2,
+      to: 3,
+      canary: null,
+      trial: null,
+    },
     workers: [WORKER, STARTING],
   });
   t.equal(
@@ -84,7 +91,7 @@ t.test('colours change no letter', async (t) => {
 
 t.test('a canary, why workers were replaced, and a script that has changed are told', async (t) => {
   const canary = { slot: 2, share: 0.05, exact: false, remainingMs: 61_000 };
-  const rollout = { state: 'running', reason: null, from: 2, to: 3, canary } as const;
+  const rollout = { state: 'running', reason: null, from: 2, to: 3, canary, trial: null } as const;
   const worker = { ...WORKER, restarts: 2, recycled: 3, restartReason: 'boom\nat line 1', scriptChanged: true };
   const text = describeSupervisor(statusOf('shop', { rollout, workers: [worker] }), false);
   t.match(
@@ -96,7 +103,14 @@ t.test('a canary, why workers were replaced, and a script that has changed are t
 });
 
 t.test('a reason with line ends stays on its line', async (t) => {
-  const rollout = { state: 'rolledBack', reason: 'two\nlines\u001b[31m', from: null, to: null, canary: null } as const;
+  const rollout = {
+    state: 'rolledBack',
+    reason: 'two\nlines\u001b[31m',
+    from: null,
+    to: null,
+    canary: null,
+    trial: null,
+  } as const;
   t.match(describeSupervisor(statusOf('shop', { rollout }), false), /rollout +rolled back: two lines \[31m\n/);
 });
 

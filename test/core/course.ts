@@ -7,6 +7,7 @@ export interface Release {
   readonly quality: Quality;
   readonly ready: 'listening' | 'message';
   readonly soakMs: number;
+  readonly trialMs: number;
   readonly surge: number;
   readonly health: boolean;
   /** A crash loop of it ends the supervisor. */
@@ -44,6 +45,9 @@ export interface Setup {
   readonly actions: readonly Action[];
 }
 
+/** Longer than the one that dies young lives. */
+export const TRIAL_MS = 500;
+
 const sizes = fc.integer({ min: 1, max: 6 });
 
 export function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
@@ -51,6 +55,7 @@ export function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
     quality: fc.constantFrom(...qualities),
     ready: fc.constantFrom('listening', 'message'),
     soakMs: fc.constantFrom(0, 300),
+    trialMs: fc.constantFrom(0, 0, TRIAL_MS),
     surge: fc.integer({ min: 1, max: 4 }),
     health: fc.boolean(),
     exits: fc.constant(false),

@@ -27,6 +27,7 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     health: false,
     healthIntervalMs: 1_000,
     soakMs: 0,
+    trialMs: 0,
     surge: 1,
     maxDraining: 3,
     drainTimeoutMs: 30_000,
@@ -153,11 +154,12 @@ export class Driver {
 
   // ---- what workers do ----
 
-  /** It listens, which makes it ready unless it also has to say so. */
+  /** It listens and goes on to, which makes it ready unless it also has to say so. */
   bind(id: number, ...keys: string[]): void {
     for (const key of keys.length === 0 ? [PORT] : keys) {
       this.open(id, key);
       this.send({ type: 'bound', worker: id, key });
+      this.send({ type: 'stayed', worker: id, key });
     }
   }
 

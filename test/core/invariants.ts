@@ -3,9 +3,11 @@
  * own questions: a wrong one must not excuse itself.
  */
 import type { SocketTable } from '../../src/core/adoption/types.js';
+import { REOPEN_MS } from '../../src/core/loss.js';
 import type { AnyEffect, AnyEvent } from '../../src/core/supervision.js';
 import type { Effect, State, Worker } from '../../src/core/types.js';
 import { check, SocketInvariants, type SocketStep } from './adoption/invariants.js';
+import { Trials } from './trials.js';
 
 const SOCKETS_ONLY: readonly AnyEvent['type'][] = ['congested', 'relieved', 'notAdopted', 'released'];
 
@@ -27,6 +29,9 @@ export class Invariants {
   readonly #gone = new Set<number>();
   readonly #askedHealth = new Set<number>();
   readonly #held = new Set<number>();
+  /** What each worker has open, as it has told. */
+  readonly #open = new Map<number, Set<string>>();
+  readonly #trials = new Trials();
   readonly #sockets = new SocketInvariants();
   #lastWorker = 0;
 
@@ -34,7 +39,11 @@ export class Invariants {
     for (const event of step.events) {
       if (event.type === 'exited') this.#gone.add(event.worker);
       if (event.type === 'healthTold') this.#askedHealth.delete(event.worker);
+      if (event.type === 'bound') this.#openOf(event.worker).add(event.key);
+      if (event.type === 'closed') this.#openOf(event.worker).delete(event.key);
     }
+    this.#checkOpen(step);
+    this.#trials.checkStep(step);
     for (const effect of step.effects) this.#checkEffect(step, effect);
     checkBounds(step);
     checkDismissals(step);
@@ -45,6 +54,29 @@ export class Invariants {
     this.#sockets.checkStep(socketStep(step));
     checkTimes(step);
     checkOutcome(step);
+  }
+
+  #openOf(worker: number): Set<string> {
+    const open = this.#open.get(worker) ?? new Set();
+    this.#open.set(worker, open);
+    return open;
+  }
+
+  /** Whoever counts as ready has all open that it must have; what it has lost beside that is judged before long. */
+  #checkOpen({ after, now }: Step): void {
+    for (const worker of after.workers) {
+      if (!isReady(worker) || worker.ended) continue;
+      const open = this.#openOf(worker.id);
+      const byListening = after.policies[worker.generation]?.ready === 'listening';
+      check(!byListening || open.size > 0, 'who is ready listens', worker);
+      check(
+        worker.steady.every((key) => open.has(key)),
+        'what is closed does not count',
+        worker,
+      );
+      const { judgeLossAt } = worker;
+      check(judgeLossAt === null || judgeLossAt <= now + REOPEN_MS, 'a loss is judged before long', worker);
+    }
   }
 
   /** Whoever takes connections over must have been left alone up to now; a later effect of the same step may change that. */
@@ -261,7 +293,9 @@ function checkDismissals(step: Step): void {
   );
   for (const worker of before.workers) {
     const next = after.workers.find(({ id }) => id === worker.id);
-    const ownFault = events.some((event) => 'worker' in event && event.worker === worker.id);
+    const ownFault =
+      events.some((event) => 'worker' in event && event.worker === worker.id) ||
+      (worker.judgeLossAt !== null && worker.judgeLossAt <= now);
     if (!isReady(worker) || next === undefined || isLive(next) || ownFault || worker.slot >= after.size) continue;
     const beside = after.workers.filter((other) => other.slot === worker.slot && isReady(other));
     if (beside.some((other) => other.generation === after.target && hasSoaked(after, other, now))) {
@@ -288,7 +322,7 @@ function checkGenerations({ after }: Step): void {
   check(after.policies[after.target] !== undefined && after.policies[after.stable] !== undefined, 'the way is known');
   if (!isUp(after)) return;
   for (let slot = 0; slot < after.size; slot++) {
-    const live = liveIn(after).filter((worker) => worker.slot === slot);
+    const live = liveIn(after).filter((worker) => worker.slot === slot && !isOnTrial(after, worker));
     const own = live.filter((worker) => worker.generation === after.target);
     // One that has come to a limit stays the one of its seat until another has been started.
     const fresh = own.filter((worker) => worker.recycleReason === null);
@@ -297,6 +331,10 @@ function checkGenerations({ after }: Step): void {
     const others = live.filter((worker) => !lasting.includes(worker));
     check(others.length <= 1 && others.every(isReady), 'one rollout at a time', live);
   }
+}
+
+function isOnTrial({ rollout }: State, { slot, generation }: Worker): boolean {
+  return rollout.trial?.slot === slot && rollout.to === generation;
 }
 
 /** While there is a canary nothing else of its generation is to be found, and all slots stay as they are. */

@@ -26,6 +26,7 @@ type After = LiveState | 'gone';
 const EVENTS = {
   spawned: { type: 'spawned', pid: 7 },
   bound: { type: 'bound', key: PORT },
+  stayed: { type: 'stayed', key: PORT },
   closed: { type: 'closed', key: PORT },
   saidReady: { type: 'saidReady' },
   drained: { type: 'drained' },
@@ -51,7 +52,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     hung: 'starting',
     diagnosed: 'starting',
     exceeded: 'starting',
-    bound: 'ready',
+    bound: 'starting',
+    stayed: 'starting',
     closed: 'starting',
     saidReady: 'starting',
     drained: 'starting',
@@ -70,7 +72,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     diagnosed: 'ready',
     exceeded: 'ready',
     bound: 'ready',
-    closed: 'ready',
+    stayed: 'ready',
+    closed: 'starting',
     saidReady: 'ready',
     drained: 'ready',
     unlinked: 'ready',
@@ -88,6 +91,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     diagnosed: 'draining',
     exceeded: 'draining',
     bound: 'draining',
+    stayed: 'draining',
     closed: 'draining',
     saidReady: 'draining',
     drained: 'terminating',
@@ -106,6 +110,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     diagnosed: 'terminating',
     exceeded: 'terminating',
     bound: 'terminating',
+    stayed: 'terminating',
     closed: 'terminating',
     saidReady: 'terminating',
     drained: 'terminating',
@@ -124,6 +129,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     diagnosed: 'killing',
     exceeded: 'killing',
     bound: 'killing',
+    stayed: 'killing',
     closed: 'killing',
     saidReady: 'killing',
     drained: 'killing',
@@ -309,8 +315,9 @@ t.test('what comes in time counts, also where it is looked at late', async (t) =
   const d = new Driver();
   d.send({ type: 'start' });
   d.open(1, PORT);
-  d.now += d.policy.readyTimeoutMs;
   d.send({ type: 'bound', worker: 1, key: PORT });
+  d.now += d.policy.readyTimeoutMs;
+  d.send({ type: 'stayed', worker: 1, key: PORT });
   t.same(d.slots(), ['1 ready']);
 });
 

@@ -16,7 +16,18 @@ export const QUALITIES = [
   'hangs',
   'leaks',
   'exitsForGood',
+  'looks',
+  'looksAndDies',
+  'reopens',
+  'diesYoung',
+  'closesItsServer',
 ] as const;
+
+/** They come up and stay up, each in its way. */
+export const GOOD: readonly Quality[] = ['good', 'slow', 'looks', 'reopens'];
+
+/** After which a server that has not been closed again is told to stay. */
+const STEADY_MS = 30;
 
 /** By which an application says that it is not to be replaced. */
 export const STOP_EXIT_CODE = 64;
@@ -50,6 +61,8 @@ export class SimulatedProcess {
   /** Given to it, but it does not listen yet. */
   readonly opening = new Set<string>();
   readonly accepts = new Set<string>();
+  /** The server that accepts there: one that is opened anew is another one. */
+  readonly #servers = new Map<string, object>();
   adopted: SocketId[] = [];
   readonly #world: Surroundings;
   readonly #application: Application;
@@ -89,6 +102,14 @@ export class SimulatedProcess {
       case 'listensElsewhere':
         clock.after(startMs, () => this.#open('0.0.0.0:9999', true));
         break;
+      case 'looks':
+      case 'looksAndDies': {
+        const bootMs = startMs + clock.between(50, 800);
+        clock.after(startMs, () => this.#open(ports[0] ?? '', true, clock.between(0, 15)));
+        if (quality === 'looksAndDies') clock.after(bootMs, () => this.exit(3, null));
+        else for (const key of ports) clock.after(bootMs, () => this.#open(key, true));
+        break;
+      }
       default:
         for (const [index, key] of ports.entries()) {
           clock.after(startMs + index * clock.between(0, 150), () => this.#open(key, true));
@@ -96,6 +117,13 @@ export class SimulatedProcess {
     }
     if (ready === 'message') clock.after(startMs + clock.between(0, 200), () => this.#tell({ type: 'saidReady' }));
     if (quality === 'crashesLater') clock.after(startMs + clock.between(100, 3_000), () => this.exit(1, null));
+    if (quality === 'diesYoung') clock.after(startMs + clock.between(250, 400), () => this.exit(1, null));
+    if (quality === 'closesItsServer')
+      clock.after(startMs + clock.between(100, 3_000), () => {
+        for (const key of [...this.accepts]) this.#close(key);
+      });
+    // Another server answers until it is up.
+    if (quality === 'reopens') clock.after(startMs + clock.between(250, 700), () => this.reopenSome(200));
     if (quality === 'hangs') clock.after(startMs + clock.between(100, 3_000), () => this.hang());
     if (quality === 'leaks') clock.after(startMs + clock.between(500, 5_000), () => this.exceed());
     if (quality === 'exitsForGood')
@@ -125,7 +153,8 @@ export class SimulatedProcess {
     clock.after(clock.between(0, 60), () => this.#world.hear({ worker: this.id, type: 'healthTold', reason }));
   }
 
-  #open(key: string, listens: boolean): void {
+  /** @param forMs closed again after that; null for one that is meant to stay */
+  #open(key: string, listens: boolean, forMs: number | null = null): void {
     const { clock } = this.#world;
     if (!this.alive || this.hung || !this.#connected || this.accepts.has(key)) return;
     if (!this.#world.open(this.id, this.slot, key)) {
@@ -138,12 +167,20 @@ export class SimulatedProcess {
       if (!this.alive || this.hung || !listens) return;
       this.accepts.add(key);
       this.#tell({ type: 'bound', key });
+      const server = {};
+      this.#servers.set(key, server);
+      clock.after(STEADY_MS, () => {
+        const stays = this.alive && !this.hung && !this.draining && this.#servers.get(key) === server;
+        if (stays) this.#tell({ type: 'stayed', key });
+      });
       if (this.draining) this.#close(key);
+      else if (forMs !== null) clock.after(forMs, () => this.#close(key));
     });
   }
 
   #close(key: string): void {
     if (!this.alive || this.hung || !this.accepts.delete(key)) return;
+    this.#servers.delete(key);
     this.adopted = this.adopted.filter((socket) => socket.key !== key);
     this.#tell({ type: 'closed', key });
   }
@@ -156,10 +193,10 @@ export class SimulatedProcess {
   }
 
   /** The application changes its mind about an address. */
-  reopenSome(): void {
+  reopenSome(mostMs = 4_000): void {
     const { clock } = this.#world;
     const key = this.closeSome();
-    clock.after(clock.between(50, 4_000), () => {
+    clock.after(clock.between(50, mostMs), () => {
       if (key !== undefined && !this.draining) this.#open(key, true);
     });
   }

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { check } from './adoption/invariants.js';
 import { type Action, actions, anyRelease, type Release, releases, type Setup, setups } from './course.js';
+import { GOOD } from './process.js';
 import { World } from './world.js';
 
 const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);
@@ -25,7 +26,7 @@ function lastAction(setup: Setup): number {
 }
 
 function isGood(release: Release | undefined): boolean {
-  return release?.quality === 'good' || release?.quality === 'slow';
+  return release !== undefined && GOOD.includes(release.quality);
 }
 
 /** Whatever has happened: a stop brings everything to its end in time. */

@@ -17,7 +17,7 @@ import { Clock } from './clock.js';
 import type { Action, Release, Setup } from './course.js';
 import { deepFreeze, makePolicy } from './driver.js';
 import { Invariants } from './invariants.js';
-import { type Application, SimulatedProcess, STOP_EXIT_CODE } from './process.js';
+import { type Application, GOOD, SimulatedProcess, STOP_EXIT_CODE } from './process.js';
 
 const DRIVE_LIMIT = 20_000;
 const FALLIBLE: readonly AnyEffect['do'][] = [
@@ -70,11 +70,12 @@ export class World {
     return this.supervision.state;
   }
 
-  #policy({ ready, soakMs, surge, health, exits }: Release): Policy {
+  #policy({ ready, soakMs, trialMs, surge, health, exits }: Release): Policy {
     return makePolicy({
       release: this.#releases.length,
       ready,
       soakMs,
+      trialMs,
       surge,
       maxDraining: 2,
       readyTimeoutMs: 2_000,
@@ -295,7 +296,7 @@ export class World {
     check(release !== undefined, 'the release of what is spawned is known', generation);
     const { quality, ready } = release;
     const application: Application = { quality, ready, ports: this.#setup.ports };
-    if (quality !== 'good' && quality !== 'slow' && this.clock.happens(0.02)) {
+    if (!GOOD.includes(quality) && this.clock.happens(0.02)) {
       const chance = this.clock.chance();
       this.dispatch({ type: 'exited', worker, code: null, signal: null, chance, lastLines: ['spawn EAGAIN'] });
       return;

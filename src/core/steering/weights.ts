@@ -64,14 +64,14 @@ export function isUrgent(before: readonly number[], after: readonly number[]): b
   return before.length !== after.length || after.some((weight, i) => (weight === 0) !== (before[i] === 0));
 }
 
-/** How far along a slow start is, 0 to 1. @param sinceMs time since the worker became ready */
+/** How far along a slow start is, 0 to 1. @param sinceMs time since the worker is ready and accepts */
 export function warmth(sinceMs: number, slowStartMs: number): number {
   if (slowStartMs <= 0 || sinceMs >= slowStartMs) return 1;
   // In steps: each change is a new program.
   return Math.floor((Math.max(0, sinceMs) / slowStartMs) * WARMTH_STEPS) / WARMTH_STEPS;
 }
 
-/** When `warmth` has its next step, in milliseconds from becoming ready; null when it has had the last. */
+/** When `warmth` has its next step, in milliseconds from its beginning; null when it has had the last. */
 export function nextWarmthStep(sinceMs: number, slowStartMs: number): number | null {
   if (slowStartMs <= 0 || sinceMs >= slowStartMs) return null;
   const step = Math.floor((Math.max(0, sinceMs) / slowStartMs) * WARMTH_STEPS);

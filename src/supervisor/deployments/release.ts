@@ -51,6 +51,7 @@ export function policyFor({ id, config }: Release): Policy {
     health: config.health !== null,
     healthIntervalMs: config.healthIntervalMs,
     soakMs: config.soakMs,
+    trialMs: config.trialMs,
     surge: config.surge,
     maxDraining: config.maxDraining,
     drainTimeoutMs: config.drainTimeoutMs,

@@ -81,6 +81,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     }),
   },
   bound: { key },
+  stayed: { key },
   closed: { key },
   drained: {},
   handedOver: { handed: count, refused: count, takenBack: count, stayed: tally(MOST_REASONS, DETAIL_CHARACTERS) },

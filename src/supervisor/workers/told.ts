@@ -47,7 +47,9 @@ export class Told {
         }
         return;
       case 'bound':
-        if (this.#open(message.key) === 0) throw new Mismatch(`bound: it was not given ${JSON.stringify(message.key)}`);
+      case 'stayed':
+        if (this.#open(message.key) === 0)
+          throw new Mismatch(`${message.type}: it was not given ${JSON.stringify(message.key)}`);
         return;
       case 'closed': {
         const open = this.#open(message.key);

@@ -95,7 +95,9 @@ export class Workforce {
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
         onListening: (address) => {
           const key = addressKey({ ...address, ipv6Only: false, ordinal: 0 });
+          // It hears of no server that is closed, and so cannot tell one that stays from one that does not.
           dispatch({ type: 'bound', worker, key });
+          dispatch({ type: 'stayed', worker, key });
         },
         onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
         onEnded: () => {
@@ -235,6 +237,7 @@ export class Workforce {
         this.#track(listening.give(custody, handle, message.seq, message.request));
         break;
       case 'bound':
+      case 'stayed':
       case 'closed':
         dispatch({ type: message.type, worker, key: message.key });
         break;

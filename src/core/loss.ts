@@ -1,0 +1,73 @@
+/**
+ * A worker closes an address though nobody has asked it to: it is no longer ready, or one of several servers is gone. It
+ * may open it again; if it does not, that is a fault of the worker, unless all of its like have closed it as well.
+ */
+import { isFixed, rememberAddresses } from './addresses.js';
+import { fail } from './departure.js';
+import { lacks } from './readiness.js';
+import { isOnTrial } from './rollout.js';
+import { isSoaked } from './standing.js';
+import { label, policyOf, report, slotOf } from './state.js';
+import type { Draft, Worker } from './types.js';
+
+/** In which a server that has been closed may be opened again: some applications listen anew when they are reconfigured. */
+export const REOPEN_MS = 500;
+
+/** As it has been asked to. */
+export function closed(draft: Draft, worker: Worker, { key }: { readonly key: string }): void {
+  const isOther = (other: string) => other !== key;
+  worker.listening = worker.listening.filter(isOther);
+  worker.steady = worker.steady.filter(isOther);
+  worker.given = worker.given.filter(isOther);
+  report(draft, 'info', 'worker closed', { ...label(worker), address: key });
+}
+
+export function closedUnasked(draft: Draft, worker: Worker, event: { readonly key: string }): void {
+  const { state, now } = draft;
+  const { key } = event;
+  const served = worker.steady.includes(key);
+  closed(draft, worker, event);
+  if (!served) {
+    worker.lookedAt = key;
+    return;
+  }
+  if (worker.state !== 'ready') return;
+  worker.lost.push(key);
+  if (lacks(state, worker) !== null) unready(draft, worker);
+  else if (isFixed(key)) worker.judgeLossAt ??= now + REOPEN_MS;
+  else worker.lost.pop();
+}
+
+/** On trial, and while nothing has been announced yet, it has what is left of its time to become ready. */
+function unready(draft: Draft, worker: Worker): void {
+  const { state, now } = draft;
+  const { readyTimeoutMs, backoffResetMs } = policyOf(state, worker);
+  const isYoung = state.phase === 'starting' || (isOnTrial(state, worker.generation) && !isSoaked(state, worker, now));
+  if (worker.readyAt !== null && now - worker.readyAt >= backoffResetMs) slotOf(state, worker.slot).attempts = 0;
+  worker.state = 'starting';
+  worker.readyAt = null;
+  worker.acceptsSince = null;
+  worker.judgeLossAt = null;
+  worker.healthy = false;
+  worker.deadline = Math.max(now + REOPEN_MS, isYoung ? worker.startedAt + readyTimeoutMs : 0);
+  report(draft, 'warn', 'worker no longer ready', { ...label(worker), closed: worker.lost });
+}
+
+/** It serves on what is left, and has not opened again what it has closed. */
+export function judgeLoss(draft: Draft, worker: Worker): void {
+  const { state } = draft;
+  worker.judgeLossAt = null;
+  const missed = worker.lost.filter((key) => state.workers.some((other) => isLikewise(other, worker, key)));
+  if (missed.length > 0) {
+    fail(draft, worker, `a worker has closed ${missed.join(', ')} by itself, where others of its generation serve`);
+    return;
+  }
+  if (worker.lost.length > 0) report(draft, 'info', 'address given up', { ...label(worker), closed: worker.lost });
+  worker.lost = [];
+  rememberAddresses(state, worker);
+}
+
+function isLikewise(other: Worker, { slot, generation }: Worker, key: string): boolean {
+  if (other.state !== 'ready' || other.ended) return false;
+  return other.slot !== slot && other.generation === generation && other.steady.includes(key);
+}
