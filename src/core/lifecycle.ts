@@ -4,7 +4,7 @@
  */
 import { rememberAddresses } from './addresses.js';
 import { causeOfDeath } from './cause-of-death.js';
-import { crashed, describeExit, facts } from './crash.js';
+import { crashed, describeExit, describeFailedStart, facts } from './crash.js';
 import { fail, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
@@ -35,6 +35,7 @@ const spawned: Handler<'spawned'> = (draft, worker, event) => {
 
 const bound: Handler<'bound'> = (draft, worker, event) => {
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
+  worker.refused = worker.refused.filter(({ key }) => key !== event.key);
   addressCame(worker, event.key, draft.now);
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
   if (worker.state === 'ready') rememberAddresses(draft.state, worker);
@@ -87,6 +88,13 @@ const closed: Handler<'closed'> = (draft, worker, event) => {
   report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
 };
 
+/** Its application has been told, and decides what that means: it may wait, take another port, do without, or end. */
+const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason }) => {
+  worker.refused = [...worker.refused.filter((other) => other.key !== key), { key, reason }];
+  addressCame(worker, key, draft.now);
+  report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: key, reason });
+};
+
 const ended: Handler<'ended'> = (_draft, worker) => {
   worker.ended = true;
 };
@@ -132,7 +140,7 @@ const LIFECYCLE = {
     diagnosed: ignored,
     exceeded: ignored,
     failed,
-    bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
+    bindFailed,
     bindDelayed: (draft, worker, { key, until }) => {
       worker.leftMs ??= Math.max(0, (worker.deadline ?? draft.now) - draft.now);
       if (!worker.awaiting.includes(key)) worker.awaiting.push(key);
@@ -142,7 +150,8 @@ const LIFECYCLE = {
       remove(draft, worker);
       report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
       const { chance, code } = event;
-      crashed(draft, worker, { cause: 'crashed', reason: describeExit(event, 'before it was ready'), chance, code });
+      const reason = describeFailedStart(event, worker);
+      crashed(draft, worker, { cause: 'crashed', reason, chance, code });
     },
   },
   ready: {
@@ -160,10 +169,7 @@ const LIFECYCLE = {
     diagnosed: ignored,
     exceeded,
     failed,
-    bindFailed: (draft, worker, event) => {
-      // The application asked for one more address while it serves: its own error handler decides what that means.
-      report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: event.key, reason: event.reason });
-    },
+    bindFailed,
     bindDelayed: ignored,
     exited: (draft, worker, event) => {
       remove(draft, worker);
@@ -261,6 +267,8 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     healthReason: null,
     recycleReason: null,
     listening: [],
+    lasting: [],
+    refused: [],
     given: [],
     served: [],
     held: false,

@@ -1,5 +1,7 @@
 /** When a worker is ready, what it lacks until then, and when its health is asked for. */
+
 import { rememberAddresses, requiredAddresses } from './addresses.js';
+import { coversKey } from './adoption/overlap.js';
 import { isSoaked, seats } from './standing.js';
 import { label, policyOf, report } from './state.js';
 import type { Draft, State, Worker } from './types.js';
@@ -38,6 +40,7 @@ export function checkReady(draft: Draft, worker: Worker): void {
   worker.state = 'ready';
   worker.readyAt = draft.now;
   worker.deadline = null;
+  worker.lasting = [...worker.listening];
   worker.healthAt = wantsHealth(draft.state, worker, draft.now)
     ? draft.now + policyOf(draft.state, worker).healthIntervalMs
     : null;
@@ -47,12 +50,19 @@ export function checkReady(draft: Draft, worker: Worker): void {
 
 /** What a worker still has to do before it is ready; null when it is. */
 export function lacks(state: State, worker: Worker): string | null {
-  const { listening } = worker;
+  const { listening, refused } = worker;
   const byMessage = policyOf(state, worker).ready === 'message';
-  if (byMessage && !worker.saidReady) return `it did not send 'ready'`;
-  if (!byMessage && listening.length === 0) return 'it did not listen on any address';
-  const missing = requiredAddresses(state, worker).filter((key) => !listening.includes(key));
+  const told = refused.map(({ reason }) => `; ${reason}`).join('');
+  if (byMessage && !worker.saidReady) return `it did not send 'ready'${told}`;
+  if (!byMessage && listening.length === 0) return `it did not listen on any address${told}`;
+  const missing = requiredAddresses(state, worker).filter((key) => !isListenedOn(listening, key));
   if (missing.length === 0) return null;
   const present = listening.length === 0 ? 'no address' : listening.join(', ');
-  return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does`;
+  const hint = told === '' ? ' — addresses are changed by restart' : told;
+  return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does${hint}`;
+}
+
+/** Or on one that takes it in: it accepts on the older socket then, too. */
+function isListenedOn(listening: readonly string[], key: string): boolean {
+  return listening.includes(key) || listening.some((own) => coversKey(own, key));
 }
