@@ -88,10 +88,13 @@ export type SupervisorMessage = {
       readonly errno: number;
       /** Nothing is to be accepted on it before `accept`. */
       readonly hold?: boolean;
+      /** Not the socket, which comes by `adopt` if at all: the server is to look as if it listened. */
+      readonly standIn?: boolean;
     }
   /** What was held begins to accept, and nothing is held any more. */
   | { readonly type: 'accept' }
-  | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number }
+  /** `under`: what is accepted there is for the server of that address, which takes in the other one. */
+  | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number; readonly under?: AddressKey }
   | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }
   /**
    * `emptyQueue`: nobody else holds the sockets, so what waits in their queues is accepted before they are closed.

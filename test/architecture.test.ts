@@ -10,7 +10,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: ['protocol', 'monotonic'],
   worker: ['protocol'],
   native: ['errors'],
-  sockets: ['native', 'protocol', 'errors', 'monotonic'],
+  sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
   logs: ['config', 'errors', 'terminal-text'],

@@ -1,8 +1,8 @@
 /** What the core tells the table of sockets: who accepts on what. The one thing that goes from the one to the other. */
 import type { Acceptors } from './adoption/types.js';
-import { standing } from './standing.js';
-import { isSettled, targetPolicy } from './state.js';
-import type { State } from './types.js';
+import { seats, standing } from './standing.js';
+import { isSettled, targetPolicy, workersOf } from './state.js';
+import type { Slot, State } from './types.js';
 
 export function acceptorsOf(state: State): Acceptors {
   const { phase, size, rollout } = state;
@@ -12,6 +12,7 @@ export function acceptorsOf(state: State): Acceptors {
     size,
     canary: rollout.canary?.slot ?? null,
     settled: phase === 'running' && !isMoving && isSettled(state),
+    awaiting: state.slots.flatMap((slot) => (isAwaiting(state, slot) ? slot.slot : [])),
     patienceMs: targetPolicy(state).readyTimeoutMs,
     workers: state.workers.map((worker) => {
       const { id, slot, held, listening } = worker;
@@ -20,6 +21,17 @@ export function acceptorsOf(state: State): Acceptors {
       return { id, slot, standing: held && stands === 'coming' ? 'held' : stands, listening };
     }),
   };
+}
+
+/** A worker is on its way to the slot, or is to be. */
+function isAwaiting(state: State, { slot, finished }: Slot): boolean {
+  const { canary, to } = state.rollout;
+  const isCanarys = canary?.slot === slot;
+  if (slot >= state.size && !isCanarys) return false;
+  const live = workersOf(state, slot).filter(seats);
+  if (live.length === 0) return !finished;
+  const generation = isCanarys ? to : state.target;
+  return live.some((worker) => worker.state !== 'ready' || worker.ended || worker.generation !== generation);
 }
 
 function stageOf({ phase }: State): Acceptors['stage'] {

@@ -1,5 +1,7 @@
 /**
- * Which addresses a worker of a new generation must listen on before it may take over: those that its slot serves.
+ * Which addresses a worker of a new generation must listen on before it may take over: those that its slot serves, as far as
+ * they are the application's, and not one session's: what one worker has alone, or opened after it was ready (the port for the
+ * data of an FTP session), comes and goes.
  *
  * Only what an accepted generation serves counts. The accepted one itself need not prove anything: in a rollback it
  * must be let in whatever the failed one listened on.
@@ -11,19 +13,18 @@ export function requiredAddresses(state: State, worker: Worker): string[] {
   if (worker.generation === state.stable) return [];
   const proven = state.workers.filter((other) => other.state === 'ready' && other.generation === state.stable);
   const predecessor = proven.find((other) => other.slot === worker.slot);
-  if (predecessor !== undefined) return fixed(predecessor);
+  if (predecessor !== undefined) return common(lasting(predecessor), proven);
   // The predecessor has crashed: what it served is not forgotten.
   const { addresses } = slotOf(state, worker.slot);
-  if (addresses.length > 0) return addresses;
+  if (addresses.length > 0) return common(addresses, proven);
   // A seat that has just been added: what all workers of the old generation have in common.
   const [first, ...rest] = proven;
-  if (first === undefined) return [];
-  return fixed(first).filter((key) => rest.every((other) => other.steady.includes(key)));
+  return first === undefined ? [] : common(lasting(first), rest);
 }
 
 /** Called for a ready worker whose addresses have changed; one whose generation is still on trial is not taken as the measure. */
 export function rememberAddresses(state: State, worker: Worker): void {
-  if (worker.generation === state.stable) slotOf(state, worker.slot).addresses = fixed(worker);
+  if (worker.generation === state.stable) slotOf(state, worker.slot).addresses = lasting(worker);
 }
 
 /** For the moment at which a generation is accepted. */
@@ -33,11 +34,15 @@ export function rememberAllAddresses(state: State): void {
   }
 }
 
-function fixed(worker: Worker): string[] {
-  return worker.steady.filter(isFixed);
+function common(keys: readonly string[], workers: readonly Worker[]): string[] {
+  return keys.filter((key) => workers.every((other) => other.steady.includes(key)));
 }
 
-/** Ports that the kernel chose come and go in some applications; nobody can rely on them by number. */
+function lasting({ steady, lasting: keys }: Worker): string[] {
+  return steady.filter((key) => keys.includes(key) && isFixed(key));
+}
+
+/** Ports that the kernel chose come and go in some applications as well; nobody can rely on them by number. */
 export function isFixed(key: string): boolean {
   return !key.includes(':0#');
 }

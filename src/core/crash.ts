@@ -23,6 +23,16 @@ export function describeExit(event: Exit, when: string): string {
   return `${text} ${when}${last}`;
 }
 
+/** Where it ended for want of an address, who holds that says more than its stack does. */
+export function describeFailedStart(event: Exit, { refused }: Worker, when: string): string {
+  const reasons = refused.map(({ reason }) => reason);
+  const last = event.lastLines.join('\n');
+  const isWhy = reasons.some((reason) => last.includes(/\bE[A-Z]+\b/.exec(reason)?.[0] ?? reason));
+  const { text } = causeOfDeath(facts(event));
+  const exit = isWhy ? `${text} ${when}` : describeExit(event, when);
+  return [...reasons, exit].join('; ');
+}
+
 export interface Fault {
   readonly cause: RestartCause;
   readonly reason: string;

@@ -44,6 +44,13 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
   release: ({ worker, socket }) => ({ type: 'released', worker, socket }),
   // It is still there, and connections may wait in it: its end is tried again in due time.
   closeSocket: ({ socket }) => ({ type: 'socketOpened', socket, listened: true }),
+  widen: ({ worker, socket }) => ({ type: 'notAdopted', worker, socket }),
+  openContested: ({ worker, key }, reason) => ({
+    type: 'failed',
+    worker,
+    reason: `a worker cannot be given ${key}: ${reason}`,
+  }),
+  refuseContested: nothing,
   closeCustody: nothing,
   forgetGeneration: nothing,
   answer: nothing,

@@ -4,7 +4,7 @@
  */
 import { rememberAddresses } from './addresses.js';
 import { causeOfDeath } from './cause-of-death.js';
-import { crashed, describeExit, facts } from './crash.js';
+import { crashed, describeExit, describeFailedStart, facts } from './crash.js';
 import { fail, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
@@ -36,6 +36,7 @@ const spawned: Handler<'spawned'> = (draft, worker, event) => {
 
 const bound: Handler<'bound'> = (draft, worker, event) => {
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
+  worker.refused = worker.refused.filter(({ key }) => key !== event.key);
   addressCame(worker, event.key, draft.now);
   report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
 };
@@ -90,6 +91,13 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
   if (worker.hung) kill(draft, worker);
 };
 
+/** Its application has been told, and decides what that means: it may wait, take another port, do without, or end. */
+const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason }) => {
+  worker.refused = [...worker.refused.filter((other) => other.key !== key), { key, reason }];
+  addressCame(worker, key, draft.now);
+  report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: key, reason });
+};
+
 const ended: Handler<'ended'> = (_draft, worker) => {
   worker.ended = true;
 };
@@ -136,7 +144,7 @@ const LIFECYCLE = {
     diagnosed: ignored,
     exceeded: ignored,
     failed,
-    bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
+    bindFailed,
     bindDelayed: (draft, worker, { key, until }) => {
       worker.leftMs ??= Math.max(0, (worker.deadline ?? draft.now) - draft.now);
       if (!worker.awaiting.includes(key)) worker.awaiting.push(key);
@@ -147,7 +155,8 @@ const LIFECYCLE = {
       report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
       const { chance, code } = event;
       const served = worker.lost.length > 0;
-      const reason = describeExit(event, served ? 'after it had closed its server by itself' : 'before it was ready');
+      const when = served ? 'after it had closed its server by itself' : 'before it was ready';
+      const reason = describeFailedStart(event, worker, when);
       const atOnce = served && nobodyServes(draft.state);
       crashed(draft, worker, { cause: 'crashed', reason, chance, code, atOnce });
     },
@@ -168,10 +177,7 @@ const LIFECYCLE = {
     diagnosed: ignored,
     exceeded,
     failed,
-    bindFailed: (draft, worker, event) => {
-      // The application asked for one more address while it serves: its own error handler decides what that means.
-      report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: event.key, reason: event.reason });
-    },
+    bindFailed,
     bindDelayed: ignored,
     exited: (draft, worker, event) => {
       remove(draft, worker);
@@ -277,6 +283,8 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     lost: [],
     judgeLossAt: null,
     lookedAt: null,
+    lasting: [],
+    refused: [],
     given: [],
     served: [],
     held: false,

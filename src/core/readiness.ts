@@ -1,5 +1,6 @@
 /** When a worker is ready, what it lacks until then, and when its health is asked for. */
 import { isFixed, rememberAddresses, requiredAddresses, strangerTo } from './addresses.js';
+import { coversKey } from './adoption/overlap.js';
 import { isFirst, isSoaked, seats } from './standing.js';
 import { label, policyOf, report } from './state.js';
 import type { Draft, State, Worker } from './types.js';
@@ -40,6 +41,7 @@ export function checkReady(draft: Draft, worker: Worker): void {
   if (!worker.held) worker.acceptsSince = draft.now;
   worker.deadline = null;
   worker.lost = [];
+  worker.lasting = [...worker.listening];
   const asksAgain = wantsHealth(draft.state, worker, draft.now) && !worker.owesHealth;
   worker.healthAt = asksAgain ? draft.now + healthIntervalMs : null;
   rememberAddresses(draft.state, worker);
@@ -67,18 +69,25 @@ function tellStranger(draft: Draft, worker: Worker): void {
 
 /** What a worker still has to do before it is ready; null when it is. */
 export function lacks(state: State, worker: Worker): string | null {
-  const { listening, steady, lost, lookedAt } = worker;
+  const { listening, steady, lost, lookedAt, refused } = worker;
   const byMessage = policyOf(state, worker).ready === 'message';
-  if (byMessage && !worker.saidReady) return `it did not send 'ready'`;
+  const told = refused.map(({ reason }) => `; ${reason}`).join('');
+  if (byMessage && !worker.saidReady) return `it did not send 'ready'${told}`;
   const isLost = byMessage ? lost.some(isFixed) : lost.length > 0;
-  if (steady.length === 0 && isLost) return `it has closed ${lost.join(', ')} by itself`;
+  if (steady.length === 0 && isLost) return `it has closed ${lost.join(', ')} by itself${told}`;
   if (!byMessage && steady.length === 0) {
     return lookedAt === null
-      ? 'it did not listen on any address'
-      : `it listened on ${lookedAt} for a moment only, and has closed it by itself`;
+      ? `it did not listen on any address${told}`
+      : `it listened on ${lookedAt} for a moment only, and has closed it by itself${told}`;
   }
-  const missing = requiredAddresses(state, worker).filter((key) => !steady.includes(key));
+  const missing = requiredAddresses(state, worker).filter((key) => !isListenedOn(steady, key));
   if (missing.length === 0) return null;
   const present = listening.length === 0 ? 'no address' : listening.join(', ');
-  return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does`;
+  const hint = told === '' ? ' — addresses are changed by restart' : told;
+  return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does${hint}`;
+}
+
+/** Or on one that takes it in: it accepts on the older socket then, too. */
+function isListenedOn(listening: readonly string[], key: string): boolean {
+  return listening.includes(key) || listening.some((own) => coversKey(own, key));
 }

@@ -39,6 +39,7 @@ const CONCERNS = {
   released: 'sockets',
   steeringFailed: 'sockets',
   steeringWorks: 'sockets',
+  contested: 'sockets',
   socketOpened: 'both',
   bound: 'both',
   closed: 'both',

@@ -84,6 +84,10 @@ export interface Worker {
   judgeLossAt: number | null;
   /** The last one that it has closed again at once. */
   lookedAt: AddressKey | null;
+  /** Those on which it listened when it became ready: its application's, and not those of a session. */
+  lasting: AddressKey[];
+  /** Why it could not listen on some, as its application was told; what it made of that shows. */
+  refused: { readonly key: AddressKey; readonly reason: string }[];
   /** Those whose socket it has been given: it may accept there before that is heard of. */
   given: AddressKey[];
   /** What it listened on when it began to drain. */
@@ -254,7 +258,7 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'failed'; readonly reason: string }
   /** The process has ended; `exited` follows once its output has been read. */
   | { readonly type: 'ended' }
-  /** The address cannot be had: `reason` is told to the owner. */
+  /** The address cannot be had, and its server has been told so: `reason` is for the owner. */
   | { readonly type: 'bindFailed'; readonly key: AddressKey; readonly reason: string }
   /** The address is held by another process and is waited for until `until`. */
   | { readonly type: 'bindDelayed'; readonly key: AddressKey; readonly until: MonotonicMs }

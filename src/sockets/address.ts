@@ -18,20 +18,4 @@ export function addressKey(request: AddressRequest): AddressKey {
   return `${formatAddress(host, port)}${port === 0 ? `#${ordinal}` : ''}${v6only ? ',v6only' : ''}`;
 }
 
-export interface Endpoint {
-  /** null is any address, of IPv6 and IPv4. */
-  readonly host: string | null;
-  readonly port: number;
-  readonly ipv6Only: boolean;
-}
-
-/** Whether some connection could go to either: what bind(2) calls a conflict when neither sets SO_REUSEPORT. */
-export function overlaps(one: Endpoint, other: Endpoint): boolean {
-  if (one.port !== other.port) return false;
-  return one.host === other.host || covers(one, other) || covers(other, one);
-}
-
-function covers({ host: any, ipv6Only }: Endpoint, { host }: Endpoint): boolean {
-  if (any === null || any === '::') return !ipv6Only || host === null || !isIPv4(host);
-  return any === '0.0.0.0' && host !== null && isIPv4(host);
-}
+export { type Endpoint, isSame, overlaps } from '../core/adoption/overlap.js';

@@ -45,6 +45,17 @@ export function bindSocket(request: AddressRequest, how: ReusePortHow, native: N
   });
 }
 
+/** Stands for a socket that a server cannot have yet: bound to a port that nobody asks for, and never listened on. */
+export function makeStandIn(): TcpHandle {
+  const any: AddressRequest = { host: '127.0.0.1', port: 0, family: 4, ipv6Only: false, ordinal: 0 };
+  try {
+    return bindByNode({ ...any, host: '127.0.0.1' }, 0).handle;
+  } catch {
+    // A machine without IPv4.
+    return bindByNode({ ...any, host: '::1', family: 6 }, 0).handle;
+  }
+}
+
 /**
  * Whether nobody listens on the address, or on one that overlaps with it, be it with SO_REUSEPORT or without.
  * Asked before the first socket of a group: one that sets SO_REUSEPORT would be bound silently next to that of a

@@ -278,8 +278,8 @@ export class Custody {
   ): Promise<CustodySocket> {
     for (let attempt = 1; ; attempt += 1) {
       if (stop.aborted) throw new BindError(request, ECANCELED, { reason: 'the listener is no longer wanted' });
-      // The slot has come back before its socket has gone.
-      await this.#keeping.gone(slot, key);
+      // The slot has come back before its socket has gone, or another one is still in the way.
+      await this.#keeping.gone((other) => overlaps(other, request) && (other.slot === null || other.slot === slot));
       const unit = this.#ofKey(key).length === 0 ? matchFor([...this.#unclaimed], request) : undefined;
       if (unit !== undefined) this.#claim(unit, key);
       const found = this.find(slot, key);

@@ -70,8 +70,8 @@ export class Keeping<T extends Kept> {
     return dropped;
   }
 
-  /** Resolves when none of that address and slot is leaving. */
-  async gone(slot: number, key: AddressKey): Promise<void> {
-    for (const [socket, dropped] of this.#leaving) if (socket.key === key && socket.slot === slot) await dropped;
+  /** Resolves when none of those is leaving. */
+  async gone(concerns: (socket: T) => boolean): Promise<void> {
+    for (const [socket, dropped] of this.#leaving) if (concerns(socket)) await dropped;
   }
 }

@@ -357,6 +357,15 @@ export class Supervisor implements ControlTarget {
       case 'release':
         this.#workforce.release(effect.worker, effect.socket);
         break;
+      case 'widen':
+        this.#workforce.adopt(effect.worker, effect.socket, effect.under);
+        break;
+      case 'openContested':
+        this.#workforce.openContested(effect.worker, effect.key);
+        break;
+      case 'refuseContested':
+        this.#loop.dispatch({ type: 'failed', worker: effect.worker, reason: effect.reason });
+        break;
       case 'closeSocket':
         this.#custody.release(effect.socket.slot, effect.socket.key);
         break;

@@ -6,13 +6,14 @@
  */
 import cluster from 'node:cluster';
 import diagnosticsChannel from 'node:diagnostics_channel';
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
+import { endpoint, type Listener, nameOf, standIn, type Terms } from './listener.js';
 import { acceptOn, internals, stopAccepting, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
-import { type Endpoint, overlaps } from './overlap.js';
+import { overlaps } from './overlap.js';
 
 /** What Node asks its cluster for; `addressType` is a string for UDP and -1 for pipes. */
 interface ListenQuery {
@@ -30,19 +31,6 @@ const IPV6_ONLY = 1;
 const STEADY_MS = 100;
 /** Kept from the start: applications replace it. */
 const startTimer = setTimeout;
-
-interface Listener {
-  readonly request: AddressRequest;
-  readonly server: Server;
-  key: AddressKey | undefined;
-  handle: TcpHandle | undefined;
-  /** As the application asked for; it holds for whoever accepts on a socket of this address. */
-  backlog: number;
-  /** Sockets of other slots, by slot. */
-  readonly adopted: Map<number, TcpHandle>;
-  /** Begins to accept, where that has been put off. */
-  begin: (() => void) | undefined;
-}
 
 export class Listeners {
   readonly #channel: Channel;
@@ -104,6 +92,8 @@ export class Listeners {
       backlog: 511,
       adopted: new Map(),
       begin: undefined,
+      standIn: false,
+      held: false,
     };
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
@@ -131,8 +121,8 @@ export class Listeners {
     return { host, port, family, ipv6Only, ordinal };
   }
 
-  /** @param hold to the server it looks as if it listened, but nothing is accepted before `accept` */
-  answer(seq: number, key: AddressKey, errno: number, handle: TcpHandle | undefined, hold = false): void {
+  /** To the server it looks as if it listened, whatever the terms. */
+  answer(seq: number, key: AddressKey, errno: number, handle: TcpHandle | undefined, terms: Terms = {}): void {
     const waiting = this.#waiting.get(seq);
     this.#waiting.delete(seq);
     if (waiting === undefined) {
@@ -148,7 +138,10 @@ export class Listeners {
     }
     listener.key = key;
     listener.handle = handle;
-    this.#watchListen(listener, handle, hold);
+    listener.standIn = terms.standIn ?? false;
+    listener.held = terms.hold ?? false;
+    if (listener.standIn) standIn(listener, handle);
+    this.#watchListen(listener, handle);
     this.#watchClose(listener, handle);
     reply(0, handle);
     const listens = internals(listener.server)._handle === handle;
@@ -176,17 +169,25 @@ export class Listeners {
     handle.close = (callback) => {
       handle.close = close;
       this.#open.delete(listener);
-      for (const adopted of listener.adopted.values()) adopted.close();
+      const keys = new Set([...listener.adopted.values()].map(({ key }) => key)).add(listener.key ?? '');
+      for (const adopted of listener.adopted.values()) adopted.handle.close();
       listener.adopted.clear();
       this.#begin(listener, false);
-      if (listener.key !== undefined) this.#channel.send({ type: 'closed', key: listener.key });
+      // Before it is told: the supervisor may have the address bound anew at once.
       close.call(handle, callback);
+      for (const key of keys) if (key !== '') this.#channel.send({ type: 'closed', key });
     };
   }
 
   /** Nothing is held any more. */
   accept(): void {
-    for (const listener of this.#open) this.#begin(listener, true);
+    for (const listener of this.#open) {
+      const { held, handle: own } = listener;
+      listener.held = false;
+      if (!listener.standIn) this.#begin(listener, true);
+      if (!held || own === undefined) continue;
+      for (const { handle } of listener.adopted.values()) acceptOn(listener, own, handle);
+    }
   }
 
   #begin(listener: Listener, accepts: boolean): void {
@@ -198,25 +199,32 @@ export class Listeners {
   }
 
   /** Node hands the backlog on to nobody but the handle. */
-  #watchListen(listener: Listener, handle: TcpHandle, hold: boolean): void {
+  #watchListen(listener: Listener, handle: TcpHandle): void {
     const { listen } = handle;
     handle.listen = (backlog) => {
       Reflect.deleteProperty(handle, 'listen');
       listener.backlog = backlog;
-      if (!hold) return listen.call(handle, backlog);
+      if (!listener.held && !listener.standIn) return listen.call(handle, backlog);
       // A handle that does not listen keeps no process alive.
       this.#channel.hold();
-      listener.begin = () => listen.call(handle, backlog);
+      listener.begin = listener.standIn ? () => {} : () => listen.call(handle, backlog);
       return 0;
     };
   }
 
-  adopt(slot: number, key: AddressKey, handle: TcpHandle): void {
-    const listener = this.#find(key);
-    const ok = listener?.handle !== undefined && !this.#closed && acceptOn(listener, listener.handle, handle);
+  /** @param under the address of the server that is to accept on it, where that is another one */
+  adopt(slot: number, key: AddressKey, handle: TcpHandle, under = key): void {
+    const listener = this.#find(under);
+    const own = this.#closed ? undefined : listener?.handle;
+    const ok = listener !== undefined && own !== undefined && (listener.held || acceptOn(listener, own, handle));
     if (ok) {
-      listener.adopted.get(slot)?.close();
-      listener.adopted.set(slot, handle);
+      const name = nameOf(slot, key);
+      listener.adopted.get(name)?.handle.close();
+      listener.adopted.set(name, { key, handle });
+      if (listener.standIn && listener.key === key) {
+        listener.standIn = false;
+        if (!listener.held) this.#begin(listener, false);
+      }
     } else {
       handle.close();
     }
@@ -224,9 +232,9 @@ export class Listeners {
   }
 
   release(slot: number, key: AddressKey): void {
-    const listener = this.#find(key);
-    listener?.adopted.get(slot)?.close();
-    listener?.adopted.delete(slot);
+    const adopted = this.#find(key)?.adopted;
+    adopted?.get(nameOf(slot, key))?.handle.close();
+    adopted?.delete(nameOf(slot, key));
     this.#channel.send({ type: 'released', key, slot });
   }
 
@@ -268,17 +276,13 @@ export class Listeners {
   }
 
   #find(key: AddressKey): Listener | undefined {
-    for (const listener of this.#open) if (listener.key === key) return listener;
-    return undefined;
+    let wider: Listener | undefined;
+    for (const listener of this.#open) {
+      if (listener.key === key) return listener;
+      if ([...listener.adopted.values()].some((adopted) => adopted.key === key)) wider = listener;
+    }
+    return wider;
   }
-}
-
-/** Where it really listens, once it does: a port of 0 has become a number then. */
-function endpoint({ request, handle }: Listener): Endpoint {
-  const address: Partial<AddressInfo> = {};
-  handle?.getsockname(address);
-  const { host, ipv6Only } = request;
-  return { host, ipv6Only, port: address.port ?? request.port };
 }
 
 function isTcp(query: ListenQuery): boolean {

@@ -23,9 +23,9 @@ const isTruth: Check = (value) => typeof value === 'boolean';
 const isTruthOrNothing: Check = (value) => value === undefined || typeof value === 'boolean';
 
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
-  socket: { seq: isCount, key: isText, errno: isWhole, hold: isTruthOrNothing },
+  socket: { seq: isCount, key: isText, errno: isWhole, hold: isTruthOrNothing, standIn: isTruthOrNothing },
   accept: {},
-  adopt: { key: isText, slot: isCount },
+  adopt: { key: isText, slot: isCount, under: (value) => value === undefined || isText(value) },
   release: { key: isText, slot: isCount },
   drain: {
     emptyQueue: isTruth,

@@ -86,13 +86,13 @@ function install(): void {
   function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
     switch (message.type) {
       case 'socket':
-        listeners.answer(message.seq, message.key, message.errno, handle, message.hold);
+        listeners.answer(message.seq, message.key, message.errno, handle, message);
         return;
       case 'accept':
         listeners.accept();
         return;
       case 'adopt':
-        if (handle !== undefined) listeners.adopt(message.slot, message.key, handle);
+        if (handle !== undefined) listeners.adopt(message.slot, message.key, handle, message.under);
         return;
       case 'release':
         listeners.release(message.slot, message.key);

@@ -46,6 +46,16 @@ export function hasOwnAcceptor(acceptors: Acceptors, { slot, key }: SocketId): b
   return owners(acceptors, slot).some((worker) => accepts(worker) && worker.listening.includes(key));
 }
 
+/** Whether anybody listens on the address, or will as soon as it may accept: in whatever slot. */
+export function isListenedOn({ workers }: Acceptors, key: string): boolean {
+  return workers.some((worker) => (accepts(worker) || worker.standing === 'held') && worker.listening.includes(key));
+}
+
+/** Somebody may still come to listen on it. */
+export function isAwaited({ awaiting }: Acceptors, { slot }: SocketId): boolean {
+  return slot === null ? awaiting.length > 0 : awaiting.includes(slot);
+}
+
 export function isWantedSlot({ size, canary }: Acceptors, slot: number): boolean {
   return slot < size || slot === canary;
 }

@@ -1,5 +1,5 @@
 /** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
-import { hasOwnAcceptor, isWantedSlot, owners } from './acceptors.js';
+import { hasOwnAcceptor, isAwaited, isListenedOn, isWantedSlot, owners } from './acceptors.js';
 import { release } from './adoption.js';
 import { adoptersOf } from './loans.js';
 import type { Acceptors, HeldSocket, SocketTable, TableDraft } from './types.js';
@@ -54,39 +54,44 @@ export function closeRetired(draft: TableDraft): void {
 }
 
 /**
- * Only while nothing is on its way, and after the time that an application gets to become ready: a worker that was
- * just started, or just given the socket, may still come to listen on it, and connections may already wait there.
+ * One on which nobody listens: what waits in it is refused rather than left to wait. At once, unless somebody may come for it,
+ * which is nobody where no client has ever been served: an application has looked whether the port is free.
  */
 export function closeUnused(draft: TableDraft): void {
   const { table, now } = draft;
   const { acceptors } = table;
   table.sockets = table.sockets.filter((socket) => {
-    if (!acceptors.settled || hasOwnAcceptor(acceptors, socket) || mayStillBeHeld(acceptors, socket)) {
+    const patienceMs = patienceWith(acceptors, socket);
+    if (patienceMs === null) {
       socket.unusedSince = null;
       return true;
     }
     socket.unusedSince ??= now;
-    if (now < socket.unusedSince + acceptors.patienceMs) return true;
+    if (now < socket.unusedSince + patienceMs) return true;
     close(draft, socket);
     return false;
   });
 }
 
-/** A worker on its way out, which can be long, accepts until it ends if it did not hear of it. */
-function mayStillBeHeld(acceptors: Acceptors, socket: HeldSocket): boolean {
-  if (isHeldByOthers(socket)) return true;
-  return owners(acceptors, socket.slot).some(({ standing }) => standing === 'leaving');
+/** null where it is used, or there is somebody to wait for. */
+export function patienceWith(acceptors: Acceptors, socket: HeldSocket): number | null {
+  const isUsed = socket.holders.length > 0 || isHeldByOthers(socket) || hasOwnAcceptor(acceptors, socket);
+  if (isUsed) return null;
+  const { served, fromBefore, key } = socket;
+  // Siblings that listen there have what waits in it, if they can: then it is on loan.
+  if (fromBefore || isListenedOn(acceptors, key)) return acceptors.settled ? acceptors.patienceMs : null;
+  return served && isAwaited(acceptors, socket) ? null : 0;
 }
 
 function isRetired(acceptors: Acceptors, socket: HeldSocket): socket is HeldSocket & { slot: number } {
   return socket.slot !== null && !isWantedSlot(acceptors, socket.slot);
 }
 
-function isHeldByOthers({ loans }: HeldSocket): boolean {
+export function isHeldByOthers({ loans }: HeldSocket): boolean {
   return loans.some(({ state }) => state !== 'refused');
 }
 
-function close({ effects }: TableDraft, { slot, key }: HeldSocket): void {
+export function close({ effects }: TableDraft, { slot, key }: HeldSocket): void {
   effects.push({ do: 'closeSocket', socket: { slot, key } });
   effects.push({ do: 'report', level: 'info', message: 'socket closed', fields: { slot, address: key } });
 }

@@ -7,6 +7,7 @@
 import type { SocketId } from '../types.js';
 import { acceptorOf } from './acceptors.js';
 import { arrangeAdoption } from './adoption.js';
+import { contest, LOOK_MS, settleContests, widen } from './contests.js';
 import { changeLoans, reviewLoans } from './loans.js';
 import { closeRetired, closeUnused, HANDSHAKE_MS, keepWanted } from './retirement.js';
 import type { Acceptors, HeldSocket, SocketEffect, SocketEvent, SocketTable, TableDraft } from './types.js';
@@ -22,10 +23,18 @@ export interface TableOutcome {
   readonly faults: readonly TableFault[];
 }
 
-const NOBODY: Acceptors = { stage: 'up', size: 0, canary: null, settled: false, patienceMs: 0, workers: [] };
+const NOBODY: Acceptors = {
+  stage: 'up',
+  size: 0,
+  canary: null,
+  settled: false,
+  awaiting: [],
+  patienceMs: 0,
+  workers: [],
+};
 
 export function initialTable(steered: boolean): SocketTable {
-  return { steered, acceptors: NOBODY, sockets: [], steppedAt: 0 };
+  return { steered, acceptors: NOBODY, sockets: [], contests: [], steppedAt: 0 };
 }
 
 /**
@@ -58,7 +67,9 @@ export function stepTable(
     if (table.acceptors.stage !== 'up') return;
     closeRetired(draft);
     arrangeAdoption(draft);
+    widen(draft);
     closeUnused(draft);
+    settleContests(draft);
   });
   return { effects: draft.effects, faults };
 }
@@ -68,7 +79,10 @@ export function stepTable(
  *
  * @param now a time that has passed since the last step is told as `now`
  */
-export function nextTableDeadline({ acceptors, sockets, steppedAt }: SocketTable, now: number): number | null {
+export function nextTableDeadline(
+  { acceptors, sockets, contests, steppedAt }: SocketTable,
+  now: number,
+): number | null {
   if (acceptors.stage !== 'up') return null;
   let nearest = Number.POSITIVE_INFINITY;
   // What was due in the last step waits for something else than time.
@@ -79,6 +93,7 @@ export function nextTableDeadline({ acceptors, sockets, steppedAt }: SocketTable
     if (unusedSince !== null) waitFor(unusedSince + acceptors.patienceMs);
     if (retiredSince !== null) waitFor(retiredSince + HANDSHAKE_MS);
   }
+  for (const { since, decided } of contests) if (!decided) waitFor(since + LOOK_MS);
   return nearest === Number.POSITIVE_INFINITY ? null : Math.max(now, nearest);
 }
 
@@ -94,13 +109,14 @@ function apply(draft: TableDraft, rows: Rows, event: SocketEvent): void {
     case 'relieved':
       markRelieved(draft, rows.find(event.socket));
       return;
+    case 'contested':
+      contest(draft, event);
+      return;
     case 'bound':
       markListened(table, event);
       return;
     case 'closed':
-      for (const socket of table.sockets) {
-        if (socket.key === event.key && socket.loans.length > 0) changeLoans(socket, event.worker, 'closed');
-      }
+      letGo(table, event);
       return;
     case 'released': {
       const socket = rows.find(event.socket);
@@ -131,8 +147,27 @@ function apply(draft: TableDraft, rows: Rows, event: SocketEvent): void {
 function hear(table: SocketTable, told: Acceptors): void {
   table.acceptors = told;
   // A stop has closed custody: the workers empty the queues, and close them by their end.
-  if (told.stage === 'stopping') table.sockets = [];
-  else reviewLoans(table);
+  if (told.stage === 'stopping') {
+    table.sockets = [];
+    table.contests = [];
+    return;
+  }
+  reviewLoans(table);
+  for (const socket of table.sockets) {
+    socket.served ||= isServed(told, socket.key);
+    if (socket.holders.some((holder) => hasEnded(told, holder))) {
+      socket.holders = socket.holders.filter((holder) => !hasEnded(told, holder));
+      socket.widened = socket.widened.filter((holder) => !hasEnded(told, holder));
+    }
+  }
+}
+
+function isServed({ workers }: Acceptors, key: string): boolean {
+  return workers.some(({ standing, listening }) => standing === 'serving' && listening.includes(key));
+}
+
+function hasEnded(told: Acceptors, worker: number): boolean {
+  return (acceptorOf(told, worker)?.standing ?? 'ended') === 'ended';
 }
 
 function hold(table: SocketTable, rows: Rows, event: Extract<SocketEvent, { type: 'socketOpened' }>): void {
@@ -143,11 +178,35 @@ function hold(table: SocketTable, rows: Rows, event: Extract<SocketEvent, { type
   // Given to a worker once more: it is wanted again, and has its time anew.
   if (held !== undefined) {
     held.unusedSince = null;
+    hand(table, held, event.worker);
     return;
   }
   const listened = event.listened ?? false;
-  const fresh = { listened, congested: false, helpers: [], closing: false, loans: [] };
-  rows.add({ slot, key, ...fresh, retiredSince: null, unusedSince: null });
+  const served = listened || table.sockets.some((other) => other.key === key && other.served);
+  const added: HeldSocket = {
+    ...{ slot, key, listened, served, fromBefore: listened, holders: [], widened: [] },
+    ...{ congested: false, helpers: [], closing: false, loans: [], retiredSince: null, unusedSince: null },
+  };
+  hand(table, added, event.worker);
+  rows.add(added);
+}
+
+function hand({ acceptors }: SocketTable, held: HeldSocket, worker: number | undefined): void {
+  if (worker === undefined || hasEnded(acceptors, worker) || held.holders.includes(worker)) return;
+  held.holders.push(worker);
+  held.fromBefore = false;
+}
+
+/** Its server on that address is closed, and with it all sockets that it accepted on. */
+function letGo({ sockets, contests }: SocketTable, { worker, key }: { worker: number; key: string }): void {
+  for (const socket of sockets) {
+    if (socket.key !== key) continue;
+    if (socket.loans.length > 0) changeLoans(socket, worker, 'closed');
+    socket.holders = socket.holders.filter((holder) => holder !== worker);
+    socket.widened = socket.widened.filter((holder) => holder !== worker);
+  }
+  const at = contests.findIndex((other) => other.worker === worker && other.key === key);
+  if (at !== -1) contests.splice(at, 1);
 }
 
 /** Said again for as long as connections wait: one more helps each time. */
@@ -168,16 +227,23 @@ function markRelieved(draft: TableDraft, held: HeldSocket | undefined): void {
 }
 
 /** A worker listens on the address: on the socket of its slot, or on the one that all share. On its way out as well. */
-function markListened({ acceptors, sockets }: SocketTable, { worker, key }: { worker: number; key: string }): void {
+function markListened(table: SocketTable, { worker, key }: { worker: number; key: string }): void {
+  const { acceptors, sockets } = table;
   const acceptor = acceptorOf(acceptors, worker);
   if (acceptor === undefined) return;
   for (const socket of sockets) {
-    if (socket.key === key && (socket.slot === null || socket.slot === acceptor.slot)) socket.listened = true;
+    if (socket.key !== key || (socket.slot !== null && socket.slot !== acceptor.slot)) continue;
+    socket.listened = true;
+    hand(table, socket, worker);
   }
+  table.contests = table.contests.filter((other) => other.worker !== worker || other.key !== key);
 }
 
 function markRefused(draft: TableDraft, held: HeldSocket | undefined, worker: number): void {
-  if (held === undefined || !changeLoans(held, worker, 'notAdopted', true)) return;
+  if (held === undefined) return;
+  // Its server on the wider address may have been closed meanwhile; it is not asked again.
+  if (held.widened.includes(worker)) held.holders = held.holders.filter((holder) => holder !== worker);
+  if (!changeLoans(held, worker, 'notAdopted', true)) return;
   const slot = acceptorOf(draft.table.acceptors, worker)?.slot ?? null;
   const fields = { slot, worker, socketSlot: held.slot };
   report(draft, 'warn', 'socket not adopted', held, fields);

@@ -27,6 +27,8 @@ export interface Acceptors {
   readonly canary: number | null;
   /** Every slot has the worker that it is to have, and nothing is on its way. */
   readonly settled: boolean;
+  /** Slots to which a worker is on its way, or is to be. */
+  readonly awaiting: readonly number[];
   /** What an application gets to become ready. */
   readonly patienceMs: number;
   readonly workers: readonly Acceptor[];
@@ -49,6 +51,14 @@ export interface Loan {
 export interface HeldSocket extends SocketId {
   /** Whether a worker has ever listened on it: only then can connections wait in its queue. */
   listened: boolean;
+  /** Whether a worker that serves has listened on its address: only then do clients count on it. */
+  served: boolean;
+  /** Nobody has been given it here, and connections may wait in it all the same. */
+  fromBefore: boolean;
+  /** Workers of its own slot that have been given it, and have not told that they have closed it. */
+  holders: number[];
+  /** Those of them that listen on an address that takes this one in, and have been asked to accept here, too. */
+  widened: number[];
   /** Its queue does not empty: others are to serve what waits there. */
   congested: boolean;
   /** Slots whose workers have time for it just now, the idlest first. */
@@ -63,19 +73,34 @@ export interface HeldSocket extends SocketId {
   loans: Loan[];
 }
 
+/**
+ * A worker listens, as far as its application can see, on an address that cannot be opened beside another one of ours, or
+ * would take connections away from it. Most often it only looks whether the port is free, and closes it at once.
+ */
+export interface Contest {
+  readonly worker: number;
+  readonly key: AddressKey;
+  readonly since: number;
+  /** What comes next has been asked for. */
+  decided: boolean;
+}
+
 export interface SocketTable {
   /** Whether a program picks the socket for each new connection, so that one can be spared. */
   steered: boolean;
   /** As the core told last. */
   acceptors: Acceptors;
   sockets: HeldSocket[];
+  contests: Contest[];
   /** Time of the last step: whatever was due then has been done. */
   steppedAt: number;
 }
 
 export type SocketEvent =
   /** `listened`: it comes from before this supervisor, and connections may wait in it. */
-  | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly listened?: boolean }
+  | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly worker?: number; readonly listened?: boolean }
+  /** It is to look to a worker as if it listened there: sockets of other addresses of ours are in the way. */
+  | { readonly type: 'contested'; readonly worker: number; readonly key: AddressKey }
   /** What waits in its queue waits too long; `helpers` are the slots that could serve it, the idlest first. */
   | { readonly type: 'congested'; readonly socket: SocketId; readonly helpers: readonly number[] }
   | { readonly type: 'relieved'; readonly socket: SocketId }
@@ -94,6 +119,12 @@ export type SocketEffect =
   | { readonly do: 'adopt'; readonly worker: number; readonly socket: SocketId }
   | { readonly do: 'release'; readonly worker: number; readonly socket: SocketId }
   | { readonly do: 'closeSocket'; readonly socket: SocketId }
+  /** The worker listens on `under`, which takes the socket's address in: what comes there is for it as well. Answered by `bound`, or `closed`. */
+  | { readonly do: 'widen'; readonly worker: number; readonly socket: SocketId; readonly under: AddressKey }
+  /** Nothing is in the way any more: the worker gets the socket that it seems to have. Answered by `bound`, or `closed`. */
+  | { readonly do: 'openContested'; readonly worker: number; readonly key: AddressKey }
+  /** It is not to have it, and cannot be told so by its server. */
+  | { readonly do: 'refuseContested'; readonly worker: number; readonly key: AddressKey; readonly reason: string }
   | Extract<Effect, { do: 'report' }>;
 
 /** One step while it is being made: the parts write `table` and push `effects`. */

@@ -1,15 +1,19 @@
 /**
- * Answers workers that want to listen: finds or binds the socket in custody and hands a duplicate over.
+ * Answers workers that want to listen: finds or binds the socket in custody and hands a duplicate over. Where another address
+ * of ours is in the way the server gets a stand-in, and the table of sockets decides what becomes of it.
  */
 import os from 'node:os';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { MonotonicMs } from '../../monotonic.js';
-import type { AddressKey, AddressRequest } from '../../protocol.js';
-import { BindError } from '../../sockets/bind-error.js';
+import type { AddressKey, AddressRequest, WorkerMessage } from '../../protocol.js';
+import { makeStandIn } from '../../sockets/bind.js';
+import { BindError, EADDRINUSE } from '../../sockets/bind-error.js';
 import { addressKey, type Custody } from '../../sockets/custody.js';
 import type { Owner } from '../../sockets/owner.js';
+import { asNamed, rivalsOf } from '../../sockets/rivals.js';
 import type { WorkerHandle } from './handle.js';
+import { StandIns } from './stand-ins.js';
 
 export interface BindDelay {
   readonly key: AddressKey;
@@ -18,7 +22,10 @@ export interface BindDelay {
   readonly untilMs: MonotonicMs;
 }
 
+type News = Extract<WorkerMessage, { type: 'bound' | 'stayed' | 'closed' | 'adopted' }>;
+
 export class Listening {
+  readonly standIns = new StandIns();
   readonly #dispatch: (event: AnyEvent) => void;
   readonly #log: Log;
   /** Workers that wait for an address, by its key. */
@@ -29,25 +36,85 @@ export class Listening {
     this.#log = log;
   }
 
-  async give(custody: Custody, worker: WorkerHandle, seq: number, request: AddressRequest): Promise<void> {
+  async give(custody: Custody, worker: WorkerHandle, seq: number, asked: AddressRequest): Promise<void> {
+    const request = asNamed(custody.list(), asked);
     const key = addressKey(request);
     const { worker: id, slot } = worker.identity;
+    if (rivalsOf(custody.list(), slot, request).length > 0) return this.#standIn(worker, seq, request);
     this.#wait(key, id);
     try {
       const socket = await custody.acquire(slot, request);
       this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker: id });
       await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held || worker.leaving }, socket.handle);
     } catch (error) {
-      const known = error instanceof BindError;
-      const reason = error instanceof Error ? error.message : String(error);
-      const hint = known && error.hint !== undefined ? ` — ${error.hint}` : '';
-      this.#log.logger.error({ slot, worker: id, address: key, reason }, 'cannot bind');
+      const errno = error instanceof BindError ? error.errno : -os.constants.errno.EINVAL;
+      // It has come meanwhile, while both were waited for.
+      const isOurs = errno === EADDRINUSE && rivalsOf(custody.list(), slot, request).length > 0;
+      if (isOurs) return this.#standIn(worker, seq, request);
       // First the news, then the errno: the application may end the moment it hears of it.
-      this.#dispatch({ type: 'bindFailed', worker: id, key, reason: reason + hint });
-      await worker.send({ type: 'socket', seq, key, errno: known ? error.errno : -os.constants.errno.EINVAL });
+      this.#dispatch({ type: 'bindFailed', worker: id, key, reason: reasonOf(error) });
+      await worker.send({ type: 'socket', seq, key, errno });
     } finally {
       this.#done(key, id);
     }
+  }
+
+  /** Most likely it is a look, and over before anything is decided. */
+  async #standIn(worker: WorkerHandle, seq: number, request: AddressRequest): Promise<void> {
+    const key = addressKey(request);
+    const { worker: id } = worker.identity;
+    const handle = makeStandIn();
+    this.standIns.add(id, key, request);
+    const sent = worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held, standIn: true }, handle);
+    this.#dispatch({ type: 'contested', worker: id, key });
+    await sent;
+    handle.close();
+  }
+
+  /** What was in the way has gone: the real one follows its stand-in. */
+  async open(custody: Custody, worker: WorkerHandle, key: AddressKey): Promise<void> {
+    const { worker: id, slot } = worker.identity;
+    const standIn = this.standIns.get(id, key);
+    if (standIn === undefined) return;
+    const { request } = standIn;
+    try {
+      const socket = await custody.acquire(slot, request);
+      const isWanted = this.standIns.get(id, key) === standIn;
+      const opened = { slot: socket.slot, key };
+      this.#dispatch({ type: 'socketOpened', socket: opened, ...(isWanted && { worker: id }) });
+      if (isWanted) await worker.send({ type: 'adopt', slot, key }, socket.handle);
+    } catch (error) {
+      if (this.standIns.get(id, key) !== standIn) return;
+      if (error instanceof BindError && rivalsOf(custody.list(), slot, request).length > 0) {
+        this.#dispatch({ type: 'contested', worker: id, key });
+        return;
+      }
+      this.#dispatch({ type: 'failed', worker: id, reason: reasonOf(error) });
+    }
+  }
+
+  /** What only stands for a socket serves nobody: that is told once the real one has followed. */
+  heard({ worker, slot: own }: WorkerHandle['identity'], message: News): void {
+    const { key } = message;
+    if (message.type === 'bound' || message.type === 'stayed') {
+      const standIn = this.standIns.get(worker, key);
+      if (standIn === undefined) this.#dispatch({ type: message.type, worker, key });
+      else if (message.type === 'stayed') standIn.stayed = true;
+      return;
+    }
+    if (message.type === 'closed') {
+      this.standIns.remove(worker, key);
+      this.#dispatch({ type: 'closed', worker, key });
+      return;
+    }
+    const { ok, slot } = message;
+    const standIn = slot === own ? this.standIns.remove(worker, key) : undefined;
+    if (ok && slot === own) {
+      this.#dispatch({ type: 'bound', worker, key });
+      if (standIn?.stayed) this.#dispatch({ type: 'stayed', worker, key });
+    } else if (!ok && standIn !== undefined)
+      this.#dispatch({ type: 'failed', worker, reason: `a worker cannot accept on ${key}` });
+    else if (!ok) this.#dispatch({ type: 'notAdopted', worker, socket: { slot, key } });
   }
 
   /** Another process holds the address: those who wait for it get the time. */
@@ -72,4 +139,9 @@ export class Listening {
     waiting?.delete(worker);
     if (waiting?.size === 0) this.#waiting.delete(key);
   }
+}
+
+function reasonOf(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return error instanceof BindError && error.hint !== undefined ? `${reason} — ${error.hint}` : reason;
 }

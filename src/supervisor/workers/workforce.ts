@@ -6,7 +6,7 @@ import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Effect, SocketId } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
-import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../../protocol.js';
+import type { AddressKey, ConnectionKind, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { Release } from '../deployments/release.js';
@@ -81,6 +81,7 @@ export class Workforce {
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#links.gone(worker);
+      this.#options.listening.standIns.forget(worker);
       this.#health.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
@@ -203,12 +204,19 @@ export class Workforce {
     this.#workers.get(worker)?.signal('SIGKILL');
   }
 
-  adopt(worker: number, { slot, key }: SocketId): void {
+  /** @param under the address of the server that is to accept there, where that is another one */
+  adopt(worker: number, { slot, key }: SocketId, under?: AddressKey): void {
     if (slot === null) return;
     const socket = this.#options.custody.find(slot, key);
     const handle = this.#workers.get(worker);
     if (socket === undefined || handle === undefined) return;
-    this.#track(handle.send({ type: 'adopt', slot, key }, socket.handle));
+    this.#track(handle.send({ type: 'adopt', slot, key, ...(under !== undefined && { under }) }, socket.handle));
+  }
+
+  openContested(worker: number, key: AddressKey): void {
+    const { custody, listening } = this.#options;
+    const handle = this.#workers.get(worker);
+    if (handle !== undefined) this.#track(listening.open(custody, handle, key));
   }
 
   release(worker: number, { slot, key }: SocketId): void {
@@ -239,16 +247,12 @@ export class Workforce {
       case 'bound':
       case 'stayed':
       case 'closed':
-        dispatch({ type: message.type, worker, key: message.key });
+      case 'adopted':
+        listening.heard(handle.identity, message);
         break;
       case 'able':
         this.#able(handle, message);
         break;
-      case 'adopted': {
-        const { slot, key, ok } = message;
-        if (!ok) dispatch({ type: 'notAdopted', worker, socket: { slot, key } });
-        break;
-      }
       case 'drained':
         dispatch({ type: 'drained', worker });
         break;

@@ -9,7 +9,8 @@ function socketWith(...states: LoanState[]): HeldSocket {
   return {
     slot: 0,
     key: '0.0.0.0:80',
-    ...{ listened: true, congested: false, helpers: [], closing: false, retiredSince: null, unusedSince: null, loans },
+    ...{ listened: true, served: true, fromBefore: false, holders: [], widened: [] },
+    ...{ congested: false, helpers: [], closing: false, retiredSince: null, unusedSince: null, loans },
   };
 }
 

@@ -235,6 +235,7 @@ export class Puppets {
       size: this.#size,
       canary: null,
       settled: this.#isUp && slots.every(isFull) && this.#workers.every(({ slot }) => slot < this.#size),
+      awaiting: slots.filter((slot) => !isFull(slot)),
       patienceMs: PATIENCE_MS,
       workers: this.#workers.map(({ id, slot, standing, listening }): Acceptor => ({ id, slot, standing, listening })),
     };
@@ -352,7 +353,7 @@ export class Puppets {
   }
 
   #perform(effect: SocketEffect): void {
-    if (effect.do === 'report') return;
+    if (effect.do === 'report' || effect.do === 'openContested' || effect.do === 'refuseContested') return;
     const { socket } = effect;
     const isFault = effect.do !== 'release' && this.clock.happens(this.#course.faults);
     switch (effect.do) {

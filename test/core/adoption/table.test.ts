@@ -13,7 +13,7 @@ function worker(id: number, slot: number, standing: Standing = 'serving', listen
 }
 
 function acceptors(workers: readonly Acceptor[], change: Partial<Acceptors> = {}): Acceptors {
-  return { stage: 'up', size: 2, canary: null, settled: true, patienceMs: 1_000, workers, ...change };
+  return { stage: 'up', size: 2, canary: null, settled: true, awaiting: [], patienceMs: 1_000, workers, ...change };
 }
 
 /** Worker 1 in slot 0, worker 2 in slot 1, and so on; each listens. */

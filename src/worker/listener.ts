@@ -1,0 +1,62 @@
+/** One server of the application that listens, or waits to: what is known of it, and what it is shown. */
+import type { AddressInfo, Server } from 'node:net';
+import type { AddressKey, AddressRequest } from '../protocol.js';
+import type { TcpHandle } from './node/handle.js';
+import type { Endpoint } from './overlap.js';
+
+interface Adopted {
+  readonly key: AddressKey;
+  readonly handle: TcpHandle;
+}
+
+/** What comes with a socket, beside its address. */
+export interface Terms {
+  readonly hold?: boolean | undefined;
+  readonly standIn?: boolean | undefined;
+}
+
+export interface Listener {
+  readonly request: AddressRequest;
+  readonly server: Server;
+  key: AddressKey | undefined;
+  handle: TcpHandle | undefined;
+  /** As the application asked for; it holds for whoever accepts on a socket of this address. */
+  backlog: number;
+  /** Further sockets on which it accepts, by slot and address. */
+  readonly adopted: Map<string, Adopted>;
+  /** Begins to accept, where that has been put off. */
+  begin: (() => void) | undefined;
+  /** Its handle is none of its address: that comes later, if at all. */
+  standIn: boolean;
+  /** Nothing is accepted before `accept`. */
+  held: boolean;
+}
+
+export function nameOf(slot: number, key: AddressKey): string {
+  return `${slot} ${key}`;
+}
+
+/** The handle of something else says what the server is to hear, and its sockets keep the process alive as it does. */
+export function standIn({ request, adopted }: Listener, handle: TcpHandle): void {
+  const { host, port } = request;
+  const address = host ?? '::';
+  handle.getsockname = (out) => {
+    Object.assign(out, { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' });
+    return 0;
+  };
+  for (const name of ['ref', 'unref'] as const) {
+    const original = handle[name];
+    handle[name] = () => {
+      original.call(handle);
+      for (const other of adopted.values()) other.handle[name]();
+    };
+  }
+}
+
+/** Where it really listens, once it does: a port of 0 has become a number then. */
+export function endpoint({ request, handle }: Listener): Endpoint {
+  const address: Partial<AddressInfo> = {};
+  handle?.getsockname(address);
+  const { host, ipv6Only } = request;
+  return { host, ipv6Only, port: address.port ?? request.port };
+}
