@@ -1,4 +1,5 @@
 /** Deadlines are data: this is where the loop finds out until when it may sleep. */
+import { readyByUptimeAt } from './readiness.js';
 import { seats } from './standing.js';
 import { policyOf, targetPolicy, workersOf } from './state.js';
 import type { State, Worker } from './types.js';
@@ -17,6 +18,8 @@ export function nextDeadline(state: State, now: number): number | null {
   for (const worker of state.workers) {
     if (worker.deadline !== null) times.push(worker.deadline);
     if (worker.healthAt !== null) times.push(worker.healthAt);
+    const upAt = readyByUptimeAt(state, worker);
+    if (upAt !== null) waitFor(upAt);
     if (worker.state === 'ready' && worker.readyAt !== null) waitFor(worker.readyAt + policyOf(state, worker).soakMs);
   }
   if (state.phase === 'starting' || state.phase === 'running') {

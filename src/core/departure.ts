@@ -8,6 +8,8 @@ import type { Draft, State, Worker } from './types.js';
 /** A process may be stuck in the kernel, and a signal may not have been sent: how long until it is killed once more. */
 const KILL_AGAIN_MS = 5_000;
 const MOST_KILL_AGAIN_MS = 60_000;
+/** How long a look at what a worker does may take. */
+const LOOK_MS = 1_000;
 
 /** A live worker is found unfit and sent away; counts as a crash, though its process has not ended yet. */
 export function fail(draft: Draft, worker: Worker, reason: string): void {
@@ -15,6 +17,17 @@ export function fail(draft: Draft, worker: Worker, reason: string): void {
   report(draft, 'error', 'worker failed', { ...label(worker), reason });
   dismiss(draft, worker);
   crashed(draft, worker, { cause: 'failed', reason, chance: 0.5 });
+}
+
+/** @param seen what it does instead of listening; null where that is not known */
+export function failUnready(draft: Draft, worker: Worker, seen: string | null): void {
+  const { ready, readyTimeoutMs } = policyOf(draft.state, worker);
+  const lack = lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known';
+  const hint =
+    ready === 'listening' && worker.listening.length === 0
+      ? `${seen === null ? '' : `; ${seen}`}. If it serves no traffic (a queue worker, a bot, cron), set ready: running`
+      : '';
+  fail(draft, worker, `not ready within ${readyTimeoutMs / 1000} s: ${lack}${hint}`);
 }
 
 export function terminate(draft: Draft, worker: Worker): void {
@@ -82,11 +95,11 @@ export function overdue(draft: Draft, worker: Worker): void {
   const policy = policyOf(draft.state, worker);
   switch (worker.state) {
     case 'starting':
-      fail(
-        draft,
-        worker,
-        `not ready within ${policy.readyTimeoutMs / 1000} s: ${lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known'}`,
-      );
+      if (policy.ready === 'listening' && worker.listening.length === 0 && !worker.looking) {
+        worker.looking = true;
+        worker.deadline = draft.now + LOOK_MS;
+        draft.effects.push({ do: 'lookAround', worker: worker.id });
+      } else failUnready(draft, worker, null);
       return;
     case 'draining':
       if (!isUnheard(worker)) {

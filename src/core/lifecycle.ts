@@ -5,7 +5,7 @@
 import { rememberAddresses } from './addresses.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, facts } from './crash.js';
-import { fail, isUnheard, kill, remove, terminate } from './departure.js';
+import { fail, failUnready, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
 import { addressCame, checkReady, wantsHealth } from './readiness.js';
@@ -130,6 +130,9 @@ const LIFECYCLE = {
     // The time that it has to become ready tells.
     hung: ignored,
     diagnosed: ignored,
+    lookedAround: (draft, worker, { seen }) => {
+      if (worker.looking) failUnready(draft, worker, seen);
+    },
     exceeded: ignored,
     failed,
     bindFailed: (draft, worker, event) => fail(draft, worker, event.reason),
@@ -158,6 +161,7 @@ const LIFECYCLE = {
     healthTold,
     hung,
     diagnosed: ignored,
+    lookedAround: ignored,
     exceeded,
     failed,
     bindFailed: (draft, worker, event) => {
@@ -186,6 +190,7 @@ const LIFECYCLE = {
     healthTold: ignored,
     hung: ignored,
     diagnosed: ignored,
+    lookedAround: ignored,
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
@@ -205,6 +210,7 @@ const LIFECYCLE = {
     healthTold: ignored,
     hung: ignored,
     diagnosed,
+    lookedAround: ignored,
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
@@ -224,6 +230,7 @@ const LIFECYCLE = {
     healthTold: ignored,
     hung: ignored,
     diagnosed: ignored,
+    lookedAround: ignored,
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
@@ -263,6 +270,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     listening: [],
     given: [],
     served: [],
+    looking: false,
     held: false,
     ended: false,
     hung: false,

@@ -45,12 +45,21 @@ export function checkReady(draft: Draft, worker: Worker): void {
   report(draft, 'info', 'worker ready', { ...label(worker), afterMs: draft.now - worker.startedAt });
 }
 
+/** When it has been up for long enough to be ready without a word of its own; null where it is not waited for. */
+export function readyByUptimeAt(state: State, worker: Worker): number | null {
+  const { ready, minUptimeMs } = policyOf(state, worker);
+  if (ready !== 'running' || worker.state !== 'starting' || worker.saidReady) return null;
+  return worker.startedAt + minUptimeMs;
+}
+
 /** What a worker still has to do before it is ready; null when it is. */
 export function lacks(state: State, worker: Worker): string | null {
   const { listening } = worker;
-  const byMessage = policyOf(state, worker).ready === 'message';
-  if (byMessage && !worker.saidReady) return `it did not send 'ready'`;
-  if (!byMessage && listening.length === 0) return 'it did not listen on any address';
+  const { ready } = policyOf(state, worker);
+  if (ready === 'message' && !worker.saidReady) return `it did not send 'ready'`;
+  if (ready === 'listening' && listening.length === 0) return 'it did not listen on any address';
+  const upAt = readyByUptimeAt(state, worker);
+  if (upAt !== null && state.steppedAt < upAt) return 'it was not up for long enough';
   const missing = requiredAddresses(state, worker).filter((key) => !listening.includes(key));
   if (missing.length === 0) return null;
   const present = listening.length === 0 ? 'no address' : listening.join(', ');

@@ -5,7 +5,7 @@ import { QUALITIES, type Quality } from './process.js';
 
 export interface Release {
   readonly quality: Quality;
-  readonly ready: 'listening' | 'message';
+  readonly ready: 'listening' | 'message' | 'running';
   readonly soakMs: number;
   readonly surge: number;
   readonly health: boolean;
@@ -49,7 +49,7 @@ const sizes = fc.integer({ min: 1, max: 6 });
 export function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
   return fc.record({
     quality: fc.constantFrom(...qualities),
-    ready: fc.constantFrom('listening', 'message'),
+    ready: fc.constantFrom('listening', 'message', 'running'),
     soakMs: fc.constantFrom(0, 300),
     surge: fc.integer({ min: 1, max: 4 }),
     health: fc.boolean(),

@@ -24,7 +24,7 @@ export type Quality = (typeof QUALITIES)[number];
 
 export interface Application {
   readonly quality: Quality;
-  readonly ready: 'listening' | 'message';
+  readonly ready: 'listening' | 'message' | 'running';
   readonly ports: readonly string[];
 }
 
