@@ -5,7 +5,6 @@
  * UDP, unix sockets, pipes and file descriptors stay with node:cluster.
  */
 import cluster from 'node:cluster';
-import diagnosticsChannel from 'node:diagnostics_channel';
 import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
@@ -74,15 +73,6 @@ export class Listeners {
       if (isTcp(query)) this.#listen(server, query, reply);
       else original.call(cluster, server, query, this.#awaited(reply));
     };
-    // `reusePort: true` makes Node bind past the cluster. What it asks for is what every worker gets here anyway.
-    diagnosticsChannel.subscribe('tracing:net.server.listen:asyncStart', (message) => {
-      const { options } = message as { options?: { reusePort?: boolean } };
-      if (options?.reusePort !== true) return;
-      options.reusePort = false;
-      process.nextTick(() => {
-        options.reusePort = true;
-      });
-    });
   }
 
   /** A process that waits for nothing but an answer of node:cluster would end before it comes. */
