@@ -10,6 +10,7 @@ const KEY = '0.0.0.0:80';
 const policy = {
   ready: 'listening',
   readyTimeoutMs: 30_000,
+  minUptimeMs: 1_000,
   health: false,
   healthIntervalMs: 1_000,
   soakMs: 0,

@@ -104,6 +104,7 @@ class World {
     release: 1,
     ready: 'listening',
     readyTimeoutMs: 10_000,
+    minUptimeMs: 1_000,
     health: false,
     healthIntervalMs: 1_000,
     soakMs: 0,

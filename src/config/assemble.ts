@@ -27,6 +27,9 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
   if (!isUncertain('backoffBase') && !isUncertain('backoffMax')) {
     checkBackoff(chosen, value('backoffBase'), value('backoffMax'), faults);
   }
+  if (value('ready') === 'running' && !isUncertain('minUptime') && !isUncertain('readyTimeout')) {
+    checkUptime(chosen, value('minUptime'), value('readyTimeout'), faults);
+  }
   if (!isUncertain('reloadCron')) checkTimeZone(chosen, faults);
   return deepFreeze({
     name: chosen.get('name')?.value ?? found.program?.name ?? '',
@@ -45,6 +48,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     slowStartMs: value('slowStart'),
     ready: value('ready'),
     readyTimeoutMs: value('readyTimeout'),
+    minUptimeMs: value('minUptime'),
     health: chosen.get('health')?.value ?? null,
     healthTimeoutMs: value('healthTimeout'),
     healthIntervalMs: value('healthInterval'),
@@ -104,6 +108,19 @@ function checkBackoff(chosen: ChosenOptions, baseMs: number, maxMs: number, faul
     max === undefined
       ? `must be at most backoffMax, which is ${formatDuration(maxMs)}`
       : `must be at least backoffBase, which is ${formatDuration(baseMs)}`;
+  faults.push({ source: at.source, path: at.path, value: formatDuration(at.value), allowed });
+}
+
+/** It would never be ready. */
+function checkUptime(chosen: ChosenOptions, minUptimeMs: number, readyTimeoutMs: number, faults: Fault[]): void {
+  if (minUptimeMs < readyTimeoutMs) return;
+  const uptime = chosen.get('minUptime');
+  const at = uptime ?? chosen.get('readyTimeout');
+  if (at === undefined) return;
+  const allowed =
+    uptime === undefined
+      ? `must be more than minUptime, which is ${formatDuration(minUptimeMs)}`
+      : `must be less than readyTimeout, which is ${formatDuration(readyTimeoutMs)}`;
   faults.push({ source: at.source, path: at.path, value: formatDuration(at.value), allowed });
 }
 

@@ -27,8 +27,10 @@ export interface Config {
   readonly adoptAfterMs: number;
   /** Over which a new worker comes to its full share of connections; 0 for at once. */
   readonly slowStartMs: number;
-  readonly ready: 'listening' | 'message';
+  readonly ready: 'listening' | 'message' | 'running';
   readonly readyTimeoutMs: number;
+  /** How long a worker must have been up to be ready, where `ready` is `running`. */
+  readonly minUptimeMs: number;
   /** Path that a worker's own HTTP server must answer well before it is ready, and while it soaks; null for none. */
   readonly health: string | null;
   readonly healthTimeoutMs: number;

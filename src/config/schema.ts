@@ -129,10 +129,12 @@ export const SETTINGS = {
   slowStart: time(0, DAY_MS, '0', {
     description: 'How long a new worker takes to come to its full share of connections; needs steering',
   }),
-  ready: oneOf(['listening', 'message'], 'listening', {
-    description: "When a worker is ready: it listens, or it called process.send('ready')",
+  ready: oneOf(['listening', 'message', 'running'], 'listening', {
+    description:
+      "When a worker is ready: it listens, it called process.send('ready'), or it is up for minUptime (or said ready): for queue workers, bots and cron",
   }),
   readyTimeout: time(1, DAY_MS, '30s', { description: 'A worker that is not ready by then has failed' }),
+  minUptime: time(1, DAY_MS, '1s', { description: 'How long a worker must be up to be ready, with ready: running' }),
   health: optional(
     () => z.string({ error: HEALTH_ALLOWED }).check(z.regex(/^\/[\x21-\x7e]{0,1000}$/, { error: HEALTH_ALLOWED })),
     { description: 'Path that the worker itself must answer well before it is ready and while it soaks: /healthz' },

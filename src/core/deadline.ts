@@ -1,4 +1,5 @@
 /** Deadlines are data: this is where the loop finds out until when it may sleep. */
+import { readyByUptimeAt } from './readiness.js';
 import { seats, soakedAt } from './standing.js';
 import { targetPolicy, workersOf } from './state.js';
 import type { State, Worker } from './types.js';
@@ -18,6 +19,8 @@ export function nextDeadline(state: State, now: number): number | null {
     if (worker.deadline !== null) times.push(worker.deadline);
     if (worker.healthAt !== null) times.push(worker.healthAt);
     if (worker.state === 'ready' && worker.judgeLossAt !== null) times.push(worker.judgeLossAt);
+    const upAt = readyByUptimeAt(state, worker);
+    if (upAt !== null) waitFor(upAt);
     const soaked = soakedAt(state, worker);
     if (soaked !== null) waitFor(soaked);
   }

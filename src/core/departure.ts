@@ -9,6 +9,8 @@ import type { Draft, State, Worker } from './types.js';
 /** A process may be stuck in the kernel, and a signal may not have been sent: how long until it is killed once more. */
 const KILL_AGAIN_MS = 5_000;
 const MOST_KILL_AGAIN_MS = 60_000;
+/** How long a look at what a worker does may take. */
+const LOOK_MS = 1_000;
 
 /** A live worker is found unfit and sent away; counts as a crash, though its process has not ended yet. */
 export function fail(draft: Draft, worker: Worker, reason: string, atOnce = false): void {
@@ -16,6 +18,30 @@ export function fail(draft: Draft, worker: Worker, reason: string, atOnce = fals
   report(draft, 'error', 'worker failed', { ...label(worker), reason });
   dismiss(draft, worker);
   crashed(draft, worker, { cause: 'failed', reason, chance: 0.5, atOnce });
+}
+
+/**
+ * It is not ready, or not ready again, and has had the time for it.
+ *
+ * @param seen what it does instead of listening; null where that is not known
+ */
+export function failUnready(draft: Draft, worker: Worker, seen: string | null): void {
+  const { ready, readyTimeoutMs } = policyOf(draft.state, worker);
+  const lack = lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known';
+  if (worker.lost.length > 0) {
+    fail(draft, worker, `a worker was ready and is no longer: ${lack}`, nobodyServes(draft.state));
+    return;
+  }
+  const hint =
+    ready === 'listening' && isSilent(worker)
+      ? `${seen === null ? '' : `; ${seen}`}. If it serves no traffic (a queue worker, a bot, cron), set ready: running`
+      : '';
+  fail(draft, worker, `not ready within ${readyTimeoutMs / 1000} s: ${lack}${hint}`);
+}
+
+/** It has never listened, as far as can be told. */
+function isSilent({ listening, lost }: Worker): boolean {
+  return listening.length === 0 && lost.length === 0;
 }
 
 export function terminate(draft: Draft, worker: Worker): void {
@@ -80,20 +106,16 @@ function sendKill(draft: Draft, worker: Worker, againMs: number): void {
   draft.effects.push({ do: 'kill', worker: worker.id });
 }
 
-/** It is not ready, or not ready again, and has had the time for it. */
-function outstay(draft: Draft, worker: Worker, readyTimeoutMs: number): void {
-  const lack = lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known';
-  const { lost } = worker;
-  if (lost.length === 0) fail(draft, worker, `not ready within ${readyTimeoutMs / 1000} s: ${lack}`);
-  else fail(draft, worker, `a worker was ready and is no longer: ${lack}`, nobodyServes(draft.state));
-}
-
 /** What happens when a state has lasted too long. */
 export function overdue(draft: Draft, worker: Worker): void {
   const policy = policyOf(draft.state, worker);
   switch (worker.state) {
     case 'starting':
-      outstay(draft, worker, policy.readyTimeoutMs);
+      if (policy.ready === 'listening' && isSilent(worker) && !worker.looking) {
+        worker.looking = true;
+        worker.deadline = draft.now + LOOK_MS;
+        draft.effects.push({ do: 'lookAround', worker: worker.id });
+      } else failUnready(draft, worker, null);
       return;
     case 'draining':
       if (!isUnheard(worker)) {

@@ -31,6 +31,7 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
   accept: ({ worker }, reason) => ({ type: 'failed', worker, reason: `a worker cannot be told to accept: ${reason}` }),
   askHealth: ({ worker }, reason) => ({ type: 'healthTold', worker, reason: `it cannot be asked: ${reason}` }),
   diagnose: ({ worker }) => ({ type: 'diagnosed', worker }),
+  lookAround: ({ worker }) => ({ type: 'lookedAround', worker, seen: null }),
   // Nobody knows how it does, and a release that is not known to be good must not take over.
   judgeCanary: ({ generation }, reason) => ({
     type: 'canaryJudged',

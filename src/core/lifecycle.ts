@@ -5,7 +5,7 @@
 import { rememberAddresses } from './addresses.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, describeFailedStart, facts } from './crash.js';
-import { fail, isUnheard, kill, remove, terminate } from './departure.js';
+import { fail, failUnready, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
 import { closed, closedUnasked } from './loss.js';
@@ -142,6 +142,9 @@ const LIFECYCLE = {
     // The time that it has to become ready tells.
     hung: ignored,
     diagnosed: ignored,
+    lookedAround: (draft, worker, { seen }) => {
+      if (worker.looking) failUnready(draft, worker, seen);
+    },
     exceeded: ignored,
     failed,
     bindFailed,
@@ -175,6 +178,7 @@ const LIFECYCLE = {
     healthTold,
     hung,
     diagnosed: ignored,
+    lookedAround: ignored,
     exceeded,
     failed,
     bindFailed,
@@ -201,6 +205,7 @@ const LIFECYCLE = {
     healthTold: ignored,
     hung: ignored,
     diagnosed: ignored,
+    lookedAround: ignored,
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
@@ -221,6 +226,7 @@ const LIFECYCLE = {
     healthTold: ignored,
     hung: ignored,
     diagnosed,
+    lookedAround: ignored,
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
@@ -241,6 +247,7 @@ const LIFECYCLE = {
     healthTold: ignored,
     hung: ignored,
     diagnosed: ignored,
+    lookedAround: ignored,
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
@@ -287,6 +294,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     refused: [],
     given: [],
     served: [],
+    looking: false,
     held: false,
     ended: false,
     hung: false,

@@ -67,19 +67,28 @@ function tellStranger(draft: Draft, worker: Worker): void {
   });
 }
 
+/** When it has been up for long enough to be ready without a word of its own; null where it is not waited for. */
+export function readyByUptimeAt(state: State, worker: Worker): number | null {
+  const { ready, minUptimeMs } = policyOf(state, worker);
+  if (ready !== 'running' || worker.state !== 'starting' || worker.saidReady) return null;
+  return worker.startedAt + minUptimeMs;
+}
+
 /** What a worker still has to do before it is ready; null when it is. */
 export function lacks(state: State, worker: Worker): string | null {
   const { listening, steady, lost, lookedAt, refused } = worker;
-  const byMessage = policyOf(state, worker).ready === 'message';
+  const { ready } = policyOf(state, worker);
   const told = refused.map(({ reason }) => `; ${reason}`).join('');
-  if (byMessage && !worker.saidReady) return `it did not send 'ready'${told}`;
-  const isLost = byMessage ? lost.some(isFixed) : lost.length > 0;
+  if (ready === 'message' && !worker.saidReady) return `it did not send 'ready'${told}`;
+  const isLost = ready === 'listening' ? lost.length > 0 : lost.some(isFixed);
   if (steady.length === 0 && isLost) return `it has closed ${lost.join(', ')} by itself${told}`;
-  if (!byMessage && steady.length === 0) {
+  if (ready === 'listening' && steady.length === 0) {
     return lookedAt === null
       ? `it did not listen on any address${told}`
       : `it listened on ${lookedAt} for a moment only, and has closed it by itself${told}`;
   }
+  const upAt = readyByUptimeAt(state, worker);
+  if (upAt !== null && state.steppedAt < upAt) return 'it was not up for long enough';
   const missing = requiredAddresses(state, worker).filter((key) => !isListenedOn(steady, key));
   if (missing.length === 0) return null;
   const present = listening.length === 0 ? 'no address' : listening.join(', ');

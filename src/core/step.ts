@@ -11,7 +11,7 @@ import { releaseHeld } from './held.js';
 import { observe } from './lifecycle.js';
 import { judgeLoss } from './loss.js';
 import { converge } from './plan.js';
-import { askHealth } from './readiness.js';
+import { askHealth, checkReady, readyByUptimeAt } from './readiness.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';
@@ -87,6 +87,8 @@ function apply(draft: Draft, event: Event): void {
 function passTime(draft: Draft): void {
   const { state, now } = draft;
   for (const worker of [...state.workers]) {
+    const upAt = readyByUptimeAt(state, worker);
+    if (upAt !== null && upAt <= now) checkReady(draft, worker);
     if (worker.deadline !== null && worker.deadline <= now) overdue(draft, worker);
     if (worker.healthAt !== null && worker.healthAt <= now) askHealth(draft, worker);
     const { judgeLossAt } = worker;

@@ -10,8 +10,10 @@ import type { AddressKey, DrainReason, ListenMode, SupervisorState, Totals, Work
 export interface Policy {
   /** By which the caller finds code, configuration and environment again; the core only carries it. */
   readonly release?: number;
-  readonly ready: 'listening' | 'message';
+  readonly ready: 'listening' | 'message' | 'running';
   readonly readyTimeoutMs: number;
+  /** How long a worker must have been up to be ready, where `ready` is `running` and it does not say so itself. */
+  readonly minUptimeMs: number;
   /** Whether a worker must answer well when its health is asked, before it is ready and while it soaks. */
   readonly health: boolean;
   readonly healthIntervalMs: number;
@@ -92,6 +94,8 @@ export interface Worker {
   given: AddressKey[];
   /** What it listened on when it began to drain. */
   served: AddressKey[];
+  /** Its time to become ready is over, and it is being found out what it does instead. */
+  looking: boolean;
   /** It is on trial, and accepts nothing before it has proved itself: what listens for it has not begun to. */
   held: boolean;
   /** Its process has ended; its last words are still being collected. */
@@ -252,6 +256,8 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'hung'; readonly silentMs: number }
   /** Where it hangs is known, as far as it can be. */
   | { readonly type: 'diagnosed' }
+  /** What it does instead of listening, for people; null where nothing is to be seen. */
+  | { readonly type: 'lookedAround'; readonly seen: string | null }
   /** It has come to a limit at which it is to be replaced. */
   | { readonly type: 'exceeded'; readonly limit: LimitName; readonly reason: string }
   /** It is not fit to serve: what it was to do could not be done. */
@@ -329,6 +335,8 @@ export type Effect =
   | { readonly do: 'askHealth'; readonly worker: number }
   /** Find out where its event loop hangs; answered by `diagnosed`, or not. */
   | { readonly do: 'diagnose'; readonly worker: number }
+  /** Find out what it does instead of listening; answered by `lookedAround`, or not. */
+  | { readonly do: 'lookAround'; readonly worker: number }
   /** The canary has had its time: answered by `canaryJudged` with `final`. */
   | { readonly do: 'judgeCanary'; readonly generation: number }
   | { readonly do: 'closeCustody' }

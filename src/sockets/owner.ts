@@ -30,7 +30,8 @@ export interface ProcNetTcpRow {
   readonly inode: number;
 }
 
-const TCP_LISTEN = 10;
+/** `include/net/tcp_states.h` */
+export const TCP_LISTEN = 10;
 /** Bytes of a command line that are read, and characters that are shown. */
 const COMMAND_READ_BYTES = 512;
 const COMMAND_CHARACTERS = 120;
@@ -95,7 +96,8 @@ async function findHolder(inode: number, proc: string): Promise<number | null> {
   return null;
 }
 
-async function readCommand(path: string): Promise<string | null> {
+/** The start of a command line, fit for a terminal; null where it cannot be read. */
+export async function readCommand(path: string): Promise<string | null> {
   try {
     const file = await open(path);
     try {

@@ -348,6 +348,9 @@ export class Supervisor implements ControlTarget {
       case 'diagnose':
         this.#workforce.diagnose(effect.worker);
         break;
+      case 'lookAround':
+        this.#workforce.lookAround(effect.worker);
+        break;
       case 'judgeCanary':
         this.#canary.judge(effect.generation).catch((error: unknown) => this.#loop.failed(effect, error));
         break;

@@ -5,7 +5,6 @@
  * UDP, unix sockets, pipes and file descriptors stay with node:cluster.
  */
 import cluster from 'node:cluster';
-import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
@@ -64,17 +63,17 @@ export class Listeners {
       throw new Error('this version of Node is not known: cluster._getServer is missing');
     seam._getServer = (server, query, reply) => {
       if (isTcp(query)) this.#listen(server, query, reply);
-      else original.call(cluster, server, query, reply);
+      else original.call(cluster, server, query, this.#awaited(reply));
     };
-    // `reusePort: true` makes Node bind past the cluster. What it asks for is what every worker gets here anyway.
-    diagnosticsChannel.subscribe('tracing:net.server.listen:asyncStart', (message) => {
-      const { options } = message as { options?: { reusePort?: boolean } };
-      if (options?.reusePort !== true) return;
-      options.reusePort = false;
-      process.nextTick(() => {
-        options.reusePort = true;
-      });
-    });
+  }
+
+  /** A process that waits for nothing but an answer of node:cluster would end before it comes. */
+  #awaited(reply: Reply): Reply {
+    this.#channel.hold();
+    return (...answer) => {
+      this.#channel.letGo();
+      reply(...answer);
+    };
   }
 
   #listen(server: Server, query: ListenQuery, reply: Reply): void {

@@ -13,6 +13,7 @@ import { openChannel } from './channel.js';
 import { Connections } from './connections.js';
 import { Datagrams } from './datagrams.js';
 import { Drain } from './drain/drain.js';
+import { shareExclusive } from './exclusive.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
@@ -66,6 +67,7 @@ function install(): void {
   const listens = attempt('sockets in custody', () => listeners.install());
   // Its servers are then node:cluster's, which need the channel to be there.
   if (!listens) channel.hold();
+  if (listens) attempt('exclusive servers', () => shareExclusive());
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
   if (!process.env.HOLDFAST_WORKER?.endsWith(' keepChildren')) takeChildrenAlong();

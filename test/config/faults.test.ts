@@ -49,7 +49,7 @@ t.test('all faults of all sources are reported at once', async (t) => {
     instnces: 'did you mean "instances"?',
     readyTimeout: 'has no unit: write 30ms, 30s or 30m',
     '--kill-timeout': 'must be a duration from 0 to 24h',
-    '--ready': 'must be "listening" or "message"',
+    '--ready': 'must be "listening", "message" or "running"',
     '--soak': 'must be given once',
     script: `there is no ${join(cwd, 'no.js')}`,
   });
@@ -75,6 +75,18 @@ t.test('a longest delay below the first one is at fault where it was given', asy
     ['--backoff-max'],
     'a fault does not cause another',
   );
+});
+
+t.test('a minimal uptime that the time to become ready does not allow is at fault where it was given', async (t) => {
+  const cwd = t.testdir({ 'app.js': '' });
+  const load = (flags: object) =>
+    faultsOf(sourceIn(cwd, { target: 'app.js', flags: { ready: 'running', ...flags }, env: {} }));
+  t.match(await load({ minUptime: '30s' }), [
+    { path: '--min-uptime', allowed: 'less than readyTimeout, which is 30s' },
+  ]);
+  t.match(await load({ readyTimeout: '1s' }), [
+    { path: '--ready-timeout', allowed: 'more than minUptime, which is 1s' },
+  ]);
 });
 
 t.test('secrets are never shown, whatever is wrong with them', async (t) => {

@@ -24,6 +24,7 @@ t.test('a script alone gets every default', async (t) => {
     slowStartMs: 0,
     ready: 'listening',
     readyTimeoutMs: 30_000,
+    minUptimeMs: 1_000,
     health: null,
     healthTimeoutMs: 5_000,
     healthIntervalMs: 1_000,

@@ -5,7 +5,7 @@ import { QUALITIES, type Quality } from './process.js';
 
 export interface Release {
   readonly quality: Quality;
-  readonly ready: 'listening' | 'message';
+  readonly ready: 'listening' | 'message' | 'running';
   readonly soakMs: number;
   readonly trialMs: number;
   readonly surge: number;
@@ -53,7 +53,7 @@ const sizes = fc.integer({ min: 1, max: 6 });
 export function releases(...qualities: Quality[]): fc.Arbitrary<Release> {
   return fc.record({
     quality: fc.constantFrom(...qualities),
-    ready: fc.constantFrom('listening', 'message'),
+    ready: fc.constantFrom('listening', 'message', 'running'),
     soakMs: fc.constantFrom(0, 300),
     trialMs: fc.constantFrom(0, 0, TRIAL_MS),
     surge: fc.integer({ min: 1, max: 4 }),

@@ -24,6 +24,7 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
     release: 1,
     ready: 'listening',
     readyTimeoutMs: 10_000,
+    minUptimeMs: 1_000,
     health: false,
     healthIntervalMs: 1_000,
     soakMs: 0,

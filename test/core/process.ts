@@ -35,7 +35,7 @@ export type Quality = (typeof QUALITIES)[number];
 
 export interface Application {
   readonly quality: Quality;
-  readonly ready: 'listening' | 'message';
+  readonly ready: 'listening' | 'message' | 'running';
   readonly ports: readonly string[];
 }
 

@@ -104,7 +104,7 @@ t.test('a rollback whose old generation does not come up either is answered, and
 t.test('a rollback whose old generation hangs is answered, too', async (t) => {
   const { d, request } = halfWay();
   d.crash(d.in(2));
-  d.wait(10_000);
+  d.wait(11_000);
   t.match(d.answers.get(request), { ok: false, reason: /generation 1, which is gone back to.*not ready within 10 s/ });
 });
 

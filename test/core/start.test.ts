@@ -36,9 +36,30 @@ t.test('ends when no worker becomes ready in time', async (t) => {
   const d = new Driver({ size: 2 });
   d.send({ type: 'start' });
   d.wait(10_000);
-  t.same(d.slots(), ['1 terminating', '1 terminating']);
+  t.same(d.done('lookAround'), [
+    { do: 'lookAround', worker: 1 },
+    { do: 'lookAround', worker: 2 },
+  ]);
+  d.send({ type: 'lookedAround', worker: 1, seen: 'it listens on *:80 by itself' });
+  t.same(d.slots(), ['1 terminating', '1 starting']);
+  d.wait(1_000);
+  t.same(d.slots(), ['1 terminating', '1 terminating'], 'without an answer in due time as well');
   d.clear();
-  t.equal(d.done('end')[0]?.reason, 'not ready within 10 s: it did not listen on any address');
+  t.equal(
+    d.done('end')[0]?.reason,
+    'not ready within 10 s: it did not listen on any address; it listens on *:80 by itself. If it serves no traffic (a queue worker, a bot, cron), set ready: running',
+  );
+});
+
+t.test('a worker that listens while it is looked at is ready', async (t) => {
+  const d = new Driver();
+  d.send({ type: 'start' });
+  d.wait(10_000);
+  d.bind(1);
+  t.same(d.slots(), ['1 ready']);
+  d.send({ type: 'lookedAround', worker: 1, seen: null });
+  d.wait(1_000);
+  t.same(d.slots(), ['1 ready']);
 });
 
 t.test('says so when there is no process at all', async (t) => {
@@ -107,9 +128,9 @@ t.test('gives the time that an address is waited for on top of the time to becom
   d.send({ type: 'start' });
   d.send({ type: 'bindDelayed', worker: 1, key: PORT, until: (d.now + 60_000) as MonotonicMs });
   d.wait(69_999);
-  t.same(d.slots(), ['1 starting']);
+  t.same(d.done('lookAround'), []);
   d.wait(1);
-  t.same(d.slots(), ['1 terminating']);
+  t.same(d.done('lookAround'), [{ do: 'lookAround', worker: 1 }], 'it is over');
 });
 
 t.test('with ready=message it is not enough to listen', async (t) => {

@@ -48,6 +48,7 @@ export function policyFor({ id, config }: Release): Policy {
     release: id,
     ready: config.ready,
     readyTimeoutMs: config.readyTimeoutMs,
+    minUptimeMs: config.minUptimeMs,
     health: config.health !== null,
     healthIntervalMs: config.healthIntervalMs,
     soakMs: config.soakMs,

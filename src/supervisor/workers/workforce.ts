@@ -6,7 +6,7 @@ import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Effect, SocketId } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
-import type { AddressKey, ConnectionKind, SupervisorMessage, WorkerMessage } from '../../protocol.js';
+import type { AddressKey, ConnectionCounts, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { Release } from '../deployments/release.js';
@@ -16,8 +16,10 @@ import { Fork } from './fork.js';
 import { WorkerHandle } from './handle.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
+import { Leftovers } from './leftovers.js';
 import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
 import type { Listening } from './listening.js';
+import { whatIsSeenOf } from './look-around.js';
 import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
@@ -45,8 +47,6 @@ export class Workforce {
   readonly stats = new WorkerStats();
   /** Told of every answer: each is a sign of life as well. */
   onStats: (worker: number, stats: Stats) => void = () => {};
-  /** Connections that were still open when the drain of their worker ended, since the supervisor began. */
-  readonly cutOff: Partial<Record<ConnectionKind, number>> = {};
   readonly leftBehind: ProcessGroups;
   readonly #ticketKey = new TicketKey((key) => {
     for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
@@ -56,6 +56,7 @@ export class Workforce {
   /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
   readonly #handlesUnderWay = new Set<Promise<void>>();
 
+  readonly #leftovers: Leftovers;
   readonly #links: Links;
   readonly #health: WorkerHealth;
   readonly #oom = new OomWatch();
@@ -64,12 +65,17 @@ export class Workforce {
     this.#options = options;
     this.leftBehind = new ProcessGroups(options.log);
     this.#health = new WorkerHealth(options.dispatch);
+    this.#leftovers = new Leftovers(options.log);
     this.#links = new Links(options.openStreamPair, options.log);
   }
 
   /** What became of the connections that were to be handed over, since the supervisor began. */
   get handover(): HandoverFigures {
     return this.#links.figures;
+  }
+
+  get cutOff(): ConnectionCounts {
+    return this.#leftovers.counts;
   }
 
   get workers(): ReadonlyMap<number, WorkerHandle> {
@@ -164,6 +170,13 @@ export class Workforce {
       const message = stack === null ? 'where it hangs cannot be found out' : 'it hangs here';
       this.#options.log.logger.error({ worker, slot, generation, pid: handle.pid, stack }, message);
       this.#options.dispatch({ type: 'diagnosed', worker });
+    });
+  }
+
+  /** What a worker does that does not listen; answered by `lookedAround`. */
+  lookAround(worker: number): void {
+    void whatIsSeenOf(this.#workers.get(worker)?.pid).then((seen) => {
+      this.#options.dispatch({ type: 'lookedAround', worker, seen });
     });
   }
 
@@ -269,7 +282,7 @@ export class Workforce {
         dispatch({ type: 'unlinked', worker });
         break;
       case 'leftover':
-        this.#leftOver(handle, message);
+        this.#leftovers.told(handle.identity, message);
         break;
       case 'health':
         this.#health.answered(worker, message);
@@ -290,14 +303,6 @@ export class Workforce {
     const { worker, slot, generation } = handle.identity;
     const hint = 'this version of Node lacks something that holdfast builds on: the application runs without it';
     this.#options.log.logger.warn({ worker, slot, generation, missing, hint }, 'worker lacks something');
-  }
-
-  #leftOver({ identity }: WorkerHandle, { counts, named }: Extract<WorkerMessage, { type: 'leftover' }>): void {
-    for (const [kind, count] of Object.entries(counts) as [ConnectionKind, number][]) {
-      this.cutOff[kind] = (this.cutOff[kind] ?? 0) + count;
-    }
-    const { worker, slot, generation } = identity;
-    this.#options.log.logger.warn({ worker, slot, generation, counts, connections: named }, 'connections still open');
   }
 
   #track(sending: Promise<void>): void {

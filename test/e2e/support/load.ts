@@ -4,7 +4,9 @@
 import http from 'node:http';
 
 export interface LoadOptions {
-  readonly port: number;
+  readonly port?: number;
+  /** Of a unix socket, in place of the port. */
+  readonly socketPath?: string;
   /** Clients that open a new connection for each request. */
   readonly fresh?: number;
   /** Clients that POST over one keep-alive connection. */
@@ -25,7 +27,7 @@ export interface Answer {
 const BODY = 'x'.repeat(512);
 
 export class Load {
-  readonly #options: Required<LoadOptions>;
+  readonly #options: LoadOptions & Required<Omit<LoadOptions, 'port' | 'socketPath'>>;
   readonly answers: Answer[] = [];
   readonly errors: Record<string, number> = {};
   /** The client's port of each request that failed; undefined where there was no connection. */
@@ -70,11 +72,10 @@ export class Load {
   }
 
   #request(agent: http.Agent, keepAlive: boolean): Promise<{ pid: number; generation: number }> {
-    const { port, timeoutMs } = this.#options;
+    const { port, socketPath, timeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
       const request = http.request({
-        host: '127.0.0.1',
-        port,
+        ...(socketPath === undefined ? { host: '127.0.0.1', port } : { socketPath }),
         agent,
         method: keepAlive ? 'POST' : 'GET',
         path: '/',

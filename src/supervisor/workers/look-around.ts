@@ -1,0 +1,57 @@
+/**
+ * Finds out what a worker does that listens on nothing that it was given: reads in /proc who else listens of its session, to
+ * which all belong that it has started. Elsewhere than Linux nothing is seen.
+ *
+ * Must never throw.
+ */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { describeSightings, type Sighting } from '../../core/sightings.js';
+import { formatAddress } from '../../sockets/address.js';
+import { parseProcNetTcp, readCommand, TCP_LISTEN } from '../../sockets/owner.js';
+
+/** In words, with what to do; null where nothing is to be seen. @param pid of the worker, which leads its session */
+export async function whatIsSeenOf(pid: number | undefined): Promise<string | null> {
+  return pid === undefined ? null : describeSightings(await lookAround(pid));
+}
+
+/** @param pid of the worker, which leads its session */
+export async function lookAround(pid: number, proc = '/proc'): Promise<Sighting[]> {
+  const [texts, known, members] = await Promise.all([
+    Promise.all(['tcp', 'tcp6'].map((name) => readFile(`${proc}/${pid}/net/${name}`, 'utf8').catch(() => ''))),
+    inodesOf(`${proc}/self`),
+    sessionOf(pid, proc),
+  ]);
+  const rows = texts.flatMap((text) => parseProcNetTcp(text)).filter(({ state }) => state === TCP_LISTEN);
+  const sightings: Sighting[] = [];
+  const seen = new Set(known);
+  for (const member of members) {
+    const inodes = await inodesOf(`${proc}/${member}`);
+    for (const { inode, host, port } of rows) {
+      if (!inodes.has(inode) || seen.has(inode)) continue;
+      seen.add(inode);
+      const child = member === pid ? null : { pid: member, command: await readCommand(`${proc}/${member}/cmdline`) };
+      sightings.push({ child, address: formatAddress(host, port) });
+    }
+  }
+  return sightings;
+}
+
+/** The worker first. */
+async function sessionOf(pid: number, proc: string): Promise<number[]> {
+  const names = await readdir(proc).catch(() => []);
+  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
+  const sessions = await Promise.all(
+    pids.map(async (candidate) => {
+      const stat = await readFile(`${proc}/${candidate}/stat`, 'utf8').catch(() => '');
+      // The command may have any character: fields are counted from behind it. State, parent, group, session: proc(5).
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
+    }),
+  );
+  return [pid, ...pids.filter((candidate, i) => candidate !== pid && sessions[i] === pid)];
+}
+
+async function inodesOf(dir: string): Promise<Set<number>> {
+  const fds = await readdir(`${dir}/fd`).catch(() => []);
+  const targets = await Promise.all(fds.map((fd) => readlink(`${dir}/fd/${fd}`).catch(() => '')));
+  return new Set(targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []).map(Number));
+}

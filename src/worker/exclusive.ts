@@ -1,0 +1,37 @@
+/**
+ * `exclusive: true` and `reusePort: true` make Node bind past its cluster, without a word. What they ask for, a socket that
+ * nobody else accepts on, is what every worker gets here anyway: such a server listens by the way of all others.
+ */
+import { Server } from 'node:net';
+
+type Bind = (
+  this: Server & { _handle: object | null },
+  address: string | null,
+  port: number,
+  addressType: number,
+  backlog: number | undefined,
+  fd: number | null | undefined,
+  flags: number | undefined,
+) => void;
+
+const IPV6_ONLY = 1;
+const PATH = -1;
+
+/** @throws where this Node has no such place */
+export function shareExclusive(): void {
+  const prototype = Server.prototype as unknown as { _listen2?: Bind; listen: (options: object) => Server };
+  const { _listen2: bind, listen } = prototype;
+  if (typeof bind !== 'function') throw new Error('this version of Node is not known: Server._listen2 is missing');
+  prototype._listen2 = function listenInCluster(address, port, addressType, backlog, fd, flags = 0) {
+    // What comes from the cluster, or from the application, has a handle by now.
+    if (this._handle || (typeof fd === 'number' && fd >= 0)) {
+      bind.call(this, address, port, addressType, backlog, fd, flags);
+      return;
+    }
+    const where =
+      addressType === PATH
+        ? { path: address }
+        : { port, ...(address && { host: address }), ipv6Only: (flags & IPV6_ONLY) !== 0 };
+    listen.call(this, { ...where, backlog });
+  };
+}

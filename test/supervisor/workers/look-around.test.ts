@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import t, { type Test } from 'tap';
+import { lookAround } from '../../../src/supervisor/workers/look-around.js';
+import { apps } from '../../e2e/support/holdfast.js';
+
+/** A program that leads a session, as workers do, once it listens somewhere. */
+async function start(t: Test, elsewhere: string): Promise<{ pid: number; port: number }> {
+  const child = spawn(process.execPath, [path.join(apps, 'listens-elsewhere.cjs')], {
+    detached: true,
+    env: { PATH: process.env.PATH, ELSEWHERE: elsewhere, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const pid = child.pid ?? 0;
+  t.teardown(async () => {
+    process.kill(-pid, 'SIGKILL');
+    await once(child, 'close');
+  });
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return { pid, port: Number(line.split(' ')[1]) };
+}
+
+t.test('finds what a thread of the worker listens on', async (t) => {
+  const { pid, port } = await start(t, 'thread');
+  t.same(await lookAround(pid), [{ child: null, address: `127.0.0.1:${port}` }]);
+});
+
+t.test('finds a process that the worker has started', async (t) => {
+  const { pid, port } = await start(t, 'child');
+  t.match(await lookAround(pid), [
+    { child: { pid: /^\d+$/, command: /listens-elsewhere\.cjs child$/ }, address: `127.0.0.1:${port}` },
+  ]);
+});
+
+t.test('sees nothing where nothing is, nor what is in custody', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  t.same(await lookAround(process.pid), []);
+  t.same(await lookAround(2 ** 22 + 1), []);
+});
