@@ -22,9 +22,11 @@ const { values: flags, positionals: words } = parseArgs({
 });
 
 /** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
-const HEAVY = /^(?:e2e|container|systemd|package|kubernetes)\/|^core\/simulation/;
+const HEAVY = /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/simulation/;
 /** Folders whose tests touch nothing outside of themselves: they share a process. */
 const PURE = ['config', 'core', 'core/steering'];
+/** They install programs from the registry: they run where a word names them. */
+const FROM_REGISTRY = /^programs\/(?!table\.)/;
 /** They measure time, or boot a machine of their own. */
 const ALONE = /^(?:container|systemd)\/|^e2e\/(?:concurrency|sick|steering)\./;
 /** They take long, the longest first, so that nobody waits for one at the end; and most of the machine, or half of it. */
@@ -51,6 +53,7 @@ const HANGS_MS = 11 * 60_000;
 
 const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts') && !(flags.unit && HEAVY.test(file)))
+  .filter((file) => words.length > 0 || !FROM_REGISTRY.test(file))
   .filter((file) => words.length === 0 || words.some((word) => `test/${file}`.includes(word)))
   .sort();
 if (tests.length === 0) {
