@@ -35,12 +35,13 @@ export function install(t: Test, program: Program): Promise<string> {
 
 async function installNow(t: Test, program: Program): Promise<string> {
   const { name, packages, files, installer = 'npm', build = [] } = program;
-  const folder = path.join(programsDir, name.replaceAll(/[^\w.]+/g, '-').toLowerCase());
+  const folder = path.join(programsDir, folderName(name));
   const commands = [
     installer === 'pnpm' ? `${PNPM} --store-dir ${path.join(programsDir, '.pnpm-store')}` : NPM,
     ...build,
   ];
-  const seal = createHash('sha256').update(JSON.stringify({ packages, files, commands })).digest('hex');
+  const what = [Object.entries(packages).sort(), files, commands];
+  const seal = createHash('sha256').update(JSON.stringify(what)).digest('hex');
   if (sealOf(folder) === seal) return folder;
   rmSync(folder, { recursive: true, force: true });
   const manifest = { name: 'app', private: true, ...JSON.parse(files['package.json'] ?? '{}'), dependencies: packages };
@@ -55,6 +56,10 @@ async function installNow(t: Test, program: Program): Promise<string> {
   }
   writeFileSync(path.join(folder, SEAL), seal);
   return folder;
+}
+
+function folderName(name: string): string {
+  return name.toLowerCase().replaceAll(/\W+/g, '-').replaceAll(/^-|-$/g, '');
 }
 
 function sealOf(folder: string): string | null {

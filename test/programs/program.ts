@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 export interface Program {
   /** As docs/programs.md calls it. */
   readonly name: string;
-  /** What is installed, each in an exact version that runs on every Node that holdfast runs on. */
+  /** What is installed, the program first, each in an exact version that runs on every Node that holdfast runs on. */
   readonly packages: Readonly<Record<string, string>>;
   readonly installer?: 'npm' | 'pnpm';
   /** By path: what an owner would have written. A package.json holds only what is beside the dependencies. */

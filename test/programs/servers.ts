@@ -8,7 +8,7 @@ export const BODY = JSON.stringify({ text: 'x'.repeat(500) });
 export const RECEIVED = /^\{"received":500\}$/;
 
 const EXPRESS = { express: '5.3.0' };
-const FASTIFY = { fastify: '5.12.8', 'fastify-cli': '8.0.2' };
+const FASTIFY = { 'fastify-cli': '8.0.2', fastify: '5.12.8' };
 
 const FASTIFY_PLUGIN = `module.exports = async (app, options) => {
   app.get('/', async () => 'Hello from Fastify');
@@ -58,8 +58,8 @@ serve(app);
   {
     name: 'Nest',
     packages: {
-      '@nestjs/common': '12.5.1',
       '@nestjs/core': '12.5.1',
+      '@nestjs/common': '12.5.1',
       '@nestjs/platform-express': '12.5.1',
       'reflect-metadata': '0.2.2',
       rxjs: '7.8.2',
@@ -147,7 +147,7 @@ await app.listen(process.env.PORT ?? 3000);
   },
   {
     name: 'tsx',
-    packages: { ...EXPRESS, tsx: '4.23.15' },
+    packages: { tsx: '4.23.15', ...EXPRESS },
     files: {
       'package.json': '{"type": "module"}',
       'app.ts': `import express, { type Request, type Response } from 'express';
@@ -171,9 +171,9 @@ express()
   {
     name: 'OpenTelemetry, by NODE_OPTIONS',
     packages: {
-      ...EXPRESS,
-      '@opentelemetry/api': '1.9.1',
       '@opentelemetry/auto-instrumentations-node': '0.79.0',
+      '@opentelemetry/api': '1.9.1',
+      ...EXPRESS,
     },
     files: {
       'app.cjs': `const { trace } = require('@opentelemetry/api');
@@ -204,7 +204,7 @@ express()
   },
   {
     name: 'prom-client',
-    packages: { ...EXPRESS, 'prom-client': '15.1.3' },
+    packages: { 'prom-client': '15.1.3', ...EXPRESS },
     files: {
       'app.mjs': `import express from 'express';
 import { collectDefaultMetrics, Counter, register } from 'prom-client';
