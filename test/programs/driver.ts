@@ -54,7 +54,6 @@ export async function behavesAsUnderPlainNode(t: Test, program: Program): Promis
   t.equal((await holdfast.run('stop')).code, 0);
   t.equal(await holdfast.closed, 0);
   t.equal(holdfast.lines('worker started').length, instances * (RELOADS + 1), 'no other worker was needed');
-  for (const l of holdfast.log) if (/LEFT|kill timeout|handed/.test(l.msg)) t.comment(JSON.stringify(l));
   t.same(warnings(holdfast), [], 'and holdfast had nothing to warn of');
   beside?.check(answers);
   t.equal(await isOpen(itsPort), false, 'nobody listens there any more');
