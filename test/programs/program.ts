@@ -11,8 +11,8 @@ export interface Program {
   readonly files: Readonly<Record<string, string>>;
   /** Commands, run once after the installation. */
   readonly build?: readonly string[];
-  /** Installed and built within a minute: CI runs it, too. */
-  readonly isQuick: boolean;
+  /** CI runs it: one of a kind, installed and built within a minute. */
+  readonly inCi: boolean;
   /** How its documentation starts it. */
   readonly plain: string;
   /** The same behind `holdfast start`. */

@@ -28,17 +28,45 @@ const app = new H3()
 serve(app);
 `,
     },
-    isQuick: true,
+    inCi: true,
     plain: 'node server.mjs',
     start: 'server.mjs',
     get: { path: '/', expected: /^Hello from h3$/ },
     post: { path: '/echo', body: BODY, expected: /"received":\s*500/ },
   },
   {
+    name: 'Hono',
+    packages: { '@hono/node-server': '2.1.9', hono: '4.13.19' },
+    files: {
+      'server.mjs': `import { serve } from '@hono/node-server';
+import { Hono } from 'hono';
+const app = new Hono()
+  .get('/', (context) => context.text('Hello from Hono'))
+  .post('/echo', async (context) => context.json({ received: (await context.req.json()).text.length }));
+serve({ fetch: app.fetch, port: Number(process.env.PORT) });
+`,
+    },
+    inCi: false,
+    plain: 'node server.mjs',
+    start: 'server.mjs',
+    get: { path: '/', expected: /^Hello from Hono$/ },
+    post: { path: '/echo', body: BODY, expected: RECEIVED },
+  },
+  {
+    name: 'sirv, which looks for a free port',
+    packages: { 'sirv-cli': '3.0.1' },
+    files: { 'public/index.html': '<h1>Hello from sirv</h1>' },
+    inCi: true,
+    plain: 'sirv public',
+    start: 'sirv -- public',
+    get: { path: '/', expected: /^<h1>Hello from sirv<\/h1>$/ },
+    post: { path: '/', body: BODY, expected: /^<h1>Hello from sirv<\/h1>$/ },
+  },
+  {
     name: 'Fastify, by its command',
     packages: FASTIFY,
     files: { 'app.js': FASTIFY_PLUGIN },
-    isQuick: true,
+    inCi: true,
     plain: 'fastify start -l info app.js',
     start: 'fastify -- start -l info app.js',
     get: { path: '/', expected: /^Hello from Fastify$/ },
@@ -49,7 +77,7 @@ serve(app);
     packages: FASTIFY,
     installer: 'pnpm',
     files: { 'app.js': FASTIFY_PLUGIN },
-    isQuick: true,
+    inCi: true,
     plain: 'node_modules/.bin/fastify start app.js',
     start: 'node_modules/.bin/fastify -- start app.js',
     get: { path: '/', expected: /^Hello from Fastify$/ },
@@ -112,7 +140,7 @@ await app.listen(process.env.PORT ?? 3000);
 `,
     },
     build: ['npm run build'],
-    isQuick: true,
+    inCi: true,
     plain: 'npm run start:prod',
     start: 'npm run start:prod',
     get: { path: '/', expected: /^Hello from Nest$/ },
@@ -138,9 +166,9 @@ await app.listen(process.env.PORT ?? 3000);
         { id: 'a6', type: 'http response', z: 'a1', wires: [] },
       ]),
     },
-    isQuick: true,
+    inCi: true,
     plain: 'node-red --userDir data flows.json',
-    start: 'node-red -- --userDir data flows.json',
+    start: 'node-red --health /hello -- --userDir data flows.json',
     instances: 1,
     get: { path: '/hello', expected: /^Hello from Node-RED$/ },
     post: { path: '/echo', body: BODY, expected: RECEIVED },
@@ -162,7 +190,7 @@ express()
   .listen(process.env.PORT);
 `,
     },
-    isQuick: true,
+    inCi: true,
     plain: 'tsx app.ts',
     start: 'tsx app.ts',
     get: { path: '/', expected: /^Hello from tsx$/ },
@@ -187,7 +215,7 @@ express()
   .listen(process.env.PORT);
 `,
     },
-    isQuick: true,
+    inCi: true,
     env: {
       NODE_OPTIONS: '--require @opentelemetry/auto-instrumentations-node/register',
       OTEL_TRACES_EXPORTER: 'otlp',
@@ -222,7 +250,7 @@ express()
   .listen(process.env.PORT);
 `,
     },
-    isQuick: true,
+    inCi: true,
     plain: 'node app.mjs',
     start: 'app.mjs',
     get: { path: '/', expected: /^Hello from prom-client$/ },

@@ -27,9 +27,9 @@ t.test('docs/programs.md lists the programs that are tried, as they are started'
   t.same(listed, tried);
 });
 
-t.test('versions are exact, and some programs are quick enough for CI', async (t) => {
+t.test('versions are exact, and CI runs some of them', async (t) => {
   for (const { name, packages } of PROGRAMS) {
     for (const [word, version] of Object.entries(packages)) t.match(version, /^\d+\.\d+\.\d+$/, `${name}: ${word}`);
   }
-  t.ok(PROGRAMS.some(({ isQuick }) => isQuick));
+  t.ok(PROGRAMS.some(({ inCi }) => inCi));
 });
