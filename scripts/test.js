@@ -22,9 +22,11 @@ const { values: flags, positionals: words } = parseArgs({
 });
 
 /** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
-const HEAVY = /^(?:e2e|container|systemd|package|kubernetes)\/|^core\/simulation/;
+const HEAVY = /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/simulation/;
 /** Folders whose tests touch nothing outside of themselves: they share a process. */
 const PURE = ['config', 'core', 'core/steering'];
+/** They install programs from the registry: they run where a word names them. */
+const FROM_REGISTRY = /^programs\/(?!table\.)/;
 /** They measure time, or boot a machine of their own. */
 const ALONE = /^(?:container|systemd)\/|^e2e\/(?:concurrency|sick|steering)\./;
 /** They take long, the longest first, so that nobody waits for one at the end; and most of the machine, or half of it. */
@@ -46,11 +48,13 @@ const GREEDY = LONG.slice(0, 5);
 const CAPACITY = os.availableParallelism() * 2 + 1;
 /** Of one file, unless it sets its own; in seconds. */
 const TIMEOUT_S = 240;
-/** Whatever it sets: it hangs. */
+/** Whatever it sets: it hangs. Frameworks take minutes to be installed and built. */
 const HANGS_MS = 11 * 60_000;
+const HANGS_WITH_INSTALLATIONS_MS = 30 * 60_000;
 
 const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts') && !(flags.unit && HEAVY.test(file)))
+  .filter((file) => words.length > 0 || !FROM_REGISTRY.test(file))
   .filter((file) => words.length === 0 || words.some((word) => `test/${file}`.includes(word)))
   .sort();
 if (tests.length === 0) {
@@ -192,7 +196,8 @@ function report({ ok, title, output, ms }, number) {
   console.log(`${ok ? 'ok' : 'not ok'} ${number} - ${title} # time=${Math.round(ms)}ms`);
 }
 
-function run({ name, title }) {
+function run({ name, title, files: [file] }) {
+  const hangsMs = FROM_REGISTRY.test(file) ? HANGS_WITH_INSTALLATIONS_MS : HANGS_MS;
   return new Promise((resolve) => {
     const begun = performance.now();
     const child = spawn(process.execPath, ['--enable-source-maps', path.join(folder, `${name}.mjs`)], {
@@ -208,9 +213,9 @@ function run({ name, title }) {
       });
     }
     const hangs = setTimeout(() => {
-      output += `# it did not end within ${HANGS_MS / 60_000} minutes\n`;
+      output += `# it did not end within ${hangsMs / 60_000} minutes\n`;
       end(child);
-    }, HANGS_MS);
+    }, hangsMs);
     child.once('close', (code) => {
       clearTimeout(hangs);
       children.delete(child);
