@@ -52,7 +52,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     hung: 'starting',
     diagnosed: 'starting',
     exceeded: 'starting',
-    bound: 'starting',
+    // Its sibling has shown that they do not only look.
+    bound: 'ready',
     stayed: 'starting',
     closed: 'starting',
     saidReady: 'starting',

@@ -216,3 +216,31 @@ t.test('workers that share no address are told of', async (t) => {
   d.bind(3, CHOSEN);
   t.match(told, [{ slot: 2, addresses: [CHOSEN], otherSlot: 0, otherAddresses: [PORT, OTHER] }]);
 });
+
+t.test('where one of its generation has never looked, the next one counts as soon as it listens', async (t) => {
+  const d = Driver.running({ size: 3 });
+  for (const [seen, after] of [
+    ['1 ready', '1 ready'],
+    ['1 ready', '1 starting'],
+  ] as const) {
+    if (after !== seen) for (const id of [d.in(1), d.in(2)]) look(d, id, OTHER);
+    d.crash(d.in(0));
+    d.wait(1_000);
+    d.open(d.in(0), PORT);
+    d.send({ type: 'bound', worker: d.in(0), key: PORT });
+    t.same(d.slots(), [after, '1 ready', '1 ready']);
+  }
+});
+
+t.test('one that only looks, though no other of its generation did, has all of its time to become ready', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.crash(1);
+  d.wait(75);
+  const id = d.in(0);
+  look(d, id);
+  t.same(d.slots(), ['1 starting', '1 ready']);
+  d.wait(9_000);
+  d.bind(id);
+  t.same(d.slots(), ['1 ready', '1 ready']);
+  t.equal(d.state.slots[0]?.restarts, 1);
+});
