@@ -14,6 +14,7 @@ const policy = {
   health: false,
   healthIntervalMs: 1_000,
   soakMs: 0,
+  trialMs: 0,
   surge: 1,
   maxDraining: 3,
   drainTimeoutMs: 30_000,
@@ -41,6 +42,7 @@ function running(size) {
       [
         { type: 'socketOpened', socket },
         { type: 'bound', worker: slot + 1, key: KEY },
+        { type: 'stayed', worker: slot + 1, key: KEY },
       ],
       1,
     );

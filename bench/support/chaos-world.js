@@ -23,6 +23,8 @@ const OPTIONS = {
   'kill-timeout': '4s',
   'hang-timeout': `${HANG_MS}ms`,
   'ready-timeout': '15s',
+  // Long enough for something to happen in it, short enough for many reloads.
+  trial: '300ms',
   spread: '1s',
   'backoff-base': '50ms',
   'backoff-max': '1s',

@@ -72,7 +72,7 @@ async function startHoldfast({ workers, env = {} }, options) {
   const port = await freePort();
   const runtimeDir = makeFolder('run-');
   const own = { ...env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir };
-  const args = [bin, 'start', serverScript, '-i', String(workers), '--log-format', 'json', ...options];
+  const args = [bin, 'start', serverScript, '-i', String(workers), '--trial', '0', '--log-format', 'json', ...options];
   const { child, until } = launch(process.execPath, args, own);
   await until((line) => line.includes('"msg":"started"'));
   return {

@@ -108,6 +108,7 @@ class World {
     health: false,
     healthIntervalMs: 1_000,
     soakMs: 0,
+    trialMs: 0,
     surge: 1,
     drainTimeoutMs: 30_000,
     spreadMs: 5_000,
@@ -146,7 +147,11 @@ class World {
         if (effect.do === 'spawn') {
           const { worker, slot } = effect;
           events.push({ type: 'spawned', worker, pid: worker });
-          events.push({ type: 'socketOpened', socket: { slot, key: KEY } }, { type: 'bound', worker, key: KEY });
+          events.push(
+            { type: 'socketOpened', socket: { slot, key: KEY } },
+            { type: 'bound', worker, key: KEY },
+            { type: 'stayed', worker, key: KEY },
+          );
         } else if (effect.do === 'drain') {
           events.push({ type: 'drained', worker: effect.worker });
         } else if (effect.do === 'terminate') {

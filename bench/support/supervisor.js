@@ -18,7 +18,11 @@ export async function startSupervisor(workers, { args = [], env = {}, nodeArgs =
   const own = { ...env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir };
   const words = [...nodeArgs, bin, 'start', serverScript, '--name', 'bench', '-i', String(workers)];
   const begun = performance.now();
-  const { child, until, complaint } = launch(process.execPath, [...words, '--log-format', 'json', ...args], own);
+  const { child, until, complaint } = launch(
+    process.execPath,
+    [...words, '--trial', '0', '--log-format', 'json', ...args],
+    own,
+  );
   await until((line) => line.includes('"msg":"started"'));
   const startedMs = performance.now() - begun;
   const socketPath = path.join(runtimeDir, 'bench.sock');

@@ -2,14 +2,13 @@
  * A worker's life: one table, state by event, every cell written. What becomes of its state is in readiness.ts and departure.ts;
  * nobody else assigns it.
  */
-import { rememberAddresses } from './addresses.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, describeFailedStart, facts } from './crash.js';
 import { fail, failUnready, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
 import { closed, closedUnasked } from './loss.js';
-import { addressCame, checkReady, wantsHealth } from './readiness.js';
+import { addressCame, bound, checkReady, stayed, wantsHealth } from './readiness.js';
 import { recycle } from './recycle.js';
 import { isOnTrial } from './rollout.js';
 import { isSoaked, nobodyServes, seats } from './standing.js';
@@ -32,22 +31,6 @@ const ignored = (): void => {};
 const spawned: Handler<'spawned'> = (draft, worker, event) => {
   worker.pid = event.pid;
   report(draft, 'info', 'worker started', label(worker));
-};
-
-const bound: Handler<'bound'> = (draft, worker, event) => {
-  if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
-  worker.refused = worker.refused.filter(({ key }) => key !== event.key);
-  addressCame(worker, event.key, draft.now);
-  report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
-};
-
-/** Only now does it count: a program that looks whether its port is free has closed it again by now. */
-const stayed: Handler<'stayed'> = (draft, worker, { key }) => {
-  if (!worker.listening.includes(key)) return;
-  if (!worker.steady.includes(key)) worker.steady.push(key);
-  worker.lost = worker.lost.filter((other) => other !== key);
-  if (worker.state === 'ready') rememberAddresses(draft.state, worker);
-  else checkReady(draft, worker);
 };
 
 const healthTold: Handler<'healthTold'> = (draft, worker, { reason }) => {
@@ -287,6 +270,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     recycleReason: null,
     listening: [],
     steady: [],
+    assumed: [],
     lost: [],
     judgeLossAt: null,
     lookedAt: null,

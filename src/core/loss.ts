@@ -18,6 +18,7 @@ export function closed(draft: Draft, worker: Worker, { key }: { readonly key: st
   const isOther = (other: string) => other !== key;
   worker.listening = worker.listening.filter(isOther);
   worker.steady = worker.steady.filter(isOther);
+  worker.assumed = worker.assumed.filter(isOther);
   worker.given = worker.given.filter(isOther);
   report(draft, 'info', 'worker closed', { ...label(worker), address: key });
 }
@@ -25,31 +26,36 @@ export function closed(draft: Draft, worker: Worker, { key }: { readonly key: st
 export function closedUnasked(draft: Draft, worker: Worker, event: { readonly key: string }): void {
   const { state, now } = draft;
   const { key } = event;
-  const served = worker.steady.includes(key);
+  const served = worker.steady.includes(key) && !worker.assumed.includes(key);
   closed(draft, worker, event);
+  if (!served) worker.lookedAt = key;
+  if (worker.state !== 'ready') return;
   if (!served) {
-    worker.lookedAt = key;
+    if (lacks(state, worker) !== null) unready(draft, worker, true);
     return;
   }
-  if (worker.state !== 'ready') return;
   worker.lost.push(key);
-  if (lacks(state, worker) !== null) unready(draft, worker);
+  if (lacks(state, worker) !== null) unready(draft, worker, isYoung(draft, worker));
   else if (isFixed(key)) worker.judgeLossAt ??= now + REOPEN_MS;
   else worker.lost.pop();
 }
 
-/** On trial, and while nothing has been announced yet, it has what is left of its time to become ready. */
-function unready(draft: Draft, worker: Worker): void {
+/** On trial, and while nothing has been announced yet. */
+function isYoung({ state, now }: Draft, worker: Worker): boolean {
+  return state.phase === 'starting' || (isOnTrial(state, worker.generation) && !isSoaked(state, worker, now));
+}
+
+/** @param young it has what is left of its time to become ready */
+function unready(draft: Draft, worker: Worker, young: boolean): void {
   const { state, now } = draft;
   const { readyTimeoutMs, backoffResetMs } = policyOf(state, worker);
-  const isYoung = state.phase === 'starting' || (isOnTrial(state, worker.generation) && !isSoaked(state, worker, now));
   if (worker.readyAt !== null && now - worker.readyAt >= backoffResetMs) slotOf(state, worker.slot).attempts = 0;
   worker.state = 'starting';
   worker.readyAt = null;
   worker.acceptsSince = null;
   worker.judgeLossAt = null;
   worker.healthy = false;
-  worker.deadline = Math.max(now + REOPEN_MS, isYoung ? worker.startedAt + readyTimeoutMs : 0);
+  worker.deadline = Math.max(now + REOPEN_MS, young ? worker.startedAt + readyTimeoutMs : 0);
   report(draft, 'warn', 'worker no longer ready', { ...label(worker), closed: worker.lost });
 }
 

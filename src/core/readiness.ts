@@ -5,6 +5,29 @@ import { isFirst, isSoaked, seats } from './standing.js';
 import { label, policyOf, report } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
+export function bound(draft: Draft, worker: Worker, { key }: { readonly key: string }): void {
+  if (!worker.listening.includes(key)) worker.listening.push(key);
+  worker.refused = worker.refused.filter((other) => other.key !== key);
+  addressCame(worker, key, draft.now);
+  report(draft, 'info', 'worker bound', { ...label(worker), address: key });
+  if (!hasProvenLike(draft.state, worker)) return;
+  worker.assumed.push(key);
+  count(draft, worker, key);
+}
+
+/** Only now does it count: a program that looks whether its port is free has closed it again by now. */
+export function stayed(draft: Draft, worker: Worker, { key }: { readonly key: string }): void {
+  worker.assumed = worker.assumed.filter((other) => other !== key);
+  if (worker.listening.includes(key)) count(draft, worker, key);
+}
+
+function count(draft: Draft, worker: Worker, key: string): void {
+  if (!worker.steady.includes(key)) worker.steady.push(key);
+  worker.lost = worker.lost.filter((other) => other !== key);
+  if (worker.state === 'ready') rememberAddresses(draft.state, worker);
+  else checkReady(draft, worker);
+}
+
 /** An address that it has waited for is there: its own time goes on. */
 export function addressCame(worker: Worker, key: string, now: number): void {
   worker.awaiting = worker.awaiting.filter((other) => other !== key);
@@ -72,6 +95,18 @@ export function readyByUptimeAt(state: State, worker: Worker): number | null {
   const { ready, minUptimeMs } = policyOf(state, worker);
   if (ready !== 'running' || worker.state !== 'starting' || worker.saidReady) return null;
   return worker.startedAt + minUptimeMs;
+}
+
+/** Another one of its generation shows that they do not look first: what they open stays open, and counts at once. */
+function hasProvenLike({ workers }: State, { id, generation }: Worker): boolean {
+  return workers.some(
+    (other) =>
+      other.id !== id &&
+      other.generation === generation &&
+      other.state === 'ready' &&
+      other.steady.length > 0 &&
+      other.lookedAt === null,
+  );
 }
 
 /** What a worker still has to do before it is ready; null when it is. */

@@ -80,6 +80,8 @@ export interface Worker {
   listening: AddressKey[];
   /** Those of them that were still open a moment after it began to: one that only looks whether a port is free has none. */
   steady: AddressKey[];
+  /** Those of them that count already, because others of its generation have shown that what they open stays open. */
+  assumed: AddressKey[];
   /** Those that it has closed though nobody asked it to, since it was ready. */
   lost: AddressKey[];
   /** When it is decided what that means, where it can still serve; null while there is nothing to decide. */

@@ -28,6 +28,7 @@ t.test('a script alone gets every default', async (t) => {
     health: null,
     healthTimeoutMs: 5_000,
     healthIntervalMs: 1_000,
+    trialMs: 2_000,
     soakMs: 0,
     surge: 1,
     maxDraining: 3,

@@ -54,7 +54,8 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     diagnosed: 'starting',
     lookedAround: 'starting',
     exceeded: 'starting',
-    bound: 'starting',
+    // Its sibling has shown that they do not only look.
+    bound: 'ready',
     stayed: 'starting',
     closed: 'starting',
     saidReady: 'starting',

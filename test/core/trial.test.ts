@@ -85,3 +85,165 @@ t.test('the last one on an address is let in, also where its release has been su
   t.match(d.done('drain').at(-1), { worker: 1 });
   t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
 });
+
+const TRIAL = { trialMs: 2_000 };
+
+t.test(
+  'the first worker of a release is on trial, held beside the one that serves, before anything else goes on',
+  async (t) => {
+    const d = Driver.running({ size: 3 });
+    const request = d.reload({ ...TRIAL, surge: 3 });
+    t.match(d.done('spawn'), [{ worker: 4, slot: 0, generation: 2, held: true }]);
+    d.bind(4);
+    d.wait(1_999);
+    t.same(d.slots(), ['1 ready, 2 ready', '1 ready', '1 ready']);
+    t.same(d.done('accept'), []);
+    d.wait(1);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+    t.same(d.slots(), ['1 draining, 2 ready', '1 ready, 2 starting', '1 ready, 2 starting'], 'with all of the surge');
+    d.bindAll();
+    t.equal(d.count('ready'), 3, 'no other has a trial');
+    d.clear();
+    t.match(d.answers.get(request), { ok: true });
+    t.match(d.done('spawn').slice(1), [{ held: false }, { held: false }]);
+  },
+);
+
+t.test('a release that dies within its trial replaces nobody', async (t) => {
+  for (const listenMode of ['reuseport', 'reuseaddr'] as const) {
+    const d = Driver.running({ size: 2, listenMode });
+    const request = d.reload({ ...TRIAL, surge: 2 });
+    d.bind(3);
+    d.wait(400);
+    d.crash(3, 'boom');
+    t.same(d.slots(), ['1 ready', '1 ready']);
+    t.same([...d.done('drain'), ...d.done('accept')], [], 'nobody has noticed');
+    t.match(d.answers.get(request), { ok: false, reason: /boom/ });
+    t.match(d.state, { generation: 2, target: 1, stable: 1, rollout: { state: 'rolledBack', trial: null } });
+  }
+});
+
+t.test('a longer soak includes the trial, a shorter one does not shorten it', async (t) => {
+  for (const [soakMs, firstMs] of [
+    [3_000, 3_000],
+    [500, 2_000],
+  ] as const) {
+    const d = Driver.running({ size: 2 });
+    const began = d.now;
+    d.reload({ ...TRIAL, soakMs });
+    d.settle();
+    t.equal(d.now - began, firstMs + soakMs, 'once the trial, then the soak of the other one');
+    t.same(d.slots(), ['2 ready', '2 ready']);
+  }
+});
+
+t.test('without a trial all start at once, and first starts, restarts and replacements have none', async (t) => {
+  const d = new Driver({ size: 2, policy: TRIAL });
+  d.send({ type: 'start' });
+  d.bindAll();
+  t.equal(d.state.phase, 'running');
+  d.crash(1);
+  d.wait(75);
+  d.bindAll();
+  t.same(d.slots(), ['1 ready', '1 ready']);
+  d.restart();
+  d.settle();
+  t.same(d.slots(), ['2 ready', '2 ready']);
+  t.ok(d.done('spawn').every(({ held }) => !held));
+  d.effects.length = 0;
+  d.reload({ trialMs: 0, surge: 2 });
+  t.match(d.done('spawn'), [{ held: false }, { held: false }]);
+});
+
+t.test('what crashes during a trial is replaced by what is proven, after its backoff', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.reload(TRIAL);
+  d.bind(3);
+  d.crash(2);
+  t.same(d.slots(), ['1 ready, 2 ready', '']);
+  d.wait(75);
+  t.same(d.slots(), ['1 ready, 2 ready', '1 starting']);
+  d.bindAll();
+  d.wait(2_000);
+  d.settle();
+  t.same(d.slots(), ['2 ready', '2 ready']);
+});
+
+t.test('whoever is alone in the slot of the trial accepts, and is on trial all the same', async (t) => {
+  const d = Driver.running({ size: 1 });
+  d.reload(TRIAL);
+  d.bind(2);
+  d.crash(1);
+  t.same(d.done('accept'), [{ do: 'accept', worker: 2 }]);
+  d.wait(75);
+  d.bindAll();
+  t.same(d.slots(), ['2 ready, 1 ready'], 'what is proven is replaced by its like');
+  d.wait(2_000);
+  t.same(d.slots(), ['2 ready, 1 draining']);
+});
+
+t.test('the trial is where somebody serves', async (t) => {
+  const d = Driver.running({ size: 2, policy: { backoffBaseMs: 10_000 } });
+  d.crash(1);
+  d.reload(TRIAL);
+  t.match(d.done('spawn'), [{ slot: 1, held: true }]);
+  t.same(d.slots(), ['', '1 ready, 2 starting']);
+  d.bind(3);
+  d.wait(2_000);
+  t.same(d.slots(), ['2 starting', '1 ready, 2 ready'], 'then the empty seat is filled, whatever its backoff was');
+});
+
+t.test('a release that is superseded while on trial goes, and its slots stay as they are', async (t) => {
+  const d = Driver.running({ size: 2 });
+  const first = d.reload(TRIAL);
+  d.bind(3);
+  const second = d.reload(TRIAL);
+  t.same(d.slots(), ['1 ready, 2 draining, 3 starting', '1 ready']);
+  d.clear();
+  d.settle();
+  t.same(d.slots(), ['3 ready', '3 ready']);
+  t.match([d.answers.get(first), d.answers.get(second)], [{ ok: true }, { ok: true }]);
+});
+
+t.test('during a trial nothing goes back to the generation before that one either', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.reload({ trialMs: 0 });
+  d.bind(3);
+  t.same(d.slots(), ['1 draining, 2 ready', '1 ready, 2 starting']);
+  d.clear();
+  d.reload(TRIAL);
+  t.same(d.slots(), ['2 ready, 3 starting', '1 ready, 2 terminating']);
+  d.settle();
+  t.same(d.slots(), ['3 ready', '3 ready']);
+});
+
+t.test('a scale-down takes the slot of the trial away: another one has it', async (t) => {
+  const d = Driver.running({ size: 2, policy: { backoffBaseMs: 10_000 } });
+  d.crash(1);
+  d.reload(TRIAL);
+  d.bind(3);
+  d.scale(1);
+  t.match(d.state.rollout.trial, { slot: 0 });
+  d.settle();
+  t.same(d.slots(), ['2 ready']);
+});
+
+t.test('a canary has its trial as a canary; one that is promoted before has it in a slot', async (t) => {
+  const canary = { share: 0.05, forMs: 60_000 };
+  const d = Driver.running({ size: 1, policy: TRIAL });
+  d.send({ type: 'reload', request: 1, policy: d.policy, size: null, canary });
+  d.bind(2);
+  d.wait(1_999);
+  t.equal(d.state.rollout.canary?.until, null);
+  d.wait(1);
+  t.equal(d.state.rollout.canary?.until, d.now + 60_000);
+  d.send({ type: 'promote', request: 2 });
+  t.match(d.state, { target: 2, rollout: { trial: null } });
+  d.settle();
+  d.send({ type: 'reload', request: 3, policy: d.policy, size: null, canary });
+  d.bind(d.in(1));
+  d.send({ type: 'promote', request: 4 });
+  t.match(d.state, { target: 2, rollout: { trial: { slot: 0 } } });
+  d.settle();
+  t.same(d.slots(), ['3 ready']);
+});

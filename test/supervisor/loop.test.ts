@@ -34,7 +34,10 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const ready = (worker: number): AnyEvent => ({ type: 'bound', worker, key: '0.0.0.0:80' });
+const ready = (worker: number): AnyEvent[] => [
+  { type: 'bound', worker, key: '0.0.0.0:80' },
+  { type: 'stayed', worker, key: '0.0.0.0:80' },
+];
 
 t.test('an effect that throws does not keep the others from being done, and the core hears of it', async (t) => {
   const { loop, performed, faults } = rig(t, (effect) => {
@@ -58,7 +61,7 @@ t.test('a request is answered, whatever the effects before its answer come to', 
     if (!['spawn', 'answer', 'end'].includes(effect.do)) throw new Error('EIO');
   });
   loop.dispatch({ type: 'start' });
-  for (const worker of [1, 2]) loop.dispatch(ready(worker));
+  for (const worker of [1, 2]) loop.dispatch(...ready(worker));
   loop.dispatch({ type: 'stop', request: 1 });
   for (const worker of [1, 2])
     loop.dispatch({ type: 'exited', worker, code: 0, signal: null, chance: 0, lastLines: [] });
@@ -71,7 +74,7 @@ t.test('the timer is set although an effect has thrown', async (t) => {
     if (effect.do === 'terminate') throw new Error('EIO');
   });
   loop.dispatch({ type: 'start' });
-  for (const worker of [1, 2]) loop.dispatch(ready(worker));
+  for (const worker of [1, 2]) loop.dispatch(...ready(worker));
   loop.dispatch({ type: 'stop', request: 1 });
   const killed = () => performed.filter((effect) => effect.do === 'kill').length === 2;
   for (const worker of [1, 2]) loop.dispatch({ type: 'drained', worker });
@@ -106,14 +109,14 @@ t.test('an event that the core fails at is dropped, and the next one is dealt wi
     },
   });
   t.match(faults, [{ message: 'no such thing', during: 'reload' }]);
-  for (const worker of [1, 2]) loop.dispatch(ready(worker));
+  for (const worker of [1, 2]) loop.dispatch(...ready(worker));
   t.equal(loop.state.phase, 'running');
 });
 
 t.test('events that come together are taken together, and followed by one settling', async (t) => {
   const settled: true[] = [];
   const { loop, performed } = rig(t, () => {}, 2, [() => settled.push(true)]);
-  loop.dispatch({ type: 'start' }, ready(1), ready(2));
+  loop.dispatch({ type: 'start' }, ...ready(1), ...ready(2));
   t.equal(settled.length, 1);
   t.equal(performed.filter((effect) => effect.do === 'spawn').length, 2);
 });
@@ -123,7 +126,7 @@ t.test('what a look has found is told to nobody who looks after workers', async 
   const { loop, performed } = rig(t, () => {}, 2, [() => told++]);
   loop.dispatch({ type: 'start' });
   for (const slot of [0, 1]) loop.dispatch({ type: 'socketOpened', socket: { slot, key: '0.0.0.0:80' } });
-  loop.dispatch(ready(1), ready(2));
+  loop.dispatch(...ready(1), ...ready(2));
   const before = told;
   loop.dispatch({ type: 'congested', socket: { slot: 0, key: '0.0.0.0:80' }, helpers: [1] });
   t.match(performed.at(-1), { do: 'adopt', worker: 2 });
@@ -133,7 +136,7 @@ t.test('what a look has found is told to nobody who looks after workers', async 
 t.test('a deadline of the core is met although nothing but news of sockets comes', async (t) => {
   const { loop, performed } = rig(t, () => {});
   loop.dispatch({ type: 'start' });
-  for (const worker of [1, 2]) loop.dispatch(ready(worker));
+  for (const worker of [1, 2]) loop.dispatch(...ready(worker));
   loop.dispatch({ type: 'stop', request: 1 });
   for (const worker of [1, 2]) loop.dispatch({ type: 'drained', worker });
   const killed = () => performed.filter((effect) => effect.do === 'kill').length === 2;

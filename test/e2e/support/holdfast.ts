@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly wrapper?: readonly string[];
   /** Options of node for holdfast itself. */
   readonly nodeArgs?: readonly string[];
+  /** The trial of a new release; null for the default. None by default: most tests reload often, and are not about it. */
+  readonly trial?: string | null;
   /** Another holdfast than the one that is built here. */
   readonly bin?: string;
 }
@@ -92,7 +94,9 @@ export class Holdfast {
     this.runtimeDir = options.runtimeDir ?? makeRuntimeDir(t);
     const env = { ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir };
     const node = options.nodeArgs ?? [];
-    const args = [...node, options.bin ?? bin, 'start', script, '--log-format', 'json', ...(options.args ?? [])];
+    const trial = options.trial === undefined ? '0' : options.trial;
+    const chosen = ['--log-format', 'json', ...(trial === null ? [] : ['--trial', trial]), ...(options.args ?? [])];
+    const args = [...node, options.bin ?? bin, 'start', script, ...chosen];
     const [command, words] = plainly(args, env);
     const [first = command, ...rest] = [...(options.wrapper ?? []), command, ...words];
     this.#isForeign = options.wrapper !== undefined;
