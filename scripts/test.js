@@ -22,7 +22,7 @@ const { values: flags, positionals: words } = parseArgs({
 });
 
 /** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
-const HEAVY = /^(?:e2e|container|systemd|package|kubernetes)\/|^core\/simulation/;
+const HEAVY = /^(?:e2e|container|systemd|package|kubernetes)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
 /** Folders whose tests touch nothing outside of themselves: they share a process. */
 const PURE = ['config', 'core', 'core/steering'];
 /** They measure time, or boot a machine of their own. */
