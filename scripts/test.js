@@ -28,16 +28,7 @@ const PURE = ['config', 'core', 'core/steering'];
 /** They measure time, by timeouts of their own as well, or boot a machine of their own. */
 const ALONE = /^(?:container|systemd)\/|^e2e\/(?:chaos|concurrency|releases|sick|steering)\./;
 /** They take long, the longest first, so that nobody waits for one at the end; and most of the machine, or half of it. */
-const LONG = [
-  'handover',
-  'kinds',
-  'grpc',
-  'connections',
-  'proxies',
-  'reload',
-  'integrations',
-  'tls',
-];
+const LONG = ['handover', 'kinds', 'grpc', 'connections', 'proxies', 'reload', 'integrations', 'tls'];
 const GREEDY = LONG.slice(0, 4);
 
 /** What may run at a time, in shares of the machine: most tests wait most of the time. */
