@@ -22,27 +22,17 @@ const { values: flags, positionals: words } = parseArgs({
 });
 
 /** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
-const HEAVY = /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/simulation/;
+const HEAVY =
+  /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
 /** Folders whose tests touch nothing outside of themselves: they share a process. */
 const PURE = ['config', 'core', 'core/steering'];
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;
-/** They measure time, or boot a machine of their own. */
-const ALONE = /^(?:container|systemd)\/|^e2e\/(?:concurrency|sick|steering)\./;
+/** They measure time, by timeouts of their own as well, or boot a machine of their own. */
+const ALONE = /^(?:container|systemd)\/|^e2e\/(?:chaos|concurrency|releases|sick|steering)\./;
 /** They take long, the longest first, so that nobody waits for one at the end; and most of the machine, or half of it. */
-const LONG = [
-  'handover',
-  'kinds',
-  'grpc',
-  'connections',
-  'chaos',
-  'proxies',
-  'reload',
-  'releases',
-  'integrations',
-  'tls',
-];
-const GREEDY = LONG.slice(0, 5);
+const LONG = ['handover', 'kinds', 'grpc', 'connections', 'proxies', 'reload', 'integrations', 'tls'];
+const GREEDY = LONG.slice(0, 4);
 
 /** What may run at a time, in shares of the machine: most tests wait most of the time. */
 const CAPACITY = os.availableParallelism() * 2 + 1;

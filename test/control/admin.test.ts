@@ -179,8 +179,9 @@ t.test('status and metrics are made a few times a second, and given out a limite
   };
   const began = performance.now();
   const answers = [];
-  for (let i = 0; i < 10; i++)
-    answers.push(...(await Promise.all(Array.from({ length: 20 }, () => ask(port, '/metrics')))));
+  // A machine that is busy needs more of them until they come too quickly.
+  for (let i = 0; i < 10 || (i < 200 && answers.every(({ statusCode }) => statusCode !== 503)); i++)
+    answers.push(...(await Promise.all(Array.from({ length: 40 }, () => ask(port, '/metrics')))));
   const seconds = (performance.now() - began) / 1000;
   t.ok(made <= 1 + seconds / 0.25, `made ${made} times in ${seconds} s`);
   const refused = answers.filter(({ statusCode }) => statusCode === 503);
