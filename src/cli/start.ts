@@ -40,11 +40,12 @@ export async function start(argv: readonly string[], context: Context): Promise<
 }
 
 /** For who has just typed the command, or reads the journal: where it is and what to do with it. */
-function whatNext({ name, size, addresses }: Started, env: NodeJS.ProcessEnv): string {
+function whatNext({ name, size, ready, addresses }: Started, env: NodeJS.ProcessEnv): string {
   // Started by npm, from a checkout or a project's own dependency: it is not on the shell's path then.
   const holdfast = env.npm_execpath === undefined ? 'holdfast' : 'npx holdfast';
   const [address] = addresses;
-  const lines = [`holdfast: ${name} runs with ${size} worker${size === 1 ? '' : 's'}, PID ${process.pid}`];
+  const count = ready === size ? size : `${ready} of ${size}`;
+  const lines = [`holdfast: ${name} runs with ${count} worker${size === 1 ? '' : 's'}, PID ${process.pid}`];
   if (address !== undefined) {
     const host = ['::', '0.0.0.0'].includes(address.host) ? 'localhost' : address.host;
     lines.push(`  try it    curl http://${host.includes(':') ? `[${host}]` : host}:${address.port}/`);

@@ -5,6 +5,7 @@
  */
 import type { LoadedConfig } from '../config/load.js';
 import { judgeProbe } from '../core/probes.js';
+import { servedSlots, serves } from '../core/standing.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
 import type { SocketId, State, Worker } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
@@ -65,6 +66,9 @@ export interface SupervisorOptions {
 export interface Started {
   readonly name: string;
   readonly size: number;
+  /** How many of them are ready. */
+  readonly ready: number;
+  /** On which they listen; not what one of them has only looked at. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
 }
 
@@ -308,6 +312,16 @@ export class Supervisor implements ControlTarget {
     return steeringState({ choice: this.#options.steering, failure, state, sockets, missing });
   }
 
+  #startedNow(): Started {
+    const { state } = this.#loop;
+    const { name } = this.#options.release.config;
+    const serving = state.workers.filter(serves);
+    const addresses = this.#custody
+      .list()
+      .filter(({ key }) => serving.some(({ listening }) => listening.includes(key)));
+    return { name, size: state.size, ready: servedSlots(state), addresses };
+  }
+
   /** What has gone wrong is told, and costs nothing but itself: the loop goes on. */
   #failed(error: unknown, during: AnyEffect | AnyEvent | null): void {
     const what = during === null ? null : 'do' in during ? during.do : during.type;
@@ -390,7 +404,7 @@ export class Supervisor implements ControlTarget {
         this.#requests.answer(effect.request, effect.ok, effect.reason);
         break;
       case 'announceStart':
-        this.#announce({ name: this.#options.release.config.name, size: state.size, addresses: this.#custody.list() });
+        this.#announce(this.#startedNow());
         this.#tidyUp();
         break;
       case 'end':
