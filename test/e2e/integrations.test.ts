@@ -88,6 +88,14 @@ t.test("PM2's contract: says ready, and ends on the message shutdown", { buffere
   await reloads(t, { script: 'pm2.cjs', mode: 'reuseport', args: ['--ready', 'message'] });
 });
 
+t.test(
+  'an application that exits on the message shutdown is told when nobody is there any more',
+  { buffered: true },
+  async (t) => {
+    await reloads(t, { script: 'message-exit.cjs', mode: 'reuseport' });
+  },
+);
+
 t.test('an application that listens to SIGINT alone gets that', { buffered: true }, async (t) => {
   await reloads(t, { script: 'sigint.cjs', mode: 'reuseaddr' });
 });
