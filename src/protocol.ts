@@ -108,6 +108,8 @@ export type SupervisorMessage = {
       readonly reason: DrainReason;
       /** Links to workers that take its open connections have been made. */
       readonly heirs: boolean;
+      /** When the application hears PM2's message `shutdown`: when the drain is over, or now. */
+      readonly sayShutdown: 'late' | 'early';
     }
   /**
    * A channel between two workers, over which one hands its open connections to the other: an end for the one that gives, one

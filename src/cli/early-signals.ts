@@ -1,21 +1,29 @@
 /**
  * The first thing that the program does, before it has loaded anything else: signals that come while it starts do what they
  * are to do. Without it SIGUSR1 would open an inspector for every user of the machine, SIGTTIN stop the process, and SIGHUP
- * end it. Imports nothing, so that it is there at once.
+ * end it. Imports next to nothing, so that it is there at once.
  */
+import { isTerminalGone, leaveTerminal } from './controlling-terminal.js';
 
 /** Exit codes of a shell for who was ended by one of these: 128 and the signal's number, as signal(7) has them everywhere. */
-const ENDING: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 };
+const ENDING: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGQUIT: 131,
+  SIGTERM: 143,
+};
 /** What they ask for can wait until there is somebody who does it. */
 const WAITING: readonly NodeJS.Signals[] = ['SIGTTIN', 'SIGTTOU'];
-/** The configuration is being read, the log being opened: what they ask for is under way. */
-const IGNORED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'];
+/** The configuration is being read, the log being opened: what they ask for is under way. So for SIGHUP, but for a terminal's. */
+const IGNORED: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2'];
 
 const waiting: NodeJS.Signals[] = [];
 let onEnd: () => void = () => {};
 
 const end = (signal: NodeJS.Signals) => {
+  if (signal === 'SIGHUP' && !isTerminalGone()) return;
   onEnd();
+  leaveTerminal();
   process.exit(ENDING[signal]);
 };
 const keep = (signal: NodeJS.Signals) => {

@@ -3,6 +3,7 @@
  * hangs, a reader that does not read included, may keep the process.
  */
 import type { ExitCode } from '../errors.js';
+import { leaveTerminal } from './controlling-terminal.js';
 
 const FLUSH_MS = 1_000;
 
@@ -15,5 +16,6 @@ export async function leave(exitCode: ExitCode): Promise<never> {
   const written = streams.map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve())));
   await Promise.race([late, Promise.all(written)]);
   clearTimeout(timer);
+  leaveTerminal();
   process.exit(exitCode);
 }

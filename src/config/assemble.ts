@@ -60,6 +60,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     spreadMs: value('spread'),
     handover: value('handover'),
     killTimeoutMs: value('killTimeout'),
+    shutdownMessage: value('shutdownMessage'),
     keepChildren: value('keepChildren'),
     bindTimeoutMs: value('bindTimeout'),
     backoffBaseMs: value('backoffBase'),

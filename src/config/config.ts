@@ -49,6 +49,8 @@ export interface Config {
   /** Whether open connections of a draining worker go to another one where they can. */
   readonly handover: 'on' | 'off';
   readonly killTimeoutMs: number;
+  /** When a worker gets PM2's message `shutdown`: when its drain is over, or when it begins. */
+  readonly shutdownMessage: 'late' | 'early';
   /** Whether processes that a worker has started and left behind live on when it has ended. */
   readonly keepChildren: boolean;
   /** How long a start waits for an address that another process holds; 0 means not at all. */

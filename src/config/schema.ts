@@ -173,6 +173,9 @@ export const SETTINGS = {
       'Whether open HTTP/1.1 connections of a draining worker go to its successor, so that nothing is closed',
   }),
   killTimeout: time(0, DAY_MS, '5s', { description: 'From SIGTERM to SIGKILL' }),
+  shutdownMessage: oneOf(['late', 'early'], 'late', {
+    description: "When a worker gets PM2's message shutdown: when its drain is over (late), or when it begins (early)",
+  }),
   keepChildren: setting(() => z.boolean({ error: 'must be true or false' }), false, {
     description: 'Whether processes that a worker has started and left behind live on when it has ended',
     reading: 'switch',

@@ -18,6 +18,7 @@ import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
+import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-branch.js';
 import { resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
 import { surviveFaults } from './faults.js';
@@ -38,6 +39,8 @@ export interface RunOptions {
   readonly runtimeDir: string;
   /** Ends whoever has listened to signals until now; those that wait are done by the supervisor. */
   readonly takeOverSignals?: () => readonly NodeJS.Signals[];
+  /** Whether the terminal that it was started in has been closed. */
+  readonly isTerminalGone?: () => boolean;
   readonly environment: ServiceEnvironment;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker: FirstWorker | null;
@@ -120,7 +123,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
     });
     const takeOver = options.takeOverSignals ?? (() => []);
-    const signals = handleSignals(supervisor, log, { takeOver, onReload: (reload) => void systemd.reload(reload) });
+    const isTerminalGone = options.isTerminalGone ?? (() => false);
+    const onReload = (reload: () => Promise<unknown>) => void systemd.reload(reload);
+    const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload });
     let admin: AdminServer | null = null;
     let closeTriggers = () => {};
     let begun = false;
@@ -135,6 +140,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       void supervisor.started.then((started) => {
         hasStarted = true;
         kept = keepOwnProgram(release, options.runtimeDir, log);
+        void scriptHasPrimaryBranch(release.script).then((has) => {
+          if (has) log.logger.warn({ script: release.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
+        });
         for (const { name, host, port } of custody?.unclaimed ?? []) {
           const hint = 'connections wait there for ever: have the application listen there, or take it out of the unit';
           log.logger.warn(
@@ -148,7 +156,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       const failure = await supervisor.ended;
       if (failure !== null) {
         const verb = hasStarted ? 'keep running' : 'start';
-        throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`);
+        const hint = (await scriptHasPrimaryBranch(release.script)) ? { hint: PRIMARY_HINT } : {};
+        throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`, hint);
       }
       log.logger.info('supervisor stopped');
       return EXIT.done;

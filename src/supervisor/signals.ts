@@ -5,6 +5,8 @@ import type { Supervisor } from './supervisor.js';
 export interface SignalOptions {
   /** Ends whoever has listened until now. @returns what has come meanwhile, and is to be done by `begin` */
   readonly takeOver: () => readonly NodeJS.Signals[];
+  /** Whether the terminal that this was started in has been closed. */
+  readonly isTerminalGone: () => boolean;
   /** Told of a reload that a signal has asked for: whoever sent it may wait for its end. */
   readonly onReload: (reload: () => Promise<unknown>) => void;
 }
@@ -13,7 +15,7 @@ export interface SignalOptions {
  * @returns `begin` is called once the supervisor has been started, `end` when there is nothing left to ask of it: the
  *   listeners stay, as without them a signal would end the process with its default, or open an inspector
  */
-export function handleSignals(supervisor: Supervisor, log: Log, { takeOver, onReload }: SignalOptions) {
+export function handleSignals(supervisor: Supervisor, log: Log, options: SignalOptions) {
   const quiet = () => {};
   let ended = false;
   const stop = (signal: NodeJS.Signals) => {
@@ -21,11 +23,22 @@ export function handleSignals(supervisor: Supervisor, log: Log, { takeOver, onRe
     if (supervisor.stopping) supervisor.stopNow();
     else void supervisor.stop(quiet);
   };
+  const hangUp = (signal: NodeJS.Signals) => {
+    if (options.isTerminalGone()) {
+      // The kernel says so, and the shell once more.
+      if (supervisor.stopping) return;
+      log.logger.info({ signal }, 'terminal closed: stop asked for');
+      void supervisor.stop(quiet);
+    } else {
+      log.logger.info({ signal }, 'reload asked for');
+      options.onReload(() => supervisor.reload(quiet));
+    }
+  };
   const handlers: Partial<Record<NodeJS.Signals, (signal: NodeJS.Signals) => void>> = {
     SIGTERM: stop,
     SIGINT: stop,
     SIGQUIT: stop,
-    SIGHUP: () => onReload(() => supervisor.reload(quiet)),
+    SIGHUP: hangUp,
     SIGTTIN: () => void supervisor.scale('+1', quiet),
     SIGTTOU: () => void supervisor.scale('-1', quiet),
     SIGUSR1: () => log.reopen(),
@@ -36,7 +49,7 @@ export function handleSignals(supervisor: Supervisor, log: Log, { takeOver, onRe
     if (!ended) handlers[signal]?.(signal);
   };
   for (const signal of Object.keys(handlers)) process.on(signal, handle);
-  const waiting = takeOver();
+  const waiting = options.takeOver();
   return {
     begin: () => waiting.forEach(handle),
     end: () => {

@@ -78,10 +78,12 @@ export class Application {
   /**
    * Calls all handlers. What they throw is thrown on, as from a listener of an event: the application's own rules for
    * uncaught errors hold.
+   *
+   * @returns whether there are any
    */
-  drain({ reason, windowMs, keepUpgraded }: { reason: DrainReason; windowMs: number; keepUpgraded: () => void }): void {
+  drain({ reason, windowMs, keepUpgraded }: { reason: DrainReason; windowMs: number; keepUpgraded: () => void }) {
     this.#draining = true;
-    if (this.#handlers.size === 0) return;
+    if (this.#handlers.size === 0) return false;
     const endsAt = performance.now() + windowMs;
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error('the drain is over')), Math.max(0, endsAt - performance.now())).unref();
@@ -93,5 +95,6 @@ export class Application {
       };
       void (async () => handler(event))().finally(settled);
     }
+    return true;
   }
 }

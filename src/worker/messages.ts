@@ -33,6 +33,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     spreadMs: isTimeMs,
     reason: (value) => value === 'replaced' || value === 'stopping',
     heirs: isTruth,
+    sayShutdown: (value) => value === 'early' || value === 'late',
   },
   link: {
     link: isCount,

@@ -189,3 +189,49 @@ t.test('an application that keeps its WebSockets closes them itself', async (t) 
   t.equal((await holdfast.run('reload')).code, 0);
   t.equal(await code, 4000);
 });
+
+for (const [when, args, code, order] of [
+  ['when nothing is under way any more', [], '', ['begun', 'answered', 'told']],
+  [
+    'at the beginning of the drain where that is asked for',
+    ['--shutdown-message', 'early'],
+    '',
+    ['begun', 'told', 'answered'],
+  ],
+  [
+    'at the beginning of the drain where the application takes part in it',
+    [],
+    "globalThis[Symbol.for('holdfast.worker')].onDrain(() => {});",
+    ['begun', 'told', 'answered'],
+  ],
+] as const) {
+  t.test(`the message shutdown comes ${when}`, async (t) => {
+    const port = await freePort();
+    const script = application(
+      t,
+      `${code}
+       let answer;
+       require('node:http').createServer((request, response) => {
+         console.log('begun');
+         answer = () => response.end('"well"', () => console.log('answered'));
+       }).listen(${port}, '127.0.0.1');
+       // What is under way ends some time after the drain has begun.
+       process.on('SIGUSR2', () => setTimeout(() => answer(), 200));
+       process.on('message', () => console.log('told'));`,
+    );
+    const holdfast = new Holdfast(t, script, { args: ['--kill-timeout', '1m', ...args] });
+    await holdfast.message('started');
+    const answer = ask(port);
+    await holdfast.message('begun');
+    const stopped = holdfast.run('stop');
+    process.kill(Number((await holdfast.message('worker draining')).pid), 'SIGUSR2');
+    t.equal(await answer, 'well');
+    t.equal((await stopped).code, 0);
+    t.equal(await holdfast.closed, 0);
+    t.same(
+      holdfast.log.filter(({ stream }) => stream === 'stdout').map(({ msg }) => msg),
+      order,
+    );
+    t.match(holdfast.lines('worker exited'), [{ signal: 'SIGTERM' }], 'one that only listens is not waited for long');
+  });
+}

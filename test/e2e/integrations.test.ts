@@ -88,6 +88,35 @@ t.test("PM2's contract: says ready, and ends on the message shutdown", { buffere
   await reloads(t, { script: 'pm2.cjs', mode: 'reuseport', args: ['--ready', 'message'] });
 });
 
+t.test(
+  'an application that forks workers of its own runs without its primary, and is told',
+  { buffered: true },
+  async (t) => {
+    const holdfast = await reloads(t, { script: 'own-cluster.cjs', mode: 'reuseport' });
+    t.same(holdfast.lines('primary'), []);
+    t.match(holdfast.lines('the primary branch does not run'), [{ level: 'warn', hint: /holdfast is the primary/ }]);
+  },
+);
+
+t.test('one whose primary alone listens cannot be started, and says why', { buffered: true }, async (t) => {
+  const env = { PORT: String(await freePort()), WAITS: '1' };
+  const script = path.join(apps, 'integration-own-cluster.cjs');
+  const holdfast = new Holdfast(t, script, { env, args: ['--ready-timeout', '1s'] });
+  t.equal(await holdfast.closed, 1);
+  t.match(
+    holdfast.stderr,
+    /did not listen on any address\n {2}what it does where cluster\.isPrimary is true never runs/,
+  );
+});
+
+t.test(
+  'an application that exits on the message shutdown is told when nobody is there any more',
+  { buffered: true },
+  async (t) => {
+    await reloads(t, { script: 'message-exit.cjs', mode: 'reuseport' });
+  },
+);
+
 t.test('an application that listens to SIGINT alone gets that', { buffered: true }, async (t) => {
   await reloads(t, { script: 'sigint.cjs', mode: 'reuseaddr' });
 });

@@ -1,7 +1,15 @@
 import t from 'tap';
 import { isSupervisorMessage, mayHaveHandle } from '../../dist/worker/messages.js';
 
-const drain = { type: 'drain', emptyQueue: false, windowMs: 30_000, spreadMs: 5_000, reason: 'replaced', heirs: true };
+const drain = {
+  type: 'drain',
+  emptyQueue: false,
+  windowMs: 30_000,
+  spreadMs: 5_000,
+  reason: 'replaced',
+  heirs: true,
+  sayShutdown: 'late',
+};
 
 t.test('what the supervisor says is understood', async (t) => {
   for (const message of [

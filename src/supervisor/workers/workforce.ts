@@ -24,7 +24,7 @@ import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
 
-type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs'>;
+type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs' | 'sayShutdown'>;
 /** Who takes over the connections of a draining worker, and of which addresses. */
 type Succession = Pick<Extract<Effect, { do: 'link' }>, 'heirs' | 'addresses'>;
 
@@ -188,8 +188,9 @@ export class Workforce {
       handle.disconnect();
       return;
     }
+    const { shutdownMessage: sayShutdown } = handle.release.config;
     const begin = (links: number) =>
-      void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0 });
+      void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0, sayShutdown });
     const heirs = this.#present(succession.heirs);
     if (heirs.length === 0) begin(0);
     else void this.#links.connect(handle, heirs, succession.addresses).then(begin);

@@ -35,6 +35,8 @@ const EMPTYING_MS = 1_000;
 const SHORT_TURN_MS = 2;
 /** So long before its end what is still open is reported: afterwards there may be nobody left to do it. */
 const REPORT_MS = 50;
+/** What an application has for its clean-up that has heard of its end by a message alone, and does not show that it has begun. */
+const MOMENT_MS = 1_000;
 
 export class Drain {
   readonly #options: DrainOptions;
@@ -46,6 +48,11 @@ export class Drain {
   /** Servers that look as if they listened; the application may close them. */
   #stilled: Server[] = [];
   #shutdown: Shutdown | undefined;
+  #hasSaidShutdown = false;
+  /** Those of node:cluster. */
+  readonly #ownListeners = process.listenerCount('message');
+  /** What it had to do before it heard of its end. */
+  #pendingWork = 0;
 
   constructor(options: DrainOptions) {
     this.#options = options;
@@ -84,7 +91,7 @@ export class Drain {
     else setImmediate(() => this.#closeWhenEmpty(order, beganAt, accepted, now));
   }
 
-  #close({ windowMs, spreadMs, reason, heirs }: DrainOrder, beganAt: number): void {
+  #close({ windowMs, spreadMs, reason, heirs, sayShutdown }: DrainOrder, beganAt: number): void {
     const { listeners, connections, application, handover, datagrams } = this.#options;
     datagrams.drain();
     this.#stilled = [...listeners.servers].filter((server) => server.listening);
@@ -103,15 +110,14 @@ export class Drain {
     }
     if (heirs) handover.begin(open);
     shutdown.begin(open);
-    application.drain({
+    const takesPart = application.drain({
       reason,
       windowMs,
       keepUpgraded: () => {
         shutdown.keepUpgraded = true;
       },
     });
-    // PM2's word for it: applications that know it begin their own clean-up.
-    process.emit('message', 'shutdown', undefined);
+    if (takesPart || sayShutdown === 'early') this.#sayShutdown();
     setTimeout(() => this.#report(), endsAt - REPORT_MS - performance.now()).unref();
     this.#poll();
   }
@@ -141,30 +147,56 @@ export class Drain {
   #poll(): void {
     const { channel, listeners, application, handover, datagrams } = this.#options;
     if (listeners.countConnections() === 0 && application.isDone && datagrams.isDone()) {
-      this.#expectSignal();
       handover.report();
-      channel.send({ type: 'drained' });
+      // Before the word: its listeners may throw, or end the process.
+      setImmediate(() => {
+        this.#expectSignal();
+        channel.send({ type: 'drained' });
+      });
+      this.#sayShutdown();
       return;
     }
     setTimeout(() => this.#poll(), POLL_MS).unref();
   }
 
   /**
-   * For applications that know PM2's ways and not SIGTERM, which would end them in the middle of their clean-up: one that
-   * closed its servers when it heard `shutdown` ends by itself, any other gets the SIGINT that it waits for.
+   * PM2's word for the end: most that know it end the process, at once or after a time, so it is the last that they hear. Those
+   * who take part in the drain hear it at its beginning.
+   */
+  #sayShutdown(): void {
+    if (this.#hasSaidShutdown) return;
+    this.#hasSaidShutdown = true;
+    this.#pendingWork = pendingWork();
+    process.emit('message', 'shutdown', undefined);
+  }
+
+  /**
+   * For applications that know PM2's ways and not SIGTERM, which would end them in the middle of their clean-up: one that has
+   * begun to end when it heard `shutdown` ends by itself, one that listens to SIGINT gets that, and one that listens to messages
+   * has a moment.
    */
   #expectSignal(): void {
     if (process.listenerCount('SIGTERM') > 0) return;
-    if (this.#stilled.some((server) => !server.listening)) process.on('SIGTERM', () => {});
+    const listens = process.listenerCount('message') > this.#ownListeners;
+    const hasBegun = listens && pendingWork() > this.#pendingWork;
+    if (hasBegun || this.#stilled.some((server) => !server.listening)) process.on('SIGTERM', () => {});
     else if (process.listenerCount('SIGINT') > 0) process.once('SIGTERM', () => process.emit('SIGINT', 'SIGINT'));
+    // By then there is no listener of it any more.
+    else if (listens) process.once('SIGTERM', () => setTimeout(() => process.kill(process.pid, 'SIGTERM'), MOMENT_MS));
   }
 
   #report(): void {
     if (this.#ended) return;
-    this.#expectSignal();
     const { channel, connections, handover } = this.#options;
     handover.report();
     const named = connections.describe();
     if (named.length > 0) channel.send({ type: 'leftover', counts: connections.counts(), named });
+    setImmediate(() => this.#expectSignal());
+    this.#sayShutdown();
   }
+}
+
+/** Timers and requests to the system; connections come and go by themselves. */
+function pendingWork(): number {
+  return process.getActiveResourcesInfo().filter((kind) => !/Socket|Server|Pipe|Immediate/.test(kind)).length;
 }
