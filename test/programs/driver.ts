@@ -47,12 +47,13 @@ export async function behavesAsUnderPlainNode(t: Test, program: Program): Promis
   t.same(
     workers.map(({ generation, state }) => ({ generation, state })),
     Array(instances).fill({ generation: RELOADS + 1, state: 'ready' }),
+    'all workers are of the last generation',
   );
   await asksAll(t, itsPort, expected, 'after the reloads');
   const answers = visitors.asked + 2 * expected.size;
 
-  t.equal((await holdfast.run('stop')).code, 0);
-  t.equal(await holdfast.closed, 0);
+  t.equal((await holdfast.run('stop')).code, 0, 'it is asked to stop');
+  t.equal(await holdfast.closed, 0, 'and ends without an error');
   t.equal(holdfast.lines('worker started').length, instances * (RELOADS + 1), 'no other worker was needed');
   t.same(warnings(holdfast), [], 'and holdfast had nothing to warn of');
   beside?.check(answers);
@@ -80,7 +81,7 @@ async function answersOfPlainNode(t: Test, program: Program, cwd: string): Promi
   for (const question of [get, post, ...others]) {
     const answer = await ask(port, question);
     t.match(answer.body, question.expected, `plain Node: ${question.path}`);
-    t.equal(answer.status, 200);
+    t.equal(answer.status, 200, question.path);
     answers.set(question, answer);
   }
   await command.end();
