@@ -2,7 +2,7 @@
  * A worker's life: one table, state by event, every cell written. What becomes of its state is in readiness.ts and departure.ts;
  * nobody else assigns it.
  */
-import { rememberAddresses } from './addresses.js';
+import { forgetAddress, rememberAddresses } from './addresses.js';
 import { causeOfDeath } from './cause-of-death.js';
 import { crashed, describeExit, describeFailedStart, facts } from './crash.js';
 import { fail, isUnheard, kill, remove, terminate } from './departure.js';
@@ -85,6 +85,7 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
 const closed: Handler<'closed'> = (draft, worker, event) => {
   worker.listening = worker.listening.filter((key) => key !== event.key);
   worker.given = worker.given.filter((key) => key !== event.key);
+  if (worker.state === 'ready') forgetAddress(draft.state, worker, event.key);
   report(draft, 'info', 'worker closed', { ...label(worker), address: event.key });
 };
 

@@ -78,10 +78,9 @@ export class Listening {
     if (request === undefined) return;
     try {
       const socket = await custody.acquire(slot, request);
-      const isWanted = this.standIns.get(id, key) === request;
-      const opened = { slot: socket.slot, key };
-      this.#dispatch({ type: 'socketOpened', socket: opened, ...(isWanted && { worker: id }) });
-      if (isWanted) await worker.send({ type: 'adopt', slot, key }, socket.handle);
+      this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker: id });
+      if (this.standIns.get(id, key) === request) await worker.send({ type: 'adopt', slot, key }, socket.handle);
+      else this.#dispatch({ type: 'closed', worker: id, key });
     } catch (error) {
       if (this.standIns.get(id, key) !== request) return;
       if (error instanceof BindError && rivalsOf(custody.list(), slot, request).length > 0) {
