@@ -66,7 +66,6 @@ t.test('a reload takes over a wider host without loss, and refuses a narrower on
     t.match(await holdfast.run('reload'), { code: 0 }, `${host}, once more`);
   }
   t.equal(await outcome(port, '::1'), '5');
-  for (const { pid } of (await holdfast.status()).workers.slice(0, 1)) process.kill(Number(pid), 'SIGUSR2');
   move('127.0.0.3');
   const refused = await holdfast.run('reload');
   t.equal(refused.code, 1);
