@@ -153,17 +153,14 @@ function hear(table: SocketTable, told: Acceptors): void {
     return;
   }
   reviewLoans(table);
+  const served = new Set(told.workers.flatMap(({ standing, listening }) => (standing === 'serving' ? listening : [])));
   for (const socket of table.sockets) {
-    socket.served ||= isServed(told, socket.key);
+    socket.served ||= served.has(socket.key);
     if (socket.holders.some((holder) => hasEnded(told, holder))) {
       socket.holders = socket.holders.filter((holder) => !hasEnded(told, holder));
       socket.widened = socket.widened.filter((holder) => !hasEnded(told, holder));
     }
   }
-}
-
-function isServed({ workers }: Acceptors, key: string): boolean {
-  return workers.some(({ standing, listening }) => standing === 'serving' && listening.includes(key));
 }
 
 function hasEnded(told: Acceptors, worker: number): boolean {
@@ -178,7 +175,7 @@ function hold(table: SocketTable, rows: Rows, event: Extract<SocketEvent, { type
   // Given to a worker once more: it is wanted again, and has its time anew.
   if (held !== undefined) {
     held.unusedSince = null;
-    hand(table, held, event.worker);
+    hand(held, event.worker);
     return;
   }
   const listened = event.listened ?? false;
@@ -187,12 +184,13 @@ function hold(table: SocketTable, rows: Rows, event: Extract<SocketEvent, { type
     ...{ slot, key, listened, served, fromBefore: event.worker === undefined, holders: [], widened: [] },
     ...{ congested: false, helpers: [], closing: false, loans: [], retiredSince: null, unusedSince: null },
   };
-  hand(table, added, event.worker);
+  hand(added, event.worker);
   rows.add(added);
 }
 
-function hand({ acceptors }: SocketTable, held: HeldSocket, worker: number | undefined): void {
-  if (worker === undefined || hasEnded(acceptors, worker)) return;
+/** One that has ended is found out when the core tells next, which it does with every socket that is given. */
+function hand(held: HeldSocket, worker: number | undefined): void {
+  if (worker === undefined) return;
   held.holders.push(worker);
   held.fromBefore = false;
 }
@@ -240,7 +238,7 @@ function markListened(table: SocketTable, { worker, key }: { worker: number; key
   for (const socket of sockets) {
     if (socket.key !== key || (socket.slot !== null && socket.slot !== acceptor.slot)) continue;
     socket.listened = true;
-    if (!socket.holders.includes(worker)) hand(table, socket, worker);
+    if (!socket.holders.includes(worker)) hand(socket, worker);
   }
   table.contests = table.contests.filter((other) => other.worker !== worker || other.key !== key);
 }
