@@ -12,7 +12,11 @@ export function acceptorsOf(state: State): Acceptors {
     size,
     canary: rollout.canary?.slot ?? null,
     settled: phase === 'running' && !isMoving && isSettled(state),
-    awaiting: state.slots.flatMap((slot) => (isAwaiting(state, slot) ? slot.slot : [])),
+    seats: state.slots.map((slot) => ({
+      slot: slot.slot,
+      isAwaiting: isAwaiting(state, slot),
+      expected: slot.addresses,
+    })),
     patienceMs: targetPolicy(state).readyTimeoutMs,
     workers: state.workers.map((worker) => {
       const { id, slot, held, listening } = worker;

@@ -15,21 +15,36 @@ export function requiredAddresses(state: State, worker: Worker): string[] {
   const predecessor = proven.find((other) => other.slot === worker.slot);
   if (predecessor !== undefined) return common(lasting(predecessor), proven);
   // The predecessor has crashed: what it served is not forgotten.
-  const { addresses } = slotOf(state, worker.slot);
-  if (addresses.length > 0) return common(addresses, proven);
+  const { lasting: before } = slotOf(state, worker.slot);
+  if (before.length > 0) return common(before, proven);
   // A seat that has just been added: what all workers of the old generation have in common.
   const [first, ...rest] = proven;
   return first === undefined ? [] : common(lasting(first), rest);
 }
 
-/** Called for a ready worker whose addresses have changed; one whose generation is still on trial is not taken as the measure. */
+/**
+ * Called for a ready worker; one whose generation is still on trial is not taken as the measure. What its predecessors
+ * listened on may be a moment late.
+ */
 export function rememberAddresses(state: State, worker: Worker): void {
-  if (worker.generation === state.stable) slotOf(state, worker.slot).addresses = lasting(worker);
+  if (worker.generation !== state.stable) return;
+  const slot = slotOf(state, worker.slot);
+  slot.addresses = [...new Set([...slot.addresses, ...fixed(worker)])];
+  slot.lasting = [...new Set([...slot.lasting, ...lasting(worker)])];
+}
+
+/** A worker that serves has closed it. */
+export function forgetAddress(state: State, worker: Worker, key: string): void {
+  if (worker.generation !== state.stable) return;
+  const slot = slotOf(state, worker.slot);
+  slot.addresses = slot.addresses.filter((other) => other !== key);
+  slot.lasting = slot.lasting.filter((other) => other !== key);
 }
 
 /** For the moment at which a generation is accepted. */
 export function rememberAllAddresses(state: State): void {
   for (const slot of state.slots) {
+    Object.assign(slot, { addresses: [], lasting: [] });
     for (const worker of workersOf(state, slot.slot)) if (worker.state === 'ready') rememberAddresses(state, worker);
   }
 }
@@ -38,8 +53,12 @@ function common(keys: readonly string[], workers: readonly Worker[]): string[] {
   return keys.filter((key) => workers.every((other) => other.steady.includes(key)));
 }
 
-function lasting({ steady, lasting: keys }: Worker): string[] {
-  return steady.filter((key) => keys.includes(key) && isFixed(key));
+function lasting(worker: Worker): string[] {
+  return fixed(worker).filter((key) => worker.lasting.includes(key));
+}
+
+function fixed({ steady }: Worker): string[] {
+  return steady.filter(isFixed);
 }
 
 /** Ports that the kernel chose come and go in some applications as well; nobody can rely on them by number. */

@@ -28,9 +28,7 @@ export function describeFailedStart(event: Exit, { refused }: Worker, when: stri
   const reasons = refused.map(({ reason }) => reason);
   const last = event.lastLines.join('\n');
   const isWhy = reasons.some((reason) => last.includes(/\bE[A-Z]+\b/.exec(reason)?.[0] ?? reason));
-  const { text } = causeOfDeath(facts(event));
-  const exit = isWhy ? `${text} ${when}` : describeExit(event, when);
-  return [...reasons, exit].join('; ');
+  return [...reasons, ...(isWhy ? [] : [describeExit(event, when)])].join('; ');
 }
 
 export interface Fault {

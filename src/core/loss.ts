@@ -2,7 +2,7 @@
  * A worker closes an address though nobody has asked it to: it is no longer ready, or one of several servers is gone. It
  * may open it again; if it does not, that is a fault of the worker, unless all of its like have closed it as well.
  */
-import { isFixed, rememberAddresses } from './addresses.js';
+import { forgetAddress, isFixed } from './addresses.js';
 import { fail } from './departure.js';
 import { lacks } from './readiness.js';
 import { isOnTrial } from './rollout.js';
@@ -69,8 +69,8 @@ export function judgeLoss(draft: Draft, worker: Worker): void {
     return;
   }
   if (worker.lost.length > 0) report(draft, 'info', 'address given up', { ...label(worker), closed: worker.lost });
+  for (const key of worker.lost) forgetAddress(state, worker, key);
   worker.lost = [];
-  rememberAddresses(state, worker);
 }
 
 function isLikewise(other: Worker, { slot, generation }: Worker, key: string): boolean {

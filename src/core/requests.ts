@@ -84,7 +84,7 @@ export function startAgain(draft: Draft): void {
   const empty = { reason: null, requests: [], size: null, canary: null, trial: null, aborts: [] };
   state.rollout = { state: 'none', from: stable, to: stable, ...empty };
   forgetFaults(state);
-  for (const slot of state.slots) Object.assign(slot, { addresses: [], failedStart: false });
+  for (const slot of state.slots) Object.assign(slot, { addresses: [], lasting: [], failedStart: false });
   forgiveCrashes(draft);
   state.failureReason = null;
   state.phase = state.announced ? 'running' : 'starting';

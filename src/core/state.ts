@@ -97,6 +97,7 @@ export function slotOf(state: State, slot: number): Slot {
       reason: null,
       finished: false,
       addresses: [],
+      lasting: [],
       failedStart: false,
     };
     state.slots.push(found);

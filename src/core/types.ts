@@ -138,8 +138,10 @@ export interface Slot {
   reason: string | null;
   /** Its worker has ended and said that it is not to be replaced. */
   finished: boolean;
-  /** Addresses of the last worker of an accepted generation that was ready here: what a successor must listen on. */
+  /** Addresses of the workers of the accepted generation that were ready here, and that none of them has closed. */
   addresses: AddressKey[];
+  /** Those of them that a successor must listen on. */
+  lasting: AddressKey[];
   /** Whether the first start of this slot has failed; only looked at while the supervisor starts. */
   failedStart: boolean;
 }

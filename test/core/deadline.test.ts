@@ -87,15 +87,19 @@ t.test('a crash loop is looked at again when the oldest crash leaves the window'
   t.equal(nextDeadline(d.state, d.now), null);
 });
 
-t.test('a socket that nobody uses is waited for as long as an application may take to become ready', async (t) => {
-  const d = Driver.running();
-  d.open(1, '0.0.0.0:9090');
-  t.equal(d.deadline, d.now + d.policy.readyTimeoutMs);
-  d.now += 10;
-  d.send({ type: 'bound', worker: 1, key: '0.0.0.0:9090' });
-  t.equal(d.deadline, null);
-  t.same(
-    d.sockets.map(({ key }) => key),
-    [PORT, '0.0.0.0:9090'],
-  );
-});
+t.test(
+  'a socket that a replacement has not come to yet is kept as long as an application may take to become ready',
+  async (t) => {
+    const d = Driver.running({}, PORT, '0.0.0.0:9090');
+    d.crash(1);
+    d.bind(d.in(0), PORT);
+    t.equal(d.deadline, d.now + d.policy.readyTimeoutMs);
+    d.now += 10;
+    d.bind(d.in(0), '0.0.0.0:9090');
+    t.equal(d.deadline, null);
+    t.same(
+      d.sockets.map(({ key }) => key),
+      [PORT, '0.0.0.0:9090'],
+    );
+  },
+);

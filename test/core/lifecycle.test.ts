@@ -62,7 +62,7 @@ const TABLE: Record<LiveState, Record<WorkerEvent['type'], After>> = {
     drained: 'starting',
     unlinked: 'starting',
     disconnected: 'terminating',
-    bindFailed: 'terminating',
+    bindFailed: 'starting',
     bindDelayed: 'starting',
     exited: 'gone',
   },

@@ -6,6 +6,7 @@ import type { Clock } from './clock.js';
 export const QUALITIES = [
   'good',
   'slow',
+  'looks',
   'neverReady',
   'crashesAtStart',
   'crashesLater',
@@ -16,7 +17,7 @@ export const QUALITIES = [
   'hangs',
   'leaks',
   'exitsForGood',
-  'looks',
+  'probes',
   'looksAndDies',
   'reopens',
   'diesYoung',
@@ -24,7 +25,7 @@ export const QUALITIES = [
 ] as const;
 
 /** They come up and stay up, each in its way. */
-export const GOOD: readonly Quality[] = ['good', 'slow', 'looks', 'reopens'];
+export const GOOD: readonly Quality[] = ['good', 'slow', 'looks', 'probes', 'reopens'];
 
 /** After which a server that has not been closed again is told to stay. */
 const STEADY_MS = 30;
@@ -47,8 +48,8 @@ type Told = Heard extends infer E ? (E extends { worker: number } ? Omit<E, 'wor
 export interface Surroundings {
   readonly clock: Clock;
   hear(event: Heard): void;
-  /** Custody opens the socket if there is none; false when it is closed for good. */
-  open(worker: number, slot: number, key: string): boolean;
+  /** Custody opens the socket if there is none; `contested` where another address is in the way, `closed` when it is for good. */
+  open(worker: number, slot: number, key: string): 'opened' | 'contested' | 'closed';
 }
 
 export class SimulatedProcess {
@@ -63,6 +64,8 @@ export class SimulatedProcess {
   readonly accepts = new Set<string>();
   /** The server that accepts there: one that is opened anew is another one. */
   readonly #servers = new Map<string, object>();
+  /** On these it only seems to listen. */
+  readonly seeming = new Set<string>();
   adopted: SocketId[] = [];
   readonly #world: Surroundings;
   readonly #application: Application;
@@ -110,12 +113,20 @@ export class SimulatedProcess {
         else for (const key of ports) clock.after(bootMs, () => this.#open(key, true));
         break;
       }
+      case 'probes':
+        // Until it says that it is ready, nobody takes a look for the server itself.
+        if (ready === 'message') {
+          for (const key of ['127.0.0.1:80', '0.0.0.0:7']) this.#look(key);
+        }
+        for (const [index, key] of ports.entries()) clock.after(100 + index, () => this.#open(key, true));
+        break;
       default:
         for (const [index, key] of ports.entries()) {
           clock.after(startMs + index * clock.between(0, 150), () => this.#open(key, true));
         }
     }
-    if (ready === 'message') clock.after(startMs + clock.between(0, 200), () => this.#tell({ type: 'saidReady' }));
+    const readyMs = quality === 'probes' ? 150 : startMs;
+    if (ready === 'message') clock.after(readyMs + clock.between(0, 200), () => this.#tell({ type: 'saidReady' }));
     if (quality === 'crashesLater') clock.after(startMs + clock.between(100, 3_000), () => this.exit(1, null));
     if (quality === 'diesYoung') clock.after(startMs + clock.between(250, 400), () => this.exit(1, null));
     if (quality === 'closesItsServer')
@@ -157,10 +168,10 @@ export class SimulatedProcess {
   #open(key: string, listens: boolean, forMs: number | null = null): void {
     const { clock } = this.#world;
     if (!this.alive || this.hung || !this.#connected || this.accepts.has(key)) return;
-    if (!this.#world.open(this.id, this.slot, key)) {
-      this.#tell({ type: 'bindFailed', key, reason: 'ECANCELED' });
-      return;
-    }
+    const outcome = this.#world.open(this.id, this.slot, key);
+    if (outcome === 'closed') this.#tell({ type: 'bindFailed', key, reason: 'ECANCELED' });
+    if (outcome === 'contested') this.seeming.add(key);
+    if (outcome !== 'opened') return;
     this.opening.add(key);
     clock.after(clock.between(0, 20), () => {
       this.opening.delete(key);
@@ -175,6 +186,21 @@ export class SimulatedProcess {
       });
       if (this.draining) this.#close(key);
       else if (forMs !== null) clock.after(forMs, () => this.#close(key));
+    });
+  }
+
+  /** It gets what it has only seemed to have. */
+  openContested(key: string): void {
+    if (this.seeming.delete(key)) this.#open(key, true);
+  }
+
+  /** Whether a port is free: it listens there, and closes that at once. */
+  #look(key: string): void {
+    const { clock } = this.#world;
+    clock.after(clock.between(0, 20), () => this.#open(key, true));
+    clock.after(clock.between(45, 60), () => {
+      if (this.seeming.delete(key)) this.#tell({ type: 'closed', key });
+      else this.#close(key);
     });
   }
 

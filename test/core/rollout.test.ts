@@ -109,12 +109,84 @@ t.test('takes a release back that is not ready in time; the old workers never no
   t.same(d.done('forgetGeneration'), [{ do: 'forgetGeneration', generation: 2 }]);
 });
 
-t.test('takes a release back whose address cannot be had', async (t) => {
-  const d = Driver.running();
+t.test('what becomes of an address that cannot be had is for the application to say', async (t) => {
+  const reason = `cannot listen on ${OTHER}: EADDRINUSE, already in use by PID 7 (nginx)`;
+  const told = (d: Driver) => {
+    const request = d.reload();
+    d.send({ type: 'bindFailed', worker: 2, key: OTHER, reason });
+    t.same(d.slots(), ['1 ready, 2 starting']);
+    return request;
+  };
+  const without = Driver.running();
+  const accepted = told(without);
+  without.bind(2);
+  without.clear();
+  t.same(without.answers.get(accepted), { ok: true, reason: null }, 'it does without');
+
+  const waiting = Driver.running();
+  const late = told(waiting);
+  waiting.wait(10_000);
+  t.same(waiting.answers.get(late), {
+    ok: false,
+    reason: `not ready within 10 s: it did not listen on any address; ${reason}`,
+  });
+
+  const ending = Driver.running();
+  const ended = told(ending);
+  ending.crash(2, 'Error: listen EADDRINUSE: address already in use', 'Node.js v22.0.0');
+  t.same(ending.answers.get(ended), { ok: false, reason });
+
+  const other = Driver.running();
+  const broken = told(other);
+  other.crash(2, 'TypeError: x is undefined');
+  t.match(other.answers.get(broken)?.reason, /nginx.*TypeError: x is undefined/s);
+});
+
+t.test('an address that it gets in the end is no reason any more', async (t) => {
+  const d = Driver.running({ policy: { ready: 'message' } });
+  d.send({ type: 'saidReady', worker: 1 });
   const request = d.reload();
-  d.send({ type: 'bindFailed', worker: 2, key: OTHER, reason: 'cannot listen: EACCES' });
-  t.same(d.answers.get(request), { ok: false, reason: 'cannot listen: EACCES' });
-  t.equal(d.state.phase, 'running');
+  d.send({ type: 'bindFailed', worker: 2, key: OTHER, reason: 'EADDRINUSE' });
+  d.bind(2, PORT, OTHER);
+  d.wait(10_000);
+  t.same(d.answers.get(request), { ok: false, reason: `not ready within 10 s: it did not send 'ready'` });
+});
+
+t.test('a wider address of a release stands for the one of its predecessor', async (t) => {
+  const d = Driver.running({}, '127.0.0.1:8080');
+  const request = d.reload();
+  t.same(d.open(2, '0.0.0.0:8080'), undefined);
+  const widen = { do: 'widen', worker: 2, socket: { slot: 0, key: '127.0.0.1:8080' }, under: '0.0.0.0:8080' };
+  t.match(d.send({ type: 'bound', worker: 2, key: '0.0.0.0:8080' }), [{ do: 'drain', worker: 1 }, widen]);
+  d.send({ type: 'bound', worker: 2, key: '127.0.0.1:8080' });
+  d.clear();
+  t.same(d.answers.get(request), { ok: true, reason: null });
+  d.wait(100_000);
+  t.same(d.done('closeSocket'), [], 'the kernel goes on to give the narrower one what is for it');
+  const narrower = d.reload();
+  d.bind(d.in(0), '127.0.0.1:8080');
+  d.wait(10_000);
+  t.match(d.answers.get(narrower), { ok: false, reason: /not on 0\.0\.0\.0:8080 as its predecessor does/ });
+});
+
+t.test('ports that are opened for a session are not asked of the successor', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.bind(1, '0.0.0.0:50000');
+  d.bind(2, '0.0.0.0:50000');
+  const request = d.reload();
+  d.settle();
+  t.same(d.answers.get(request), { ok: true, reason: null });
+});
+
+t.test('nor is what one worker of the generation has alone', async (t) => {
+  const d = new Driver({ size: 2, policy: { ready: 'message' } });
+  d.send({ type: 'start' });
+  d.bind(1, PORT, OTHER);
+  d.bind(2, PORT);
+  for (const worker of [1, 2]) d.send({ type: 'saidReady', worker });
+  const request = d.reload({ ready: 'listening' });
+  d.settle();
+  t.same(d.answers.get(request), { ok: true, reason: null });
 });
 
 t.test('takes a release back that closes its channel', async (t) => {
@@ -133,7 +205,7 @@ t.test('a release that listens on another port does not take over, and the reaso
   d.bind(2, OTHER);
   t.same(d.slots(), ['1 ready, 2 starting']);
   d.wait(10_000);
-  const reason = `not ready within 10 s: it listens on ${OTHER}, but not on ${PORT} as its predecessor does`;
+  const reason = `not ready within 10 s: it listens on ${OTHER}, but not on ${PORT} as its predecessor does — addresses are changed by restart`;
   t.same(d.answers.get(request), { ok: false, reason });
 });
 

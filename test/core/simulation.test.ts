@@ -59,7 +59,16 @@ t.test('whatever happens, every invariant holds after every step, and every requ
 });
 
 t.test('a first release that is good stays fully up through any rollouts of releases that never serve', async (t) => {
-  const failing = releases('good', 'slow', 'neverReady', 'crashesAtStart', 'listensElsewhere', 'cannotBind');
+  const failing = releases(
+    'good',
+    'slow',
+    'looks',
+    'probes',
+    'neverReady',
+    'crashesAtStart',
+    'listensElsewhere',
+    'cannotBind',
+  );
   const reload = fc.record({
     afterMs: fc.integer({ min: 0, max: 3_000 }),
     do: fc.constant('reload'),
@@ -91,7 +100,7 @@ t.test('a first release that is good stays fully up through any rollouts of rele
 });
 
 t.test('the last of several good releases is what runs in the end', async (t) => {
-  const good = releases('good', 'slow');
+  const good = releases('good', 'slow', 'looks', 'probes');
   const property = fc.property(setups(good, actions(good)), good, (setup, last) => {
     const world = new World({
       ...setup,

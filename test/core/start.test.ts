@@ -2,6 +2,8 @@ import t from 'tap';
 import type { MonotonicMs } from '../../src/monotonic.js';
 import { Driver, PORT } from './driver.js';
 
+const OTHER = '0.0.0.0:8081';
+
 t.test('starts all slots at once and says so when all are ready', async (t) => {
   const d = new Driver({ size: 4 });
   t.same(
@@ -102,14 +104,24 @@ t.test('a slot that failed first is tried again as soon as a sibling shows that 
   t.equal(d.state.phase, 'running');
 });
 
-t.test('ends at once with the reason when the address cannot be had', async (t) => {
-  const d = new Driver({ size: 3 });
+t.test('ends with the reason when the address cannot be had and the application ends of it', async (t) => {
+  const d = new Driver({ size: 2 });
   d.send({ type: 'start' });
-  d.crash(1, 'some other fault');
-  d.send({ type: 'bindFailed', worker: 2, key: PORT, reason: `cannot listen on ${PORT}: EADDRINUSE` });
-  t.equal(d.state.phase, 'stopping');
-  d.clear();
-  t.same(d.done('end'), [{ do: 'end', reason: `cannot listen on ${PORT}: EADDRINUSE` }]);
+  const reason = `cannot listen on ${PORT}: EADDRINUSE, already in use by PID 7 (nginx)`;
+  for (const worker of [1, 2]) d.send({ type: 'bindFailed', worker, key: PORT, reason });
+  t.same(d.slots(), ['1 starting', '1 starting']);
+  for (const worker of [1, 2]) d.crash(worker, 'Error: listen EADDRINUSE: address already in use', 'Node.js v22.0.0');
+  t.same(d.done('end'), [{ do: 'end', reason }]);
+});
+
+t.test('goes on when the application takes another port, or waits until it is free', async (t) => {
+  const d = new Driver({ size: 2 });
+  d.send({ type: 'start' });
+  for (const worker of [1, 2]) d.send({ type: 'bindFailed', worker, key: PORT, reason: 'EADDRINUSE' });
+  d.bind(1, OTHER);
+  d.wait(5_000);
+  d.bind(2, OTHER);
+  t.equal(d.state.phase, 'running');
 });
 
 t.test('a worker that already serves may fail to get one more address: that does not end the start', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Driver, PORT } from './driver.js';
+import { Driver } from './driver.js';
 
 t.test('a stop drains all workers, and ends when the last has gone', async (t) => {
   const d = Driver.running({ size: 2 });
@@ -86,7 +86,7 @@ t.test('a stop while a failed start is being cleared away leaves it a failure', 
   for (const impatient of ['stop', 'stopNow'] as const) {
     const d = new Driver({ size: 2 });
     d.send({ type: 'start' });
-    d.send({ type: 'bindFailed', worker: 1, key: PORT, reason: 'EADDRINUSE' });
+    for (const worker of [1, 2]) d.send({ type: 'failed', worker, reason: 'EADDRINUSE' });
     if (impatient === 'stop') d.stop();
     else d.send({ type: 'stopNow' });
     d.clear();

@@ -274,6 +274,12 @@ export class World {
       case 'judgeCanary':
         this.#judge(effect.generation, true);
         break;
+      case 'openContested':
+        this.clock.after(0, () => this.processes.get(effect.worker)?.openContested(effect.key));
+        break;
+      case 'refuseContested':
+        this.clock.after(0, () => this.dispatch({ type: 'failed', worker: effect.worker, reason: effect.reason }));
+        break;
       case 'closeSocket':
         this.#closeSocket(effect.socket);
         break;
@@ -313,12 +319,19 @@ export class World {
     }
   }
 
-  #open(worker: number, slot: number, key: string): boolean {
-    if (this.#custodyClosed) return false;
+  #open(worker: number, slot: number, key: string): 'opened' | 'contested' | 'closed' {
+    if (this.#custodyClosed) return 'closed';
+    const isNarrower =
+      key === '127.0.0.1:80' && [...this.#custody.values()].some((other) => other.key === '0.0.0.0:80');
+    const isInTheWay = key === '0.0.0.0:80' && this.#custody.has('null/127.0.0.1:80');
+    if (isNarrower || isInTheWay) {
+      this.dispatch({ type: 'contested', worker, key });
+      return 'contested';
+    }
     const socket = { slot: this.#setup.listenMode === 'reuseaddr' ? null : slot, key };
     this.#custody.set(name(socket), socket);
     this.dispatch({ type: 'socketOpened', socket, worker });
-    return true;
+    return 'opened';
   }
 
   #closeSocket(socket: SocketId): void {

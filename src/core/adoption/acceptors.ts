@@ -1,6 +1,6 @@
 /** Questions to what the core has told of the workers. */
 import type { SocketId } from '../types.js';
-import type { Acceptor, Acceptors } from './types.js';
+import type { Acceptor, Acceptors, Seat } from './types.js';
 
 interface Index {
   readonly slots: ReadonlyMap<number, readonly Acceptor[]>;
@@ -51,9 +51,9 @@ export function isListenedOn({ workers }: Acceptors, key: string): boolean {
   return workers.some((worker) => (accepts(worker) || worker.standing === 'held') && worker.listening.includes(key));
 }
 
-/** Somebody may still come to listen on it. */
-export function isAwaited({ awaiting }: Acceptors, { slot }: SocketId): boolean {
-  return slot === null ? awaiting.length > 0 : awaiting.includes(slot);
+/** Those whose worker, present or to come, may listen on it. */
+export function seatsOf({ seats }: Acceptors, { slot }: SocketId): readonly Seat[] {
+  return slot === null ? seats : seats.filter((seat) => seat.slot === slot);
 }
 
 export function isWantedSlot({ size, canary }: Acceptors, slot: number): boolean {

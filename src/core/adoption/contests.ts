@@ -86,7 +86,9 @@ export function widen({ table, effects }: TableDraft): void {
     const { slot, key, served, widened, holders } = socket;
     if (slot === null || !served) continue;
     for (const worker of inSlot(acceptors, slot)) {
-      if (!isComing(worker) || worker.listening.includes(key) || widened.includes(worker.id)) continue;
+      // One that is not ready may only be looking, and would accept what it does not serve.
+      const isReady = worker.standing === 'serving' || worker.standing === 'held';
+      if (!isReady || worker.listening.includes(key) || widened.includes(worker.id)) continue;
       const under = worker.listening.find((wide) => coversKey(wide, key));
       if (under === undefined) continue;
       socket.widened = [...widened, worker.id];

@@ -10,7 +10,7 @@ export interface Endpoint {
 
 /** What a key stands for; null where that is no port that is known, as with a port of 0. */
 export function endpointOf(key: AddressKey): Endpoint | null {
-  const [, inBrackets, bare, port, v6only] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)(,v6only)?$/.exec(key) ?? [];
+  const [, inBrackets, bare, port, v6only] = /^(?:\[([\da-f:.%\w]+)\]|(\*|[\d.]+)):(\d+)(,v6only)?$/.exec(key) ?? [];
   if (port === undefined || Number(port) === 0) return null;
   const host = inBrackets ?? bare ?? '*';
   return { host: host === '*' ? null : host, port: Number(port), ipv6Only: v6only !== undefined };

@@ -1,5 +1,5 @@
 /** The end of a socket: one whose slot has gone, or on which no worker will ever accept again. */
-import { hasOwnAcceptor, isAwaited, isListenedOn, isWantedSlot, owners } from './acceptors.js';
+import { hasOwnAcceptor, isListenedOn, isWantedSlot, owners, seatsOf } from './acceptors.js';
 import { release } from './adoption.js';
 import { adoptersOf } from './loans.js';
 import type { Acceptors, HeldSocket, SocketTable, TableDraft } from './types.js';
@@ -80,7 +80,10 @@ export function patienceWith(acceptors: Acceptors, socket: HeldSocket): number |
   const { served, fromBefore, key } = socket;
   // Siblings that listen there have what waits in it, if they can: then it is on loan.
   if (fromBefore || isListenedOn(acceptors, key)) return acceptors.settled ? acceptors.patienceMs : null;
-  return served && isAwaited(acceptors, socket) ? null : 0;
+  if (!served) return 0;
+  const seats = seatsOf(acceptors, socket);
+  if (seats.some(({ isAwaiting }) => isAwaiting)) return null;
+  return seats.some(({ expected }) => expected.includes(key)) ? acceptors.patienceMs : 0;
 }
 
 function isRetired(acceptors: Acceptors, socket: HeldSocket): socket is HeldSocket & { slot: number } {

@@ -28,7 +28,7 @@ const NOBODY: Acceptors = {
   size: 0,
   canary: null,
   settled: false,
-  awaiting: [],
+  seats: [],
   patienceMs: 0,
   workers: [],
 };
@@ -153,17 +153,14 @@ function hear(table: SocketTable, told: Acceptors): void {
     return;
   }
   reviewLoans(table);
+  const served = new Set(told.workers.flatMap(({ standing, listening }) => (standing === 'serving' ? listening : [])));
   for (const socket of table.sockets) {
-    socket.served ||= isServed(told, socket.key);
+    socket.served ||= served.has(socket.key);
     if (socket.holders.some((holder) => hasEnded(told, holder))) {
       socket.holders = socket.holders.filter((holder) => !hasEnded(told, holder));
       socket.widened = socket.widened.filter((holder) => !hasEnded(told, holder));
     }
   }
-}
-
-function isServed({ workers }: Acceptors, key: string): boolean {
-  return workers.some(({ standing, listening }) => standing === 'serving' && listening.includes(key));
 }
 
 function hasEnded(told: Acceptors, worker: number): boolean {
@@ -178,23 +175,30 @@ function hold(table: SocketTable, rows: Rows, event: Extract<SocketEvent, { type
   // Given to a worker once more: it is wanted again, and has its time anew.
   if (held !== undefined) {
     held.unusedSince = null;
-    hand(table, held, event.worker);
+    hand(held, event.worker);
     return;
   }
   const listened = event.listened ?? false;
   const served = listened || table.sockets.some((other) => other.key === key && other.served);
   const added: HeldSocket = {
-    ...{ slot, key, listened, served, fromBefore: listened, holders: [], widened: [] },
+    ...{ slot, key, listened, served, fromBefore: event.worker === undefined, holders: [], widened: [] },
     ...{ congested: false, helpers: [], closing: false, loans: [], retiredSince: null, unusedSince: null },
   };
-  hand(table, added, event.worker);
+  hand(added, event.worker);
   rows.add(added);
 }
 
-function hand({ acceptors }: SocketTable, held: HeldSocket, worker: number | undefined): void {
-  if (worker === undefined || hasEnded(acceptors, worker) || held.holders.includes(worker)) return;
+/** One that has ended is found out when the core tells next, which it does with every socket that is given. */
+function hand(held: HeldSocket, worker: number | undefined): void {
+  if (worker === undefined) return;
   held.holders.push(worker);
   held.fromBefore = false;
+}
+
+/** One of the times that it was given the socket has come to its end. */
+function takeBack(socket: HeldSocket, worker: number): void {
+  const at = socket.holders.indexOf(worker);
+  if (at !== -1) socket.holders.splice(at, 1);
 }
 
 /** Its server on that address is closed, and with it all sockets that it accepted on. */
@@ -202,7 +206,7 @@ function letGo({ sockets, contests }: SocketTable, { worker, key }: { worker: nu
   for (const socket of sockets) {
     if (socket.key !== key) continue;
     if (socket.loans.length > 0) changeLoans(socket, worker, 'closed');
-    socket.holders = socket.holders.filter((holder) => holder !== worker);
+    takeBack(socket, worker);
     socket.widened = socket.widened.filter((holder) => holder !== worker);
   }
   const at = contests.findIndex((other) => other.worker === worker && other.key === key);
@@ -234,7 +238,7 @@ function markListened(table: SocketTable, { worker, key }: { worker: number; key
   for (const socket of sockets) {
     if (socket.key !== key || (socket.slot !== null && socket.slot !== acceptor.slot)) continue;
     socket.listened = true;
-    hand(table, socket, worker);
+    if (!socket.holders.includes(worker)) hand(socket, worker);
   }
   table.contests = table.contests.filter((other) => other.worker !== worker || other.key !== key);
 }
@@ -242,7 +246,7 @@ function markListened(table: SocketTable, { worker, key }: { worker: number; key
 function markRefused(draft: TableDraft, held: HeldSocket | undefined, worker: number): void {
   if (held === undefined) return;
   // Its server on the wider address may have been closed meanwhile; it is not asked again.
-  if (held.widened.includes(worker)) held.holders = held.holders.filter((holder) => holder !== worker);
+  if (held.widened.includes(worker)) takeBack(held, worker);
   if (!changeLoans(held, worker, 'notAdopted', true)) return;
   const slot = acceptorOf(draft.table.acceptors, worker)?.slot ?? null;
   const fields = { slot, worker, socketSlot: held.slot };

@@ -18,6 +18,15 @@ export interface Acceptor {
   readonly listening: readonly AddressKey[];
 }
 
+/** What is to come in a slot. */
+export interface Seat {
+  readonly slot: number;
+  /** A worker is on its way, or is to be. */
+  readonly isAwaiting: boolean;
+  /** What its workers of this generation have listened on, and none has closed: the present one may be late. */
+  readonly expected: readonly AddressKey[];
+}
+
 /** Who accepts on what, and what is to be: all that the core tells. */
 export interface Acceptors {
   /** While workers are being restarted nobody is asked for anything; a stop has closed custody. */
@@ -27,8 +36,7 @@ export interface Acceptors {
   readonly canary: number | null;
   /** Every slot has the worker that it is to have, and nothing is on its way. */
   readonly settled: boolean;
-  /** Slots to which a worker is on its way, or is to be. */
-  readonly awaiting: readonly number[];
+  readonly seats: readonly Seat[];
   /** What an application gets to become ready. */
   readonly patienceMs: number;
   readonly workers: readonly Acceptor[];
@@ -53,9 +61,9 @@ export interface HeldSocket extends SocketId {
   listened: boolean;
   /** Whether a worker that serves has listened on its address: only then do clients count on it. */
   served: boolean;
-  /** Nobody has been given it here, and connections may wait in it all the same. */
+  /** No worker is known to have been given it, and connections may wait in it all the same. */
   fromBefore: boolean;
-  /** Workers of its own slot that have been given it, and have not told that they have closed it. */
+  /** Workers of its own slot that have been given it, once for each time, and have not told that they have closed it. */
   holders: number[];
   /** Those of them that listen on an address that takes this one in, and have been asked to accept here, too. */
   widened: number[];

@@ -79,10 +79,9 @@ export class Listening {
     const { request } = standIn;
     try {
       const socket = await custody.acquire(slot, request);
-      const isWanted = this.standIns.get(id, key) === standIn;
-      const opened = { slot: socket.slot, key };
-      this.#dispatch({ type: 'socketOpened', socket: opened, ...(isWanted && { worker: id }) });
-      if (isWanted) await worker.send({ type: 'adopt', slot, key }, socket.handle);
+      this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker: id });
+      if (this.standIns.get(id, key) === standIn) await worker.send({ type: 'adopt', slot, key }, socket.handle);
+      else this.#dispatch({ type: 'closed', worker: id, key });
     } catch (error) {
       if (this.standIns.get(id, key) !== standIn) return;
       if (error instanceof BindError && rivalsOf(custody.list(), slot, request).length > 0) {

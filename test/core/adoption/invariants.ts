@@ -39,6 +39,10 @@ export class SocketInvariants {
   readonly #adopted = new Map<number, SocketId[]>();
   /** Sockets on which somebody has begun to listen: from then on connections may wait there. */
   readonly #listened = new Set<string>();
+  /** Who has been given a socket of its own slot and has not closed it, by the socket; those that nobody was given are not known. */
+  readonly #holders = new Map<string, Set<number>>();
+  /** Sockets on whose address somebody has served. */
+  readonly #served = new Set<string>();
   /** Since when the slot of a socket is no longer wanted. */
   readonly #unwantedSince = new Map<string, number>();
   /** When a retired socket of an address was closed last. */
@@ -49,12 +53,14 @@ export class SocketInvariants {
     for (const event of step.events) {
       this.#lose(event);
       this.#open(step, event);
+      this.#give(step, event);
     }
     for (const id of this.#adopted.keys()) {
       if (!step.workers.some((worker) => worker.id === id && worker.serves)) this.#adopted.delete(id);
     }
     for (const effect of step.effects) this.#checkEffect(step, effect);
     this.#checkBelief(step.after);
+    this.#checkGone(step);
     if (step.isUp) checkAccepted(step, this.#listened);
     for (const name of this.#listened) {
       if (!step.after.sockets.some((socket) => nameOf(socket) === name)) this.#listened.delete(name);
@@ -73,6 +79,45 @@ export class SocketInvariants {
       note((socket) => socket.key === event.key && (socket.slot === null || socket.slot === slot));
     } else if (event.type === 'congested' || (event.type === 'socketOpened' && event.listened === true)) {
       note((socket) => sameSocket(socket, event.socket));
+    }
+  }
+
+  #give({ after, workers }: SocketStep, event: AnyEvent): void {
+    if (event.type === 'socketOpened' && event.worker !== undefined) {
+      const name = nameOf(event.socket);
+      this.#holders.set(name, (this.#holders.get(name) ?? new Set()).add(event.worker));
+    } else if (event.type === 'bound' || event.type === 'closed') {
+      const slot = workers.find(({ id }) => id === event.worker)?.slot;
+      for (const socket of after.sockets) {
+        if (socket.key !== event.key || (socket.slot !== null && socket.slot !== slot)) continue;
+        if (event.type === 'closed') this.#holders.get(nameOf(socket))?.delete(event.worker);
+        else this.#holders.set(nameOf(socket), (this.#holders.get(nameOf(socket)) ?? new Set()).add(event.worker));
+      }
+    } else if (event.type === 'exited' || event.type === 'ended') {
+      for (const holders of this.#holders.values()) holders.delete(event.worker);
+    }
+  }
+
+  /** Clients are not left to wait for a server that an application has only looked with. */
+  #checkGone({ after, effects, workers, isUp }: SocketStep): void {
+    const present = new Set(after.sockets.map(nameOf));
+    for (const name of this.#holders.keys()) if (!present.has(name)) this.#holders.delete(name);
+    for (const name of this.#served) if (!present.has(name)) this.#served.delete(name);
+    for (const effect of effects) {
+      if (effect.do !== 'widen') continue;
+      const name = nameOf(effect.socket);
+      this.#holders.set(name, (this.#holders.get(name) ?? new Set()).add(effect.worker));
+    }
+    for (const socket of after.sockets) {
+      const name = nameOf(socket);
+      if (workers.some(({ serves, listening }) => serves && listening.includes(socket.key))) this.#served.add(name);
+      const holders = this.#holders.get(name);
+      const isHeld = holders === undefined || [...holders].some((id) => workers.some((worker) => worker.id === id));
+      const isUsed = isHeld || socket.loans.some(({ state }) => state !== 'refused');
+      if (!isUp || isUsed || this.#served.has(name) || socket.served) continue;
+      const isNeeded = workers.some(({ listening }) => listening.includes(socket.key));
+      const isRetiring = socket.retiredSince !== null;
+      check(isNeeded || isRetiring, 'what nobody has served and nobody has any more goes at once', socket);
     }
   }
 

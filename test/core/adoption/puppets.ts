@@ -12,11 +12,19 @@ import { deepFreeze } from '../driver.js';
 import { check, SocketInvariants } from './invariants.js';
 
 const PATIENCE_MS = 2_000;
+
+/** The addresses of one port, each of which takes in those before it. */
+const HOSTS = ['127.0.0.1:80', '0.0.0.0:80', '[::]:80'];
+
+function isWider(wide: string, narrow: string): boolean {
+  return HOSTS.indexOf(wide) > HOSTS.indexOf(narrow) && HOSTS.includes(narrow);
+}
+
 const STEP_LIMIT = 20_000;
 
 const DEEDS = [
   ...(['crash', 'sendAway', 'congest', 'closeAddress', 'scale', 'scale', 'hold'] as const),
-  ...(['steeringFails', 'steeringWorks', 'restart'] as const),
+  ...(['steeringFails', 'steeringWorks', 'restart', 'look', 'look', 'readdress', 'readdress'] as const),
 ] as const;
 
 export interface Deed {
@@ -54,6 +62,12 @@ interface Puppet {
   readonly id: number;
   readonly slot: number;
   readonly isAble: boolean;
+  /** What it is to listen on. */
+  readonly keys: readonly string[];
+  /** On these it only seems to listen. */
+  seeming: string[];
+  /** Further ones on which the server of a wider one accepts, by that. */
+  readonly widened: Map<string, string[]>;
   /** As it is known: what it told, and what it was told. */
   standing: Standing;
   listening: readonly string[];
@@ -75,6 +89,7 @@ export class Puppets {
   readonly #custody = new Map<string, SocketId>();
   #workers: Puppet[] = [];
   #size: number;
+  #keys: readonly string[];
   #isUp = true;
   #lastId = 0;
   #steps = 0;
@@ -84,6 +99,7 @@ export class Puppets {
   constructor(course: Course) {
     this.#course = course;
     this.#size = course.size;
+    this.#keys = course.keys;
     this.clock = new Clock(course.seed);
     this.table = initialTable(course.steered);
     this.clock.at(0, () => this.#fillSeats());
@@ -117,7 +133,12 @@ export class Puppets {
 
   /** Called when nothing happens any more: what the table believes is what is. */
   checkRest(): void {
-    const { sockets } = this.table;
+    const { sockets, contests } = this.table;
+    check(
+      contests.every(({ decided }) => decided),
+      'it is known what becomes of every address',
+      contests,
+    );
     check(sockets.map(nameOf).sort().join() === [...this.#custody.keys()].sort().join(), 'it knows custody', sockets);
     for (const socket of sockets) {
       const isRetired = this.table.steered && socket.slot !== null && socket.slot >= this.#size;
@@ -171,11 +192,30 @@ export class Puppets {
       case 'steeringWorks':
         if (this.#course.steered) this.#tell({ type: 'steeringWorks' });
         return;
+      case 'look':
+        if (victim !== undefined) this.#look(victim);
+        return;
+      case 'readdress':
+        this.#readdress();
+        return;
       case 'restart':
-        this.#isUp = false;
-        for (const puppet of this.#workers) this.#sendAway(puppet);
-        this.#review();
+        this.#restart();
     }
+  }
+
+  #restart(): void {
+    this.#isUp = false;
+    for (const puppet of this.#workers) this.#sendAway(puppet);
+    this.#review();
+  }
+
+  /** Another host from now on: by a restart, or by and by where it is wider and each has its own socket. */
+  #readdress(): void {
+    const host = this.clock.pick(HOSTS) ?? '';
+    const [present = '', ...others] = this.#keys;
+    const isEasy = !this.#course.shared && isWider(host, present);
+    this.#keys = [host, ...others];
+    if (!isEasy || this.clock.happens(0.5)) this.#restart();
   }
 
   // ---- who has the workers ----
@@ -202,12 +242,14 @@ export class Puppets {
       id: this.#lastId,
       slot,
       isAble: !this.clock.happens(this.#course.unable),
+      ...{ keys: this.#keys, seeming: [], widened: new Map() },
       standing: isHeld ? 'held' : 'coming',
       ...{ listening: [], alive: true, opening: [], accepts: [], adopted: [], lastHeardAt: 0, lastToldAt: 0 },
     };
     this.#workers.push(puppet);
     this.#step([], this.#acceptors());
-    for (const key of this.#course.keys) this.clock.after(this.clock.between(0, 300), () => this.#listen(puppet, key));
+    for (const key of puppet.keys) this.clock.after(this.clock.between(0, 300), () => this.#listen(puppet, key));
+    if (this.clock.happens(0.3)) this.#look(puppet);
     // One that is on trial passes, or does not.
     if (isHeld) this.clock.after(this.clock.between(300, 1_000), () => this.#sendAway(puppet));
   }
@@ -235,7 +277,7 @@ export class Puppets {
       size: this.#size,
       canary: null,
       settled: this.#isUp && slots.every(isFull) && this.#workers.every(({ slot }) => slot < this.#size),
-      awaiting: slots.filter((slot) => !isFull(slot)),
+      seats: slots.map((slot) => ({ slot, isAwaiting: !isFull(slot), expected: [] })),
       patienceMs: PATIENCE_MS,
       workers: this.#workers.map(({ id, slot, standing, listening }): Acceptor => ({ id, slot, standing, listening })),
     };
@@ -244,22 +286,79 @@ export class Puppets {
   // ---- what the workers do ----
 
   #listen(puppet: Puppet, key: string): void {
-    if (!puppet.alive || isGoing(puppet)) return;
+    if (!puppet.alive || isGoing(puppet) || uses(puppet, key) || puppet.opening.includes(key)) return;
+    // What it has told before is heard before.
+    if (puppet.lastToldAt > this.clock.now) {
+      this.clock.at(puppet.lastToldAt, () => this.#listen(puppet, key));
+      return;
+    }
+    if (this.#rivals(puppet, key).length > 0) {
+      puppet.seeming.push(key);
+      this.#tell({ type: 'contested', worker: puppet.id, key });
+    } else {
+      this.#open(puppet, key);
+    }
+  }
+
+  #open(puppet: Puppet, key: string): void {
     const socket = { slot: this.#course.shared ? null : puppet.slot, key };
+    if (!this.#custody.has(nameOf(socket))) this.#checkKernel(socket);
     this.#custody.set(nameOf(socket), socket);
-    this.#tell({ type: 'socketOpened', socket });
+    this.#tell({ type: 'socketOpened', socket, worker: puppet.id });
     puppet.opening.push(key);
     this.clock.after(this.clock.between(0, 20), () => {
       puppet.opening = puppet.opening.filter((other) => other !== key);
       if (!puppet.alive) return;
       puppet.accepts.push(key);
-      this.#hear(puppet, { type: 'bound', worker: puppet.id, key }, () => {
-        puppet.listening = [...puppet.listening, key];
-        if (puppet.standing === 'coming' && puppet.listening.length === this.#course.keys.length) {
-          puppet.standing = 'serving';
-        }
-      });
+      this.#bound(puppet, key);
+      // It may have been closed while it was on its way.
+      if (puppet.seeming.includes(key)) puppet.seeming = puppet.seeming.filter((other) => other !== key);
     });
+  }
+
+  #bound(puppet: Puppet, key: string): void {
+    this.#hear(puppet, { type: 'bound', worker: puppet.id, key }, () => {
+      puppet.listening = [...puppet.listening, key];
+      const isComplete = puppet.keys.every((wanted) => puppet.listening.includes(wanted));
+      if (puppet.standing === 'coming' && isComplete) puppet.standing = 'serving';
+    });
+  }
+
+  /** As custody looks: another socket that is there already, and would be in the way, or lose connections. */
+  #rivals({ slot }: Puppet, key: string): SocketId[] {
+    const present = [...this.#custody.values()];
+    if (present.some((other) => other.key === key && (other.slot === null || other.slot === slot))) return [];
+    return present.filter((other) => isWider(other.key, key) || (other.slot === null && isWider(key, other.key)));
+  }
+
+  /** What bind(2) would say, and what clients would. */
+  #checkKernel({ slot, key }: SocketId): void {
+    for (const puppet of this.#workers.filter(({ alive }) => alive)) {
+      for (const other of [...puppet.accepts, ...puppet.opening]) {
+        const overlaps = isWider(other, key) || isWider(key, other);
+        check(slot !== null || !overlaps, 'what is opened has nothing in its way', { key, puppet });
+        const robs = puppet.standing === 'serving' && puppet.listening.includes(other) && isWider(other, key);
+        check(!robs, 'nobody who serves loses connections to another socket', { key, puppet });
+      }
+    }
+  }
+
+  /** Whether the port is free: most are over at once. */
+  #look(puppet: Puppet): void {
+    const key = this.clock.pick(HOSTS) ?? '';
+    const own = [...puppet.keys, ...puppet.accepts, ...puppet.opening, ...puppet.seeming];
+    if (isGoing(puppet) || own.includes(key)) return;
+    // A process cannot have two that overlap.
+    const isTaken = [...puppet.accepts, ...puppet.opening, ...puppet.seeming].some(
+      (other) => isWider(key, other) || isWider(other, key),
+    );
+    if (isTaken) return;
+    this.#listen(puppet, key);
+    const end = () => {
+      if (puppet.opening.includes(key)) this.clock.after(1, end);
+      else this.#close(puppet, key);
+    };
+    this.clock.after(this.clock.happens(0.9) ? this.clock.between(0, 30) : this.clock.between(0, 900), end);
   }
 
   /** The application no longer wants one of its addresses, for a while. */
@@ -273,7 +372,10 @@ export class Puppets {
   }
 
   #close(puppet: Puppet, key: string): void {
-    if (!puppet.alive || !puppet.accepts.includes(key)) return;
+    if (!puppet.alive || !uses(puppet, key)) return;
+    for (const narrow of puppet.widened.get(key) ?? []) this.#close(puppet, narrow);
+    puppet.widened.delete(key);
+    puppet.seeming = puppet.seeming.filter((other) => other !== key);
     puppet.accepts = puppet.accepts.filter((other) => other !== key);
     puppet.adopted = puppet.adopted.filter((socket) => socket.key !== key);
     this.#hear(puppet, { type: 'closed', worker: puppet.id, key }, () => {
@@ -283,7 +385,7 @@ export class Puppets {
 
   #end(puppet: Puppet): void {
     if (!puppet.alive) return;
-    Object.assign(puppet, { alive: false, opening: [], accepts: [], adopted: [] });
+    Object.assign(puppet, { alive: false, opening: [], accepts: [], adopted: [], seeming: [] });
     this.#hear(puppet, null, () => {
       puppet.standing = 'ended';
     });
@@ -353,7 +455,11 @@ export class Puppets {
   }
 
   #perform(effect: SocketEffect): void {
-    if (effect.do === 'report' || effect.do === 'openContested' || effect.do === 'refuseContested') return;
+    if (effect.do === 'report') return;
+    if (effect.do === 'openContested' || effect.do === 'refuseContested') {
+      this.#decide(effect);
+      return;
+    }
     const { socket } = effect;
     const isFault = effect.do !== 'release' && this.clock.happens(this.#course.faults);
     switch (effect.do) {
@@ -365,6 +471,15 @@ export class Puppets {
         else if (puppet !== undefined) this.#send(puppet, () => this.#adopt(puppet, socket));
         return;
       }
+      case 'widen': {
+        check(this.#custody.has(nameOf(socket)), 'what is accepted on is in custody', effect);
+        const { worker, under } = effect;
+        const puppet = this.#workers.find(({ id }) => id === worker);
+        check(puppet?.slot === socket.slot, 'it is of its own slot', effect);
+        if (isFault) this.clock.after(0, () => this.#tell({ type: 'notAdopted', worker, socket }));
+        else if (puppet !== undefined) this.#send(puppet, () => this.#widen(puppet, socket, under));
+        return;
+      }
       case 'release': {
         const puppet = this.#workers.find(({ id }) => id === effect.worker);
         if (puppet !== undefined) this.#send(puppet, () => this.#release(puppet, socket));
@@ -374,6 +489,27 @@ export class Puppets {
         if (isFault) this.clock.after(0, () => this.#tell({ type: 'socketOpened', socket, listened: true }));
         else this.#closeSocket(socket);
     }
+  }
+
+  /** What was only seen is opened, or its worker goes. */
+  #decide(effect: Extract<SocketEffect, { do: 'openContested' | 'refuseContested' }>): void {
+    const { worker, key } = effect;
+    const puppet = this.#workers.find(({ id }) => id === worker);
+    if (puppet === undefined || isGoing(puppet) || !puppet.seeming.includes(key)) return;
+    if (effect.do === 'refuseContested') this.#sendAway(puppet);
+    else if (this.#rivals(puppet, key).some(({ slot }) => slot === null)) {
+      this.clock.after(0, () => this.#tell({ type: 'contested', worker, key }));
+    } else this.#open(puppet, key);
+  }
+
+  #widen(puppet: Puppet, socket: SocketId, under: string): void {
+    if (!puppet.accepts.includes(under)) {
+      this.#answer(puppet, { type: 'notAdopted', worker: puppet.id, socket });
+      return;
+    }
+    puppet.accepts.push(socket.key);
+    puppet.widened.set(under, [...(puppet.widened.get(under) ?? []), socket.key]);
+    this.#bound(puppet, socket.key);
   }
 
   #adopt(puppet: Puppet, socket: SocketId): void {
@@ -395,8 +531,8 @@ export class Puppets {
   #closeSocket(socket: SocketId): void {
     check(this.#custody.delete(nameOf(socket)), 'only what is in custody is closed', socket);
     for (const puppet of this.#workers) {
-      const uses = puppet.accepts.includes(socket.key) || puppet.opening.includes(socket.key);
-      check(!uses || !isOwn(puppet, socket), 'no socket is closed that its own worker uses', socket);
+      const holds = puppet.accepts.includes(socket.key) || puppet.opening.includes(socket.key);
+      check(!holds || !isOwn(puppet, socket), 'no socket is closed that its own worker uses', socket);
       const adopted = puppet.adopted.some((other) => nameOf(other) === nameOf(socket));
       check(!adopted, 'no socket is closed while a sibling accepts on it', socket);
     }
@@ -405,6 +541,11 @@ export class Puppets {
 
 function isGoing({ standing }: Puppet): boolean {
   return standing === 'leaving' || standing === 'ended';
+}
+
+/** Or seems to. */
+function uses({ accepts, seeming }: Puppet, key: string): boolean {
+  return accepts.includes(key) || seeming.includes(key);
 }
 
 function isOwn(puppet: Puppet, { slot }: SocketId): boolean {

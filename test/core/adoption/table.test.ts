@@ -13,7 +13,11 @@ function worker(id: number, slot: number, standing: Standing = 'serving', listen
 }
 
 function acceptors(workers: readonly Acceptor[], change: Partial<Acceptors> = {}): Acceptors {
-  return { stage: 'up', size: 2, canary: null, settled: true, awaiting: [], patienceMs: 1_000, workers, ...change };
+  const { size = 2 } = change;
+  const isFull = (slot: number) => workers.some((one) => one.slot === slot && one.standing === 'serving');
+  const slots = Array.from({ length: size }, (_none, slot) => slot);
+  const seats = slots.map((slot) => ({ slot, isAwaiting: !isFull(slot), expected: [] }));
+  return { stage: 'up', size, canary: null, settled: true, seats, patienceMs: 1_000, workers, ...change };
 }
 
 /** Worker 1 in slot 0, worker 2 in slot 1, and so on; each listens. */
