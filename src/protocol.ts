@@ -60,6 +60,8 @@ export type WorkerMessage = {
   | { readonly type: 'linked'; readonly link: number }
   /** A draining worker has lost an heir: another one is welcome. */
   | { readonly type: 'unlinked' }
+  /** The application has called `cluster.worker.disconnect()`: it wants to go when its connections have. */
+  | { readonly type: 'resigned' }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {

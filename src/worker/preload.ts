@@ -20,6 +20,7 @@ import { askHealth } from './health.js';
 import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
+import { takeOverDisconnect } from './resign.js';
 import { Tickets } from './tickets.js';
 
 try {
@@ -67,6 +68,7 @@ function install(): void {
   // Its servers are then node:cluster's, which need the channel to be there.
   if (!listens) channel.hold();
   if (listens) attempt('exclusive servers', () => shareExclusive());
+  if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
   attempt('connections', () => connections.install());

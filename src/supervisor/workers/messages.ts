@@ -86,6 +86,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   handedOver: { handed: count, refused: count, takenBack: count, stayed: tally(MOST_REASONS, DETAIL_CHARACTERS) },
   linked: { link: count },
   unlinked: {},
+  resigned: {},
   leftover: { counts, named: list(named, MOST_NAMED) },
   health: { ok: truth, detail: text(DETAIL_CHARACTERS) },
   released: { key, slot },

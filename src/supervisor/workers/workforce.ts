@@ -266,7 +266,8 @@ export class Workforce {
         // The giver hears of the taker over the link itself.
         break;
       case 'unlinked':
-        dispatch({ type: 'unlinked', worker });
+      case 'resigned':
+        dispatch({ type: message.type, worker });
         break;
       case 'leftover':
         this.#leftovers.told(handle.identity, message);
