@@ -7,13 +7,14 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import type { SupervisorMessage } from '../protocol.js';
 import { Application } from './api.js';
 import { openChannel } from './channel.js';
 import { Connections } from './connections.js';
 import { Datagrams } from './datagrams.js';
 import { Drain } from './drain/drain.js';
-import { shareExclusive } from './exclusive.js';
+import { shareExclusive, tellOfThreads } from './exclusive.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
@@ -25,6 +26,7 @@ import { Tickets } from './tickets.js';
 
 try {
   if (process.env.HOLDFAST_WORKER !== undefined) install();
+  else if (!isMainThread && process.env.HOLDFAST_SLOT !== undefined) tellOfThreads();
 } catch (error) {
   // The application comes first: it runs as under node:cluster, without what holdfast adds.
   process.channel?.ref();
