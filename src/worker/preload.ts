@@ -21,6 +21,7 @@ import { askHealth } from './health.js';
 import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
+import { KeptPaths } from './paths.js';
 import { takeOverDisconnect } from './resign.js';
 import { Tickets } from './tickets.js';
 
@@ -42,7 +43,7 @@ function install(): void {
   if (channel === undefined) return;
   const tickets = new Tickets();
   const connections: Connections = new Connections((server) => listeners.has(server));
-  const listeners: Listeners = new Listeners(channel, (server) => {
+  const listeners: Listeners = new Listeners(channel, new KeptPaths(process.env.HOLDFAST_PATHS), (server) => {
     connections.watch(server);
     tickets.watch(server);
   });
@@ -52,7 +53,7 @@ function install(): void {
     isDraining: () => drain.isDraining,
     onMissing: (what) => tellMissing(what),
   });
-  const datagrams = new Datagrams();
+  const datagrams = new Datagrams(channel);
   const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams });
   const figures = new Figures();
   /** Each by itself: what this Node does not have must cost nothing else. */
@@ -90,10 +91,12 @@ function install(): void {
   function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
     switch (message.type) {
       case 'socket':
+        if (datagrams.answer(message.seq, message.key, message.errno, handle, message.hold ?? false)) return;
         listeners.answer(message.seq, message.key, message.errno, handle, message.hold);
         return;
       case 'accept':
         listeners.accept();
+        datagrams.accept();
         return;
       case 'adopt':
         if (handle !== undefined) listeners.adopt(message.slot, message.key, handle);
@@ -149,6 +152,7 @@ function reasonOf(error: unknown): string {
 
 function leaveNoTrace(): void {
   delete process.env.HOLDFAST_WORKER;
+  delete process.env.HOLDFAST_PATHS;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
   // What stands before it is holdfast's, too.

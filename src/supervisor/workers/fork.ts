@@ -38,8 +38,8 @@ export class Fork {
   #kept: News[] | null = [];
 
   /** @throws what `fork` throws at once, such as EAGAIN; later faults come as an error or an exit */
-  constructor(identity: WorkerIdentity, release: Release) {
-    this.#cluster = fork(identity, release);
+  constructor(identity: WorkerIdentity, release: Release, keptPaths: readonly string[] = []) {
+    this.#cluster = fork(identity, release, keptPaths);
     const child = this.process;
     // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
     this.#cluster.on('error', () => {});
@@ -90,7 +90,7 @@ export class Fork {
   }
 }
 
-function fork(identity: WorkerIdentity, { config, script, cwd }: Release): ClusterWorker {
+function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPaths: readonly string[]): ClusterWorker {
   cluster.setupPrimary({
     exec: script,
     args: [...config.args],
@@ -108,6 +108,7 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
       HOLDFAST_SLOT: String(identity.slot),
       HOLDFAST_GENERATION: String(identity.generation),
       HOLDFAST_WORKER: String(identity.worker),
+      ...(keptPaths.length > 0 && { HOLDFAST_PATHS: JSON.stringify(keptPaths) }),
     }),
   );
 }

@@ -5,10 +5,12 @@ import os from 'node:os';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { MonotonicMs } from '../../monotonic.js';
-import type { AddressKey, AddressRequest } from '../../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest } from '../../protocol.js';
+import { addressKey, sharedKey } from '../../sockets/address.js';
 import { BindError } from '../../sockets/bind-error.js';
-import { addressKey, type Custody } from '../../sockets/custody.js';
+import type { Custody } from '../../sockets/custody.js';
 import type { Owner } from '../../sockets/owner.js';
+import type { SharedSockets } from '../../sockets/shared.js';
 import type { WorkerHandle } from './handle.js';
 
 export interface BindDelay {
@@ -29,12 +31,27 @@ export class Listening {
     this.#log = log;
   }
 
-  async give(custody: Custody, worker: WorkerHandle, seq: number, request: AddressRequest): Promise<void> {
-    const key = addressKey(request);
+  give(custody: Custody, worker: WorkerHandle, seq: number, request: AddressRequest): Promise<void> {
+    return this.#give(worker, seq, addressKey(request), () => custody.acquire(worker.identity.slot, request));
+  }
+
+  share(shared: SharedSockets, worker: WorkerHandle, seq: number, request: SharedRequest): Promise<void> {
+    return this.#give(worker, seq, sharedKey(request), async () => ({
+      ...(await shared.acquire(request)),
+      slot: null,
+    }));
+  }
+
+  async #give(
+    worker: WorkerHandle,
+    seq: number,
+    key: AddressKey,
+    acquire: () => Promise<{ readonly slot: number | null; readonly handle: { close(): void } }>,
+  ): Promise<void> {
     const { worker: id, slot } = worker.identity;
     this.#wait(key, id);
     try {
-      const socket = await custody.acquire(slot, request);
+      const socket = await acquire();
       this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker: id });
       await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held || worker.leaving }, socket.handle);
     } catch (error) {

@@ -9,6 +9,7 @@ import type { Log } from '../../logs/logger.js';
 import type { ConnectionCounts, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
+import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { FirstWorker } from './first-worker.js';
@@ -34,6 +35,7 @@ export interface WorkforceOptions {
   readonly name: string;
   readonly log: Log;
   readonly custody: Custody;
+  readonly shared: SharedSockets;
   readonly listening: Listening;
   /** Makes a channel between two workers. */
   readonly openStreamPair: OpenStreamPair;
@@ -92,7 +94,7 @@ export class Workforce {
     };
     try {
       const identity = { worker, slot, generation, name };
-      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release);
+      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release, this.#options.shared.paths);
       const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
@@ -232,14 +234,21 @@ export class Workforce {
       clearTimeout(timer);
     }
     this.#options.custody.closeAll();
+    this.#options.shared.closeAll();
   }
 
   #heard(handle: WorkerHandle, message: WorkerMessage): void {
-    const { custody, listening, dispatch } = this.#options;
+    const { custody, shared, listening, dispatch } = this.#options;
     const { worker } = handle.identity;
     switch (message.type) {
       case 'listen':
         this.#track(listening.give(custody, handle, message.seq, message.request));
+        break;
+      case 'share':
+        this.#track(listening.share(shared, handle, message.seq, message.request));
+        break;
+      case 'opened':
+        dispatch({ type: 'bound', worker, key: message.key });
         break;
       case 'bound':
       case 'closed':
