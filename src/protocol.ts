@@ -31,6 +31,23 @@ export interface AddressRequest {
   readonly ordinal: number;
 }
 
+/** A unix socket, or one for datagrams, that the application binds to serve: one for all slots. */
+export type SharedRequest =
+  | {
+      readonly kind: 'unix';
+      /** Absolute, or abstract: with a leading NUL. */
+      readonly path: string;
+      readonly umask: number;
+    }
+  | {
+      readonly kind: 'udp';
+      readonly host: string;
+      readonly port: number;
+      readonly family: 4 | 6;
+      readonly ipv6Only: boolean;
+      readonly reuseAddr: boolean;
+    };
+
 /** Names an address within one application: the same in every slot and generation. */
 export type AddressKey = string;
 
@@ -41,9 +58,13 @@ export type WorkerMessage = {
   /** The answer to `adopt`. */
   | { readonly type: 'adopted'; readonly key: AddressKey; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'listen'; readonly seq: number; readonly request: AddressRequest }
+  /** The same for what is no TCP. */
+  | { readonly type: 'share'; readonly seq: number; readonly request: SharedRequest }
   | { readonly type: 'bound'; readonly key: AddressKey }
   /** A moment after `bound` it listens there still. */
   | { readonly type: 'stayed'; readonly key: AddressKey }
+  /** It serves there on a socket of its own, which is not in custody. */
+  | { readonly type: 'opened'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }
   | { readonly type: 'drained' }
   /** What is still open when the drain is about to end: those that are about to be cut off, the first of them named. */
@@ -62,6 +83,8 @@ export type WorkerMessage = {
   | { readonly type: 'linked'; readonly link: number }
   /** A draining worker has lost an heir: another one is welcome. */
   | { readonly type: 'unlinked' }
+  /** The application has called `cluster.worker.disconnect()`: it wants to go when its connections have. */
+  | { readonly type: 'resigned' }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
@@ -169,6 +192,8 @@ export interface SocketStatus {
 }
 
 export interface AddressStatus {
+  readonly kind: 'tcp' | 'udp' | 'unix';
+  /** The path of a unix socket, whose port is 0. */
   readonly host: string;
   readonly port: number;
   readonly sockets: readonly SocketStatus[];

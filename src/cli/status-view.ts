@@ -178,7 +178,9 @@ function workersText(status: SupervisorStatus): string {
   return `${readyCount(status)} of ${status.size} ${status.size === 1 ? 'worker' : 'workers'} ready`;
 }
 
-function addressText({ host, port }: AddressStatus): string {
+function addressText({ kind, host, port }: AddressStatus): string {
+  if (kind === 'unix') return `unix:${host}`;
+  if (kind === 'udp') return `udp ${addressText({ kind: 'tcp', host, port, sockets: [] })}`;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

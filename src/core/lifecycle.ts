@@ -18,6 +18,8 @@ import type { Draft, LiveState, Worker, WorkerEvent, WorkerEventType } from './t
 /** What a hung worker has left to tell where it hangs, before it is killed. */
 export const DIAGNOSIS_MS = 2_500;
 
+const RESIGNED = 'it called cluster.worker.disconnect()';
+
 type Handler<T extends WorkerEventType> = (
   draft: Draft,
   worker: Worker,
@@ -53,7 +55,12 @@ const exceeded: Handler<'exceeded'> = (draft, worker, { limit, reason }) => {
     fail(draft, worker, `a worker came to a limit: ${reason}`);
     return;
   }
-  recycle(draft, worker, limit, reason);
+  recycle(draft, worker, reason, `raise ${limit}, or find out what it needs that for`);
+};
+
+/** It is asked to drain as soon as another one serves in its place. */
+const resigned: Handler<'resigned'> = (draft, worker) => {
+  if (worker.recycleReason === null) recycle(draft, worker, RESIGNED, 'find out why the application wants to go');
 };
 
 /** Its loop does not turn: it can neither be drained nor asked to end, and what it has is lost. */
@@ -119,6 +126,7 @@ const LIFECYCLE = {
     },
     drained: ignored,
     unlinked: ignored,
+    resigned: (draft, worker) => fail(draft, worker, `not ready: ${RESIGNED}`),
     disconnected: (draft, worker, { reason }) =>
       fail(draft, worker, reason ?? 'a worker closed its channel to the supervisor before it was ready'),
     healthTold,
@@ -156,6 +164,7 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: ignored,
     unlinked: ignored,
+    resigned,
     disconnected: (draft, worker, { reason }) =>
       fail(draft, worker, reason ?? 'a worker closed its channel to the supervisor'),
     healthTold,
@@ -184,6 +193,7 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: (draft, worker) => terminate(draft, worker),
     unlinked,
+    resigned: ignored,
     disconnected: ignored,
     healthTold: ignored,
     hung: ignored,
@@ -205,6 +215,7 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: ignored,
     unlinked: ignored,
+    resigned: ignored,
     disconnected: ignored,
     healthTold: ignored,
     hung: ignored,
@@ -226,6 +237,7 @@ const LIFECYCLE = {
     saidReady: ignored,
     drained: ignored,
     unlinked: ignored,
+    resigned: ignored,
     disconnected: ignored,
     healthTold: ignored,
     hung: ignored,

@@ -4,9 +4,10 @@
  */
 import { backoff } from './restart-policy.js';
 import { label, policyOf, report, slotOf } from './state.js';
-import type { Draft, LimitName, Worker } from './types.js';
+import type { Draft, Worker } from './types.js';
 
-export function recycle(draft: Draft, worker: Worker, limit: LimitName, reason: string): void {
+/** @param advice what to do where it happens too often */
+export function recycle(draft: Draft, worker: Worker, reason: string, advice: string): void {
   const { state, now } = draft;
   const slot = slotOf(state, worker.slot);
   const policy = policyOf(state, worker);
@@ -22,7 +23,7 @@ export function recycle(draft: Draft, worker: Worker, limit: LimitName, reason: 
   const backoffBaseMs = Math.max(policy.backoffBaseMs, 2 * ageMs);
   const delayMs = backoff(slot.early - 1, { ...policy, backoffBaseMs }, 0);
   slot.recycleAt = now + delayMs;
-  const hint = `a new worker comes to it within ${seconds(ageMs)} s: raise ${limit}, or find out what it needs that for`;
+  const hint = `a new worker comes to it within ${seconds(ageMs)} s: ${advice}`;
   report(draft, 'warn', 'limit too low', { ...label(worker), reason, inARow: slot.early, delayMs, hint });
 }
 

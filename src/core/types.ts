@@ -252,6 +252,8 @@ export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'drained' }
   /** Nobody takes its open connections any more. */
   | { readonly type: 'unlinked' }
+  /** It wants to go, and somebody to take its place. */
+  | { readonly type: 'resigned' }
   /** Its channel is closed, or `reason` says why what comes over it is of no use. */
   | { readonly type: 'disconnected'; readonly reason?: string }
   /** The answer to `askHealth`: `reason` says what is wrong, null that nothing is. */

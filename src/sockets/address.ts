@@ -1,6 +1,6 @@
 /** Names of addresses, and which addresses get in each other's way. Pure. */
 import { isIPv4 } from 'node:net';
-import type { AddressKey, AddressRequest } from '../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest } from '../protocol.js';
 
 /** `127.0.0.1:80`, `[::1]:80`, `*:80`. */
 export function formatAddress(host: string | null, port: number): string {
@@ -16,6 +16,13 @@ export function addressKey(request: AddressRequest): AddressKey {
   const { host, port, ipv6Only, ordinal } = request;
   const v6only = ipv6Only && (host === null || !isIPv4(host));
   return `${formatAddress(host, port)}${port === 0 ? `#${ordinal}` : ''}${v6only ? ',v6only' : ''}`;
+}
+
+/** `unix:/run/app.sock`, `unix:@abstract`, `udp:0.0.0.0:53`. */
+export function sharedKey(request: SharedRequest): AddressKey {
+  if (request.kind === 'unix') return `unix:${request.path.replace(/^\0/, '@')}`;
+  const { host, port, family, ipv6Only } = request;
+  return `udp:${formatAddress(host, port)}${family === 6 && ipv6Only ? ',v6only' : ''}`;
 }
 
 export { type Endpoint, isSame, overlaps } from '../core/adoption/overlap.js';

@@ -29,11 +29,18 @@ export class BindError extends HoldfastError {
   /** Negative, as libuv counts them. */
   readonly errno: number;
 
-  constructor(address: { host: string | null; port: number }, errno: number, options: BindErrorOptions = {}) {
+  /** @param address its name where it is no TCP */
+  constructor(
+    address: { readonly host: string | null; readonly port: number } | string,
+    errno: number,
+    options: BindErrorOptions = {},
+  ) {
     const code = getSystemErrorName(errno);
     const reason = options.reason ?? inUse(options.owner) ?? describe(errno, code);
-    super(code, `cannot listen on ${formatAddress(address.host, address.port)}: ${reason}`, {
-      hint: options.hint ?? hint(code, address.port),
+    const isNamed = typeof address === 'string';
+    const name = isNamed ? address : formatAddress(address.host, address.port);
+    super(code, `cannot listen on ${name}: ${reason}`, {
+      hint: options.hint ?? hint(code, isNamed ? null : address.port),
       cause: options.cause,
     });
     this.name = 'BindError';
@@ -52,7 +59,9 @@ function inUse(owner: Owner | null | undefined): string | undefined {
   return `EADDRINUSE, already in use by PID ${owner.pid}${owner.command === null ? '' : ` (${owner.command})`}`;
 }
 
-function hint(code: string, port: number): string | undefined {
+function hint(code: string, port: number | null): string | undefined {
+  // What helps with ports is of no use for another kind.
+  if (port === null) return code === 'EADDRINUSE' ? 'stop who uses it, or choose another one' : undefined;
   switch (code) {
     case 'EADDRINUSE':
       return 'stop that process, choose another port, or wait until the port is free with --bind-timeout';

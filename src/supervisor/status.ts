@@ -8,10 +8,12 @@ import type {
   ConnectionCounts,
   HandoverTotals,
   ListenMode,
+  SocketStatus,
   SupervisorStatus,
   TrialStatus,
 } from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
+import type { SharedSockets } from '../sockets/shared.js';
 import type { SteeringState } from './upkeep/steering-state.js';
 import type { WorkerHandle } from './workers/handle.js';
 import type { WorkerStats } from './workers/stats.js';
@@ -27,6 +29,7 @@ export interface StatusSource {
   readonly steering: SteeringState;
   readonly affinity: 'none' | 'client-ip';
   readonly custody: Custody;
+  readonly shared: SharedSockets;
   /** As the steering program in force has them. */
   readonly weights: ReadonlyMap<CustodySocket, number>;
   readonly workers: ReadonlyMap<number, WorkerHandle>;
@@ -40,7 +43,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
   const state = structuredClone(source.state);
   const now = performance.now();
   // Before anything is waited for: a blocked worker takes a second not to answer, and queues do not wait.
-  const listening = addresses(source.custody, source.weights);
+  const listening = [...addresses(source.custody, source.weights), ...sharedAddresses(source.shared)];
   const pids = [process.pid, ...state.workers.flatMap((worker) => worker.pid ?? [])];
   const [used, answers] = await Promise.all([
     usage(pids),
@@ -124,9 +127,9 @@ function trialStatus(state: State, now: number): TrialStatus | null {
 }
 
 function addresses(custody: Custody, weights: ReadonlyMap<CustodySocket, number>): AddressStatus[] {
-  const byAddress = new Map<string, { host: string; port: number; sockets: AddressStatus['sockets'][number][] }>();
+  const byAddress = new Map<string, { kind: 'tcp'; host: string; port: number; sockets: SocketStatus[] }>();
   for (const socket of custody.list()) {
-    const found = byAddress.get(socket.key) ?? { host: socket.host, port: socket.port, sockets: [] };
+    const found = byAddress.get(socket.key) ?? { kind: 'tcp', host: socket.host, port: socket.port, sockets: [] };
     const queue = custody.queue(socket);
     found.sockets.push({
       slot: socket.slot,
@@ -137,4 +140,9 @@ function addresses(custody: Custody, weights: ReadonlyMap<CustodySocket, number>
     byAddress.set(socket.key, found);
   }
   return [...byAddress.values()];
+}
+
+function sharedAddresses(shared: SharedSockets): AddressStatus[] {
+  const sockets = [{ slot: null, weight: null, queueLength: null, backlog: null }];
+  return shared.list().map(({ kind, host, port }) => ({ kind, host: host.replace(/^\0/, '@'), port, sockets }));
 }

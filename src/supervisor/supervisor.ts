@@ -22,6 +22,7 @@ import type {
   SupervisorStatus,
 } from '../protocol.js';
 import type { Custody, CustodyOptions } from '../sockets/custody.js';
+import { SharedSockets } from '../sockets/shared.js';
 import { makeStreamPair } from '../sockets/stream-pair.js';
 import { changesBetween, nodeOnDisk } from './deployments/changes.js';
 import { Deployments, type Ready } from './deployments/deployments.js';
@@ -77,6 +78,7 @@ export class Supervisor implements ControlTarget {
   readonly #log: Log;
   readonly #loop: Loop;
   readonly #custody: Custody;
+  readonly #shared = new SharedSockets();
   readonly #workforce: Workforce;
   readonly #releases: Releases;
   readonly #deployments: Deployments;
@@ -132,7 +134,8 @@ export class Supervisor implements ControlTarget {
     const custody = this.#custody;
     const openStreamPair = () => makeStreamPair(native, options.runtimeDir);
     const { firstWorker } = options;
-    const workforce = new Workforce({ name, log, custody, listening, openStreamPair, dispatch, firstWorker });
+    const shared = this.#shared;
+    const workforce = new Workforce({ name, log, custody, shared, listening, openStreamPair, dispatch, firstWorker });
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
@@ -193,6 +196,7 @@ export class Supervisor implements ControlTarget {
       affinity: release.config.affinity,
       weights: this.#steering?.programs.weights ?? new Map(),
       custody: this.#custody,
+      shared: this.#shared,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
       handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
@@ -384,7 +388,7 @@ export class Supervisor implements ControlTarget {
         this.#loop.dispatch({ type: 'failed', worker: effect.worker, reason: effect.reason });
         break;
       case 'closeSocket':
-        this.#custody.release(effect.socket.slot, effect.socket.key);
+        if (!this.#shared.release(effect.socket.key)) this.#custody.release(effect.socket.slot, effect.socket.key);
         break;
       case 'closeCustody':
         this.#steering?.close();

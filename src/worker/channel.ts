@@ -15,6 +15,8 @@ const CMD: IpcCommand = 'NODE_HOLDFAST';
 export interface Channel {
   /** Tells the supervisor; where the channel is closed, `onLost` is called instead. Never throws. */
   send(message: WithoutCommand<WorkerMessage>, onLost?: () => void): void;
+  /** A number for a question, by which its answer is known. */
+  ask(): number;
   /** PM2's word: the application is ready. Never throws. */
   sayReady(): void;
   /** While held, the process does not end for want of work: an answer of the supervisor is still to come. */
@@ -30,6 +32,7 @@ export function openChannel(
   const { channel } = process;
   if (send === undefined || channel === undefined) return undefined;
   let holders = 0;
+  let asked = 0;
   // node:cluster's own `disconnect` listener would keep the process alive; without holdfast nothing does.
   channel.unref();
   process.on('internalMessage' as 'message', (message: unknown, handle: unknown) => {
@@ -46,6 +49,7 @@ export function openChannel(
         if (error !== null) onLost?.();
       });
     },
+    ask: () => ++asked,
     sayReady() {
       send('ready', undefined, undefined, () => {});
     },

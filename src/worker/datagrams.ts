@@ -1,23 +1,27 @@
 /**
- * UDP sockets of the application that all workers share: a worker that drains takes no more datagrams from them, and is not
- * done before those that it has taken are answered, as far as can be told. Costs nothing before the drain.
+ * UDP sockets of the application. One that is bound to serve is in custody and shared by all workers: a worker that drains takes
+ * no more datagrams from it, and is not done before those that it has taken are answered, as far as can be told.
  *
- * Sockets on a port that the kernel has chosen, and those that are connected, are the application's own business.
+ * One on a port that the kernel has chosen is the worker's own, as under plain node: answers come to who has asked. So is one
+ * that joins a multicast group, where it has asked for `reuseAddr` (multicast.ts).
  */
 import cluster from 'node:cluster';
 import type { Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import os from 'node:os';
 import { performance } from 'node:perf_hooks';
+import type { AddressKey } from '../protocol.js';
+import type { Channel } from './channel.js';
+import { guardMemberships } from './multicast.js';
+import { bindAnother, isConnected, isOpen, isUdpHandle, type UdpHandle } from './node/udp.js';
 
-/** Node's raw UDP handle, as far as it is used here. */
-interface UdpHandle {
-  recvStop(): number;
-  send(...args: unknown[]): number;
-}
 interface Query {
+  readonly address?: string | null;
   /** A number for TCP. */
   readonly addressType: unknown;
   readonly port: number | null;
   readonly fd?: number | null;
+  readonly flags?: number | null;
 }
 type Reply = (errno: number, handle: unknown, ...rest: unknown[]) => void;
 type GetServer = (socket: unknown, query: Query, reply: Reply) => void;
@@ -27,6 +31,15 @@ interface Bound {
   readonly handle: WeakRef<UdpHandle>;
 }
 
+interface Waiting {
+  readonly socket: Socket;
+  readonly query: Query;
+  readonly reply: Reply;
+}
+
+/** `uv_udp_flags` of libuv. */
+const IPV6_ONLY = 1;
+const REUSE_ADDR = 4;
 /** Who has sent nothing for so long works on nothing that is to be answered. */
 const QUIET_MS = 1_000;
 /** Answers that come slowly may come more slowly still. */
@@ -35,11 +48,19 @@ const PAUSES = 2;
 const SWEEP_AFTER = 16;
 
 export class Datagrams {
+  readonly #channel: Channel;
+  readonly #waiting = new Map<number, Waiting>();
+  /** Those that are not to receive yet. */
+  readonly #held = new Set<() => void>();
   #bound: Bound[] = [];
   #sweepAt = SWEEP_AFTER;
   #sentAt = Number.NEGATIVE_INFINITY;
   #longestPause = 0;
   #draining = false;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
 
   /** After the one that takes TCP over: node:cluster asks here for every socket. */
   install(): void {
@@ -48,15 +69,115 @@ export class Datagrams {
     if (typeof original !== 'function') return;
     seam._getServer = (socket, query, reply) => {
       const { addressType, port, fd } = query;
-      if (typeof addressType !== 'string' || !(port || (fd ?? -1) >= 0)) {
-        original.call(cluster, socket, query, reply);
-        return;
-      }
-      original.call(cluster, socket, query, (errno, handle, ...rest) => {
-        reply(errno, handle, ...rest);
-        if (errno === 0 && isHandle(handle)) this.#add(socket as Socket, handle);
-      });
+      if (typeof addressType !== 'string' || (fd ?? -1) >= 0) original.call(cluster, socket, query, reply);
+      else if (port) this.#share(socket as Socket, query, reply);
+      else this.#bindOwn(socket as Socket, query, reply, () => original.call(cluster, socket, query, reply));
     };
+  }
+
+  /** As plain Node does where there is no cluster. @param otherwise where this Node does not let us */
+  #bindOwn(socket: Socket, { address, addressType, flags }: Query, reply: Reply, otherwise: () => void): void {
+    const any = addressType === 'udp6' ? '::' : '0.0.0.0';
+    const handle = bindAnother(socket, { address: address || any, port: 0, flags: flags ?? 0 });
+    if (handle === undefined) otherwise();
+    else if (typeof handle === 'number') process.nextTick(reply, handle, null);
+    else process.nextTick(reply, 0, handle);
+  }
+
+  #share(socket: Socket, query: Query, reply: Reply): void {
+    const flags = query.flags ?? 0;
+    const host = query.address || (query.addressType === 'udp6' ? '::' : '0.0.0.0');
+    const request = {
+      kind: 'udp' as const,
+      host,
+      port: query.port ?? 0,
+      family: isIPv6(host) ? (6 as const) : (4 as const),
+      ipv6Only: (flags & IPV6_ONLY) !== 0,
+      reuseAddr: (flags & REUSE_ADDR) !== 0,
+    };
+    const seq = this.#channel.ask();
+    this.#waiting.set(seq, { socket, query, reply });
+    this.#channel.hold();
+    const lost = () => void this.answer(seq, '', -os.constants.errno.EPIPE, undefined, false);
+    this.#channel.send({ type: 'share', seq, request }, lost);
+  }
+
+  /**
+   * @param hold nothing is received before `accept`
+   * @returns whether it was asked for here
+   */
+  answer(seq: number, key: AddressKey, errno: number, handle: unknown, hold: boolean): boolean {
+    const waiting = this.#waiting.get(seq);
+    if (waiting === undefined) return false;
+    this.#waiting.delete(seq);
+    this.#channel.letGo();
+    const { socket, reply } = waiting;
+    if (errno !== 0 || !isUdpHandle(handle)) {
+      reply(errno === 0 ? -os.constants.errno.EBADF : errno, null);
+      return true;
+    }
+    this.#watchClose(handle, key);
+    if (hold) this.#hold(handle);
+    // Before the application hears of it, which may join a group at once.
+    const hasOwn = this.#guardMemberships(waiting, handle, key);
+    reply(0, handle);
+    // The application may have closed it meanwhile.
+    if (hasOwn() || !isOpen(socket)) return true;
+    this.#add(socket, handle);
+    this.#channel.send({ type: 'bound', key });
+    return true;
+  }
+
+  /** @returns whether a socket of its own has taken the place of the one that is shared */
+  #guardMemberships({ socket, query }: Waiting, handle: UdpHandle, key: AddressKey): () => boolean {
+    const flags = query.flags ?? 0;
+    let hasOwn = false;
+    guardMemberships(socket, handle, {
+      isDraining: () => this.#draining,
+      another: () => {
+        if ((flags & REUSE_ADDR) === 0) return undefined;
+        const any = query.addressType === 'udp6' ? '::' : '0.0.0.0';
+        const own = bindAnother(socket, { address: query.address || any, port: query.port ?? 0, flags });
+        return typeof own === 'number' ? undefined : own;
+      },
+      onOwn: (own) => {
+        hasOwn = true;
+        const ownKey = `${key}/own`;
+        this.#channel.send({ type: 'opened', key: ownKey });
+        this.#watchClose(own, ownKey);
+        this.#add(socket, own);
+      },
+    });
+    return () => hasOwn;
+  }
+
+  #watchClose(handle: UdpHandle, key: AddressKey): void {
+    const { close } = handle;
+    handle.close = (callback) => {
+      Reflect.deleteProperty(handle, 'close');
+      this.#channel.send({ type: 'closed', key });
+      close.call(handle, callback);
+    };
+  }
+
+  #hold(handle: UdpHandle): void {
+    let isWanted = false;
+    this.#channel.hold();
+    handle.recvStart = () => {
+      isWanted = true;
+      return 0;
+    };
+    this.#held.add(() => {
+      Reflect.deleteProperty(handle, 'recvStart');
+      this.#channel.letGo();
+      if (isWanted && !this.#draining) handle.recvStart();
+    });
+  }
+
+  /** Nothing is held any more. */
+  accept(): void {
+    for (const begin of this.#held) begin();
+    this.#held.clear();
   }
 
   #add(socket: Socket, handle: UdpHandle): void {
@@ -98,28 +219,5 @@ export class Datagrams {
   isDone(): boolean {
     const quietMs = performance.now() - this.#sentAt;
     return quietMs >= Math.max(QUIET_MS, PAUSES * this.#longestPause) || this.#open().length === 0;
-  }
-}
-
-function isHandle(handle: unknown): handle is UdpHandle {
-  const { recvStop, send } = (handle ?? {}) as Partial<UdpHandle>;
-  return typeof recvStop === 'function' && typeof send === 'function';
-}
-
-function isOpen(socket: Socket): boolean {
-  try {
-    socket.address();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isConnected(socket: Socket): boolean {
-  try {
-    socket.remoteAddress();
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -35,3 +35,20 @@ export function shareExclusive(): void {
     listen.call(this, { ...where, backlog });
   };
 }
+
+/**
+ * In a thread: it binds past its cluster as well, and only one of several workers gets the port. The error is the application's
+ * affair; what it means is told.
+ */
+export function tellOfThreads(): void {
+  const prototype = Server.prototype as unknown as { _listen2?: Bind };
+  const { _listen2: bind } = prototype;
+  if (typeof bind !== 'function') return;
+  prototype._listen2 = function listenInThread(...where) {
+    bind.apply(this, where);
+    if (this._handle) return;
+    process.emitWarning(
+      'a server in a worker thread listens past holdfast, and of several workers only one gets the port: have the main thread listen, and pass the work on to the threads',
+    );
+  };
+}

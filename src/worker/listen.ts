@@ -2,30 +2,30 @@
  * Takes `listen` over at the place where node:cluster would ask its primary for a handle: arguments, name look-up,
  * errors and events stay Node's own, and whatever patches `net.Server.prototype.listen` does so above us.
  *
- * UDP, unix sockets, pipes and file descriptors stay with node:cluster.
+ * File descriptors stay with node:cluster; UDP is `datagrams.ts`.
  */
 import cluster from 'node:cluster';
 import type { Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
-import { endpoint, type Listener, nameOf, standIn, type Terms } from './listener.js';
+import { type Listener, nameOf, standIn, type Terms } from './listener.js';
 import { acceptOn, internals, stopAccepting, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
 import { overlaps } from './overlap.js';
+import { absolute, bindPath, isOwnPath, type KeptPaths } from './paths.js';
+import {
+  endpointOf,
+  type GetServer,
+  IPV6_ONLY,
+  isPath,
+  isTcp,
+  type ListenQuery,
+  present,
+  type Reply,
+  type Where,
+} from './query.js';
 
-/** What Node asks its cluster for; `addressType` is a string for UDP and -1 for pipes. */
-interface ListenQuery {
-  readonly address: string | null | undefined;
-  readonly port: number;
-  readonly addressType: number | string | null;
-  readonly fd: number | null | undefined;
-  readonly flags: number | null | undefined;
-}
-type Reply = (errno: number, handle: TcpHandle | null) => void;
-type GetServer = (server: Server, query: ListenQuery, reply: Reply) => void;
-
-const IPV6_ONLY = 1;
 /** After which a server counts: one that only looks whether a port is free has closed it again by then. */
 const STEADY_MS = 100;
 /** Kept from the start: applications replace it. */
@@ -33,6 +33,7 @@ const startTimer = setTimeout;
 
 export class Listeners {
   readonly #channel: Channel;
+  readonly #paths: KeptPaths;
   readonly #onListening: (server: Server) => void;
   readonly #open = new Set<Listener>();
   readonly #waiting = new Map<number, { listener: Listener; reply: Reply }>();
@@ -42,13 +43,13 @@ export class Listeners {
   readonly #addresses = new WeakMap<Server, AddressKey>();
   /** Told of what this Node turns out not to have. */
   onMissing: (what: string) => void = () => {};
-  #asked = 0;
   #checked = false;
   #closed = false;
 
   /** @param onListening called when a server begins to listen on a socket that the supervisor gave */
-  constructor(channel: Channel, onListening: (server: Server) => void) {
+  constructor(channel: Channel, paths: KeptPaths, onListening: (server: Server) => void) {
     this.#channel = channel;
+    this.#paths = paths;
     this.#onListening = onListening;
   }
 
@@ -63,6 +64,7 @@ export class Listeners {
       throw new Error('this version of Node is not known: cluster._getServer is missing');
     seam._getServer = (server, query, reply) => {
       if (isTcp(query)) this.#listen(server, query, reply);
+      else if (isPath(query)) this.#listenAt(server, absolute(query.address ?? ''), reply);
       else original.call(cluster, server, query, this.#awaited(reply));
     };
   }
@@ -82,9 +84,32 @@ export class Listeners {
       process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
       return;
     }
-    const seq = ++this.#asked;
+    const seq = this.#wait(server, endpointOf(request), reply);
+    this.#channel.send({ type: 'listen', seq, request }, () => this.#lost(seq));
+  }
+
+  #listenAt(server: Server, path: string, reply: Reply): void {
+    // A name with its number, or a folder of its own: nobody but this process is meant.
+    if (isOwnPath(path)) {
+      const handle = bindPath(path);
+      process.nextTick(reply, typeof handle === 'number' ? handle : 0, typeof handle === 'number' ? null : handle);
+      return;
+    }
+    for (const { where } of this.#open) {
+      if (where === path) {
+        process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
+        return;
+      }
+    }
+    const seq = this.#wait(server, path, reply);
+    const request = { kind: 'unix' as const, path, umask: process.umask() };
+    this.#channel.send({ type: 'share', seq, request }, () => this.#lost(seq));
+  }
+
+  #wait(server: Server, where: Where, reply: Reply): number {
+    const seq = this.#channel.ask();
     const listener: Listener = {
-      request,
+      where,
       server,
       key: undefined,
       handle: undefined,
@@ -97,9 +122,11 @@ export class Listeners {
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
     this.#channel.hold();
-    this.#channel.send({ type: 'listen', seq, request }, () =>
-      this.answer(seq, '', -os.constants.errno.EPIPE, undefined),
-    );
+    return seq;
+  }
+
+  #lost(seq: number): void {
+    this.answer(seq, '', -os.constants.errno.EPIPE, undefined);
   }
 
   /** The address in the supervisor's terms; undefined where this process listens on it already. */
@@ -111,9 +138,10 @@ export class Listeners {
     const taken = new Set<number>();
     for (const listener of this.#open) {
       // Sockets that share a port would split the connections between two servers, without an error.
-      if (port !== 0 && overlaps({ host, port, ipv6Only }, endpoint(listener))) return undefined;
-      const { request } = listener;
-      if (port === 0 && request.port === 0 && request.host === host) taken.add(request.ordinal);
+      const { where } = listener;
+      if (typeof where === 'string') continue;
+      if (port !== 0 && overlaps({ host, port, ipv6Only }, present(where, listener.handle))) return undefined;
+      if (port === 0 && where.port === 0 && where.host === host) taken.add(where.ordinal);
     }
     let ordinal = 0;
     while (taken.has(ordinal)) ordinal += 1;
@@ -137,6 +165,7 @@ export class Listeners {
     }
     listener.key = key;
     listener.handle = handle;
+    if (typeof listener.where === 'string') this.#paths.keep(listener.where);
     listener.standIn = terms.standIn ?? false;
     listener.held = terms.hold ?? false;
     if (listener.standIn) standIn(listener, handle);
@@ -282,9 +311,4 @@ export class Listeners {
     }
     return wider;
   }
-}
-
-function isTcp(query: ListenQuery): boolean {
-  const byFd = typeof query.fd === 'number' && query.fd >= 0;
-  return !byFd && (query.addressType === 4 || query.addressType === 6);
 }

@@ -1,8 +1,8 @@
 /** One server of the application that listens, or waits to: what is known of it, and what it is shown. */
-import type { AddressInfo, Server } from 'node:net';
-import type { AddressKey, AddressRequest } from '../protocol.js';
+import type { Server } from 'node:net';
+import type { AddressKey } from '../protocol.js';
 import type { TcpHandle } from './node/handle.js';
-import type { Endpoint } from './overlap.js';
+import type { Where } from './query.js';
 
 interface Adopted {
   readonly key: AddressKey;
@@ -16,7 +16,7 @@ export interface Terms {
 }
 
 export interface Listener {
-  readonly request: AddressRequest;
+  readonly where: Where;
   readonly server: Server;
   key: AddressKey | undefined;
   handle: TcpHandle | undefined;
@@ -37,8 +37,9 @@ export function nameOf(slot: number, key: AddressKey): string {
 }
 
 /** The handle of something else says what the server is to hear, and its sockets keep the process alive as it does. */
-export function standIn({ request, adopted }: Listener, handle: TcpHandle): void {
-  const { host, port } = request;
+export function standIn({ where, adopted }: Listener, handle: TcpHandle): void {
+  if (typeof where === 'string') return;
+  const { host, port } = where;
   const address = host ?? '::';
   handle.getsockname = (out) => {
     Object.assign(out, { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' });
@@ -51,12 +52,4 @@ export function standIn({ request, adopted }: Listener, handle: TcpHandle): void
       for (const other of adopted.values()) other.handle[name]();
     };
   }
-}
-
-/** Where it really listens, once it does: a port of 0 has become a number then. */
-export function endpoint({ request, handle }: Listener): Endpoint {
-  const address: Partial<AddressInfo> = {};
-  handle?.getsockname(address);
-  const { host, ipv6Only } = request;
-  return { host, ipv6Only, port: address.port ?? request.port };
 }

@@ -7,13 +7,14 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import type { SupervisorMessage } from '../protocol.js';
 import { Application } from './api.js';
 import { openChannel } from './channel.js';
 import { Connections } from './connections.js';
 import { Datagrams } from './datagrams.js';
 import { Drain } from './drain/drain.js';
-import { shareExclusive } from './exclusive.js';
+import { shareExclusive, tellOfThreads } from './exclusive.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
@@ -21,10 +22,13 @@ import { takeChildrenAlong } from './left-behind.js';
 import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
+import { KeptPaths } from './paths.js';
+import { takeOverDisconnect } from './resign.js';
 import { Tickets } from './tickets.js';
 
 try {
   if (process.env.HOLDFAST_WORKER !== undefined) install();
+  else if (!isMainThread && process.env.HOLDFAST_SLOT !== undefined) tellOfThreads();
 } catch (error) {
   // The application comes first: it runs as under node:cluster, without what holdfast adds.
   process.channel?.ref();
@@ -40,7 +44,7 @@ function install(): void {
   if (channel === undefined) return;
   const tickets = new Tickets();
   const connections: Connections = new Connections((server) => listeners.has(server));
-  const listeners: Listeners = new Listeners(channel, (server) => {
+  const listeners: Listeners = new Listeners(channel, new KeptPaths(process.env.HOLDFAST_PATHS), (server) => {
     connections.watch(server);
     tickets.watch(server);
   });
@@ -50,7 +54,7 @@ function install(): void {
     isDraining: () => drain.isDraining,
     onMissing: (what) => tellMissing(what),
   });
-  const datagrams = new Datagrams();
+  const datagrams = new Datagrams(channel);
   const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams });
   const figures = new Figures();
   /** Each by itself: what this Node does not have must cost nothing else. */
@@ -68,9 +72,10 @@ function install(): void {
   // Its servers are then node:cluster's, which need the channel to be there.
   if (!listens) channel.hold();
   if (listens) attempt('exclusive servers', () => shareExclusive());
+  if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
-  if (!process.env.HOLDFAST_WORKER?.endsWith(' keepChildren')) takeChildrenAlong();
+  if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong();
   attempt('connections', () => connections.install());
   attempt('the public API', () => application.publish(identity(), () => channel.sayReady()));
   attempt('the end of a drain', () =>
@@ -88,10 +93,12 @@ function install(): void {
   function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
     switch (message.type) {
       case 'socket':
+        if (datagrams.answer(message.seq, message.key, message.errno, handle, message.hold ?? false)) return;
         listeners.answer(message.seq, message.key, message.errno, handle, message);
         return;
       case 'accept':
         listeners.accept();
+        datagrams.accept();
         return;
       case 'adopt':
         if (handle !== undefined) listeners.adopt(message.slot, message.key, handle, message.under);
@@ -137,7 +144,7 @@ function identity() {
     name: HOLDFAST_NAME ?? '',
     slot: Number(HOLDFAST_SLOT),
     generation: Number(HOLDFAST_GENERATION),
-    worker: Number.parseInt(HOLDFAST_WORKER ?? '', 10),
+    worker: Number(HOLDFAST_WORKER),
   };
 }
 
@@ -147,6 +154,7 @@ function reasonOf(error: unknown): string {
 
 function leaveNoTrace(): void {
   delete process.env.HOLDFAST_WORKER;
+  delete process.env.HOLDFAST_PATHS;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
   // What stands before it is holdfast's, too.

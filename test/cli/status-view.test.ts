@@ -43,8 +43,8 @@ t.test('one supervisor: what holds for all of it, then its workers', async (t) =
   const status = statusOf('shop', {
     pid: 99,
     addresses: [
-      { host: '0.0.0.0', port: 80, sockets: [{ slot: 0, weight: 64, queueLength: 2, backlog: 511 }] },
-      { host: '::', port: 81, sockets: [{ slot: 0, weight: 64, queueLength: 1, backlog: 511 }] },
+      { kind: 'tcp', host: '0.0.0.0', port: 80, sockets: [{ slot: 0, weight: 64, queueLength: 2, backlog: 511 }] },
+      { kind: 'tcp', host: '::', port: 81, sockets: [{ slot: 0, weight: 64, queueLength: 1, backlog: 511 }] },
     ],
     rollout: {
       state: 'rolledBack',

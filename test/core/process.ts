@@ -150,6 +150,10 @@ export class SimulatedProcess {
   }
 
   exceed(): void {
+    if (this.#world.clock.happens(0.2)) {
+      this.#tell({ type: 'resigned' });
+      return;
+    }
     const limit = this.#world.clock.pick(['maxMemory', 'maxRequests'] as const) ?? 'maxMemory';
     if (this.alive) this.#world.hear({ worker: this.id, type: 'exceeded', limit, reason: limit });
   }

@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
@@ -38,3 +39,48 @@ for (const OPTION of ['exclusive', 'reusePort']) {
     t.equal((await holdfast.run('stop')).code, 0);
   });
 }
+
+for (const mode of ['reuseport', 'reuseaddr']) {
+  t.test(`a unix socket is kept over reload, crash and restart, in ${mode} mode`, async (t) => {
+    const SOCKET = path.join(makeRuntimeDir(t), 'app.sock');
+    const args = ['-i', '2', '--listen-mode', mode, '--spread', '300ms'];
+    const holdfast = new Holdfast(t, path.join(apps, 'unix-server.cjs'), { args, env: { SOCKET } });
+    await holdfast.message('started');
+    const { addresses, workers } = await holdfast.status();
+    t.match(addresses, [{ kind: 'unix', host: SOCKET, port: 0, sockets: [{ slot: null }] }]);
+    t.match((await holdfast.run('status')).stdout, `unix:${SOCKET}`);
+    t.equal(statSync(SOCKET).mode & 0o777, 0o666);
+    const load = new Load({ socketPath: SOCKET, fresh: 8, keepAlive: 0 });
+    t.teardown(() => load.stop());
+    for (let times = 0; times < 3; times++) t.equal((await holdfast.run('reload')).code, 0);
+    await load.stop();
+    t.same(load.errors, {}, load.summary());
+    t.equal(new Set(load.answers.map(({ generation }) => generation)).size, 4, 'by all generations');
+    t.equal(workers.length, 2);
+
+    const from = holdfast.log.length;
+    for (const { pid } of (await holdfast.status()).workers) process.kill(pid ?? 0, 'SIGKILL');
+    const patient = new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 });
+    t.teardown(() => patient.stop());
+    await holdfast.message('worker ready', from);
+    t.equal((await holdfast.run('restart')).code, 0);
+    await patient.stop();
+    t.same(patient.errors, {}, `they wait while nobody is there: ${patient.summary()}`);
+    t.equal((await holdfast.run('stop')).code, 0);
+    t.notOk(existsSync(SOCKET), 'it is gone at the end');
+  });
+}
+
+t.test('a unix socket is shared by the workers of a program that listens with exclusive', async (t) => {
+  const SOCKET = path.join(makeRuntimeDir(t), 'app');
+  const env = { OPTION: 'exclusive', PORT: String(await freePort()), SOCKET };
+  const holdfast = new Holdfast(t, path.join(apps, 'exclusive.cjs'), { args: ['-i', '2'], env });
+  await holdfast.message('started');
+  const { addresses } = await holdfast.status();
+  t.same(addresses.map(({ kind }) => kind).sort(), ['tcp', 'unix']);
+  const load = new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 });
+  t.teardown(() => load.stop());
+  t.equal((await holdfast.run('reload')).code, 0);
+  await load.stop();
+  t.same(load.errors, {}, load.summary());
+});

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { apps, Holdfast, run } from './support/holdfast.js';
+import { freePort } from './support/ports.js';
 
 const app = path.join(apps, 'queue-worker.cjs');
 
@@ -125,4 +126,14 @@ t.test('without the option the error names it, and a stop by SIGTERM is as under
     t.equal(code, 1);
     t.match(stderr, reason);
   }
+});
+
+t.test('where several workers have a server in a thread, the one that does not get the port is told why', async (t) => {
+  const env = { ELSEWHERE: 'thread', PORT: String(await freePort()) };
+  const { code, stderr } = await run(
+    ['start', path.join(apps, 'listens-elsewhere.cjs'), '-i', '2', '--ready-timeout', '8s'],
+    { env },
+  );
+  t.equal(code, 1);
+  t.match(stderr, /a server in a worker thread listens past holdfast.*have the main thread listen/);
 });

@@ -38,6 +38,7 @@ t.test('the status becomes metrics, one line for each state, slot and socket', a
     workers: [workerOf(1, 0), workerOf(2, 1, { state: 'draining', requests: 7 })],
     addresses: [
       {
+        kind: 'tcp',
         host: '0.0.0.0',
         port: 3000,
         sockets: [
@@ -116,7 +117,7 @@ t.test('the requests of a slot never become fewer, whoever answers them', async 
 
 t.test('one socket for all slots has a line of its own', async (t) => {
   const sockets = [{ slot: null, weight: null, queueLength: 0, backlog: 511 }];
-  const status = statusOf('shop', { addresses: [{ host: '::', port: 80, sockets }] });
+  const status = statusOf('shop', { addresses: [{ kind: 'tcp', host: '::', port: 80, sockets }] });
   const metrics = metricsOf((await new Metrics().render(status, own)).text);
   t.equal(metrics['holdfast_socket_queue_length{address="[::]:80",slot="all"}'], 0);
   t.notOk(Object.keys(metrics).some((line) => line.startsWith('holdfast_socket_weight')));

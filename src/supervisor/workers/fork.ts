@@ -38,8 +38,8 @@ export class Fork {
   #kept: News[] | null = [];
 
   /** @throws what `fork` throws at once, such as EAGAIN; later faults come as an error or an exit */
-  constructor(identity: WorkerIdentity, release: Release) {
-    this.#cluster = fork(identity, release);
+  constructor(identity: WorkerIdentity, release: Release, keptPaths: readonly string[] = []) {
+    this.#cluster = fork(identity, release, keptPaths);
     this.#keepChildren = release.config.keepChildren;
     const child = this.process;
     // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
@@ -98,7 +98,7 @@ export class Fork {
   }
 }
 
-function fork(identity: WorkerIdentity, { config, script, cwd }: Release): ClusterWorker {
+function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPaths: readonly string[]): ClusterWorker {
   cluster.setupPrimary({
     exec: script,
     args: [...config.args],
@@ -115,7 +115,9 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release): Clust
       HOLDFAST_NAME: identity.name,
       HOLDFAST_SLOT: String(identity.slot),
       HOLDFAST_GENERATION: String(identity.generation),
-      HOLDFAST_WORKER: `${identity.worker}${config.keepChildren ? ' keepChildren' : ''}`,
+      HOLDFAST_WORKER: String(identity.worker),
+      ...(config.keepChildren && { HOLDFAST_KEEP_CHILDREN: '1' }),
+      ...(keptPaths.length > 0 && { HOLDFAST_PATHS: JSON.stringify(keptPaths) }),
     }),
   );
 }

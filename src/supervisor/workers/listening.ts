@@ -6,12 +6,14 @@ import os from 'node:os';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { MonotonicMs } from '../../monotonic.js';
-import type { AddressKey, AddressRequest, WorkerMessage } from '../../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest, WorkerMessage } from '../../protocol.js';
+import { addressKey, sharedKey } from '../../sockets/address.js';
 import { makeStandIn } from '../../sockets/bind.js';
 import { BindError, EADDRINUSE } from '../../sockets/bind-error.js';
-import { addressKey, type Custody } from '../../sockets/custody.js';
+import type { Custody } from '../../sockets/custody.js';
 import type { Owner } from '../../sockets/owner.js';
 import { asNamed, rivalsOf } from '../../sockets/rivals.js';
+import type { SharedSockets } from '../../sockets/shared.js';
 import type { WorkerHandle } from './handle.js';
 import { StandIns } from './stand-ins.js';
 
@@ -38,25 +40,44 @@ export class Listening {
 
   async give(custody: Custody, worker: WorkerHandle, seq: number, asked: AddressRequest): Promise<void> {
     const request = asNamed(custody.list(), asked);
-    const key = addressKey(request);
-    const { worker: id, slot } = worker.identity;
-    if (rivalsOf(custody.list(), slot, request).length > 0) return this.#standIn(worker, seq, request);
+    const { slot } = worker.identity;
+    const hasRivals = () => rivalsOf(custody.list(), slot, request).length > 0;
+    const acquire = () => custody.acquire(slot, request);
+    if (hasRivals() || !(await this.#give(worker, seq, addressKey(request), acquire, hasRivals))) {
+      await this.#standIn(worker, seq, request);
+    }
+  }
+
+  async share(shared: SharedSockets, worker: WorkerHandle, seq: number, request: SharedRequest): Promise<void> {
+    const acquire = async () => ({ ...(await shared.acquire(request)), slot: null });
+    await this.#give(worker, seq, sharedKey(request), acquire, () => false);
+  }
+
+  /** @returns false where another address of ours has come to be in the way: nothing has been answered then */
+  async #give(
+    worker: WorkerHandle,
+    seq: number,
+    key: AddressKey,
+    acquire: () => Promise<{ readonly slot: number | null; readonly handle: { close(): void } }>,
+    hasRivals: () => boolean,
+  ): Promise<boolean> {
+    const { worker: id } = worker.identity;
     this.#wait(key, id);
     try {
-      const socket = await custody.acquire(slot, request);
+      const socket = await acquire();
       this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker: id });
       await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held || worker.leaving }, socket.handle);
     } catch (error) {
       const errno = error instanceof BindError ? error.errno : -os.constants.errno.EINVAL;
       // It has come meanwhile, while both were waited for.
-      const isOurs = errno === EADDRINUSE && rivalsOf(custody.list(), slot, request).length > 0;
-      if (isOurs) return this.#standIn(worker, seq, request);
+      if (errno === EADDRINUSE && hasRivals()) return false;
       // First the news, then the errno: the application may end the moment it hears of it.
       this.#dispatch({ type: 'bindFailed', worker: id, key, reason: reasonOf(error) });
       await worker.send({ type: 'socket', seq, key, errno });
     } finally {
       this.#done(key, id);
     }
+    return true;
   }
 
   /** Most likely it is a look, and over before anything is decided. */
@@ -92,9 +113,20 @@ export class Listening {
     }
   }
 
+  /** By itself, or by node:cluster: it hears of no server that is closed, and so cannot tell one that stays from one that does not. */
+  opened(worker: number, key: AddressKey): void {
+    this.#dispatch({ type: 'bound', worker, key });
+    this.#dispatch({ type: 'stayed', worker, key });
+  }
+
   /** What only stands for a socket serves nobody: that is told once the real one has followed. */
   heard({ worker, slot: own }: WorkerHandle['identity'], message: News): void {
     const { key } = message;
+    // Nobody looks at a port for datagrams first.
+    if (message.type === 'bound' && key.startsWith('udp:')) {
+      this.opened(worker, key);
+      return;
+    }
     if (message.type === 'bound' || message.type === 'stayed') {
       const standIn = this.standIns.get(worker, key);
       if (standIn === undefined) this.#dispatch({ type: message.type, worker, key });

@@ -5,7 +5,7 @@
  * A new message of `protocol.ts` needs a line in `MESSAGES`, or this does not compile.
  */
 import { isIP } from 'node:net';
-import type { ConnectionCounts, OpenConnection, WorkerFigures, WorkerMessage } from '../../protocol.js';
+import type { ConnectionCounts, OpenConnection, SharedRequest, WorkerFigures, WorkerMessage } from '../../protocol.js';
 import {
   amount,
   list,
@@ -67,6 +67,27 @@ const named = record<OpenConnection>({
 
 const figures = record<WorkerFigures>({ answers: count, serverErrors: count, latency: list(count, MOST_BUCKETS) });
 
+const path: Reader<string> = (value, at) => {
+  const name = text(KEY_CHARACTERS)(value, at);
+  // Of an abstract name the first character is NUL; in the file system the supervisor has another working folder.
+  if (!/^[/\0][^\0]+$/.test(name)) throw new Mismatch(`${at} must be an absolute path`);
+  return name;
+};
+
+const unix = record<Extract<SharedRequest, { kind: 'unix' }>>({ kind: oneOf('unix'), path, umask: whole(0, 0o777) });
+
+const udp = record<Extract<SharedRequest, { kind: 'udp' }>>({
+  kind: oneOf('udp'),
+  host: ip,
+  port: whole(1, 65_535),
+  family: oneOf(4, 6),
+  ipv6Only: truth,
+  reuseAddr: truth,
+});
+
+const shared: Reader<SharedRequest> = (value, at) =>
+  (value as { readonly kind?: unknown } | null)?.kind === 'unix' ? unix(value, at) : udp(value, at);
+
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   able: { missing: list(text(DETAIL_CHARACTERS), MOST_REASONS), listens: truth },
   adopted: { key, slot, ok: truth },
@@ -80,13 +101,16 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
       ordinal: whole(0, LAST_ORDINAL),
     }),
   },
+  share: { seq: count, request: shared },
   bound: { key },
   stayed: { key },
+  opened: { key },
   closed: { key },
   drained: {},
   handedOver: { handed: count, refused: count, takenBack: count, stayed: tally(MOST_REASONS, DETAIL_CHARACTERS) },
   linked: { link: count },
   unlinked: {},
+  resigned: {},
   leftover: { counts, named: list(named, MOST_NAMED) },
   health: { ok: truth, detail: text(DETAIL_CHARACTERS) },
   released: { key, slot },

@@ -41,10 +41,16 @@ export class Told {
   expect(message: WorkerMessage): void {
     switch (message.type) {
       case 'listen':
+      case 'share':
         this.#asked += 1;
         if (this.#asked + this.#addresses.size > MOST_ADDRESSES) {
           throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
         }
+        return;
+      case 'opened':
+        if (this.#addresses.size >= MOST_ADDRESSES)
+          throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
+        this.#addresses.set(message.key, this.#open(message.key) + 1);
         return;
       case 'bound':
       case 'stayed':

@@ -9,6 +9,7 @@ import type { Log } from '../../logs/logger.js';
 import type { AddressKey, ConnectionCounts, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
+import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { FirstWorker } from './first-worker.js';
@@ -35,6 +36,7 @@ export interface WorkforceOptions {
   readonly name: string;
   readonly log: Log;
   readonly custody: Custody;
+  readonly shared: SharedSockets;
   readonly listening: Listening;
   /** Makes a channel between two workers. */
   readonly openStreamPair: OpenStreamPair;
@@ -96,16 +98,12 @@ export class Workforce {
     };
     try {
       const identity = { worker, slot, generation, name };
-      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release);
+      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release, this.#options.shared.paths);
       const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
-        onListening: (address) => {
-          const key = addressKey({ ...address, ipv6Only: false, ordinal: 0 });
-          // It hears of no server that is closed, and so cannot tell one that stays from one that does not.
-          dispatch({ type: 'bound', worker, key });
-          dispatch({ type: 'stayed', worker, key });
-        },
+        onListening: (address) =>
+          this.#options.listening.opened(worker, addressKey({ ...address, ipv6Only: false, ordinal: 0 })),
         onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
         onEnded: () => {
           this.leftBehind.ended(handle);
@@ -249,14 +247,21 @@ export class Workforce {
       clearTimeout(timer);
     }
     this.#options.custody.closeAll();
+    this.#options.shared.closeAll();
   }
 
   #heard(handle: WorkerHandle, message: WorkerMessage): void {
-    const { custody, listening, dispatch } = this.#options;
+    const { custody, shared, listening, dispatch } = this.#options;
     const { worker } = handle.identity;
     switch (message.type) {
       case 'listen':
         this.#track(listening.give(custody, handle, message.seq, message.request));
+        break;
+      case 'share':
+        this.#track(listening.share(shared, handle, message.seq, message.request));
+        break;
+      case 'opened':
+        listening.opened(worker, message.key);
         break;
       case 'bound':
       case 'stayed':
@@ -280,7 +285,8 @@ export class Workforce {
         // The giver hears of the taker over the link itself.
         break;
       case 'unlinked':
-        dispatch({ type: 'unlinked', worker });
+      case 'resigned':
+        dispatch({ type: message.type, worker });
         break;
       case 'leftover':
         this.#leftovers.told(handle.identity, message);

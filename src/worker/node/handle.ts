@@ -47,7 +47,8 @@ export function stopAccepting(server: Server): void {
   const { _handle: handle } = internals(server);
   if (handle === null) return;
   const address: Partial<AddressInfo> = {};
-  handle.getsockname(address);
+  // A pipe has none: what its name is the server itself knows.
+  handle.getsockname?.(address);
   const still = {
     onconnection: () => {},
     listen: () => 0,

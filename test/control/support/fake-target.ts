@@ -32,7 +32,7 @@ export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): Su
     affinity: 'none',
     generation: 3,
     size: 2,
-    addresses: [{ host: '127.0.0.1', port: 3000, sockets: [] }],
+    addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 3000, sockets: [] }],
     rollout: { state: 'none', reason: null, from: null, to: null, canary: null, trial: null },
     crashLoop: false,
     totals: { restarts: { crashed: 0, failed: 0, hung: 0, recycled: 0 }, rollouts: { done: 0, rolledBack: 0 } },

@@ -94,6 +94,7 @@ const names = [
   'leftover',
   'handedOver',
   'unlinked',
+  'resigned',
   'health',
   'released',
   'stats',

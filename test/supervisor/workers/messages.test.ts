@@ -17,6 +17,7 @@ t.test('what a worker says rightly is read as it is', async (t) => {
     { type: 'handedOver', handed: 5, refused: 1, takenBack: 0, stayed: { 'it is no plain TCP': 2 } },
     { type: 'linked', link: 3 },
     { type: 'unlinked' },
+    { type: 'resigned' },
     { type: 'able', missing: ['adoption: handles have no owner_symbol'], listens: true },
     { type: 'adopted', key: '*:80', slot: 1, ok: false },
     { type: 'health', ok: false, detail: 'GET / answered 500' },

@@ -1,0 +1,78 @@
+/**
+ * Multicast groups are a matter of one socket in the kernel: on one that is shared a second worker could not join, and each
+ * datagram would come to one worker. An application that has asked for `reuseAddr` is made for a socket of its own in each
+ * process, and gets it as soon as it joins a group. Any other joins on the socket that is shared, once for all.
+ */
+import type { Socket } from 'node:dgram';
+import os from 'node:os';
+import { type Methods, stateOf, type UdpHandle } from './node/udp.js';
+
+export interface Memberships {
+  isDraining(): boolean;
+  /** A socket of the worker's own at the same address; undefined where there can be none. */
+  another(): UdpHandle | undefined;
+  /** It has taken the place of the one that is shared. */
+  onOwn(handle: UdpHandle): void;
+}
+
+const JOIN = ['addMembership', 'addSourceSpecificMembership'] as const;
+const LEAVE = ['dropMembership', 'dropSourceSpecificMembership'] as const;
+/** What has been set on the one holds for the other. */
+const SETTERS = ['setBroadcast', 'setTTL', 'setMulticastTTL', 'setMulticastLoopback', 'setMulticastInterface'] as const;
+const EADDRINUSE = -os.constants.errno.EADDRINUSE;
+
+export function guardMemberships(socket: Socket, shared: UdpHandle, memberships: Memberships): void {
+  const methods = shared as unknown as Methods;
+  const settings: [name: string, args: never[]][] = [];
+  const guarded: string[] = [];
+  const guard = (name: string, act: (method: (...args: never[]) => unknown, args: never[]) => unknown) => {
+    const method = methods[name];
+    if (method === undefined) return;
+    guarded.push(name);
+    methods[name] = (...args: never[]) => act(method, args);
+  };
+  for (const name of SETTERS) {
+    guard(name, (method, args) => {
+      settings.push([name, args]);
+      return Reflect.apply(method, shared, args);
+    });
+  }
+  for (const name of JOIN) {
+    guard(name, (method, args) => {
+      const own = memberships.another();
+      if (own !== undefined && replace(socket, shared, own, guarded)) {
+        for (const [setter, values] of settings) Reflect.apply((own as unknown as Methods)[setter]!, own, values);
+        memberships.onOwn(own);
+        return Reflect.apply((own as unknown as Methods)[name]!, own, args);
+      }
+      const errno = Reflect.apply(method, shared, args);
+      // Another worker has joined: it is one and the same socket.
+      return errno === EADDRINUSE ? 0 : errno;
+    });
+  }
+  for (const name of LEAVE) {
+    guard(name, (method, args) => {
+      // Its successor is in the group by the same membership.
+      return memberships.isDraining() ? 0 : Reflect.apply(method, shared, args);
+    });
+  }
+}
+
+/** As Node itself does when its cluster has given a handle. @returns false where this Node does not let us */
+function replace(socket: Socket, shared: UdpHandle, own: UdpHandle, guarded: readonly string[]): boolean {
+  const state = stateOf(socket);
+  if (state?.handle !== shared) {
+    own.close();
+    return false;
+  }
+  const from = shared as unknown as Record<PropertyKey, unknown>;
+  for (const key of Reflect.ownKeys(shared)) {
+    const isOurs = key === 'close' || key === 'recvStart' || guarded.includes(String(key));
+    if (!isOurs) (own as unknown as Record<PropertyKey, unknown>)[key] = from[key];
+  }
+  if (!shared.hasRef()) own.unref();
+  state.handle = own;
+  own.recvStart();
+  shared.close();
+  return true;
+}

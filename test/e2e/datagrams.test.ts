@@ -1,0 +1,98 @@
+import dgram, { type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { apps, Holdfast } from './support/holdfast.js';
+import { freePort } from './support/ports.js';
+
+const datagrams = path.join(apps, 'datagrams.cjs');
+
+async function openUdp(t: Test): Promise<Socket> {
+  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  t.teardown(() => socket.close());
+  return socket;
+}
+
+t.test('a UDP server is ready when it is bound, and datagrams wait for its successor', async (t) => {
+  const port = await freePort();
+  const holdfast = new Holdfast(t, datagrams, { env: { PORT: String(port) } });
+  await holdfast.message('started');
+  t.match((await holdfast.status()).addresses, [{ kind: 'udp', host: '127.0.0.1', port, sockets: [{ slot: null }] }]);
+  t.match((await holdfast.run('status')).stdout, `udp 127.0.0.1:${port}`);
+  const client = await openUdp(t);
+  const answer = async (text: string) => {
+    client.send(text, port, '127.0.0.1');
+    const [message] = (await once(client, 'message')) as [Buffer];
+    return String(message);
+  };
+  t.match(await answer('first'), /^\d+ first$/);
+  const [{ pid } = { pid: null }] = (await holdfast.status()).workers;
+  process.kill(pid ?? 0, 'SIGSTOP');
+  const waits = answer('second');
+  process.kill(pid ?? 0, 'SIGKILL');
+  t.match(await waits, /^\d+ second$/, 'it was sent when nobody received');
+  t.equal((await holdfast.run('reload')).code, 0);
+  t.match(await answer('third'), /^\d+ third$/);
+  t.equal((await holdfast.run('restart')).code, 0);
+  t.match(await answer('fourth'), /^\d+ fourth$/);
+});
+
+t.test('answers come to the worker that has asked, from a port of its own or connected', async (t) => {
+  const server = await openUdp(t);
+  server.on('message', (message, { port, address }) => server.send(message, port, address));
+  const env = { ASK: String(server.address().port) };
+  const holdfast = new Holdfast(t, datagrams, { args: ['-i', '3', '--ready', 'running'], env });
+  for (let count = 0, from = 0; count < 6; count++) {
+    const line = await holdfast.line(({ msg }) => msg.startsWith('ANSWERS'), from);
+    t.equal(line.msg, 'ANSWERS 20 0');
+    from = holdfast.log.indexOf(line) + 1;
+  }
+  t.same((await holdfast.status()).addresses, [], 'nothing of it is in custody');
+});
+
+t.test('a member of a multicast group has a socket of its own, and can be reloaded', async (t) => {
+  const port = await freePort();
+  const group = '239.255.77.7';
+  const sender = await openUdp(t);
+  sender.setMulticastInterface('127.0.0.1');
+  for (const REUSE of ['1', '0']) {
+    const env = { GROUP: group, GROUP_PORT: String(port), REUSE };
+    const args = ['-i', REUSE === '1' ? '2' : '1'];
+    const holdfast = new Holdfast(t, datagrams, { args, env });
+    await holdfast.message('started');
+    const got = async (text: string, from: number) => {
+      const lines: string[] = [];
+      sender.send(text, port, group);
+      for (let at = from; lines.length < (REUSE === '1' ? 2 : 1); ) {
+        const line = await holdfast.line(({ msg }) => msg.startsWith(`GOT ${text} `), at);
+        lines.push(line.msg);
+        at = holdfast.log.indexOf(line) + 1;
+      }
+      return lines.sort();
+    };
+    const slots = REUSE === '1' ? [0, 1] : [0];
+    await joined(holdfast, slots.length);
+    t.same(
+      await got('one', 0),
+      slots.map((slot) => `GOT one ${slot} 1`),
+      'every worker, as under plain node',
+    );
+    const from = holdfast.log.length;
+    t.equal((await holdfast.run('reload')).code, 0);
+    await joined(holdfast, slots.length, from);
+    t.same(
+      await got('two', from),
+      slots.map((slot) => `GOT two ${slot} 2`),
+    );
+    t.equal((await holdfast.run('stop')).code, 0);
+  }
+});
+
+async function joined(holdfast: Holdfast, count: number, from = 0): Promise<void> {
+  let at = from;
+  for (let i = 0; i < count; i++) {
+    const line = await holdfast.line(({ msg }) => msg === 'JOINED', at);
+    at = holdfast.log.indexOf(line) + 1;
+  }
+}

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import t, { type Test } from 'tap';
+import { apps, Holdfast, plainly } from './support/holdfast.js';
+import { Load } from './support/load.js';
+import { freePort } from './support/ports.js';
+import { get } from './support/servers.js';
+
+const app = path.join(apps, 'resigns.cjs');
+const TIMES = 4;
+
+/** Has one worker after the other leave, each once somebody listens in the place of the one before. */
+async function leave(port: number, somebodyNew: () => Promise<unknown>): Promise<void> {
+  for (let times = 0; times < TIMES; times++) {
+    const came = somebodyNew();
+    await get(http, { port, host: '127.0.0.1', path: '/leave', agent: false });
+    await came;
+  }
+}
+
+async function underCluster(t: Test, port: number): Promise<void> {
+  const child = spawn(...plainly([app], { PORT: String(port) }), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(child, 'close');
+  t.teardown(async () => {
+    child.kill('SIGTERM');
+    await closed;
+  });
+  const lines = createInterface(child.stdout);
+  for (let workers = 0; workers < 2; workers++) await once(lines, 'line');
+  const load = new Load({ port, fresh: 8, keepAlive: 0 });
+  t.teardown(() => load.stop());
+  await leave(port, () => once(lines, 'line'));
+  await load.stop();
+  t.same(load.errors, {}, load.summary());
+}
+
+t.test('a worker that leaves its cluster loses no new connection under node:cluster', async (t) => {
+  await underCluster(t, await freePort());
+});
+
+for (const mode of ['reuseport', 'reuseaddr']) {
+  t.test(`cluster.worker.disconnect() drains under load, in ${mode} mode`, async (t) => {
+    const port = await freePort();
+    const args = ['-i', '2', '--listen-mode', mode, '--spread', '500ms'];
+    const holdfast = new Holdfast(t, app, { args, env: { PORT: String(port) } });
+    await holdfast.message('started');
+    const load = new Load({ port, fresh: 8, keepAlive: 8 });
+    t.teardown(() => load.stop());
+    await leave(port, () => holdfast.message('worker exited', holdfast.log.length));
+    await load.stop();
+    t.same(load.errors, {}, load.summary());
+    const status = await holdfast.status();
+    t.match(status.workers, [{ state: 'ready' }, { state: 'ready' }]);
+    t.equal(status.totals.restarts.recycled, TIMES);
+    t.same(holdfast.lines('worker crashed'), []);
+    t.match(status.workers[0]?.restartReason, /cluster\.worker\.disconnect/);
+  });
+}
