@@ -76,7 +76,7 @@ t.test('it is tried again however often it fails, and its time is counted up', a
   t.match(service(), {
     StartLimitIntervalSec: ['0'],
     Restart: ['on-failure'],
-    TimeoutStartSec: ['62'],
+    TimeoutStartSec: ['60'],
     TimeoutStopSec: ['66'],
   });
 });

@@ -43,6 +43,15 @@ t.test('a worker on trial beside its elder is not one more that serves', async (
   t.match(situationOf(d.state), { status: '2 workers ready, generation 1; generation 2 has 1 of 2 workers' });
 });
 
+t.test('a release on trial is told', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.reload({ trialMs: 1_000 });
+  t.same(situationOf(d.state), {
+    phase: 'reloading',
+    status: '2 workers ready, generation 1; generation 2 is on trial',
+  });
+});
+
 function told(watchdogMs: number | null = null) {
   const lines: string[][] = [];
   const notifier: Notifier = {

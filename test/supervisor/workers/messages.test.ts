@@ -11,6 +11,7 @@ t.test('what a worker says rightly is read as it is', async (t) => {
     { type: 'listen', seq: 1, request },
     { type: 'listen', seq: 2, request: { ...request, host: null, family: 4, ipv6Only: false } },
     { type: 'bound', key: '::1 0 3' },
+    { type: 'stayed', key: '::1 0 3' },
     { type: 'closed', key: '::1 0 3' },
     { type: 'drained' },
     { type: 'leftover', counts: { http1: 2, websocket: 1 }, named: [open] },
