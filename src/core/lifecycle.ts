@@ -82,7 +82,11 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
 };
 
 /** Its application has been told, and decides what that means: it may wait, take another port, do without, or end. */
-const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason }) => {
+const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason, isOurs = false }) => {
+  if (isOurs && worker.state === 'starting') {
+    fail(draft, worker, reason);
+    return;
+  }
   worker.refused = [...worker.refused.filter((other) => other.key !== key), { key, reason }];
   addressCame(worker, key, draft.now);
   report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: key, reason });

@@ -17,7 +17,7 @@ import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';
 import { answer, isSettled, report, workersOf } from './state.js';
 import { advanceTrial } from './trial.js';
-import type { Draft, Effect, Event, State } from './types.js';
+import type { Draft, Effect, Event, State, WorkerEvent } from './types.js';
 
 export interface Fault {
   readonly error: unknown;
@@ -72,6 +72,9 @@ function apply(draft: Draft, event: Event): void {
     case 'socketOpened':
       draft.state.workers.find(({ id }) => id === event.worker)?.given.push(event.socket.key);
       break;
+    case 'bindFailed':
+      failBind(draft, event);
+      break;
     case 'promote':
     case 'abort':
       decide(draft, event);
@@ -94,6 +97,17 @@ function passTime(draft: Draft): void {
     const { judgeLossAt } = worker;
     if (worker.state === 'ready' && judgeLossAt !== null && judgeLossAt <= now) judgeLoss(draft, worker);
   }
+}
+
+function failBind(draft: Draft, event: Extract<WorkerEvent, { type: 'bindFailed' }>): void {
+  const { state } = draft;
+  const worker = state.workers.find((candidate) => candidate.id === event.worker);
+  // What the supervisor lacks it lacks for every worker alike: waiting for the others would only repeat the message.
+  const isHopeless = event.isOurs === true && state.phase === 'starting' && worker?.state === 'starting';
+  observe(draft, event);
+  if (!isHopeless) return;
+  state.failureReason = event.reason;
+  beginStop(draft);
 }
 
 /**

@@ -271,7 +271,13 @@ export type WorkerEvent = { readonly worker: number } & (
   /** The process has ended; `exited` follows once its output has been read. */
   | { readonly type: 'ended' }
   /** The address cannot be had, and its server has been told so: `reason` is for the owner. */
-  | { readonly type: 'bindFailed'; readonly key: AddressKey; readonly reason: string }
+  | {
+      readonly type: 'bindFailed';
+      readonly key: AddressKey;
+      readonly reason: string;
+      /** It is the supervisor that lacks something (descriptors, memory): no application can do anything about it. */
+      readonly isOurs?: boolean;
+    }
   /** The address is held by another process and is waited for until `until`. */
   | { readonly type: 'bindDelayed'; readonly key: AddressKey; readonly until: MonotonicMs }
   | {

@@ -114,6 +114,17 @@ t.test('ends with the reason when the address cannot be had and the application 
   t.same(d.done('end'), [{ do: 'end', reason }]);
 });
 
+t.test('ends at once with the reason when it is the supervisor that lacks something', async (t) => {
+  const d = new Driver({ size: 3 });
+  d.send({ type: 'start' });
+  d.crash(1, 'some other fault');
+  const reason = `cannot listen on ${PORT}: EMFILE (too many open files)`;
+  d.send({ type: 'bindFailed', worker: 2, key: PORT, reason, isOurs: true });
+  t.equal(d.state.phase, 'stopping');
+  d.clear();
+  t.same(d.done('end'), [{ do: 'end', reason }]);
+});
+
 t.test('goes on when the application takes another port, or waits until it is free', async (t) => {
   const d = new Driver({ size: 2 });
   d.send({ type: 'start' });

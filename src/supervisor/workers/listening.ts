@@ -24,6 +24,10 @@ export interface BindDelay {
   readonly untilMs: MonotonicMs;
 }
 
+const { EMFILE, ENFILE, ENOBUFS, ENOMEM } = os.constants.errno;
+/** What the supervisor itself lacks then. */
+const OURS: ReadonlySet<number> = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM].map((errno) => -errno));
+
 type News = Extract<WorkerMessage, { type: 'bound' | 'stayed' | 'closed' | 'adopted' }>;
 
 export class Listening {
@@ -68,12 +72,9 @@ export class Listening {
       this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker: id });
       await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held || worker.leaving }, socket.handle);
     } catch (error) {
-      const errno = error instanceof BindError ? error.errno : -os.constants.errno.EINVAL;
       // It has come meanwhile, while both were waited for.
-      if (errno === EADDRINUSE && hasRivals()) return false;
-      // First the news, then the errno: the application may end the moment it hears of it.
-      this.#dispatch({ type: 'bindFailed', worker: id, key, reason: reasonOf(error) });
-      await worker.send({ type: 'socket', seq, key, errno });
+      if (error instanceof BindError && error.errno === EADDRINUSE && hasRivals()) return false;
+      await this.#refuse(worker, seq, key, error);
     } finally {
       this.#done(key, id);
     }
@@ -84,12 +85,26 @@ export class Listening {
   async #standIn(worker: WorkerHandle, seq: number, request: AddressRequest): Promise<void> {
     const key = addressKey(request);
     const { worker: id } = worker.identity;
-    const handle = makeStandIn();
+    let handle: ReturnType<typeof makeStandIn>;
+    try {
+      handle = makeStandIn();
+    } catch (error) {
+      return this.#refuse(worker, seq, key, error);
+    }
     this.standIns.add(id, key, request);
     const sent = worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held, standIn: true }, handle);
     this.#dispatch({ type: 'contested', worker: id, key });
     await sent;
     handle.close();
+  }
+
+  /** First the news, then the errno: the application may end the moment it hears of it. */
+  async #refuse(worker: WorkerHandle, seq: number, key: AddressKey, error: unknown): Promise<void> {
+    const errno = error instanceof BindError ? error.errno : -os.constants.errno.EINVAL;
+    const isOurs = OURS.has(errno);
+    const reason = reasonOf(error);
+    this.#dispatch({ type: 'bindFailed', worker: worker.identity.worker, key, reason, ...(isOurs && { isOurs }) });
+    await worker.send({ type: 'socket', seq, key, errno });
   }
 
   /** What was in the way has gone: the real one follows its stand-in. */
