@@ -43,6 +43,8 @@ export function guardMemberships(socket: Socket, shared: UdpHandle, memberships:
       if (own !== undefined && replace(socket, shared, own, guarded)) {
         for (const [setter, values] of settings) Reflect.apply((own as unknown as Methods)[setter]!, own, values);
         memberships.onOwn(own);
+        // Only now: it is told as one that takes the other's place.
+        shared.close();
         return Reflect.apply((own as unknown as Methods)[name]!, own, args);
       }
       const errno = Reflect.apply(method, shared, args);
@@ -73,6 +75,5 @@ function replace(socket: Socket, shared: UdpHandle, own: UdpHandle, guarded: rea
   if (!shared.hasRef()) own.unref();
   state.handle = own;
   own.recvStart();
-  shared.close();
   return true;
 }

@@ -42,8 +42,8 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       t.match(await overHttp2(`https://127.0.0.1:${ports.http2}`), slot, 'http2');
       t.match(await overHttp2(`http://127.0.0.1:${ports.h2c}`), slot, 'h2c');
       t.match(await text(net.connect(ports.net, '127.0.0.1')), slot, 'net');
-      t.match(await get(http, { socketPath: path.join(dir, 'pipe') }), slot, 'unix socket, shared by node:cluster');
-      t.match(await overUdp(udpPort), slot, 'UDP, shared by node:cluster');
+      t.match(await get(http, { socketPath: path.join(dir, 'pipe') }), slot, 'unix socket');
+      t.match(await overUdp(udpPort), slot, 'UDP');
     }
   });
 }

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import cluster from 'node:cluster';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
@@ -17,6 +18,7 @@ import { connectionsOf, type Parser, tryOut } from '../../dist/worker/node/http.
 import { IPC, type PipeHandle, seeRequestClass } from '../../dist/worker/node/pipe.js';
 import type { MovableSocket } from '../../dist/worker/node/socket.js';
 import { OWNER, ownerOf, symbolOf } from '../../dist/worker/node/symbols.js';
+import { bindAnother, isUdpHandle, stateOf } from '../../dist/worker/node/udp.js';
 
 async function listening(t: Test, server: net.Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -131,4 +133,39 @@ t.test('a session of HTTP/2: the socket beneath it and its handle', async (t) =>
   t.ok((handle?.fd ?? -1) >= 0, 'fd');
   t.type(handle?.writeQueueSize, 'number');
   t.type(handle && ownerOf<net.Socket>(handle)?.destroy, 'function');
+});
+
+t.test('Server._listen2: where a server binds, with the handle that it has been given, or with none', async (t) => {
+  const prototype = net.Server.prototype as unknown as { _listen2(...args: unknown[]): void };
+  const { _listen2: bind } = prototype;
+  const seen: unknown[] = [];
+  prototype._listen2 = function see(this: { _handle: unknown }, ...args: unknown[]) {
+    seen.push([this._handle, args[0], args[2]]);
+    bind.apply(this, args);
+  };
+  t.teardown(() => {
+    prototype._listen2 = bind;
+  });
+  await listening(t, net.createServer());
+  t.same(seen, [[null, '127.0.0.1', 4]]);
+});
+
+t.test('a UDP socket keeps its handle in its state, and another of its kind can be bound', async (t) => {
+  for (const [type, address] of [
+    ['udp4', '127.0.0.1'],
+    ['udp6', '::1'],
+  ] as const) {
+    const socket = dgram.createSocket(type);
+    t.teardown(() => socket.close());
+    const handle = stateOf(socket)?.handle;
+    t.ok(isUdpHandle(handle), type);
+    methods(t, handle ?? {}, ['recvStart', 'bind', 'bind6', 'close', 'addMembership', 'setMulticastTTL', 'hasRef']);
+    const another = bindAnother(socket, { address, port: 0, flags: 0 });
+    t.ok(isUdpHandle(another), 'bound');
+    if (isUdpHandle(another)) another.close();
+    t.type(
+      bindAnother(socket, { address: type === 'udp4' ? '192.0.2.1' : '2001:db8::1', port: 0, flags: 0 }),
+      'number',
+    );
+  }
 });

@@ -47,11 +47,15 @@ export class Told {
           throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
         }
         return;
-      case 'opened':
-        if (this.#addresses.size >= MOST_ADDRESSES)
-          throw new Mismatch(`it listens on more than ${MOST_ADDRESSES} addresses`);
+      case 'opened': {
+        // In place of one that it was given.
+        const given = message.key.replace(/\/own$/, '');
+        if (given === message.key || this.#open(given) === 0) {
+          throw new Mismatch(`opened: it was not given ${JSON.stringify(given)}`);
+        }
         this.#addresses.set(message.key, this.#open(message.key) + 1);
         return;
+      }
       case 'bound':
       case 'stayed':
         if (this.#open(message.key) === 0)
