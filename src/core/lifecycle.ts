@@ -4,7 +4,7 @@
  */
 import { rememberAddresses } from './addresses.js';
 import { causeOfDeath } from './cause-of-death.js';
-import { crashed, describeExit, facts } from './crash.js';
+import { BEFORE_READY, crashed, describeExit, facts } from './crash.js';
 import { fail, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
@@ -36,7 +36,8 @@ const spawned: Handler<'spawned'> = (draft, worker, event) => {
 const bound: Handler<'bound'> = (draft, worker, event) => {
   if (!worker.listening.includes(event.key)) worker.listening.push(event.key);
   addressCame(worker, event.key, draft.now);
-  report(draft, 'info', 'worker bound', { ...label(worker), address: event.key });
+  if (event.address !== undefined) worker.shown = { ...worker.shown, [event.key]: event.address };
+  report(draft, 'info', 'worker bound', { ...label(worker), address: event.address ?? event.key });
   if (worker.state === 'ready') rememberAddresses(draft.state, worker);
   else checkReady(draft, worker);
 };
@@ -142,7 +143,7 @@ const LIFECYCLE = {
       remove(draft, worker);
       report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
       const { chance, code } = event;
-      crashed(draft, worker, { cause: 'crashed', reason: describeExit(event, 'before it was ready'), chance, code });
+      crashed(draft, worker, { cause: 'crashed', reason: describeExit(event, BEFORE_READY), chance, code });
     },
   },
   ready: {

@@ -53,6 +53,6 @@ export function lacks(state: State, worker: Worker): string | null {
   if (!byMessage && listening.length === 0) return 'it did not listen on any address';
   const missing = requiredAddresses(state, worker).filter((key) => !listening.includes(key));
   if (missing.length === 0) return null;
-  const present = listening.length === 0 ? 'no address' : listening.join(', ');
+  const present = listening.length === 0 ? 'no address' : listening.map((key) => worker.shown?.[key] ?? key).join(', ');
   return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does`;
 }

@@ -72,6 +72,8 @@ export interface Worker {
   recycleReason: string | null;
   /** Addresses on whose socket of its own slot it accepts. */
   listening: AddressKey[];
+  /** How people are told of those whose port the kernel has chosen. */
+  shown?: Readonly<Record<AddressKey, string>>;
   /** Those whose socket it has been given: it may accept there before that is heard of. */
   given: AddressKey[];
   /** What it listened on when it began to drain. */
@@ -218,7 +220,8 @@ export type RequestEvent =
 /** Observations of one worker. */
 export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'spawned'; readonly pid: number }
-  | { readonly type: 'bound'; readonly key: AddressKey }
+  /** `address` is how people are told of it, where the key has no port: the kernel has chosen that. */
+  | { readonly type: 'bound'; readonly key: AddressKey; readonly address?: string }
   | { readonly type: 'closed'; readonly key: AddressKey }
   | { readonly type: 'saidReady' }
   | { readonly type: 'drained' }

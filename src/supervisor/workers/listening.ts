@@ -6,6 +6,7 @@ import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { MonotonicMs } from '../../monotonic.js';
 import type { AddressKey, AddressRequest } from '../../protocol.js';
+import { formatAddress } from '../../sockets/address.js';
 import { BindError } from '../../sockets/bind-error.js';
 import { addressKey, type Custody } from '../../sockets/custody.js';
 import type { Owner } from '../../sockets/owner.js';
@@ -72,4 +73,10 @@ export class Listening {
     waiting?.delete(worker);
     if (waiting?.size === 0) this.#waiting.delete(key);
   }
+}
+
+/** What people are told of an address whose port the kernel has chosen. */
+export function chosenPort(custody: Custody, slot: number, key: string): { readonly address?: string } {
+  const socket = key.includes(':0#') ? custody.find(slot, key) : undefined;
+  return socket === undefined ? {} : { address: formatAddress(socket.host, socket.port) };
 }

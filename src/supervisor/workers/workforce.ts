@@ -17,7 +17,7 @@ import { WorkerHandle } from './handle.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
-import type { Listening } from './listening.js';
+import { chosenPort, type Listening } from './listening.js';
 import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
@@ -236,8 +236,15 @@ export class Workforce {
         this.#track(listening.give(custody, handle, message.seq, message.request));
         break;
       case 'bound':
+        dispatch({
+          type: 'bound',
+          worker,
+          key: message.key,
+          ...chosenPort(custody, handle.identity.slot, message.key),
+        });
+        break;
       case 'closed':
-        dispatch({ type: message.type, worker, key: message.key });
+        dispatch({ type: 'closed', worker, key: message.key });
         break;
       case 'able':
         this.#able(handle, message);
