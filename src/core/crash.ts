@@ -15,12 +15,19 @@ export function facts({ code, signal, lastLines, oomKilled = false }: Exit): Fac
   return { code, signal, lastLines, oomKilled };
 }
 
+export const BEFORE_READY = 'before it was ready';
+
 /** For people: how a worker ended, and what it said last. */
 export function describeExit(event: Exit, when: string): string {
   const { cause, text } = causeOfDeath(facts(event));
   if (cause === 'notStarted') return text;
+  // Not a fault of the program, as it sees it: nobody would guess what was expected.
+  const why =
+    event.code === 0 && when === BEFORE_READY
+      ? ': it had nothing left to do, or ended itself. It must listen, and stay (or set ready: running, if it serves no traffic); give the server itself, not a command that starts it in a process of its own'
+      : '';
   const last = event.lastLines.length === 0 ? '' : `; the last it wrote:\n${event.lastLines.join('\n')}`;
-  return `${text} ${when}${last}`;
+  return `${text} ${when}${why}${last}`;
 }
 
 /** Where it ended for want of an address, who holds that says more than its stack does. */

@@ -3,7 +3,7 @@
  * nobody else assigns it.
  */
 import { causeOfDeath } from './cause-of-death.js';
-import { crashed, describeExit, describeFailedStart, facts } from './crash.js';
+import { BEFORE_READY, crashed, describeExit, describeFailedStart, facts } from './crash.js';
 import { fail, failUnready, isUnheard, kill, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
@@ -153,7 +153,7 @@ const LIFECYCLE = {
       report(draft, 'warn', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
       const { chance, code } = event;
       const served = worker.lost.length > 0;
-      const when = served ? 'after it had closed its server by itself' : 'before it was ready';
+      const when = served ? 'after it had closed its server by itself' : BEFORE_READY;
       const reason = describeFailedStart(event, worker, when);
       const atOnce = served && nobodyServes(draft.state);
       crashed(draft, worker, { cause: 'crashed', reason, chance, code, atOnce });

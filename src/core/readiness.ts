@@ -5,11 +5,16 @@ import { isFirst, isSoaked, seats } from './standing.js';
 import { label, policyOf, report } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
-export function bound(draft: Draft, worker: Worker, { key }: { readonly key: string }): void {
+export function bound(
+  draft: Draft,
+  worker: Worker,
+  { key, address }: { readonly key: string; readonly address?: string },
+): void {
   if (!worker.listening.includes(key)) worker.listening.push(key);
   worker.refused = worker.refused.filter((other) => other.key !== key);
   addressCame(worker, key, draft.now);
-  report(draft, 'info', 'worker bound', { ...label(worker), address: key });
+  if (address !== undefined) worker.shown = { ...worker.shown, [key]: address };
+  report(draft, 'info', 'worker bound', { ...label(worker), address: address ?? key });
   if (!hasProvenLike(draft.state, worker)) return;
   worker.assumed.push(key);
   count(draft, worker, key);
@@ -126,7 +131,7 @@ export function lacks(state: State, worker: Worker): string | null {
   if (upAt !== null && state.steppedAt < upAt) return 'it was not up for long enough';
   const missing = requiredAddresses(state, worker).filter((key) => !isListenedOn(steady, key));
   if (missing.length === 0) return null;
-  const present = listening.length === 0 ? 'no address' : listening.join(', ');
+  const present = listening.length === 0 ? 'no address' : listening.map((key) => worker.shown?.[key] ?? key).join(', ');
   const hint = told === '' ? ' — addresses are changed by restart' : told;
   return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does${hint}`;
 }

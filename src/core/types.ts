@@ -92,6 +92,8 @@ export interface Worker {
   lasting: AddressKey[];
   /** Why it could not listen on some, as its application was told; what it made of that shows. */
   refused: { readonly key: AddressKey; readonly reason: string }[];
+  /** How people are told of those whose port the kernel has chosen. */
+  shown?: Readonly<Record<AddressKey, string>>;
   /** Those whose socket it has been given: it may accept there before that is heard of. */
   given: AddressKey[];
   /** What it listened on when it began to drain. */
@@ -244,7 +246,8 @@ export type RequestEvent =
 /** Observations of one worker. */
 export type WorkerEvent = { readonly worker: number } & (
   | { readonly type: 'spawned'; readonly pid: number }
-  | { readonly type: 'bound'; readonly key: AddressKey }
+  /** `address` is how people are told of it, where the key has no port: the kernel has chosen that. */
+  | { readonly type: 'bound'; readonly key: AddressKey; readonly address?: string }
   /** A moment later it listens there still. */
   | { readonly type: 'stayed'; readonly key: AddressKey }
   | { readonly type: 'closed'; readonly key: AddressKey }

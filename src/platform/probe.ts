@@ -2,11 +2,12 @@
  * Finds out what this machine can do, by doing it. Called once at start, and by `holdfast doctor`; what comes out is
  * plain data. Must not conclude anything from the name of a platform or a version of Node.
  */
-import { connect } from 'node:net';
+
 import { getSystemErrorName } from 'node:util';
 import { loadNative, type NativeLoad } from '../native/libc.js';
 import { type BoundSocket, bindSocket } from '../sockets/bind.js';
 import { steeringProgram } from '../sockets/program.js';
+import { connectUntil } from './connect.js';
 
 export interface Capabilities {
   /** For people to read, as in `process.platform` and `process.version`. */
@@ -109,7 +110,7 @@ async function tryConnections(sockets: readonly BoundSocket[], port: number): Pr
 function connectOnce(port: number, signal: AbortSignal): Promise<string | null> {
   return new Promise((resolve) => {
     let fault: string | null = null;
-    const socket = connect({ host: LOOPBACK.host, port, signal });
+    const socket = connectUntil(signal, { host: LOOPBACK.host, port });
     socket.on('error', (error) => {
       fault = error.message;
     });

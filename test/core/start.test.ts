@@ -34,6 +34,25 @@ t.test('ends with what the first worker wrote when no slot gets up', async (t) =
   t.equal(d.done('spawn').length, 3, 'each slot has had one try');
 });
 
+t.test(
+  'says why a worker may have ended well before it was ready, and names the port that the kernel chose',
+  async (t) => {
+    const d = new Driver({ size: 1 });
+    d.send({ type: 'start' });
+    const exit = { code: 0, signal: null, chance: 0.5, lastLines: [] };
+    d.send({ type: 'exited', worker: 1, ...exit });
+    t.match(d.done('end'), [{ reason: /^a worker exited with code 0 before it was ready: it had nothing left to do/ }]);
+
+    const other = new Driver({ size: 1 });
+    other.send({ type: 'start' });
+    other.bind(1);
+    other.send({ type: 'reload', request: 1, policy: other.state.policies[1]!, size: null });
+    other.send({ type: 'bound', worker: 2, key: '*:0#0', address: '*:40123' });
+    other.wait(10_000);
+    t.match(other.state.rollout.reason, /it listens on \*:40123, but not on/);
+  },
+);
+
 t.test('ends when no worker becomes ready in time', async (t) => {
   const d = new Driver({ size: 2 });
   d.send({ type: 'start' });

@@ -4,10 +4,10 @@
  * Nothing of this stays: unless it is asked for, no connection is left in TIME_WAIT.
  */
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { NativeLoad } from '../../native/libc.js';
 import { type BoundSocket, bindSocket, type ReusePortHow } from '../../sockets/bind.js';
+import { connectUntil } from '../connect.js';
 
 export const LOOPBACK = { host: '127.0.0.1', family: 4, ipv6Only: false, ordinal: 0 } as const;
 const BACKLOG = 128;
@@ -67,7 +67,7 @@ export async function visit({ port, from, leave, signal }: Visit): Promise<void>
   await new Promise<void>((resolve, reject) => {
     const reset = leave === 'nothing';
     const local = from === undefined ? {} : { localAddress: from };
-    const socket = connect({ host: LOOPBACK.host, port, signal, allowHalfOpen: reset, ...local });
+    const socket = connectUntil(signal, { host: LOOPBACK.host, port, allowHalfOpen: reset, ...local });
     socket.on('error', reject);
     // Against a side that has closed already, a reset ends the connection without a trace.
     if (reset) socket.on('end', () => socket.resetAndDestroy());
@@ -85,7 +85,7 @@ export async function connections(count: number, port: number, signal: AbortSign
   signal.throwIfAborted();
   const sockets = Array.from({ length: count }, () =>
     // For the time when nobody waits any longer: the other side may end it with a reset.
-    connect({ host: LOOPBACK.host, port, signal }).on('error', () => {}),
+    connectUntil(signal, { host: LOOPBACK.host, port }).on('error', () => {}),
   );
   const close = () => {
     for (const socket of sockets) socket.destroy();

@@ -7,7 +7,7 @@ import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { MonotonicMs } from '../../monotonic.js';
 import type { AddressKey, AddressRequest, SharedRequest, WorkerMessage } from '../../protocol.js';
-import { addressKey, sharedKey } from '../../sockets/address.js';
+import { addressKey, formatAddress, sharedKey } from '../../sockets/address.js';
 import { makeStandIn } from '../../sockets/bind.js';
 import { BindError, EADDRINUSE } from '../../sockets/bind-error.js';
 import type { Custody } from '../../sockets/custody.js';
@@ -135,7 +135,7 @@ export class Listening {
   }
 
   /** What only stands for a socket serves nobody: that is told once the real one has followed. */
-  heard({ worker, slot: own }: WorkerHandle['identity'], message: News): void {
+  heard(custody: Custody, { worker, slot: own }: WorkerHandle['identity'], message: News): void {
     const { key } = message;
     // Nobody looks at a port for datagrams first.
     if (message.type === 'bound' && key.startsWith('udp:')) {
@@ -144,8 +144,9 @@ export class Listening {
     }
     if (message.type === 'bound' || message.type === 'stayed') {
       const standIn = this.standIns.get(worker, key);
-      if (standIn === undefined) this.#dispatch({ type: message.type, worker, key });
-      else if (message.type === 'stayed') standIn.stayed = true;
+      if (standIn !== undefined) standIn.stayed ||= message.type === 'stayed';
+      else if (message.type === 'stayed') this.#dispatch({ type: 'stayed', worker, key });
+      else this.#dispatch({ type: 'bound', worker, key, ...chosenPort(custody, own, key) });
       return;
     }
     if (message.type === 'closed') {
@@ -190,4 +191,10 @@ export class Listening {
 function reasonOf(error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   return error instanceof BindError && error.hint !== undefined ? `${reason} — ${error.hint}` : reason;
+}
+
+/** What people are told of an address whose port the kernel has chosen. */
+function chosenPort(custody: Custody, slot: number, key: string): { readonly address?: string } {
+  const socket = key.includes(':0#') ? custody.find(slot, key) : undefined;
+  return socket === undefined ? {} : { address: formatAddress(socket.host, socket.port) };
 }

@@ -267,7 +267,7 @@ export class Workforce {
       case 'stayed':
       case 'closed':
       case 'adopted':
-        listening.heard(handle.identity, message);
+        listening.heard(custody, handle.identity, message);
         break;
       case 'able':
         this.#able(handle, message);
