@@ -178,7 +178,7 @@ t.test('status and metrics are made a few times a second, and given out a limite
     return { contentType: 'text/plain', text: `made ${made}\n` };
   };
   const began = performance.now();
-  const answers = [];
+  const answers: Awaited<ReturnType<typeof ask>>[] = [];
   // A machine that is busy needs more of them until they come too quickly.
   for (let i = 0; i < 10 || (i < 200 && answers.every(({ statusCode }) => statusCode !== 503)); i++)
     answers.push(...(await Promise.all(Array.from({ length: 40 }, () => ask(port, '/metrics')))));
