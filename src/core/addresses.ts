@@ -57,6 +57,16 @@ function lasting(worker: Worker): string[] {
   return fixed(worker).filter((key) => worker.lasting.includes(key));
 }
 
+/** How long after it was ready an address still counts as one that it began with: a second server is often a little later. */
+const BEGINS_MS = 250;
+
+/** A ready worker listens on it, and goes on to. */
+export function addAddress(state: State, worker: Worker, key: string, now: number): void {
+  const isFromTheStart = now <= (worker.readyAt ?? 0) + BEGINS_MS || slotOf(state, worker.slot).lasting.includes(key);
+  if (isFromTheStart && !worker.lasting.includes(key)) worker.lasting.push(key);
+  rememberAddresses(state, worker);
+}
+
 function fixed({ steady }: Worker): string[] {
   return steady.filter(isFixed);
 }

@@ -39,9 +39,9 @@ export function failUnready(draft: Draft, worker: Worker, seen: string | null): 
   fail(draft, worker, `not ready within ${readyTimeoutMs / 1000} s: ${lack}${hint}`);
 }
 
-/** It has never listened, as far as can be told. */
-function isSilent({ listening, lost }: Worker): boolean {
-  return listening.length === 0 && lost.length === 0;
+/** It has never listened nor tried to, as far as can be told. */
+function isSilent({ listening, lost, lookedAt, refused }: Worker): boolean {
+  return listening.length + lost.length + refused.length === 0 && lookedAt === null;
 }
 
 export function terminate(draft: Draft, worker: Worker): void {

@@ -30,10 +30,15 @@ export function closedUnasked(draft: Draft, worker: Worker, event: { readonly ke
   closed(draft, worker, event);
   if (!served) worker.lookedAt = key;
   if (worker.state !== 'ready') return;
+  // Clients are refused from now on, as under plain Node.
+  forgetAddress(state, worker, key);
   if (!served) {
     if (lacks(state, worker) !== null) unready(draft, worker, true);
     return;
   }
+  // What was opened for a session goes with it.
+  const isLasting = (other: string) => worker.lasting.includes(other);
+  if (!isLasting(key) && worker.steady.some(isLasting)) return;
   worker.lost.push(key);
   if (lacks(state, worker) !== null) unready(draft, worker, isYoung(draft, worker));
   else if (isFixed(key)) worker.judgeLossAt ??= now + REOPEN_MS;
@@ -69,7 +74,6 @@ export function judgeLoss(draft: Draft, worker: Worker): void {
     return;
   }
   if (worker.lost.length > 0) report(draft, 'info', 'address given up', { ...label(worker), closed: worker.lost });
-  for (const key of worker.lost) forgetAddress(state, worker, key);
   worker.lost = [];
 }
 

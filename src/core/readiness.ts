@@ -1,5 +1,5 @@
 /** When a worker is ready, what it lacks until then, and when its health is asked for. */
-import { isFixed, rememberAddresses, requiredAddresses, strangerTo } from './addresses.js';
+import { addAddress, isFixed, rememberAddresses, requiredAddresses, strangerTo } from './addresses.js';
 import { coversKey } from './adoption/overlap.js';
 import { isFirst, isSoaked, seats } from './standing.js';
 import { label, policyOf, report } from './state.js';
@@ -29,7 +29,7 @@ export function stayed(draft: Draft, worker: Worker, { key }: { readonly key: st
 function count(draft: Draft, worker: Worker, key: string): void {
   if (!worker.steady.includes(key)) worker.steady.push(key);
   worker.lost = worker.lost.filter((other) => other !== key);
-  if (worker.state === 'ready') rememberAddresses(draft.state, worker);
+  if (worker.state === 'ready') addAddress(draft.state, worker, key, draft.now);
   else checkReady(draft, worker);
 }
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Policy } from '../../src/core/types.js';
-import { Driver, PORT } from './driver.js';
+import { Driver } from './driver.js';
 
 const RUNNING: Partial<Policy> = { ready: 'running', minUptimeMs: 1_000 };
 
@@ -73,12 +73,14 @@ t.test('crashes are replaced after the backoff, and too many are a crash loop', 
 });
 
 t.test('what its predecessor listens on it must listen on as well', async (t) => {
-  const d = running(1);
+  const d = new Driver({ size: 1, policy: RUNNING });
+  d.send({ type: 'start' });
   d.bind(1);
+  d.wait(1_000);
   const request = d.reload(RUNNING);
   d.wait(1_000);
   t.same(d.slots(), ['1 ready, 2 starting']);
-  d.send({ type: 'bound', worker: 2, key: PORT });
+  d.bind(2);
   d.clear();
   t.same(d.answers.get(request), { ok: true, reason: null });
 });

@@ -48,6 +48,7 @@ t.test(
     other.bind(1);
     other.send({ type: 'reload', request: 1, policy: other.state.policies[1]!, size: null });
     other.send({ type: 'bound', worker: 2, key: '*:0#0', address: '*:40123' });
+    other.send({ type: 'stayed', worker: 2, key: '*:0#0' });
     other.wait(10_000);
     t.match(other.state.rollout.reason, /it listens on \*:40123, but not on/);
   },
