@@ -1,11 +1,20 @@
 // Builds dist/: every module for the tests, the worker preload as CommonJS in one file, and in dist/program the program in few.
+//
+// --if-changed: not where nothing has changed since. npm prepares the package when `npx holdfast` is called in its own folder:
+// a supervisor that runs from there must not lose its files meanwhile.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle, bundleWorker, writeCommonJsApi } from './bundle.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const stamp = path.join(root, 'dist/.built');
+const INPUTS = ['src', 'scripts', 'package.json', 'package-lock.json', 'tsconfig.json'];
+
+if (process.argv.includes('--if-changed') && isBuilt()) process.exit(0);
+
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 for (const project of ['.', 'src/worker']) {
@@ -17,3 +26,15 @@ cpSync(`${root}src/worker/package.json`, `${root}dist/worker/package.json`);
 await bundle();
 await writeCommonJsApi();
 await bundleWorker();
+writeFileSync(stamp, '');
+
+/** Folders as well: one that a file has been removed from is younger than what was built of it. */
+function isBuilt() {
+  const builtAt = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const inputs = INPUTS.flatMap((name) => {
+    const input = path.join(root, name);
+    if (!statSync(input).isDirectory()) return [input];
+    return [input, ...readdirSync(input, { recursive: true }).map((below) => path.join(input, below))];
+  });
+  return inputs.every((input) => statSync(input).mtimeMs <= builtAt);
+}

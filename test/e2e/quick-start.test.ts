@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
@@ -21,6 +21,8 @@ t.test("README's quick start does what it says", async (t) => {
   const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   const shell = (line: string) => spawn('env', ['-i', ...assignments, 'sh', '-c', line], { cwd: root });
 
+  const builtAt = () => statSync(path.join(root, 'dist/program/main.cjs')).mtimeMs;
+  const before = builtAt();
   const started = shell('exec npm start');
   t.teardown(() => started.kill('SIGKILL'));
   const ended = once(started, 'close');
@@ -48,4 +50,6 @@ t.test("README's quick start does what it says", async (t) => {
     if (command.endsWith('status')) t.match(output, /2 of 2 workers ready/);
   }
   await ended;
+  // npm prepares a package for npx in its own folder.
+  t.equal(builtAt(), before, 'nothing is built anew under a supervisor that runs');
 });

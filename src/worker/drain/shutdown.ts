@@ -206,7 +206,7 @@ export class Shutdown {
     if (webSocket === undefined) return;
     const restart = this.#schedule.reason === 'replaced';
     const [code, reason] = restart ? [SERVICE_RESTART, 'service restart'] : [GOING_AWAY, 'going away'];
-    leaveWebSocket(socket, webSocket, { code, reason, latestAt: this.#quietUntil(now) });
+    leaveWebSocket(socket, webSocket, { code, reason, latestAt: this.#quietUntil(now), endsAt: this.#lastCallAt });
   }
 
   /** @returns when to look again at an answer that is under way */

@@ -2,8 +2,8 @@
  * How a WebSocket is left: by a close frame at a quiet moment. After that frame nothing may be sent, so whatever the client
  * has said before it hears of it stays without an answer.
  *
- * The best moment is right after an answer, while nothing else is waiting for one: the client has just been told what it
- * asked, and is not about to speak. What one exchange is, is learned from those that go by: a client that has had one answer
+ * The best moment is right after an answer, in one piece with it, while nothing else is waiting for one: the client has just
+ * been told what it asked, and is not about to speak. What one exchange is, is learned from those that go by: a client that has had one answer
  * for each message gets the close frame in one piece with its next answer; an application that sends several messages for
  * one, or by itself, is left when it has been still for longer than it pauses in between. Whoever says nothing is left after
  * a silence. That does not become shorter with time: it would end just before the next message of whoever speaks regularly.
@@ -16,15 +16,20 @@ import { watchTraffic } from './websocket-traffic.js';
 export interface WebSocketClose {
   readonly code: number;
   readonly reason: string;
-  /** When it is closed in any case, by the clock of `performance.now()`. */
+  /** When it is to be closed, by the clock of `performance.now()`; an exchange that is under way then may still end. */
   readonly latestAt: number;
+  /** When it is closed in any case. */
+  readonly endsAt: number;
 }
 
 const OPEN = 1;
 /** Who says nothing is left after a silence of this part of all the time that there is. */
 const SILENCE = 1 / 2;
-/** The same while something seems to wait for its answer. */
+/** The same where several messages have come, and nothing has been sent. */
 const SILENCE_OUTSTANDING = 3 / 4;
+const SEVERAL = 3;
+/** A busy machine may take so many times as long to answer, and who waits for it is not left before. */
+const OVERTIME = 2;
 /** So many exchanges of one message and one answer, one after the other: the next one is like them. */
 const ENOUGH_EXCHANGES = 3;
 /** A client with which fewer go by in this part of the time is left after its next answer. */
@@ -39,6 +44,7 @@ const VERY_END = 1 / 16;
 export class Conversation {
   readonly #beganAt: number;
   readonly #latestAt: number;
+  readonly #endsAt: number;
   readonly #spanMs: number;
   /** When a message last came or went. */
   #movedAt: number;
@@ -53,9 +59,10 @@ export class Conversation {
   /** The longest pause before a message that nothing had asked for. */
   #longestPause = 0;
 
-  constructor(beganAt: number, latestAt: number) {
+  constructor(beganAt: number, latestAt: number, endsAt = latestAt) {
     this.#beganAt = beganAt;
     this.#latestAt = latestAt;
+    this.#endsAt = Math.max(latestAt, endsAt);
     this.#spanMs = Math.max(0, latestAt - beganAt);
     this.#movedAt = beganAt;
   }
@@ -97,19 +104,36 @@ export class Conversation {
 
   /** From when on this is a quiet moment, if nothing moves until then. */
   get quietAt(): number {
-    return Math.min(this.#latestAt, this.#movedAt + this.#silenceMs());
+    return Math.min(this.#movedAt + this.#silenceMs(), this.#givenUpAt);
+  }
+
+  get #givenUpAt(): number {
+    if (this.#speaksInTurn) return this.#endsAt;
+    return this.#outstanding > 0 && !this.#isSilentServer
+      ? Math.min(this.#endsAt, this.#latestAt + this.#spanMs * OVERTIME)
+      : Math.max(this.#movedAt, this.#latestAt);
+  }
+
+  /** What it asks is answered, and only then does it ask again: another answer will come, and that is the moment. */
+  get #speaksInTurn(): boolean {
+    return this.#isPlain && this.#plain > 0;
+  }
+
+  /** What comes needs no answer, it seems. */
+  get #isSilentServer(): boolean {
+    return this.#sent === 0 && this.#received >= SEVERAL;
   }
 
   #silenceMs(): number {
     const leftMs = this.#latestAt - this.#movedAt;
+    if (this.#speaksInTurn) return this.#outstanding > 0 ? Number.POSITIVE_INFINITY : this.#spanMs * SILENCE;
     const isAnswered = this.#outstanding === 0 && this.#lastWasSent;
     if (leftMs <= this.#spanMs * VERY_END) {
-      const isSilentServer = this.#sent === 0 && this.#received > 0;
-      if (this.#lastWasSent || isSilentServer) return 0;
+      if (this.#lastWasSent || this.#isSilentServer) return 0;
     }
-    const isEnough = this.#isKnown(this.#movedAt) || leftMs <= this.#spanMs * LAST_PART;
-    if (isAnswered && isEnough) return PAUSES * this.#longestPause;
-    if (this.#outstanding > 0) return this.#spanMs * SILENCE_OUTSTANDING;
+    if (isAnswered && leftMs <= this.#spanMs * LAST_PART) return PAUSES * this.#longestPause;
+    if (this.#outstanding > 0)
+      return this.#isSilentServer ? this.#spanMs * SILENCE_OUTSTANDING : Number.POSITIVE_INFINITY;
     return Math.max(PAUSES * this.#longestPause, this.#spanMs * SILENCE);
   }
 
@@ -122,7 +146,7 @@ export class Conversation {
 /** To be called once, when it is its turn. Closes nothing that has been closed by then. */
 export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, shutdown: WebSocketClose): void {
   if (!isOpen(socket, webSocket)) return;
-  const conversation = new Conversation(performance.now(), shutdown.latestAt);
+  const conversation = new Conversation(performance.now(), shutdown.latestAt, shutdown.endsAt);
   let timer: NodeJS.Timeout | undefined;
   let looking = false;
   let bytes = moved(socket);
@@ -133,26 +157,27 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, shutdow
     if (isOpen(socket, webSocket)) closeWith(socket, webSocket, shutdown);
   };
   /** Timers run before the sockets are read: what has come in the meantime is seen only in the turn after. */
-  const look = () => {
-    if (looking) return;
+  const look = (looked = () => {}) => {
+    if (looking) {
+      looked();
+      return;
+    }
     looking = true;
     setImmediate(() => {
       looking = false;
       const now = performance.now();
-      if (!isOpen(socket, webSocket)) {
-        stop();
-        return;
-      }
       const hasMoved = moved(socket) !== bytes;
       if (hasMoved) conversation.moved(now);
-      if (now >= shutdown.latestAt || (!hasMoved && now >= conversation.quietAt)) close();
+      if (!isOpen(socket, webSocket)) stop();
+      else if (now >= shutdown.endsAt || (!hasMoved && now >= conversation.quietAt)) close();
       else expect();
+      looked();
     });
   };
   const expect = () => {
     clearTimeout(timer);
     bytes = moved(socket);
-    timer = setTimeout(look, conversation.quietAt - performance.now());
+    timer = setTimeout(() => look(), conversation.quietAt - performance.now());
     timer.unref();
   };
   const stop = watchTraffic(socket, webSocket, {
@@ -162,27 +187,28 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, shutdow
     },
     sending() {
       // The answer and the close frame go in one piece: the client cannot speak in between.
+      socket.cork();
+      const uncork = () => socket.uncork();
       const isLast = conversation.isLastAnswer(performance.now()) && !webSocket.bufferedAmount;
-      if (isLast) socket.cork();
       return () => {
         conversation.sent(performance.now());
         if (isLast) {
           close();
-          socket.uncork();
-          return;
-        }
-        if (performance.now() >= conversation.quietAt) {
+          uncork();
+        } else if (performance.now() >= conversation.quietAt) {
           bytes = moved(socket);
-          look();
-        } else expect();
+          look(uncork);
+        } else {
+          uncork();
+          expect();
+        }
       };
     },
     passed() {
       bytes = moved(socket);
     },
   });
-  if (shutdown.latestAt <= performance.now()) look();
-  else expect();
+  expect();
 }
 
 /**
