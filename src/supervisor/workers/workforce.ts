@@ -6,7 +6,7 @@ import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Effect, SocketId } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
-import type { ConnectionKind, SupervisorMessage, WorkerMessage } from '../../protocol.js';
+import type { SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { Release } from '../deployments/release.js';
@@ -16,6 +16,7 @@ import { Fork } from './fork.js';
 import { WorkerHandle } from './handle.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
+import { Leftovers } from './leftovers.js';
 import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
 import type { Listening } from './listening.js';
 import { type Stats, WorkerStats } from './stats.js';
@@ -44,8 +45,7 @@ export class Workforce {
   readonly stats = new WorkerStats();
   /** Told of every answer: each is a sign of life as well. */
   onStats: (worker: number, stats: Stats) => void = () => {};
-  /** Connections that were still open when the drain of their worker ended, since the supervisor began. */
-  readonly cutOff: Partial<Record<ConnectionKind, number>> = {};
+  readonly #leftovers: Leftovers;
   readonly #ticketKey = new TicketKey((key) => {
     for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
   });
@@ -60,6 +60,7 @@ export class Workforce {
 
   constructor(options: WorkforceOptions) {
     this.#options = options;
+    this.#leftovers = new Leftovers(options.log);
     this.#health = new WorkerHealth(options.dispatch);
     this.#links = new Links(options.openStreamPair, options.log);
   }
@@ -67,6 +68,10 @@ export class Workforce {
   /** What became of the connections that were to be handed over, since the supervisor began. */
   get handover(): HandoverFigures {
     return this.#links.figures;
+  }
+
+  get cutOff(): Leftovers['cutOff'] {
+    return this.#leftovers.cutOff;
   }
 
   get workers(): ReadonlyMap<number, WorkerHandle> {
@@ -78,6 +83,7 @@ export class Workforce {
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#links.gone(worker);
+      this.#leftovers.forget(worker);
       this.#health.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
@@ -166,6 +172,7 @@ export class Workforce {
       handle.disconnect();
       return;
     }
+    this.#leftovers.expect(worker);
     const begin = (links: number) =>
       void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0 });
     const heirs = this.#present(succession.heirs);
@@ -188,7 +195,7 @@ export class Workforce {
     if (handle === undefined) return;
     handle.leaving = true;
     void handle.send({ type: 'terminate' });
-    handle.signal('SIGTERM');
+    this.#leftovers.afterwards(worker, () => handle.signal('SIGTERM'));
   }
 
   kill(worker: number): void {
@@ -241,6 +248,7 @@ export class Workforce {
         break;
       }
       case 'drained':
+        this.#leftovers.nothing(worker);
         dispatch({ type: 'drained', worker });
         break;
       case 'released':
@@ -256,7 +264,7 @@ export class Workforce {
         dispatch({ type: 'unlinked', worker });
         break;
       case 'leftover':
-        this.#leftOver(handle, message);
+        this.#leftovers.told(handle.identity, message);
         break;
       case 'health':
         this.#health.answered(worker, message);
@@ -277,14 +285,6 @@ export class Workforce {
     const { worker, slot, generation } = handle.identity;
     const hint = 'this version of Node lacks something that holdfast builds on: the application runs without it';
     this.#options.log.logger.warn({ worker, slot, generation, missing, hint }, 'worker lacks something');
-  }
-
-  #leftOver({ identity }: WorkerHandle, { counts, named }: Extract<WorkerMessage, { type: 'leftover' }>): void {
-    for (const [kind, count] of Object.entries(counts) as [ConnectionKind, number][]) {
-      this.cutOff[kind] = (this.cutOff[kind] ?? 0) + count;
-    }
-    const { worker, slot, generation } = identity;
-    this.#options.log.logger.warn({ worker, slot, generation, counts, connections: named }, 'connections still open');
   }
 
   #track(sending: Promise<void>): void {

@@ -41,6 +41,8 @@ export class Drain {
   readonly #answers: LastAnswers;
   #draining = false;
   #ended = false;
+  /** What is still open, or that nothing is. */
+  #reported = false;
   /** What the application asked for in vain, to be done when it may. */
   readonly #spared = new Set<() => void>();
   /** Servers that look as if they listened; the application may close them. */
@@ -119,6 +121,8 @@ export class Drain {
   /** SIGTERM is on its way: from now on the application ends in its own way. */
   end(): void {
     if (!this.#draining || this.#ended) return;
+    // On a busy machine its own time for it is still to come.
+    this.#report(true);
     this.#ended = true;
     this.#shutdown?.end();
     for (const closeIdle of this.#spared) closeIdle();
@@ -143,6 +147,7 @@ export class Drain {
     if (listeners.countConnections() === 0 && application.isDone && datagrams.isDone()) {
       this.#expectSignal();
       handover.report();
+      this.#reported = true;
       channel.send({ type: 'drained' });
       return;
     }
@@ -159,12 +164,15 @@ export class Drain {
     else if (process.listenerCount('SIGINT') > 0) process.once('SIGTERM', () => process.emit('SIGINT', 'SIGINT'));
   }
 
-  #report(): void {
-    if (this.#ended) return;
+  /** @param isLast the supervisor waits to hear it, be it that there is nothing */
+  #report(isLast = false): void {
+    if (this.#ended || this.#reported) return;
     this.#expectSignal();
     const { channel, connections, handover } = this.#options;
     handover.report();
     const named = connections.describe();
-    if (named.length > 0) channel.send({ type: 'leftover', counts: connections.counts(), named });
+    if (named.length === 0 && !isLast) return;
+    this.#reported = true;
+    channel.send({ type: 'leftover', counts: connections.counts(), named });
   }
 }
