@@ -24,8 +24,13 @@ const { values: flags, positionals: words } = parseArgs({
 /** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
 const HEAVY =
   /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
-/** Folders whose tests touch nothing outside of themselves: they share a process. */
+/** Folders whose tests touch nothing outside of themselves: they share a process. At the desk more do, so that they are quick. */
 const PURE = ['config', 'core', 'core/steering'];
+const AT_THE_DESK = [
+  ...['cli', 'config/program', 'control', 'core/adoption', 'logs', 'monitor', 'native', 'platform', 'sockets'],
+  ...['supervisor', 'supervisor/deployments', 'supervisor/upkeep', 'supervisor/workers', 'worker/drain'],
+];
+const SHARED = flags.unit ? [...PURE, ...AT_THE_DESK] : PURE;
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;
 /** They measure time, by timeouts of their own as well, or boot a machine of their own. */
@@ -75,7 +80,7 @@ function gathered(tests) {
   const programs = new Map();
   for (const file of tests) {
     const dir = path.dirname(file);
-    const isShared = PURE.includes(dir) && !HEAVY.test(file);
+    const isShared = SHARED.includes(dir) && !HEAVY.test(file);
     const name = isShared ? `all-of-${dir.replaceAll('/', '-')}` : file.replace(/\.ts$/, '');
     const { files } = programs.get(name) ?? { files: [] };
     const title = isShared ? `test/${dir}/*.test.ts` : `test/${file}`;

@@ -109,9 +109,14 @@ t.test('what is still open when the drain is over is in the log and in the statu
     `require('node:http').createServer((q, r) => {
        if (q.url === '/') r.end('{}');
        else r.write('it never ends');
-     }).listen(${port}, '127.0.0.1');`,
+     }).listen(${port}, '127.0.0.1');
+     // Busy at the very moment at which it is to say what is open.
+     process.on('message', (word) => {
+       if (word !== 'shutdown') return;
+       setTimeout(() => { for (const end = Date.now() + 600; Date.now() < end; ); }, 300);
+     });`,
   );
-  const holdfast = new Holdfast(t, script, { args: ['-i', '1', '--drain-timeout', '500ms', '--kill-timeout', '5s'] });
+  const holdfast = new Holdfast(t, script, { args: ['-i', '1', '--drain-timeout', '500ms', '--kill-timeout', '5s', '--shutdown-message', 'early'] });
   await holdfast.message('started');
   const [response] = (await once(
     http.get({ port, host: '127.0.0.1', path: '/endless?token=secret', agent: false }),

@@ -6,7 +6,7 @@ import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Effect, SocketId } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
-import type { AddressKey, ConnectionCounts, SupervisorMessage, WorkerMessage } from '../../protocol.js';
+import type { AddressKey, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
@@ -76,8 +76,8 @@ export class Workforce {
     return this.#links.figures;
   }
 
-  get cutOff(): ConnectionCounts {
-    return this.#leftovers.counts;
+  get cutOff(): Leftovers['cutOff'] {
+    return this.#leftovers.cutOff;
   }
 
   get workers(): ReadonlyMap<number, WorkerHandle> {
@@ -90,6 +90,7 @@ export class Workforce {
       this.#workers.delete(worker);
       this.#links.gone(worker);
       this.#options.listening.standIns.forget(worker);
+      this.#leftovers.forget(worker);
       this.#health.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
@@ -186,6 +187,7 @@ export class Workforce {
       handle.disconnect();
       return;
     }
+    this.#leftovers.expect(worker);
     const { shutdownMessage: sayShutdown } = handle.release.config;
     const begin = (links: number) =>
       void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0, sayShutdown });
@@ -209,7 +211,7 @@ export class Workforce {
     if (handle === undefined) return;
     handle.leaving = true;
     void handle.send({ type: 'terminate' });
-    handle.signal('SIGTERM');
+    this.#leftovers.afterwards(worker, () => handle.signal('SIGTERM'));
   }
 
   kill(worker: number): void {
@@ -273,6 +275,7 @@ export class Workforce {
         this.#able(handle, message);
         break;
       case 'drained':
+        this.#leftovers.nothing(worker);
         dispatch({ type: 'drained', worker });
         break;
       case 'released':

@@ -43,6 +43,8 @@ export class Drain {
   readonly #answers: LastAnswers;
   #draining = false;
   #ended = false;
+  /** What is still open, or that nothing is. */
+  #reported = false;
   /** What the application asked for in vain, to be done when it may. */
   readonly #spared = new Set<() => void>();
   /** Servers that look as if they listened; the application may close them. */
@@ -125,6 +127,8 @@ export class Drain {
   /** SIGTERM is on its way: from now on the application ends in its own way. */
   end(): void {
     if (!this.#draining || this.#ended) return;
+    // On a busy machine its own time for it is still to come.
+    this.#report(true);
     this.#ended = true;
     this.#shutdown?.end();
     for (const closeIdle of this.#spared) closeIdle();
@@ -148,6 +152,7 @@ export class Drain {
     const { channel, listeners, application, handover, datagrams } = this.#options;
     if (listeners.countConnections() === 0 && application.isDone && datagrams.isDone()) {
       handover.report();
+      this.#reported = true;
       // Before the word: its listeners may throw, or end the process.
       setImmediate(() => {
         this.#expectSignal();
@@ -185,12 +190,16 @@ export class Drain {
     else if (listens) process.once('SIGTERM', () => setTimeout(() => process.kill(process.pid, 'SIGTERM'), MOMENT_MS));
   }
 
-  #report(): void {
-    if (this.#ended) return;
+  /** @param isLast the supervisor waits to hear it, be it that there is nothing */
+  #report(isLast = false): void {
+    if (this.#ended || this.#reported) return;
     const { channel, connections, handover } = this.#options;
     handover.report();
     const named = connections.describe();
-    if (named.length > 0) channel.send({ type: 'leftover', counts: connections.counts(), named });
+    if (named.length > 0 || isLast) {
+      this.#reported = true;
+      channel.send({ type: 'leftover', counts: connections.counts(), named });
+    }
     setImmediate(() => this.#expectSignal());
     this.#sayShutdown();
   }

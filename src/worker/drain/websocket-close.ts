@@ -208,7 +208,8 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, shutdow
       bytes = moved(socket);
     },
   });
-  expect();
+  if (conversation.quietAt <= performance.now()) look();
+  else expect();
 }
 
 /**
