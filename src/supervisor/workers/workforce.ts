@@ -172,9 +172,12 @@ export class Workforce {
       handle.disconnect();
       return;
     }
-    this.#leftovers.expect(worker);
-    const begin = (links: number) =>
+    const begin = (links: number) => {
+      // It may have gone while it was connected.
+      if (!this.#workers.has(worker)) return;
+      this.#leftovers.expect(worker);
       void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0 });
+    };
     const heirs = this.#present(succession.heirs);
     if (heirs.length === 0) begin(0);
     else void this.#links.connect(handle, heirs, succession.addresses).then(begin);
@@ -195,7 +198,8 @@ export class Workforce {
     if (handle === undefined) return;
     handle.leaving = true;
     void handle.send({ type: 'terminate' });
-    this.#leftovers.afterwards(worker, () => handle.signal('SIGTERM'));
+    const { killTimeoutMs } = handle.release.config;
+    this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
   }
 
   kill(worker: number): void {
@@ -248,7 +252,7 @@ export class Workforce {
         break;
       }
       case 'drained':
-        this.#leftovers.nothing(worker);
+        this.#leftovers.settle(worker);
         dispatch({ type: 'drained', worker });
         break;
       case 'released':
