@@ -3,7 +3,7 @@
 // --if-changed: not where nothing has changed since. npm prepares the package when `npx holdfast` is called in its own folder:
 // a supervisor that runs from there must not lose its files meanwhile.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,9 @@ const stamp = path.join(root, 'dist/.built');
 const INPUTS = ['src', 'scripts', 'package.json', 'package-lock.json', 'tsconfig.json'];
 
 if (process.argv.includes('--if-changed') && isBuilt()) process.exit(0);
+// One that is broken off has built nothing, and what changes meanwhile is not in it.
+rmSync(stamp, { force: true });
+const begunAt = new Date();
 
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
@@ -27,6 +30,7 @@ await bundle();
 await writeCommonJsApi();
 await bundleWorker();
 writeFileSync(stamp, '');
+utimesSync(stamp, begunAt, begunAt);
 
 /** Folders as well: one that a file has been removed from is younger than what was built of it. */
 function isBuilt() {

@@ -14,7 +14,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
   logs: ['config', 'errors', 'terminal-text'],
-  systemd: ['core', 'sockets', 'native', 'protocol', 'errors'],
+  systemd: ['core', 'sockets', 'native', 'protocol', 'errors', 'spawn'],
   monitor: ['protocol'],
   control: ['protocol', 'errors', 'nearest'],
   supervisor: [
@@ -30,6 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
     'monotonic',
+    'spawn',
   ],
   cli: [
     'supervisor',
@@ -48,6 +49,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   public: [],
   errors: [],
   nearest: [],
+  spawn: [],
   'terminal-text': [],
   monotonic: [],
 };

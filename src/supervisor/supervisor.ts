@@ -38,6 +38,7 @@ import { Steering } from './upkeep/steering.js';
 import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
 import { Vitals } from './upkeep/vitals.js';
+import { boundYoungGeneration } from './upkeep/young-generation.js';
 import type { FirstWorker } from './workers/first-worker.js';
 import { Listening } from './workers/listening.js';
 import { Workforce } from './workers/workforce.js';
@@ -425,6 +426,9 @@ export class Supervisor implements ControlTarget {
 
   #tidyUp(): void {
     const { native } = this.#options;
-    setImmediate(() => tidyUp(native.ok ? native.native : null));
+    setImmediate(() => {
+      tidyUp(native.ok ? native.native : null);
+      boundYoungGeneration();
+    });
   }
 }

@@ -8,6 +8,7 @@ import { execFile } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Datagrams } from '../native/datagrams.js';
 import { type Native, NativeError, type NativeLoad } from '../native/libc.js';
+import { spawning } from '../spawn.js';
 
 export interface Notifier {
   /** In the order of the calls. Values must not have line ends in them. */
@@ -118,12 +119,12 @@ function byCommand(socket: string, onFailure: (reason: string) => void): Notifie
   const run = (assignments: readonly string[]) =>
     new Promise<void>((resolve) => {
       const env = { PATH: process.env.PATH, NOTIFY_SOCKET: socket };
-      const child = execFile('systemd-notify', [...assignments], { env, timeout: 5_000 }, (error) => {
+      const done = (error: Error | null) => {
         if (error !== null && !failed) onFailure(`systemd-notify failed: ${error.message.split('\n', 1)[0]}`);
         failed ||= error !== null;
         resolve();
-      });
-      child.unref();
+      };
+      spawning(() => execFile('systemd-notify', [...assignments], { env, timeout: 5_000 }, done)).unref();
     });
   return {
     passesFds: false,

@@ -116,7 +116,9 @@ t.test('what is still open when the drain is over is in the log and in the statu
        setTimeout(() => { for (const end = Date.now() + 600; Date.now() < end; ); }, 300);
      });`,
   );
-  const holdfast = new Holdfast(t, script, { args: ['-i', '1', '--drain-timeout', '500ms', '--kill-timeout', '5s', '--shutdown-message', 'early'] });
+  const holdfast = new Holdfast(t, script, {
+    args: ['-i', '1', '--drain-timeout', '500ms', '--kill-timeout', '5s', '--shutdown-message', 'early'],
+  });
   await holdfast.message('started');
   const [response] = (await once(
     http.get({ port, host: '127.0.0.1', path: '/endless?token=secret', agent: false }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Line, LineSplitter, maxLineBytes } from '../../src/logs/lines.js';
+import { tidyUp } from '../../src/supervisor/upkeep/tidy.js';
 
 /** Takes every line as soon as it is there. */
 function split(chunks: readonly Buffer[], limitBytes?: number): Line[] {
@@ -118,4 +119,17 @@ t.test('the pieces of a line are within the limit, and put together they are the
       return joined === ended && lines.every((line) => Buffer.byteLength(line.text) <= 8);
     }),
   );
+});
+
+t.test('one that has nothing left holds no memory', async (t) => {
+  const splitters = Array.from({ length: 200 }, () => new LineSplitter());
+  tidyUp(null);
+  const before = process.memoryUsage().arrayBuffers;
+  for (const splitter of splitters) {
+    splitter.push(Buffer.from('a line\n'));
+    while (splitter.next() !== undefined);
+  }
+  tidyUp(null);
+  const grown = process.memoryUsage().arrayBuffers - before;
+  t.ok(grown < (splitters.length * maxLineBytes) / 4, `${grown} bytes`);
 });

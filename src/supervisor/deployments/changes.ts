@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/config.js';
 import type { Change } from '../../protocol.js';
+import { spawning } from '../../spawn.js';
 import type { Release } from './release.js';
 
 /** Told by other means, or not at all: the values of variables and arguments may be secrets. */
@@ -42,7 +43,7 @@ export function changesBetween(
 
 /** Workers run whatever lies at the path of the supervisor's own Node: it may have been updated since. */
 export async function nodeOnDisk(): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--version'], { timeout: 5_000 });
+  const { stdout } = await spawning(() => promisify(execFile)(process.execPath, ['--version'], { timeout: 5_000 }));
   return stdout.trim();
 }
 

@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Line, LineSplitter } from '../../logs/lines.js';
 import type { Log } from '../../logs/logger.js';
+import { spawning } from '../../spawn.js';
 
 export interface HookOptions {
   /** Of the option, for the log and for errors. */
@@ -48,7 +49,8 @@ export async function runHook(options: HookOptions): Promise<HookResult> {
   if (signal?.aborted) return { ok: false, reason: `${name} was not run: ${signal.reason}` };
   let child: ChildProcessByStdio<null, Readable, Readable>;
   try {
-    child = spawn('/bin/sh', ['-c', command], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const options = { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'], detached: true };
+    child = spawning(() => spawn('/bin/sh', ['-c', command], options));
   } catch (error) {
     return { ok: false, reason: `${name} could not be run: ${(error as Error).message}` };
   }

@@ -2,9 +2,10 @@
  * The process of one worker, and the supervisor's end of its channel. What it does before anybody listens is kept, so that
  * it can be started before there is somebody. Imports nothing that takes time to load.
  */
-import { ChildProcess, type SpawnOptions } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import cluster, { type Address, type Worker as ClusterWorker } from 'node:cluster';
 import { programFile } from '../../platform/own-program.js';
+import { spawning } from '../../spawn.js';
 import type { Release } from '../deployments/release.js';
 import { type ChannelListener, WorkerChannel } from './channel.js';
 import { signalGroup } from './process-groups.js';
@@ -133,19 +134,12 @@ function hidden({ nodeArgs, env }: Release['config']): string[] {
 
 /**
  * Workers get a session of their own, so that Ctrl-C in the terminal reaches the supervisor alone, and what they start can be
- * ended with them (process-groups.ts). node:cluster does not pass `detached` on, and takes any option of the inspector for debugging: hence the detour by the one method that every
- * fork goes through; restored before anything else can run.
+ * ended with them (process-groups.ts). node:cluster does not pass `detached` on, and takes any option of the inspector for
+ * debugging.
  */
 function detached(options: readonly string[], start: () => ClusterWorker): ClusterWorker {
-  const prototype = ChildProcess.prototype as unknown as { spawn(options: SpawnOptions): number };
-  const { spawn } = prototype;
-  prototype.spawn = function withOptions(given: SpawnOptions & { readonly args?: readonly string[] }) {
+  return spawning(start, (given) => {
     const [program = process.execPath, ...args] = given.args ?? [];
-    return spawn.call(this, { ...given, args: [program, ...options, ...args], detached: true } as SpawnOptions);
-  };
-  try {
-    return start();
-  } finally {
-    prototype.spawn = spawn;
-  }
+    return { ...given, args: [program, ...options, ...args], detached: true };
+  });
 }

@@ -6,21 +6,19 @@ import type { Log } from '../../logs/logger.js';
 import type { ConnectionKind, WorkerMessage } from '../../protocol.js';
 import type { WorkerIdentity } from './fork.js';
 
-/** How long its word is waited for; it may hang. */
+/** How long its word is waited for at most; it may hang. */
 const PATIENCE_MS = 1_000;
 
 export class Leftovers {
   /** Connections that were still open when the drain of their worker ended, since the supervisor began. */
   readonly cutOff: Partial<Record<ConnectionKind, number>> = {};
   readonly #log: Log;
-  readonly #patienceMs: number;
   /** Workers that drain and have not said it yet. */
   readonly #owing = new Set<number>();
   readonly #waiting = new Map<number, { readonly timer: NodeJS.Timeout; readonly then: () => void }>();
 
-  constructor(log: Log, patienceMs = PATIENCE_MS) {
+  constructor(log: Log) {
     this.#log = log;
-    this.#patienceMs = patienceMs;
   }
 
   /** It has been told to drain. */
@@ -38,24 +36,29 @@ export class Leftovers {
       }
       this.#log.logger.warn({ worker, slot, generation, counts, connections: named }, 'connections still open');
     }
-    this.nothing(worker);
+    this.settle(worker);
   }
 
   /** It has nothing open any more, or has said what. */
-  nothing(worker: number): void {
+  settle(worker: number): void {
     this.#owing.delete(worker);
     const waiting = this.#waiting.get(worker);
     this.forget(worker);
     waiting?.then();
   }
 
-  /** Calls `then` once the worker has said it, or has had the time for it. */
-  afterwards(worker: number, then: () => void): void {
+  /**
+   * Calls `then` once the worker has said it, or has had the time for it.
+   *
+   * @param killTimeoutMs what it has from then on to end, half of which is left to it
+   */
+  afterwards(worker: number, killTimeoutMs: number, then: () => void): void {
     if (!this.#owing.has(worker)) {
       then();
       return;
     }
-    this.#waiting.set(worker, { timer: setTimeout(() => this.nothing(worker), this.#patienceMs), then });
+    const timer = setTimeout(() => this.settle(worker), Math.min(PATIENCE_MS, killTimeoutMs / 2));
+    this.#waiting.set(worker, { timer, then });
   }
 
   /** It has gone. */

@@ -187,10 +187,13 @@ export class Workforce {
       handle.disconnect();
       return;
     }
-    this.#leftovers.expect(worker);
     const { shutdownMessage: sayShutdown } = handle.release.config;
-    const begin = (links: number) =>
+    const begin = (links: number) => {
+      // It may have gone while it was connected.
+      if (!this.#workers.has(worker)) return;
+      this.#leftovers.expect(worker);
       void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0, sayShutdown });
+    };
     const heirs = this.#present(succession.heirs);
     if (heirs.length === 0) begin(0);
     else void this.#links.connect(handle, heirs, succession.addresses).then(begin);
@@ -211,7 +214,8 @@ export class Workforce {
     if (handle === undefined) return;
     handle.leaving = true;
     void handle.send({ type: 'terminate' });
-    this.#leftovers.afterwards(worker, () => handle.signal('SIGTERM'));
+    const { killTimeoutMs } = handle.release.config;
+    this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
   }
 
   kill(worker: number): void {
@@ -275,7 +279,7 @@ export class Workforce {
         this.#able(handle, message);
         break;
       case 'drained':
-        this.#leftovers.nothing(worker);
+        this.#leftovers.settle(worker);
         dispatch({ type: 'drained', worker });
         break;
       case 'released':

@@ -11,10 +11,10 @@ import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { DrainReason } from '../../protocol.js';
 import { type Connection, kindOf } from '../connections.js';
-import { connectionsOf } from '../node/http.js';
 import type { ServerSocket } from '../node/socket.js';
 import { webSocketOf } from '../websocket.js';
 import { leaveSession } from './session-goaway.js';
+import { isSilent, moved } from './silence.js';
 import { isEventSource, isStream, leaveStream } from './stream-end.js';
 import { leaveWebSocket } from './websocket-close.js';
 
@@ -262,39 +262,6 @@ function follow(plan: Plan, now: number): void {
   if (bytes === plan.bytes) return;
   plan.bytes = bytes;
   plan.quietSince = now;
-}
-
-/** What is still to be sent counts as well: the peer may be slow to read. */
-function moved(socket: ServerSocket): number {
-  return socket.bytesRead + socket.bytesWritten - socket.writableLength;
-}
-
-/** Nothing is asked and nothing is answered on a connection of HTTP/1.1. */
-function isSilent(socket: ServerSocket): boolean {
-  const answer = socket._httpMessage;
-  if (answer && !answer.finished) return false;
-  return socket.bytesRead === 0 || !isActive(socket);
-}
-
-/** Lists of parsers in the middle of a request; good until something is read. */
-let active = new WeakMap<object, ReadonlySet<object>>();
-let isKept = false;
-
-function isActive({ server, parser }: ServerSocket): boolean {
-  if (server === undefined || !parser) return false;
-  let parsers = active.get(server);
-  if (parsers === undefined) {
-    parsers = new Set(connectionsOf(server)?.active());
-    active.set(server, parsers);
-    if (!isKept) {
-      isKept = true;
-      setImmediate(() => {
-        isKept = false;
-        active = new WeakMap();
-      });
-    }
-  }
-  return parsers.has(parser);
 }
 
 function shuffled<T>(list: readonly T[]): T[] {

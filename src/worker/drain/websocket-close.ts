@@ -3,10 +3,11 @@
  * has said before it hears of it stays without an answer.
  *
  * The best moment is right after an answer, in one piece with it, while nothing else is waiting for one: the client has just
- * been told what it asked, and is not about to speak. What one exchange is, is learned from those that go by: a client that has had one answer
- * for each message gets the close frame in one piece with its next answer; an application that sends several messages for
- * one, or by itself, is left when it has been still for longer than it pauses in between. Whoever says nothing is left after
- * a silence. That does not become shorter with time: it would end just before the next message of whoever speaks regularly.
+ * been told what it asked, and is not about to speak. What one exchange is, is learned from those that go by: a client that
+ * has had one answer for each message gets the close frame with its next answer, however long that takes; an application that
+ * sends several messages for one, or by itself, is left when it has been still for longer than it pauses in between. Whoever
+ * says nothing is left after a silence. That does not become shorter with time: it would end just before the next message of
+ * whoever speaks regularly.
  */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -97,11 +98,6 @@ export class Conversation {
     this.#movedAt = now;
   }
 
-  /** Whether the message that is about to be sent is the last one: it ends its exchange, as far as can be told. */
-  isLastAnswer(now: number): boolean {
-    return this.#outstanding === 1 && this.#isPlain && (this.#plain >= ENOUGH_EXCHANGES || this.#isKnown(now));
-  }
-
   /** From when on this is a quiet moment, if nothing moves until then. */
   get quietAt(): number {
     return Math.min(this.#movedAt + this.#silenceMs(), this.#givenUpAt);
@@ -126,8 +122,11 @@ export class Conversation {
 
   #silenceMs(): number {
     const leftMs = this.#latestAt - this.#movedAt;
-    if (this.#speaksInTurn) return this.#outstanding > 0 ? Number.POSITIVE_INFINITY : this.#spanMs * SILENCE;
     const isAnswered = this.#outstanding === 0 && this.#lastWasSent;
+    if (this.#speaksInTurn) {
+      if (isAnswered && this.#isKnown) return 0;
+      return this.#outstanding > 0 ? Number.POSITIVE_INFINITY : this.#spanMs * SILENCE;
+    }
     if (leftMs <= this.#spanMs * VERY_END) {
       if (this.#lastWasSent || this.#isSilentServer) return 0;
     }
@@ -137,9 +136,9 @@ export class Conversation {
     return Math.max(PAUSES * this.#longestPause, this.#spanMs * SILENCE);
   }
 
-  /** Whether one exchange is enough to know it by, since so few go by. */
-  #isKnown(at: number): boolean {
-    return this.#plain > 0 && this.#isPlain && at >= this.#beganAt + this.#spanMs * SLOW;
+  /** Enough have gone by to tell that the answer that has just gone is the last of its exchange; where few go by, one is enough. */
+  get #isKnown(): boolean {
+    return this.#plain >= ENOUGH_EXCHANGES || this.#movedAt >= this.#beganAt + this.#spanMs * SLOW;
   }
 }
 
@@ -186,16 +185,12 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, shutdow
       expect();
     },
     sending() {
-      // The answer and the close frame go in one piece: the client cannot speak in between.
+      // The answer, what follows it in this turn and the close frame go in one piece: the client cannot speak in between.
       socket.cork();
       const uncork = () => socket.uncork();
-      const isLast = conversation.isLastAnswer(performance.now()) && !webSocket.bufferedAmount;
       return () => {
         conversation.sent(performance.now());
-        if (isLast) {
-          close();
-          uncork();
-        } else if (performance.now() >= conversation.quietAt) {
+        if (performance.now() >= conversation.quietAt) {
           bytes = moved(socket);
           look(uncork);
         } else {

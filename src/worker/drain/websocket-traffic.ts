@@ -7,7 +7,7 @@ import type { Receiver, Sender, WebSocketLike } from '../websocket.js';
 
 export interface TrafficListener {
   received(): void;
-  /** Is called before the message goes out; what it returns is called once it has. */
+  /** Is called before the message goes out; what it returns is called once it has, or could not. */
   sending(): () => void;
   /** Something that asks for no answer and is none. */
   passed(): void;
@@ -40,9 +40,11 @@ function watchFrames(receiver: Receiver, sender: Sender, listener: TrafficListen
   receiver.prependListener('pong', onControl);
   const undo = shadow(sender, 'sendFrame', (sendFrame, list: Parameters<Sender['sendFrame']>[0], ...rest) => {
     const sent = isMessage(list) ? listener.sending() : () => listener.passed();
-    const result = sendFrame(list, ...rest);
-    sent();
-    return result;
+    try {
+      return sendFrame(list, ...rest);
+    } finally {
+      sent();
+    }
   });
   return () => {
     undo();
@@ -78,9 +80,12 @@ function watchPieces(socket: Socket, listener: TrafficListener): () => void {
   });
   const undoWrite = shadow(socket, 'write', (write, chunk: unknown, ...rest) => {
     const sent = chunk instanceof Uint8Array && isControl(chunk) ? () => listener.passed() : listener.sending();
-    const result = write(chunk, ...rest);
-    sent();
-    return result;
+    // It throws at what is no data: the connection goes on.
+    try {
+      return write(chunk, ...rest);
+    } finally {
+      sent();
+    }
   });
   return () => {
     undoPush();

@@ -10,7 +10,7 @@ function make() {
   const asked: number[] = [];
   const log = { logger: { warn: (fields: object) => told.push(fields) } } as unknown as Log;
   const leftovers = new Leftovers(log);
-  const ask = (worker: number) => leftovers.afterwards(worker, () => asked.push(worker));
+  const ask = (worker: number) => leftovers.afterwards(worker, 60_000, () => asked.push(worker));
   return { leftovers, told, asked, ask };
 }
 
@@ -18,7 +18,7 @@ t.test('who does not drain, or has said that nothing is open, is asked to end at
   const { leftovers, asked, ask } = make();
   ask(1);
   leftovers.expect(2);
-  leftovers.nothing(2);
+  leftovers.settle(2);
   ask(2);
   t.same(asked, [1, 2]);
 });
@@ -39,12 +39,12 @@ t.test('who drains is asked when it has said what is left, and that counts', asy
 });
 
 t.test('one that hangs is asked after a while, and one that has gone is not', async (t) => {
-  const leftovers = new Leftovers({} as Log, 20);
+  const leftovers = new Leftovers({} as Log);
   const asked: number[] = [];
   const gone = new Promise<void>((resolve) => {
     for (const worker of [5, 6, 7]) {
       leftovers.expect(worker);
-      leftovers.afterwards(worker, () => {
+      leftovers.afterwards(worker, 40, () => {
         asked.push(worker);
         if (worker === 7) resolve();
       });
