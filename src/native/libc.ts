@@ -12,6 +12,7 @@ import { AF_UNIX, F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketCons
 import { type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
 import { openTrim } from './memory.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
+import { type UnixSocket, unixSocket } from './unix-socket.js';
 
 /** The accept queue of a listening socket, in connections. */
 export interface ListenQueue {
@@ -53,6 +54,8 @@ export interface Native {
   listen(fd: number, backlog: number): void;
   /** null where the socket does not listen, or the system does not tell. */
   tcpListenQueue(fd: number): ListenQueue | null;
+  /** null for what is no unix stream socket, or where the system does not tell. */
+  unixSocket(fd: number): UnixSocket | null;
   /** Looks after the accept queues of listening sockets. Linux only. @throws NativeError */
   openQueueWatch(): QueueWatch;
   /**
@@ -274,6 +277,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     getSockOptInt,
     listen,
     tcpListenQueue,
+    unixSocket: (fd) => unixSocket(libc, fd),
     openQueueWatch: () => openQueueWatch(libc, check),
     attachReusePortProgram,
     detachReusePortProgram,

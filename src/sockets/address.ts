@@ -20,9 +20,14 @@ export function addressKey(request: AddressRequest): AddressKey {
 
 /** `unix:/run/app.sock`, `unix:@abstract`, `udp:0.0.0.0:53`. */
 export function sharedKey(request: SharedRequest): AddressKey {
-  if (request.kind === 'unix') return `unix:${request.path.replace(/^\0/, '@')}`;
+  if (request.kind === 'unix') return formatShared('unix', request.path, 0);
   const { host, port, family, ipv6Only } = request;
-  return `udp:${formatAddress(host, port)}${family === 6 && ipv6Only ? ',v6only' : ''}`;
+  return `${formatShared('udp', host, port)}${family === 6 && ipv6Only ? ',v6only' : ''}`;
+}
+
+/** @param host the path of a unix socket */
+export function formatShared(kind: SharedRequest['kind'], host: string, port: number): string {
+  return kind === 'unix' ? `unix:${host.replace(/^\0/, '@')}` : `udp:${formatAddress(host, port)}`;
 }
 
 export { type Endpoint, isSame, overlaps } from '../core/adoption/overlap.js';

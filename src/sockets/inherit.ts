@@ -3,12 +3,15 @@
  * systemd keeps those of custody over a restart. They come as file descriptors from 3 on, each with a name; see
  * sd_listen_fds(3).
  */
+import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { type Native, NativeError, type NativeLoad } from '../native/libc.js';
-import type { AddressKey, AddressRequest } from '../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest } from '../protocol.js';
 import { formatAddress, overlaps } from './address.js';
 import type { BoundSocket } from './bind.js';
 import { type TcpHandle, wrapFd } from './handle.js';
+import type { SharedHandle } from './shared-bind.js';
+import { newUdpHandle } from './udp-handle.js';
 
 /** Whose a stored socket was. */
 export interface Kept {
@@ -26,8 +29,23 @@ export interface InheritedSocket extends BoundSocket {
   readonly kept: Kept | null;
 }
 
+/** A unix socket, or one for datagrams. */
+export interface InheritedShared {
+  readonly kind: SharedRequest['kind'];
+  readonly handle: SharedHandle;
+  /** A path, or an IP address. */
+  readonly host: string;
+  /** 0 for a unix socket. */
+  readonly port: number;
+  readonly family: 4 | 6;
+  readonly ipv6Only: boolean;
+  readonly name: string;
+  readonly kept: Kept | null;
+}
+
 export interface Inherited {
   readonly sockets: readonly InheritedSocket[];
+  readonly shared: readonly InheritedShared[];
   /** What was passed and cannot be used, for people. */
   readonly refused: readonly { readonly name: string; readonly reason: string }[];
 }
@@ -36,13 +54,24 @@ const FIRST_FD = 3;
 const PREFIX = 'holdfast';
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+/** What systemd lets a name have; see sd_pid_notify_with_fds(3). */
+const NAME_LIMIT = 255;
+/** Of what is too long for a name. */
+const HEAD = 160;
 
 /**
  * The name by which the store keeps a socket: `holdfast/0/2/%5B%3A%3A%5D%3A80` is slot 0, third in its group. Of the
- * characters that may not be in it (sd_pid_notify_with_fds(3)) addresses have the colon.
+ * characters that may not be in it (sd_pid_notify_with_fds(3)) addresses have the colon. The path of a unix socket may be too
+ * long: then it is cut, and a digest tells it from others. The socket itself knows it.
  */
 export function nameOf({ key, slot, index }: Kept): string {
-  return [PREFIX, slot ?? 'all', index ?? '-', encodeURIComponent(key)].join('/');
+  const begin = [PREFIX, slot ?? 'all', index ?? '-', ''].join('/');
+  const name = `${begin}${encodeURIComponent(key)}`;
+  if (name.length <= NAME_LIMIT) return name;
+  const cut = encodeURIComponent(key)
+    .slice(0, HEAD)
+    .replace(/%[^%]?$/, '');
+  return `${begin}${cut}~${createHash('sha256').update(key).digest('hex')}`;
 }
 
 /** null for a name that is none of ours. */
@@ -60,22 +89,31 @@ export function parseName(name: string): Kept | null {
 /** Takes over the file descriptors with these names, from 3 on. */
 export function inherit(names: readonly string[], native: NativeLoad): Inherited {
   const sockets: InheritedSocket[] = [];
+  const shared: InheritedShared[] = [];
   const refused: { name: string; reason: string }[] = [];
   for (const [i, name] of names.entries()) {
     try {
-      sockets.push({ ...takeOver(FIRST_FD + i, native), name, kept: parseName(name) });
+      const about = { name, kept: parseName(name) };
+      const taken = takeOver(FIRST_FD + i, native);
+      if ('socket' in taken) sockets.push({ ...taken.socket, ...about });
+      else shared.push({ ...taken.shared, ...about });
     } catch (error) {
       refused.push({ name, reason: error instanceof Error ? error.message : String(error) });
     }
   }
-  return { sockets, refused };
+  return { sockets, shared, refused };
 }
+
+type Place = Pick<BoundSocket, 'host' | 'port' | 'family' | 'ipv6Only'>;
 
 /**
  * Which of them a request to listen gets: one for that very address; else one that takes in what was asked for, as
  * `[::]:80` does `0.0.0.0:80`; else one that has a part of it: whoever wrote the unit had a reason to.
  */
-export function matchFor<T extends BoundSocket>(sockets: readonly T[], request: AddressRequest): T | undefined {
+export function matchFor<T extends Place>(
+  sockets: readonly T[],
+  request: Pick<AddressRequest, 'host' | 'port' | 'ipv6Only'>,
+): T | undefined {
   if (request.port === 0) return undefined;
   const wanted = { host: request.host, port: request.port, ipv6Only: request.ipv6Only };
   const candidates = sockets.filter((socket) => overlaps(socket, wanted));
@@ -85,6 +123,28 @@ export function matchFor<T extends BoundSocket>(sockets: readonly T[], request: 
       : host === request.host && (family === 4 || ipv6Only === request.ipv6Only);
   const isAny = ({ host }: T) => host === '::' || host === '0.0.0.0';
   return candidates.find(isSame) ?? candidates.find(isAny) ?? candidates[0];
+}
+
+/**
+ * The same for what is no TCP. A socket for datagrams must be of the family of what was asked for: an application that speaks IPv4
+ * can do nothing with the addresses that one of IPv6 gives it.
+ *
+ * @param isSameFile whether two paths lead to one file
+ */
+export function matchShared<T extends Omit<InheritedShared, 'handle'>>(
+  sockets: readonly T[],
+  request: SharedRequest,
+  isSameFile: (one: string, other: string) => boolean,
+): T | undefined {
+  const ofKind = sockets.filter(({ kind }) => kind === request.kind);
+  if (request.kind === 'udp')
+    return matchFor(
+      ofKind.filter(({ family }) => family === request.family),
+      request,
+    );
+  const { path } = request;
+  const isFile = ({ host }: T) => !host.startsWith('\0') && !path.startsWith('\0') && isSameFile(host, path);
+  return ofKind.find(({ host }) => host === path) ?? ofKind.find(isFile);
 }
 
 /**
@@ -104,28 +164,43 @@ export function isOrderKnown(sockets: readonly InheritedSocket[]): boolean {
   });
 }
 
-function takeOver(fd: number, native: NativeLoad): BoundSocket {
+type Shared = Omit<InheritedShared, 'name' | 'kept'>;
+type Taken = { readonly socket: BoundSocket } | { readonly shared: Shared };
+
+function takeOver(fd: number, native: NativeLoad): Taken {
   let handle: TcpHandle;
   try {
     handle = wrapFd(fd);
   } catch (cause) {
-    throw new Error(`file descriptor ${fd} is no TCP socket`, { cause });
+    return { shared: takeOverUdp(fd, native, cause) };
   }
+  const unix = native.ok ? native.native.unixSocket(fd) : null;
+  if (unix !== null && unix.path !== '') {
+    return { shared: { kind: 'unix', handle, host: unix.path, port: 0, family: 4, ipv6Only: false } };
+  }
+  const place = typeof handle.getsockname === 'function' ? placeOf(handle, native) : null;
+  if (place !== null) return { socket: { handle, ...place } };
+  handle.close();
+  const unread = native.ok ? '' : `, as far as can be told: ${native.reason}`;
+  throw new Error(`file descriptor ${fd} is no socket with an address${unread}`);
+}
+
+function takeOverUdp(fd: number, native: NativeLoad, cause: unknown): Shared {
+  const handle = newUdpHandle();
+  const place = handle.open(fd) === 0 ? placeOf(handle, native) : null;
+  if (place !== null) return { kind: 'udp', handle, ...place };
+  handle.close();
+  throw new Error(`file descriptor ${fd} is no TCP, UDP or unix stream socket`, { cause });
+}
+
+/** null where it is bound to no port. */
+function placeOf(handle: Pick<TcpHandle, 'fd' | 'getsockname'>, native: NativeLoad): Place | null {
   const name: Partial<AddressInfo> = {};
-  const isTcp = typeof handle.getsockname === 'function' && handle.getsockname(name) === 0;
+  if (handle.getsockname(name) !== 0) return null;
   const { address: host, port, family } = name;
-  if (!isTcp || host === undefined || port === undefined || port === 0) {
-    handle.close();
-    throw new Error(`file descriptor ${fd} is no TCP socket with an address`);
-  }
+  if (host === undefined || port === undefined || port === 0) return null;
   const is6 = family === 'IPv6' || String(family) === '6';
-  return {
-    handle,
-    host,
-    port,
-    family: is6 ? 6 : 4,
-    ipv6Only: is6 && native.ok && isIpv6Only(native.native, handle.fd),
-  };
+  return { host, port, family: is6 ? 6 : 4, ipv6Only: is6 && native.ok && isIpv6Only(native.native, handle.fd) };
 }
 
 function isIpv6Only(native: Native, fd: number): boolean {

@@ -3,7 +3,6 @@
  * and which they are in their group. Tells the keeper; owns no socket.
  */
 import type { AddressKey } from '../protocol.js';
-import type { TcpHandle } from './handle.js';
 import { nameOf } from './inherit.js';
 
 export interface Keeper {
@@ -15,7 +14,7 @@ export interface Keeper {
 interface Kept {
   readonly key: AddressKey;
   readonly slot: number | null;
-  readonly handle: TcpHandle;
+  readonly handle: { readonly fd: number };
 }
 
 export class Keeping<T extends Kept> {

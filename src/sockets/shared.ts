@@ -4,27 +4,20 @@
  *
  * Called by the supervisor. Must never accept or receive: workers do, on their duplicates.
  */
-import dgram from 'node:dgram';
-import { lstatSync, unlinkSync } from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
+import type { NativeLoad } from '../native/libc.js';
 import type { AddressKey, SharedRequest } from '../protocol.js';
-import { sharedKey } from './address.js';
-import { BindError, EADDRINUSE } from './bind-error.js';
-import { SocketPath } from './socket-path.js';
-
-/** Node's raw pipe or UDP handle, as far as it is used here. Methods that return a number return 0 or a negative errno. */
-interface SharedHandle {
-  readonly fd: number;
-  close(): void;
-}
-interface UdpHandle extends SharedHandle {
-  bind(host: string, port: number, flags: number): number;
-  bind6(host: string, port: number, flags: number): number;
-}
+import { formatAddress, sharedKey } from './address.js';
+import { BindError } from './bind-error.js';
+import { type InheritedShared, matchShared } from './inherit.js';
+import { type Keeper, Keeping } from './keeping.js';
+import { bindPath, bindUdp, removeDead, type SharedHandle, withoutName } from './shared-bind.js';
+import { isSameFile, SocketPath } from './socket-path.js';
 
 export interface SharedSocket {
   readonly key: AddressKey;
+  /** All slots share it. */
+  readonly slot: null;
   readonly kind: SharedRequest['kind'];
   /** A path, or an IP address. */
   readonly host: string;
@@ -33,21 +26,40 @@ export interface SharedSocket {
   readonly handle: SharedHandle;
 }
 
-/** `uv_udp_flags` of libuv. */
-const UV_UDP_IPV6ONLY = 1;
-const UV_UDP_REUSEADDR = 4;
-/** `sizeof(sun_path)` of Linux, with its end: unix(7). */
-const PATH_BYTES = 108;
-const ENAMETOOLONG = -os.constants.errno.ENAMETOOLONG;
-/** How long it is waited for who may listen at a path already. */
-const ANSWER_MS = 1_000;
+export interface SharedOptions {
+  readonly native: NativeLoad;
+  /** Sockets from before, which are to be served instead of new ones; they are owned here from now on. */
+  readonly inherited: readonly InheritedShared[];
+  /** Told of each of those once it is known whose it is: connections may wait in it already. */
+  readonly onInherited: (socket: SharedSocket) => void;
+  /** Keeps duplicates, so that sockets outlive this process. */
+  readonly keeper: Keeper | null;
+}
 
 export class SharedSockets {
+  readonly #options: SharedOptions;
   readonly #sockets = new Map<AddressKey, SharedSocket>();
   readonly #paths = new Map<AddressKey, SocketPath>();
+  /** Of socket units, and not asked for yet. */
+  readonly #unclaimed = new Set<InheritedShared>();
+  /** Those that somebody else goes on to hold, whatever happens here. */
+  readonly #foreign = new Set<SharedSocket>();
+  readonly #keeping: Keeping<SharedSocket>;
   /** Of each address: one request is dealt with at a time. */
   readonly #turns = new Map<AddressKey, Promise<unknown>>();
   #closed = false;
+
+  constructor(options: SharedOptions) {
+    this.#options = options;
+    this.#keeping = new Keeping(options.keeper, () => null);
+    for (const socket of options.inherited) if (socket.kept === null) this.#unclaimed.add(socket);
+    for (const socket of options.inherited) if (socket.kept !== null) this.#takeIn(socket, socket.kept.key);
+  }
+
+  /** Sockets that were passed by a socket unit, and that nobody has asked for. */
+  get unclaimed(): readonly InheritedShared[] {
+    return [...this.#unclaimed];
+  }
 
   /**
    * The socket of that address; bound if there is none yet.
@@ -70,96 +82,114 @@ export class SharedSockets {
     return [...this.#sockets.values()];
   }
 
-  /** Of unix sockets in the file system. */
+  /** Of unix sockets in the file system: those of socket units as well, which the application may remove before it listens. */
   get paths(): readonly string[] {
-    return [...this.#paths.values()].map(({ path }) => path);
+    const sockets = [...this.#sockets.values(), ...this.#unclaimed];
+    return sockets.flatMap(({ kind, host }) => (kind === 'unix' && !host.startsWith('\0') ? [host] : []));
   }
 
   /** @returns whether it was one of these */
   release(key: AddressKey): boolean {
     const socket = this.#sockets.get(key);
     if (socket === undefined) return false;
-    this.#sockets.delete(key);
-    // libuv removes the name as well.
-    socket.handle.close();
+    // It goes on to be listened on by who made it, and is there for the next one who asks.
+    if (this.#foreign.has(socket)) return true;
+    void this.#keeping.drop(socket);
+    this.#close(socket);
     this.#paths.get(key)?.forget();
     this.#paths.delete(key);
     return true;
   }
 
+  /** What is kept elsewhere goes on with its name, and may be taken over from there. */
   closeAll(): void {
     this.#closed = true;
-    for (const key of [...this.#sockets.keys()]) this.release(key);
+    for (const socket of this.list()) {
+      this.#close(socket);
+      const path = this.#paths.get(socket.key);
+      if (this.#options.keeper === null) path?.forget();
+      else path?.leave();
+    }
+    this.#paths.clear();
+    for (const { handle } of this.#unclaimed) handle.close();
+    this.#unclaimed.clear();
+  }
+
+  #close(socket: SharedSocket): void {
+    this.#sockets.delete(socket.key);
+    socket.handle.close();
+  }
+
+  #takeIn(inherited: InheritedShared, said: AddressKey): void {
+    const { kind, host, port, handle, name } = inherited;
+    // The name by which it was kept may be cut.
+    const key = kind === 'unix' ? sharedKey({ kind, path: host, umask: 0 }) : said;
+    // A unit that has come later has taken the name.
+    const isTaken = this.#sockets.has(key) || this.unclaimed.some((unit) => unit.kind === 'unix' && unit.host === host);
+    const hasName = kind === 'unix' && !host.startsWith('\0');
+    const path = hasName && !isTaken ? SocketPath.find(host) : undefined;
+    if (isTaken || path === null) {
+      handle.close();
+      this.#keeping.refuse(name);
+      return;
+    }
+    if (path !== undefined) this.#paths.set(key, path);
+    const socket: SharedSocket = { key, slot: null, kind, host, port, handle };
+    this.#sockets.set(key, socket);
+    this.#keeping.has(socket, name);
+    this.#options.onInherited(socket);
+  }
+
+  #claim(inherited: InheritedShared, key: AddressKey): SharedSocket {
+    const { kind, host, port, handle } = inherited;
+    this.#unclaimed.delete(inherited);
+    const socket: SharedSocket = { key, slot: null, kind, host, port, handle };
+    this.#sockets.set(key, socket);
+    this.#foreign.add(socket);
+    this.#options.onInherited(socket);
+    return socket;
   }
 
   async #findOrBind(key: AddressKey, request: SharedRequest): Promise<SharedSocket> {
+    // What has been given up, and is still held by the keeper, would be in the way.
+    await this.#keeping.gone(
+      ({ kind, port }) => kind === request.kind && (kind === 'unix' || port === portOf(request)),
+    );
     const found = this.#sockets.get(key);
     if (found !== undefined) {
       this.#paths.get(key)?.restore();
       return found;
     }
+    const unit = matchShared([...this.#unclaimed], request, isSameFile);
+    if (unit !== undefined) return this.#claim(unit, key);
     if (request.kind === 'unix') await removeDead(request.path);
     if (this.#closed) throw new BindError(key, -os.constants.errno.ECANCELED);
-    const socket = request.kind === 'unix' ? this.#bindPath(key, request) : bindUdp(key, request);
+    const socket = request.kind === 'unix' ? this.#bindPath(key, request) : this.#bindUdp(key, request);
     this.#sockets.set(key, socket);
+    this.#keeping.review(this.list().filter((other) => !this.#foreign.has(other)));
     return socket;
   }
 
-  #bindPath(key: AddressKey, { path, umask }: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {
-    if (Buffer.byteLength(path) >= PATH_BYTES) throw new BindError(key, ENAMETOOLONG);
-    const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): SharedHandle | number };
-    // The application may have set it just for this.
-    const before = process.umask(umask);
-    const handle = seam._createServerHandle(path, -1, -1);
-    process.umask(before);
-    if (typeof handle === 'number') throw new BindError(key, handle);
+  #bindPath(key: AddressKey, request: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {
+    const { path } = request;
+    const { keeper, native } = this.#options;
+    const bound = bindPath(key, request);
+    const handle = keeper === null ? bound : withoutName(path, bound, native);
     if (!path.startsWith('\0')) this.#paths.set(key, new SocketPath(path));
-    return { key, kind: 'unix', host: path, port: 0, handle };
+    return { key, slot: null, kind: 'unix', host: path, port: 0, handle };
+  }
+
+  #bindUdp(key: AddressKey, request: Extract<SharedRequest, { kind: 'udp' }>): SharedSocket {
+    const { host, port } = request;
+    const passed = this.unclaimed.find((socket) => socket.kind === 'udp' && socket.port === port);
+    const hint =
+      passed &&
+      `the socket unit has it for ${passed.family === 6 ? 'IPv6' : 'IPv4'}: give it ListenDatagram=${formatAddress(host, port)}`;
+    const handle = bindUdp(key, request, hint);
+    return { key, slot: null, kind: 'udp', host, port, handle };
   }
 }
 
-function bindUdp(key: AddressKey, request: Extract<SharedRequest, { kind: 'udp' }>): SharedSocket {
-  const { host, port, family, ipv6Only, reuseAddr } = request;
-  const handle = newUdpHandle();
-  const flags = (ipv6Only ? UV_UDP_IPV6ONLY : 0) | (reuseAddr ? UV_UDP_REUSEADDR : 0);
-  const errno = family === 6 ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
-  if (errno !== 0) {
-    handle.close();
-    throw new BindError(key, errno);
-  }
-  return { key, kind: 'udp', host, port, handle };
-}
-
-/** A handle of a `Socket` that is never bound itself: Node keeps it under a symbol. */
-function newUdpHandle(): UdpHandle {
-  const socket = dgram.createSocket('udp4');
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
-  const state = symbol && (socket as unknown as Record<symbol, { handle: UdpHandle } | undefined>)[symbol];
-  if (state === undefined) throw new Error('this version of Node is not known: a socket has no handle');
-  const { constructor: Udp } = state.handle as unknown as { constructor: new () => UdpHandle };
-  socket.close();
-  return new Udp();
-}
-
-/**
- * A name that is left of a socket at which nobody listens any more is removed: whoever was killed could not do it. Anything else
- * is left alone, and found to be in the way when it is bound.
- *
- * @throws BindError where somebody listens there
- */
-async function removeDead(path: string): Promise<void> {
-  if (path.startsWith('\0') || !lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
-  const code = await new Promise<string | null>((resolve) => {
-    const client = net.connect(path);
-    const settle = (answer: string | null) => {
-      client.destroy();
-      resolve(answer);
-    };
-    client.setTimeout(ANSWER_MS, () => settle(null));
-    client.once('connect', () => settle(null));
-    client.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? null));
-  });
-  if (code === 'ECONNREFUSED') unlinkSync(path);
-  else if (code === null)
-    throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });
+function portOf(request: SharedRequest): number {
+  return request.kind === 'udp' ? request.port : 0;
 }

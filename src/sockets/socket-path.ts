@@ -3,7 +3,7 @@
  * each has a socket of its own; here it would leave the socket that goes on without a name. So there is a second name beside it,
  * by which it is put back.
  */
-import { linkSync, lstatSync, unlinkSync } from 'node:fs';
+import { linkSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** How often it is looked after. */
@@ -12,28 +12,77 @@ const LOOK_MS = 1_000;
 export class SocketPath {
   readonly path: string;
   readonly #spare: string;
+  readonly #file: Stats | undefined;
   readonly #timer: NodeJS.Timeout;
 
-  /** Right after it has been bound. */
+  /** Right after it has been bound, or found again. */
   constructor(path: string) {
     this.path = path;
-    this.#spare = join(dirname(path), `.${basename(path)}.holdfast`);
+    this.#spare = spareOf(path);
+    this.#file = look(path);
     quietly(() => unlinkSync(this.#spare));
     // Where a file system has no second names, nothing is put back.
     quietly(() => linkSync(path, this.#spare));
     this.#timer = setInterval(() => this.restore(), LOOK_MS).unref();
   }
 
+  /**
+   * The name of a socket that is there from before; put back where only the second one is left.
+   *
+   * @returns null where the socket has no name any more, or somebody else has taken it: nobody will come by it again
+   */
+  static find(path: string): SocketPath | null {
+    const spare = spareOf(path);
+    if (look(path) === undefined) quietly(() => linkSync(spare, path));
+    const named = look(path);
+    if (named === undefined || !named.isSocket()) return null;
+    const kept = look(spare);
+    return kept === undefined || isSame(kept, named) ? new SocketPath(path) : null;
+  }
+
   /** Puts the name back where it has been removed. What somebody else has put there is left alone. */
   restore(): void {
-    if (lstatSync(this.path, { throwIfNoEntry: false }) === undefined) quietly(() => linkSync(this.#spare, this.path));
+    if (look(this.path) === undefined) quietly(() => linkSync(this.#spare, this.path));
   }
 
   /** The socket is gone, and so is its name. */
   forget(): void {
+    const named = look(this.path);
+    if (this.#file !== undefined && named !== undefined && isSame(this.#file, named)) {
+      quietly(() => unlinkSync(this.path));
+    }
+    this.leave();
+  }
+
+  /** The socket goes on without this process, and its name with it. */
+  leave(): void {
     clearInterval(this.#timer);
     quietly(() => unlinkSync(this.#spare));
   }
+}
+
+/** Whether two names lead to one file. */
+export function isSameFile(one: string, other: string): boolean {
+  const [here, there] = [one, other].map(look);
+  return here !== undefined && there !== undefined && isSame(here, there);
+}
+
+/** undefined where there is nothing, or it cannot be seen. */
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+/** Of the second name. */
+export function spareOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.holdfast`);
 }
 
 function quietly(act: () => void): void {

@@ -12,9 +12,10 @@ import { loadNative, type Native, type NativeLoad } from '../native/libc.js';
 import { chooseListenMode, chooseSteering, type SteeringChoice } from '../platform/mode.js';
 import { ownPackage } from '../platform/own-package.js';
 import { probe } from '../platform/probe.js';
-import { formatAddress } from '../sockets/address.js';
+import { formatAddress, formatShared } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
-import { type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
+import { type InheritedShared, type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
+import { SharedSockets } from '../sockets/shared.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
@@ -70,11 +71,11 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const release = await resolveRelease(1, config);
     const capabilities = await probe(native);
     const { mode, how, reason } = chooseListenMode(config, capabilities);
-    const { sockets: inherited, refused } = inherit(environment.fdNames, native);
+    const { sockets: inherited, shared: inheritedShared, refused } = inherit(environment.fdNames, native);
     for (const { name, reason } of refused)
       log.logger.warn({ fdName: name, reason }, 'a socket that was passed cannot be used');
-    for (const socket of inherited) {
-      log.logger.info({ fdName: socket.name, address: formatAddress(socket.host, socket.port) }, 'socket inherited');
+    for (const socket of [...inherited, ...inheritedShared]) {
+      log.logger.info({ fdName: socket.name, address: addressOf(socket) }, 'socket inherited');
     }
     const steering = steeringWith(inherited, chooseSteering(config, { mode, reason }, capabilities));
     const { steered } = steering;
@@ -96,6 +97,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const { keeper } = systemd;
     const { bindTimeoutMs } = config;
     let custody: Custody | undefined;
+    let shared: SharedSockets | undefined;
     const supervisor = new Supervisor({
       release,
       reloadConfig: options.reloadConfig,
@@ -110,6 +112,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });
         return custody;
+      },
+      openShared(hooks) {
+        shared = new SharedSockets({ native, inherited: inheritedShared, keeper, ...hooks });
+        return shared;
       },
       onSettled: (state) => systemd.review(state),
     });
@@ -143,10 +149,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         void scriptHasPrimaryBranch(release.script).then((has) => {
           if (has) log.logger.warn({ script: release.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });
-        for (const { name, host, port } of custody?.unclaimed ?? []) {
+        for (const socket of [...(custody?.unclaimed ?? []), ...(shared?.unclaimed ?? [])]) {
           const hint = 'connections wait there for ever: have the application listen there, or take it out of the unit';
           log.logger.warn(
-            { fdName: name, address: formatAddress(host, port), hint },
+            { fdName: socket.name, address: addressOf(socket), hint },
             'nobody listens on a socket that was passed',
           );
         }
@@ -211,6 +217,11 @@ async function atMost(timeMs: number, closing: Promise<string[]>): Promise<strin
   } finally {
     clearTimeout(timer);
   }
+}
+
+function addressOf(socket: InheritedSocket | InheritedShared): string {
+  const { host, port } = socket;
+  return 'kind' in socket ? formatShared(socket.kind, host, port) : formatAddress(host, port);
 }
 
 /** What the kernel cannot be told by index is left to its hash. */

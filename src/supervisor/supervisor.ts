@@ -22,7 +22,7 @@ import type {
   SupervisorStatus,
 } from '../protocol.js';
 import type { Custody, CustodyOptions } from '../sockets/custody.js';
-import { SharedSockets } from '../sockets/shared.js';
+import type { SharedOptions, SharedSockets } from '../sockets/shared.js';
 import { makeStreamPair } from '../sockets/stream-pair.js';
 import { changesBetween, nodeOnDisk } from './deployments/changes.js';
 import { Deployments, type Ready } from './deployments/deployments.js';
@@ -60,6 +60,8 @@ export interface SupervisorOptions {
   readonly firstWorker?: FirstWorker | null;
   /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */
   readonly openCustody: (hooks: Required<Pick<CustodyOptions, 'onWaiting' | 'onInherited'>>) => Custody;
+  /** The same for what is no TCP. */
+  readonly openShared: (hooks: Pick<SharedOptions, 'onInherited'>) => SharedSockets;
   /** Told of the state whenever the core has come to rest. */
   readonly onSettled?: ((state: State) => void) | undefined;
 }
@@ -79,7 +81,7 @@ export class Supervisor implements ControlTarget {
   readonly #log: Log;
   readonly #loop: Loop;
   readonly #custody: Custody;
-  readonly #shared = new SharedSockets();
+  readonly #shared: SharedSockets;
   readonly #workforce: Workforce;
   readonly #releases: Releases;
   readonly #deployments: Deployments;
@@ -131,6 +133,7 @@ export class Supervisor implements ControlTarget {
       onWaiting: (delay) => listening.delayed(delay),
       onInherited: ({ slot, key }) => this.#inherited({ slot, key }),
     });
+    this.#shared = options.openShared({ onInherited: ({ slot, key }) => this.#inherited({ slot, key }) });
     const { name, affinity, adoptAfterMs } = release.config;
     const custody = this.#custody;
     const openStreamPair = () => makeStreamPair(native, options.runtimeDir);

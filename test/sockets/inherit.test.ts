@@ -5,10 +5,12 @@ import { loadNative } from '../../src/native/libc.js';
 import { bindSocket } from '../../src/sockets/bind.js';
 import { Custody, type CustodySocket } from '../../src/sockets/custody.js';
 import {
+  type InheritedShared,
   type InheritedSocket,
   isOrderKnown,
   type Kept,
   matchFor,
+  matchShared,
   nameOf,
   parseName,
 } from '../../src/sockets/inherit.js';
@@ -35,6 +37,57 @@ t.test('the name under which a socket is kept says whose it was', async (t) => {
   for (const other of ['web', 'holdfast', 'holdfast/0/0/', 'holdfast/x/0/a', 'holdfast/0/0/%zz']) {
     t.equal(parseName(other), null, other);
   }
+});
+
+t.test('the name of a socket with a long path is one that systemd takes, and of that socket alone', async (t) => {
+  const paths = ['/run/'.padEnd(105, 'ä'), '/run/'.padEnd(106, 'ä'), `/run/${'%'.repeat(100)}`];
+  const names = paths.map((path) => nameOf({ key: `unix:${path}`, slot: null, index: null }));
+  for (const name of names) {
+    t.match(name, /^[ -9;-~]{1,255}$/);
+    t.match(parseName(name), { slot: null, index: null }, 'it is known as ours');
+  }
+  t.equal(new Set(names).size, paths.length);
+});
+
+t.test('a request for what is no TCP gets the socket of its kind and address', async (t) => {
+  const never = () => false;
+  const one = (kind: 'udp' | 'unix', host: string, port = 0) =>
+    ({
+      kind,
+      host,
+      port,
+      family: host.includes(':') ? 6 : 4,
+      ipv6Only: false,
+      name: 'web',
+      kept: null,
+    }) as InheritedShared;
+  const udp = (host: string, port: number, ipv6Only = false) =>
+    ({ kind: 'udp', host, port, family: host.includes(':') ? 6 : 4, ipv6Only, reuseAddr: false }) as const;
+  const all = [
+    one('unix', '/run/a.sock'),
+    one('udp', '::', 53),
+    one('udp', '127.0.0.1', 53),
+    one('udp', '0.0.0.0', 54),
+  ];
+  t.equal(matchShared(all, udp('127.0.0.1', 53), never), all[2]);
+  t.equal(matchShared(all, udp('::', 53), never), all[1]);
+  t.equal(matchShared(all, udp('0.0.0.0', 53), never), all[2], 'a part of it, and of its family');
+  t.equal(matchShared(all.slice(0, 2), udp('0.0.0.0', 53), never), undefined, 'never one of IPv6 for IPv4');
+  t.equal(matchShared(all, udp('127.0.0.1', 54), never), all[3], 'one that takes it in');
+  t.equal(matchShared(all, udp('127.0.0.1', 55), never), undefined);
+  const unix = (path: string) => ({ kind: 'unix', path, umask: 0 }) as const;
+  t.equal(matchShared(all, unix('/run/a.sock'), never), all[0]);
+  t.equal(matchShared(all, unix('/var/run/a.sock'), never), undefined);
+  t.equal(
+    matchShared(all, unix('/var/run/a.sock'), (a, b) => `/var${a}` === b),
+    all[0],
+    'by another name of the file',
+  );
+  t.equal(
+    matchShared([one('unix', '\0a')], unix('\0b'), () => true),
+    undefined,
+    'abstract ones are no files',
+  );
 });
 
 const like = (host: string, port: number, kept: Kept | null = null) =>

@@ -53,7 +53,7 @@ export class Listening {
   }
 
   async share(shared: SharedSockets, worker: WorkerHandle, seq: number, request: SharedRequest): Promise<void> {
-    const acquire = async () => ({ ...(await shared.acquire(request)), slot: null });
+    const acquire = () => shared.acquire(request);
     await this.#give(worker, seq, sharedKey(request), acquire, () => false);
   }
 

@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly runtimeDir?: string;
   /** What runs it: `unshare` and its options. Its PIDs may then be of another namespace, and are left alone. */
   readonly wrapper?: readonly string[];
+  /** File descriptors that it is given, from 3 on. */
+  readonly fds?: readonly number[];
   /** Options of node for holdfast itself. */
   readonly nodeArgs?: readonly string[];
   /** The trial of a new release; null for the default. None by default: most tests reload often, and are not about it. */
@@ -100,7 +102,10 @@ export class Holdfast {
     const [command, words] = plainly(args, env);
     const [first = command, ...rest] = [...(options.wrapper ?? []), command, ...words];
     this.#isForeign = options.wrapper !== undefined;
-    this.child = spawn(first, rest, { cwd: options.cwd ?? root, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(first, rest, {
+      cwd: options.cwd ?? root,
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.fds ?? [])],
+    });
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new Error('no output streams');
     createInterface({ input: stdout }).on('line', (line) => {

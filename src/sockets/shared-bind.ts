@@ -1,0 +1,102 @@
+/**
+ * Binds what is no TCP, for custody: unix sockets, and sockets for datagrams. Must never leave a file descriptor open on failure.
+ */
+import { lstatSync, renameSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import type { NativeLoad } from '../native/libc.js';
+import type { AddressKey, SharedRequest } from '../protocol.js';
+import { BindError, EADDRINUSE } from './bind-error.js';
+import { wrapFd } from './handle.js';
+import { spareOf } from './socket-path.js';
+import { newUdpHandle, UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR } from './udp-handle.js';
+
+/** Node's raw pipe or UDP handle, as far as it is used here. */
+export interface SharedHandle {
+  readonly fd: number;
+  close(): void;
+}
+
+type UnixRequest = Extract<SharedRequest, { kind: 'unix' }>;
+type UdpRequest = Extract<SharedRequest, { kind: 'udp' }>;
+
+/** `sizeof(sun_path)` of Linux, with its end: unix(7). */
+const PATH_BYTES = 108;
+const ENAMETOOLONG = -os.constants.errno.ENAMETOOLONG;
+/** How long it is waited for who may listen at a path already. */
+const ANSWER_MS = 1_000;
+
+/** @throws BindError */
+export function bindPath(key: AddressKey, { path, umask }: UnixRequest): SharedHandle {
+  if (Buffer.byteLength(path) >= PATH_BYTES) throw new BindError(key, ENAMETOOLONG);
+  const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): SharedHandle | number };
+  // The application may have set it just for this.
+  const before = process.umask(umask);
+  const handle = seam._createServerHandle(path, -1, -1);
+  process.umask(before);
+  if (typeof handle === 'number') throw new BindError(key, handle);
+  return handle;
+}
+
+/**
+ * The same socket by a handle that leaves its name alone when it is closed: libuv removes that of one that it has bound. To be
+ * called before anybody knows the name.
+ */
+export function withoutName(path: string, bound: SharedHandle, native: NativeLoad): SharedHandle {
+  if (!native.ok || path.startsWith('\0')) return bound;
+  const fd = native.native.duplicate(bound.fd);
+  let handle: SharedHandle;
+  try {
+    handle = wrapFd(fd);
+  } catch (cause) {
+    native.native.close(fd);
+    throw cause;
+  }
+  const aside = spareOf(path);
+  let moved = false;
+  try {
+    renameSync(path, aside);
+    moved = true;
+  } catch {
+    // Somebody has removed it already.
+  }
+  bound.close();
+  if (moved) renameSync(aside, path);
+  return handle;
+}
+
+/** @throws BindError */
+export function bindUdp(key: AddressKey, request: UdpRequest, hint?: string): SharedHandle {
+  const { host, port, family, ipv6Only, reuseAddr } = request;
+  const handle = newUdpHandle();
+  const flags = (ipv6Only ? UV_UDP_IPV6ONLY : 0) | (reuseAddr ? UV_UDP_REUSEADDR : 0);
+  const errno = family === 6 ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
+  if (errno !== 0) {
+    handle.close();
+    throw new BindError(key, errno, { hint });
+  }
+  return handle;
+}
+
+/**
+ * A name that is left of a socket at which nobody listens any more is removed: whoever was killed could not do it. Anything else
+ * is left alone, and found to be in the way when it is bound.
+ *
+ * @throws BindError where somebody listens there
+ */
+export async function removeDead(path: string): Promise<void> {
+  if (path.startsWith('\0') || !lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
+  const code = await new Promise<string | null>((resolve) => {
+    const client = net.connect(path);
+    const settle = (answer: string | null) => {
+      client.destroy();
+      resolve(answer);
+    };
+    client.setTimeout(ANSWER_MS, () => settle(null));
+    client.once('connect', () => settle(null));
+    client.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? null));
+  });
+  if (code === 'ECONNREFUSED') unlinkSync(path);
+  else if (code === null)
+    throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });
+}

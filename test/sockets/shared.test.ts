@@ -1,0 +1,213 @@
+import { existsSync, linkSync, mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { loadNative } from '../../src/native/libc.js';
+import { type InheritedShared, nameOf } from '../../src/sockets/inherit.js';
+import type { Keeper } from '../../src/sockets/keeping.js';
+import { SharedSockets } from '../../src/sockets/shared.js';
+import { bindPath, bindUdp, withoutName } from '../../src/sockets/shared-bind.js';
+import { freePort, openFds } from '../fixtures/sockets/support.js';
+
+const native = loadNative();
+
+function folder(t: Test): string {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'hf-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+const unix = (at: string) => ({ kind: 'unix', path: at, umask: 0o22 }) as const;
+const udp = (port: number, more: object = {}) =>
+  ({ kind: 'udp', host: '127.0.0.1', port, family: 4, ipv6Only: false, reuseAddr: false, ...more }) as const;
+
+/** What the keeper has been told, in its order. */
+function keeper() {
+  const said: string[] = [];
+  let dropped = () => {};
+  const it: Keeper = {
+    keep: (name) => void said.push(`keep ${name}`),
+    drop(name) {
+      said.push(`drop ${name}`);
+      return new Promise((resolve) => {
+        dropped = resolve;
+      });
+    },
+  };
+  return { it, said, finish: () => dropped() };
+}
+
+function sharedOf(t: Test, inherited: InheritedShared[] = [], kept: Keeper | null = null) {
+  const known: string[] = [];
+  const shared = new SharedSockets({
+    native,
+    inherited,
+    keeper: kept,
+    onInherited: ({ key }) => void known.push(key),
+  });
+  t.teardown(() => shared.closeAll());
+  return { shared, known };
+}
+
+const of = (kind: 'unix' | 'udp', host: string, port: number, key: string | null): InheritedShared => ({
+  kind,
+  handle: kind === 'unix' ? withoutName(host, bindPath('k', unix(host)), native) : bindUdp('k', udp(port)),
+  host,
+  port,
+  family: 4,
+  ipv6Only: false,
+  name: key === null ? 'web' : nameOf({ key, slot: null, index: null }),
+  kept: key === null ? null : { key, slot: null, index: null },
+});
+
+t.test('what is bound is kept, and given up when its end has come', { skip: !native.ok }, async (t) => {
+  const at = path.join(folder(t), 'app.sock');
+  const port = await freePort();
+  const { it, said, finish } = keeper();
+  const { shared } = sharedOf(t, [], it);
+  const fds = openFds();
+  const socket = await shared.acquire(unix(at));
+  await shared.acquire(udp(port));
+  const names = [`unix:${at}`, `udp:127.0.0.1:${port}`].map((key) => nameOf({ key, slot: null, index: null }));
+  t.same(said.splice(0), [`keep ${names[0]}`, `keep ${names[1]}`]);
+  t.equal((await shared.acquire(unix(at))).handle, socket.handle);
+  t.same(said, [], 'once');
+  t.ok(statSync(at).isSocket(), 'it has its name');
+
+  t.ok(shared.release(`udp:127.0.0.1:${port}`));
+  const again = shared.acquire(udp(port));
+  let isThere = false;
+  void again.then(() => {
+    isThere = true;
+  });
+  await new Promise(setImmediate);
+  t.notOk(isThere, 'not before the keeper has closed its own');
+  finish();
+  await again;
+  t.same(said.splice(0), [`drop ${names[1]}`, `keep ${names[1]}`]);
+
+  t.ok(shared.release(`unix:${at}`));
+  t.same(said.splice(0), [`drop ${names[0]}`]);
+  t.notOk(existsSync(at), 'its name goes at once');
+  finish();
+  shared.closeAll();
+  t.equal(openFds(), fds);
+});
+
+t.test(
+  'at the end of the supervisor a unix socket that is kept has its name still',
+  { skip: !native.ok },
+  async (t) => {
+    for (const [kept, isThere] of [
+      [keeper().it, true],
+      [null, false],
+    ] as const) {
+      const dir = folder(t);
+      const at = path.join(dir, 'app.sock');
+      const { shared } = sharedOf(t, [], kept);
+      await shared.acquire(unix(at));
+      shared.closeAll();
+      t.equal(existsSync(at), isThere);
+      t.notOk(existsSync(path.join(dir, '.app.sock.holdfast')), 'nothing else is left');
+    }
+  },
+);
+
+t.test('sockets from before are served on', async (t) => {
+  const at = path.join(folder(t), 'app.sock');
+  const port = await freePort();
+  const keys = [`unix:${at}`, `udp:127.0.0.1:${port}`];
+  const before = [of('unix', at, 0, keys[0]!), of('udp', '127.0.0.1', port, keys[1]!)];
+  const { it, said } = keeper();
+  const { shared, known } = sharedOf(t, before, it);
+  t.same(known, keys);
+  t.equal((await shared.acquire(unix(at))).handle, before[0]?.handle);
+  t.equal((await shared.acquire(udp(port))).handle, before[1]?.handle);
+  t.same(shared.paths, [at]);
+  t.same(said, [], 'the keeper has them');
+});
+
+t.test(
+  'one whose name somebody else has is given up; one that is left with the second name has the first again',
+  async (t) => {
+    const dir = folder(t);
+    const at = path.join(dir, 'app.sock');
+    const spare = path.join(dir, '.app.sock.holdfast');
+    for (const [what, isServed] of [
+      ['removed', true],
+      ['lost', false],
+      ['taken', false],
+    ] as const) {
+      const before = of('unix', at, 0, `unix:${at}`);
+      if (what !== 'lost') linkSync(at, spare);
+      unlinkSync(at);
+      const other = net.createServer();
+      if (what === 'taken') await new Promise<void>((resolve) => other.listen(at, resolve));
+      const { it, said } = keeper();
+      const { shared, known } = sharedOf(t, [before], it);
+      t.equal(known.length, isServed ? 1 : 0, what);
+      t.equal(said.includes(`drop ${before.name}`), !isServed, what);
+      if (isServed) t.ok(statSync(at).isSocket(), 'it is there again');
+      if (what === 'taken') {
+        await t.rejects(shared.acquire(unix(at)), { code: 'EADDRINUSE' });
+        await new Promise((resolve) => other.close(resolve));
+      }
+      for (const { key } of shared.list()) shared.release(key);
+      rmSync(at, { force: true });
+      rmSync(spare, { force: true });
+    }
+  },
+);
+
+t.test('the sockets of a unit are given to who asks for them, and are never closed to others', async (t) => {
+  const dir = folder(t);
+  const at = path.join(dir, 'app.sock');
+  const port = await freePort();
+  const units = [of('unix', at, 0, null), of('udp', '127.0.0.1', port, null)];
+  const { it, said } = keeper();
+  const { shared, known } = sharedOf(t, units, it);
+  t.equal(shared.unclaimed.length, 2);
+  t.same(shared.paths, [at], 'nobody is to remove it before it is asked for');
+  t.same(known, []);
+  const socket = await shared.acquire(unix(at));
+  t.equal(socket.handle, units[0]?.handle);
+  t.equal((await shared.acquire(udp(port))).handle, units[1]?.handle);
+  t.equal(shared.unclaimed.length, 0);
+  t.same(known, [`unix:${at}`, `udp:127.0.0.1:${port}`], 'connections may wait in it');
+  t.ok(shared.release(socket.key));
+  t.equal((await shared.acquire(unix(at))).handle, socket.handle, 'it is there for the next one');
+  t.same(said, [], 'who has made it keeps it');
+  t.notOk(existsSync(path.join(dir, '.app.sock.holdfast')));
+});
+
+t.test('a unit that has taken the name comes first', { skip: !native.ok }, async (t) => {
+  const at = path.join(folder(t), 'app.sock');
+  const before = of('unix', at, 0, `unix:${at}`);
+  unlinkSync(at);
+  const unit = of('unix', at, 0, null);
+  const { it, said } = keeper();
+  const { shared } = sharedOf(t, [before, unit], it);
+  t.equal((await shared.acquire(unix(at))).handle, unit.handle);
+  t.same(said, [`drop ${before.name}`]);
+});
+
+t.test('who asks for datagrams of the other family is told what the unit has to say', async (t) => {
+  const port = await freePort();
+  const handle = bindUdp('k', udp(port, { host: '::', family: 6 }));
+  const unit = {
+    kind: 'udp' as const,
+    handle,
+    host: '::',
+    port,
+    family: 6 as const,
+    ipv6Only: false,
+    name: 'web',
+    kept: null,
+  };
+  const { shared } = sharedOf(t, [unit]);
+  await t.rejects(shared.acquire(udp(port, { host: '0.0.0.0' })), {
+    code: 'EADDRINUSE',
+    hint: new RegExp(`ListenDatagram=0\\.0\\.0\\.0:${port}$`),
+  });
+});
