@@ -68,7 +68,7 @@ const UNIT_FLAGS: readonly FlagSpec[] = [
     kind: 'value',
   },
   { flag: 'group', describe: "Its group (default: the user's)", kind: 'value' },
-  { flag: 'socket', describe: 'A socket unit as well, with this port or address: 80, 127.0.0.1:8080', kind: 'list' },
+  { flag: 'socket', describe: 'A socket unit as well, with 80, 127.0.0.1:80, /run/shop.sock, udp:53', kind: 'list' },
   { flag: 'privileged-ports', describe: 'The application binds ports below 1024 itself', kind: 'switch' },
   { flag: 'writable', describe: 'A folder that it may write to', kind: 'list' },
   { flag: 'template', describe: 'A unit for every configuration in /etc/holdfast', kind: 'switch' },

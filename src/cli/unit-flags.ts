@@ -2,14 +2,15 @@
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
+import type { SocketAddress } from '../systemd/unit.js';
 import { flagText, type Invocation } from './context.js';
 
 export interface UnitFlags {
   /** null: not given. */
   readonly user: string | null;
   readonly group: string | null;
-  /** As ListenStream= takes them; empty for no socket unit. */
-  readonly listen: readonly string[];
+  /** Empty for no socket unit. */
+  readonly listen: readonly SocketAddress[];
   readonly writable: readonly string[];
   readonly privilegedPorts: boolean;
   readonly systemd: number | null;
@@ -20,6 +21,9 @@ export interface UnitFlags {
 /** What systemd takes for a user: see "User/Group Name Syntax" of systemd. */
 const USER = /^(?:[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?|\d{1,10})$/;
 
+/** `sizeof(sun_path)`, with its end: unix(7). */
+const PATH_BYTES = 108;
+
 /** @throws HoldfastError USAGE, exit code 2 */
 export function readUnitFlags(invocation: Invocation, cwd: string): UnitFlags {
   const list = (flag: string) => [invocation.flags[flag] ?? []].flat().map(String);
@@ -27,7 +31,7 @@ export function readUnitFlags(invocation: Invocation, cwd: string): UnitFlags {
   return {
     user: userOf(invocation, 'user'),
     group: userOf(invocation, 'group'),
-    listen: list('socket').map(listenStream),
+    listen: list('socket').map(socketAddress),
     writable: list('writable').map((folder) => path.resolve(cwd, folder)),
     privilegedPorts: invocation.flags['privileged-ports'] === true,
     systemd: version(flagText(invocation, 'systemd-version')),
@@ -50,16 +54,27 @@ function version(text: string | undefined): number | null {
   return Number(text);
 }
 
-/** `80` and `*:80` are every address of both families, `127.0.0.1:80` and `[::1]:80` are one. */
-function listenStream(text: string): string {
-  const [, host, port] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? [];
+/**
+ * `80` and `*:80` are every address of both families, `127.0.0.1:80` and `[::1]:80` are one; `/run/shop.sock` and `@shop` are unix
+ * sockets. With `udp:` in front it is a port for datagrams: of every address of IPv4 where none is given, because an application
+ * that speaks IPv4 can do nothing with one of IPv6.
+ */
+function socketAddress(text: string): SocketAddress {
+  const isUnix = /^(?:\/.*[^/]|@.+)$/.test(text);
+  if (isUnix && Buffer.byteLength(text) < PATH_BYTES) return { setting: 'ListenStream', address: text };
+  const isUdp = text.startsWith('udp:');
+  const [, host, port] = /^(?:(.+):)?(\d{1,5})$/.exec(isUdp ? text.slice(4) : text) ?? [];
   const number = Number(port);
   const bare = host?.replace(/^\[(.*)\]$/, '$1') ?? '*';
   const isWritten = bare === '*' || (isIP(bare) === 6 ? host !== bare : isIP(bare) === 4 && host === bare);
-  if (port === undefined || number < 1 || number > 65_535 || !isWritten) {
-    throw wrong(`--socket ${text}`, 'it is no port, nor an IP address with one', '80, 127.0.0.1:8080 or [::1]:8080');
+  if (isUnix || port === undefined || number < 1 || number > 65_535 || !isWritten) {
+    const hint = '80, 127.0.0.1:8080, [::1]:8080, /run/shop.sock or udp:53';
+    const reason = isUnix ? 'the path of a socket is too long' : 'it is no port, no IP address with one, and no path';
+    throw wrong(`--socket ${text}`, reason, hint);
   }
-  return bare === '*' ? String(number) : `${host}:${number}`;
+  const address = `${host}:${number}`;
+  if (isUdp) return { setting: 'ListenDatagram', address: bare === '*' ? `0.0.0.0:${number}` : address };
+  return { setting: 'ListenStream', address: bare === '*' ? String(number) : address };
 }
 
 function wrong(what: string, reason: string, hint: string): HoldfastError {

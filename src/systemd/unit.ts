@@ -38,10 +38,15 @@ export interface ServiceDescription extends Omit<Sandbox, 'isRoot'> {
   readonly header: readonly string[];
 }
 
+export interface SocketAddress {
+  readonly setting: 'ListenStream' | 'ListenDatagram';
+  /** As systemd takes it. */
+  readonly address: string;
+}
+
 export interface SocketDescription {
   readonly name: string;
-  /** As ListenStream= takes them. */
-  readonly listen: readonly string[];
+  readonly listen: readonly SocketAddress[];
   /** Of the service. */
   readonly isRoot: boolean;
   readonly systemd: number;
@@ -121,6 +126,8 @@ function serviceBlocks(about: ServiceDescription): Block[] {
       settings: [
         set('RuntimeDirectory', wholeLine(prefixed('holdfast-', about.name))),
         set('RuntimeDirectoryMode', '0700'),
+        // Unix sockets in it keep their names, as they keep what waits in them.
+        set('RuntimeDirectoryPreserve', 'restart', 235),
         set('Environment', word(environment('HOLDFAST_RUNTIME_DIR=', runtimeFolder(about.name)))),
         set('StateDirectory', wholeLine(prefixed('holdfast/', about.name)), 235),
         set('StateDirectoryMode', '0700', 235),
@@ -182,7 +189,7 @@ function userSettings(user: ServiceUser): (Setting | null)[] {
 
 export function socketUnit({ name, listen, isRoot, systemd, header }: SocketDescription): string {
   const settings = [
-    ...listen.map((address) => set('ListenStream', address)),
+    ...listen.map(({ setting, address }) => set(setting, wholeLine(address))),
     // As much as net.core.somaxconn allows on most machines; older versions would choose 128.
     set('Backlog', 4096),
     // The kernel lets only the same user bind more sockets beside this one, and it is root's.

@@ -87,6 +87,14 @@ t.test('with --socket the socket unit comes second', async (t) => {
   t.match(stdout, /\n# \/etc\/systemd\/system\/shop\.socket\n/);
   t.match(stdout, '\nListenStream=80\nListenStream=127.0.0.1:8080\nListenStream=[::1]:8080\nListenStream=81\n');
   t.match(stdout, /\nCapabilityBoundingSet=\n/, 'systemd binds the port');
+  const others = ['/run/a b%c.sock', '@shop', 'udp:53', 'udp:*:54', 'udp:127.0.0.1:53', 'udp:[::]:53'];
+  const words = others.flatMap((address) => ['--socket', address]);
+  const { stdout: written } = await holdfast(['unit', 'shop.yaml', ...FOR_254, ...words], { cwd: release });
+  t.match(
+    written,
+    '\nListenStream=/run/a b%%c.sock\nListenStream=@shop\nListenDatagram=0.0.0.0:53\nListenDatagram=0.0.0.0:54\n',
+  );
+  t.match(written, '\nListenDatagram=127.0.0.1:53\nListenDatagram=[::]:53\n');
 });
 
 t.test('an application whose PORT is below 1024 may bind it', async (t) => {
@@ -127,7 +135,11 @@ t.test('wrong use ends with 2 and says what would be right', async (t) => {
     [['app.js', '--socket', 'example.org:80'], /cannot use --socket example\.org:80/],
     [['app.js', '--socket', '::1:80'], /cannot use --socket/],
     [['app.js', '--socket', '70000'], /cannot use --socket 70000/],
-    [['app.js', '--socket', '/run/shop.sock'], /cannot use --socket/],
+    [['app.js', '--socket', 'run/shop.sock'], /cannot use --socket/],
+    [['app.js', '--socket', '/run/'], /cannot use --socket/],
+    [['app.js', '--socket', `/run/${'a'.repeat(103)}`], /the path of a socket is too long/],
+    [['app.js', '--socket', 'udp:'], /cannot use --socket/],
+    [['app.js', '--socket', 'udp:/run/shop.sock'], /cannot use --socket/],
     [['app.js', '--user', 'a b'], /cannot use --user a b/],
     [['app.js', '--systemd-version', 'new'], /cannot use --systemd-version new/],
     [['app.js', '--systemd-version', '234', '--user', 'dynamic'], /has no DynamicUser/],

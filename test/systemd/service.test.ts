@@ -1,4 +1,6 @@
 /** The supervisor as a service of a real systemd, under load from outside of it. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -24,9 +26,9 @@ async function systemctl(...words: string[]): Promise<void> {
 }
 
 /** Units as `holdfast unit` makes them, with the few lines that the test needs. */
-async function install(t: Test, name: string, words: readonly string[], more = ''): Promise<void> {
+async function install(t: Test, name: string, words: readonly string[], more = '', app = 'busy'): Promise<void> {
   const made = await inside([
-    ...[node, HOLDFAST, 'unit', `${APPS}/busy.cjs`, '--name', name, '--output', '/etc/systemd/system'],
+    ...[node, HOLDFAST, 'unit', `${APPS}/${app}.cjs`, '--name', name, '--output', '/etc/systemd/system'],
     ...['--env', 'BUSY_MS=2', ...words],
   ]);
   if (made.code !== 0) throw new Error(made.stderr);
@@ -42,6 +44,47 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
     if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
     await delay(50);
   }
+}
+
+async function asker(t: Test, port: number) {
+  const client = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(client, 'listening');
+  t.teardown(() => client.close());
+  return async (text: string) => {
+    client.send(text, port, '127.0.0.1');
+    const [message] = (await once(client, 'message')) as [Buffer];
+    return String(message);
+  };
+}
+
+/** Restarts and kills of a service with the application `passed.cjs`, under load from outside. */
+async function keptOver(t: Test, name: string, socket: string, port: number): Promise<void> {
+  const socketPath = `/proc/${(await run(['pid'])).stdout.trim()}/root${socket}`;
+  let load = new Load({ socketPath, fresh: 4, keepAlive: 0 });
+  t.teardown(() => load.stop());
+  const ask = await asker(t, port);
+  for (let i = 0; i < 3; i++) {
+    await systemctl('restart', name);
+    t.match(await ask(`restart ${i}`), new RegExp(` restart ${i}$`));
+  }
+  await load.stop();
+  t.same(load.errors, {}, `3 restarts: ${load.summary()}`);
+  load = new Load({ socketPath, fresh: 4, keepAlive: 0 });
+  for (let i = 0; i < 3; i++) {
+    const pid = await show(name, 'MainPID');
+    // Nobody takes the datagram before the kill.
+    await systemctl('kill', '-s', 'STOP', name);
+    const answer = ask(`kill ${i}`);
+    await inside(['kill', '-9', pid]);
+    t.match(await answer, new RegExp(` kill ${i}$`), 'it has waited');
+    await isUp(name);
+  }
+  await load.stop();
+  const { ENOENT = 0, ECONNREFUSED = 0, timeout = 0, ...inWorkers } = load.errors;
+  t.same({ ENOENT, ECONNREFUSED, timeout }, { ENOENT: 0, ECONNREFUSED: 0, timeout: 0 }, `3 kills: ${load.summary()}`);
+  const lost = Object.values(inWorkers).reduce((sum, count) => sum + count, 0);
+  t.ok(lost <= 3 * 4, `${lost} requests were inside of workers: at most one of each client for each kill`);
+  t.ok(load.answers.length > 20, `${load.answers.length} answers`);
 }
 
 const isUp = (name: string) => until(`${name} is up`, async () => (await show(name, 'ActiveState')) === 'active');
@@ -155,6 +198,34 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
       t.match(warning, `address=127.0.0.1:${other}`);
       await systemctl('stop', `${name}.socket`, name);
     }
+  });
+
+  await t.test('unix sockets and datagrams wait in the store while the supervisor is started again', async (t) => {
+    const port = await freePort();
+    const socket = '/run/holdfast-other/app.sock';
+    const env = ['--env', `UDP_PORT=${port}`, '--env', `SOCKET=${socket}`];
+    await install(t, 'other', ['--user', 'nobody', '-i', '2', ...env], '', 'passed');
+    await systemctl('start', 'other');
+    t.equal(await show('other', 'NFileDescriptorStore'), '2');
+    await keptOver(t, 'other', socket, port);
+    t.equal(await show('other', 'NFileDescriptorStore'), '2', 'nothing more is in the store');
+    await systemctl('stop', 'other');
+    await systemctl('start', 'other');
+    t.match(await show('other', 'StatusText'), /^2 workers ready/, 'what a stop leaves is in nobody’s way');
+  });
+
+  await t.test('a unix socket and datagrams of a socket unit: what comes before the service is answered', async (t) => {
+    const port = await freePort();
+    const socket = '/run/early.sock';
+    const env = ['--env', `UDP_PORT=${port}`, '--env', `SOCKET=${socket}`];
+    const sockets = ['--socket', socket, '--socket', `udp:127.0.0.1:${port}`];
+    await install(t, 'units', ['--user', 'nobody', '-i', '2', ...env, ...sockets], '', 'passed');
+    await systemctl('start', 'units.socket');
+    t.equal(await show('units', 'ActiveState'), 'inactive');
+    t.match(await (await asker(t, port))('early'), /^\d+ early$/, 'a datagram has started it');
+    await keptOver(t, 'units', socket, port);
+    t.equal(await show('units', 'NFileDescriptorStore'), '0', 'they are systemd’s own');
+    await systemctl('stop', 'units.socket', 'units');
   });
 
   await t.test('without koffi systemd-notify tells systemd', async (t) => {

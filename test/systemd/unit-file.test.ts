@@ -137,9 +137,20 @@ t.test('nothing is in it that stops Node', async (t) => {
 });
 
 t.test('a socket unit and its service name each other', async (t) => {
-  const socket = { name: 'shop', listen: ['80', '127.0.0.1:8080'], isRoot: false, systemd: 254, header: [] };
+  const stream = (address: string) => ({ setting: 'ListenStream', address }) as const;
+  const listen = [
+    stream('80'),
+    stream('/run/100%.sock'),
+    { setting: 'ListenDatagram', address: '0.0.0.0:53' } as const,
+  ];
+  const socket = { name: 'shop', listen, isRoot: false, systemd: 254, header: [] };
   const unit = settings(socketUnit(socket));
-  t.match(unit, { ListenStream: ['80', '127.0.0.1:8080'], Service: ['shop.service'], FileDescriptorName: ['shop'] });
+  t.match(unit, {
+    ListenStream: ['80', '/run/100%%.sock'],
+    ListenDatagram: ['0.0.0.0:53'],
+    Service: ['shop.service'],
+    FileDescriptorName: ['shop'],
+  });
   t.notOk('ReusePort' in unit, 'nobody but root could bind a second one');
   t.match(settings(socketUnit({ ...socket, isRoot: true })), { ReusePort: ['yes'] });
   t.match(service({ hasSocket: true }), { Requires: ['shop.socket'], After: [/shop\.socket/], Also: ['shop.socket'] });

@@ -89,6 +89,7 @@ t.test('units under a real systemd', { skip: reason ?? false }, async (t) => {
       root: ['--name', 'root', '--user', 'root', '--privileged-ports'],
       'port 80 by a socket': ['--name', 'sock', '--user', 'daemon', '--socket', '80'],
       'root with sockets': ['--name', 'rsock', '--user', 'root', '--socket', '80', '--socket', '[::1]:81'],
+      'other sockets': ['--name', 'other', '--socket', '/run/a b%c.sock', '--socket', '@shop', '--socket', 'udp:53'],
       'odd words': ['--name', 'words', '--writable', '/srv/a b%c', '--env', 'A=1 "2" \'3\' $4 %5 \\6'],
     };
     for (const [what, words] of Object.entries(made)) {
