@@ -3,7 +3,7 @@
  * no more datagrams from it, and is not done before those that it has taken are answered, as far as can be told.
  *
  * One on a port that the kernel has chosen is the worker's own, as under plain node: answers come to who has asked. So is one
- * that joins a multicast group, where it has asked for `reuseAddr` (multicast.ts).
+ * that joins a multicast group, where it has asked for `reuseAddr`, and one that is connected (multicast.ts).
  */
 import cluster from 'node:cluster';
 import type { Socket } from 'node:dgram';
@@ -13,7 +13,7 @@ import { performance } from 'node:perf_hooks';
 import type { AddressKey } from '../protocol.js';
 import type { Channel } from './channel.js';
 import { guardMemberships } from './multicast.js';
-import { bindAnother, isConnected, isOpen, isUdpHandle, type UdpHandle } from './node/udp.js';
+import { bindAnother, isConnected, isOpen, isUdpHandle, stateOf, type UdpHandle } from './node/udp.js';
 
 interface Query {
   readonly address?: string | null;
@@ -132,14 +132,17 @@ export class Datagrams {
   #guardMemberships({ socket, query }: Waiting, handle: UdpHandle, key: AddressKey): () => boolean {
     const flags = query.flags ?? 0;
     let hasOwn = false;
+    // The shared one has SO_REUSEADDR: libuv sets it on every one that it takes over.
+    const bind = () => {
+      const any = query.addressType === 'udp6' ? '::' : '0.0.0.0';
+      const place = { address: query.address || any, port: query.port ?? 0, flags: flags | REUSE_ADDR };
+      const own = bindAnother(socket, place);
+      return typeof own === 'number' ? undefined : own;
+    };
     guardMemberships(socket, handle, {
       isDraining: () => this.#draining,
-      another: () => {
-        if ((flags & REUSE_ADDR) === 0) return undefined;
-        const any = query.addressType === 'udp6' ? '::' : '0.0.0.0';
-        const own = bindAnother(socket, { address: query.address || any, port: query.port ?? 0, flags });
-        return typeof own === 'number' ? undefined : own;
-      },
+      another: () => ((flags & REUSE_ADDR) === 0 ? undefined : bind()),
+      beside: bind,
       onOwn: (own) => {
         hasOwn = true;
         const ownKey = `${key}/own`;
@@ -200,7 +203,11 @@ export class Datagrams {
   /** Takes nothing more: what comes is there for the other workers, which read from the same sockets. */
   drain(): void {
     this.#draining = true;
-    for (const { socket, handle } of this.#open()) if (!isConnected(socket)) this.#stop(handle);
+    for (const { socket, handle } of this.#open()) {
+      if (!isConnected(socket)) this.#stop(handle);
+      // The answers of its peer come to a socket of its own; what waits in the shared one is its successor's.
+      else if ((stateOf(socket)?.handle ?? handle) !== handle) handle.recvStop();
+    }
   }
 
   #stop(handle: UdpHandle): void {

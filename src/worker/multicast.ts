@@ -2,6 +2,9 @@
  * Multicast groups are a matter of one socket in the kernel: on one that is shared a second worker could not join, and each
  * datagram would come to one worker. An application that has asked for `reuseAddr` is made for a socket of its own in each
  * process, and gets it as soon as it joins a group. Any other joins on the socket that is shared, once for all.
+ *
+ * A peer that a socket is connected to is a matter of one socket, too: on one that is shared the second worker could not connect,
+ * and answers to one would come to another.
  */
 import type { Socket } from 'node:dgram';
 import os from 'node:os';
@@ -11,10 +14,13 @@ export interface Memberships {
   isDraining(): boolean;
   /** A socket of the worker's own at the same address; undefined where there can be none. */
   another(): UdpHandle | undefined;
+  /** The same, beside the one that is shared, to be connected. */
+  beside(): UdpHandle | undefined;
   /** It has taken the place of the one that is shared. */
   onOwn(handle: UdpHandle): void;
 }
 
+const CONNECT = ['connect', 'connect6'] as const;
 const JOIN = ['addMembership', 'addSourceSpecificMembership'] as const;
 const LEAVE = ['dropMembership', 'dropSourceSpecificMembership'] as const;
 /** What has been set on the one holds for the other. */
@@ -40,7 +46,9 @@ export function guardMemberships(socket: Socket, shared: UdpHandle, memberships:
   for (const name of JOIN) {
     guard(name, (method, args) => {
       const own = memberships.another();
-      if (own !== undefined && replace(socket, shared, own, guarded)) {
+      const isOwn = own !== undefined && replace(socket, shared, own, guarded);
+      if (!isOwn) own?.close();
+      if (own !== undefined && isOwn) {
         for (const [setter, values] of settings) Reflect.apply((own as unknown as Methods)[setter]!, own, values);
         memberships.onOwn(own);
         // Only now: it is told as one that takes the other's place.
@@ -52,6 +60,21 @@ export function guardMemberships(socket: Socket, shared: UdpHandle, memberships:
       return errno === EADDRINUSE ? 0 : errno;
     });
   }
+  for (const name of CONNECT) {
+    guard(name, (method, args) => {
+      const own = memberships.beside();
+      if (own === undefined) return Reflect.apply(method, shared, args);
+      const errno = Reflect.apply((own as unknown as Methods)[name]!, own, args);
+      if (errno !== 0 || !replace(socket, shared, own, guarded)) {
+        own.close();
+        return errno === 0 ? Reflect.apply(method, shared, args) : errno;
+      }
+      for (const [setter, values] of settings) Reflect.apply((own as unknown as Methods)[setter]!, own, values);
+      const [host, port] = args as unknown as [string, number];
+      stayBeside(own, shared, host, port);
+      return 0;
+    });
+  }
   for (const name of LEAVE) {
     guard(name, (method, args) => {
       // Its successor is in the group by the same membership.
@@ -60,13 +83,31 @@ export function guardMemberships(socket: Socket, shared: UdpHandle, memberships:
   }
 }
 
+type Receive = (count: number, handle: unknown, buffer: unknown, from?: { address: string; port: number }) => void;
+
+/**
+ * The shared one is kept until the other is closed, for the successor, and read: what the peer has sent while nobody was connected
+ * waits there. What others send is thrown away, as the kernel does for a socket that is connected.
+ */
+function stayBeside(own: UdpHandle, shared: UdpHandle, host: string, port: number): void {
+  const reader = shared as unknown as { onmessage?: Receive };
+  const { onmessage: receive } = reader;
+  reader.onmessage = (count, handle, buffer, from) => {
+    if (from?.address === host && from.port === port) receive?.(count, handle, buffer, from);
+  };
+  shared.unref();
+  const { close } = own;
+  own.close = (callback) => {
+    Reflect.deleteProperty(own, 'close');
+    shared.close();
+    close.call(own, callback);
+  };
+}
+
 /** As Node itself does when its cluster has given a handle. @returns false where this Node does not let us */
 function replace(socket: Socket, shared: UdpHandle, own: UdpHandle, guarded: readonly string[]): boolean {
   const state = stateOf(socket);
-  if (state?.handle !== shared) {
-    own.close();
-    return false;
-  }
+  if (state?.handle !== shared) return false;
   const from = shared as unknown as Record<PropertyKey, unknown>;
   for (const key of Reflect.ownKeys(shared)) {
     const isOurs = key === 'close' || key === 'recvStart' || guarded.includes(String(key));

@@ -51,6 +51,37 @@ t.test('answers come to the worker that has asked, from a port of its own or con
   t.same((await holdfast.status()).addresses, [], 'nothing of it is in custody');
 });
 
+t.test('a socket that is bound and then connected has its peer for itself, and can be reloaded', async (t) => {
+  const port = await freePort();
+  const peers = [await openUdp(t), await openUdp(t)];
+  for (const peer of peers) peer.on('message', (message, from) => peer.send(message, from.port, from.address));
+  const env = { FROM: String(port), PEERS: peers.map((peer) => peer.address().port).join() };
+  const holdfast = new Holdfast(t, datagrams, { args: ['-i', '2'], env });
+  const answered = async (from: number) => {
+    let at = from;
+    for (let i = 0; i < 2; i++) {
+      const line = await holdfast.line(({ msg }) => msg.startsWith('ANSWERED'), at);
+      t.equal(line.msg, 'ANSWERED true');
+      at = holdfast.log.indexOf(line) + 1;
+    }
+  };
+  await answered(0);
+  const stranger = await openUdp(t);
+  stranger.send('stranger', port, '127.0.0.1');
+  for (let times = 0; times < 2; times++) {
+    const from = holdfast.log.length;
+    t.equal((await holdfast.run('reload')).code, 0);
+    await answered(from);
+  }
+  const answers = holdfast.log.flatMap(({ msg }) => (msg.startsWith('ANSWER ') ? [msg.split(' ')] : []));
+  t.equal(answers.length, 3 * 2 * 20);
+  t.ok(
+    answers.every((answer) => answer.at(-1) === 'true'),
+    'none of another one’s peer, nor of a stranger',
+  );
+  t.match((await holdfast.status()).workers, [{ restarts: 0 }, { restarts: 0 }]);
+});
+
 t.test('a member of a multicast group has a socket of its own, and can be reloaded', async (t) => {
   const port = await freePort();
   const group = '239.255.77.7';
