@@ -23,7 +23,7 @@ import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
 import { KeptPaths } from './paths.js';
-import { takeOverDisconnect } from './resign.js';
+import { Resignation } from './resign.js';
 import { Tickets } from './tickets.js';
 
 try {
@@ -57,6 +57,7 @@ function install(): void {
   const datagrams = new Datagrams(channel);
   const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams });
   const figures = new Figures();
+  const resignation = new Resignation();
   /** Each by itself: what this Node does not have must cost nothing else. */
   const missing: string[] = [];
   const attempt = (what: string, act: () => void) => {
@@ -72,10 +73,10 @@ function install(): void {
   // Its servers are then node:cluster's, which need the channel to be there.
   if (!listens) channel.hold();
   if (listens) attempt('exclusive servers', () => shareExclusive());
-  if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
+  if (listens) attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
-  if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong();
+  if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong(resignation);
   attempt('connections', () => connections.install());
   attempt('the public API', () => application.publish(identity(), () => channel.sayReady()));
   attempt('the end of a drain', () =>

@@ -8,14 +8,33 @@ interface Disconnecting {
   disconnect(this: Worker & { exitedAfterDisconnect: boolean }): Worker;
 }
 
-/** @throws where this Node has no such method */
-export function takeOverDisconnect(resign: () => void): void {
-  const { prototype } = (cluster as unknown as { readonly Worker: { readonly prototype: Disconnecting } }).Worker;
-  if (typeof prototype.disconnect !== 'function')
-    throw new Error('this version of Node is not known: Worker.disconnect is missing');
-  prototype.disconnect = function disconnect() {
-    this.exitedAfterDisconnect = true;
-    resign();
-    return this;
-  };
+export class Resignation {
+  #given = false;
+
+  /** Whether the application has called it. */
+  get isGiven(): boolean {
+    return this.#given;
+  }
+
+  /** @throws where this Node has no such method */
+  install(tell: () => void): void {
+    const { prototype } = (cluster as unknown as { readonly Worker: { readonly prototype: Disconnecting } }).Worker;
+    if (typeof prototype.disconnect !== 'function')
+      throw new Error('this version of Node is not known: Worker.disconnect is missing');
+    const give = () => this.#give(tell);
+    prototype.disconnect = function disconnect() {
+      this.exitedAfterDisconnect = true;
+      give();
+      return this;
+    };
+  }
+
+  #give(tell: () => void): void {
+    if (!this.#given) {
+      this.#given = true;
+      // From now on node:cluster leaves it to the worker when it ends, but a supervisor that has died asks nobody to drain.
+      process.once('disconnect', () => process.exit(0));
+    }
+    tell();
+  }
 }

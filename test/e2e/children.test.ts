@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { ask } from './support/ask.js';
+import { ask, askBegin } from './support/ask.js';
 import { apps, Holdfast, plainly, root } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { endWith, haveEnded, isRunning } from './support/processes.js';
@@ -105,6 +105,22 @@ t.test('where it is to keep them, a supervisor that is killed takes nothing alon
   await haveEnded(family.pid);
   t.same(running(family), [true, true, true]);
 });
+
+for (const args of [QUICK, [...QUICK, '--keep-children']]) {
+  t.test(`so it is with a worker that has called cluster.worker.disconnect() (${args.at(-1)})`, async (t) => {
+    const { port, holdfast, family } = await begin(t, args);
+    endWith(t, family.pid);
+    const { begun, answered } = askBegin(port, '/leave');
+    // It drains for as long as that request is open.
+    answered.catch(() => {});
+    await begun;
+    await holdfast.message('worker draining');
+    holdfast.child.kill('SIGKILL');
+    await haveEnded(family.pid);
+    if (args === QUICK) await haveEnded(family.plain);
+    t.same(running(family), [args !== QUICK, true, true]);
+  });
+}
 
 t.test('a start that fails leaves no server of a child behind, and its port is free', async (t) => {
   const port = await freePort();
