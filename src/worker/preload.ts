@@ -73,7 +73,8 @@ function install(): void {
   // Its servers are then node:cluster's, which need the channel to be there.
   if (!listens) channel.hold();
   if (listens) attempt('exclusive servers', () => shareExclusive());
-  if (listens) attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
+  if (listens)
+    attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
   if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong(resignation);

@@ -115,6 +115,8 @@ for (const args of [QUICK, [...QUICK, '--keep-children']]) {
     answered.catch(() => {});
     await begun;
     await holdfast.message('worker draining');
+    // Its successor has some as well.
+    endWith(t, (await familyOf(t, port)).pid);
     holdfast.child.kill('SIGKILL');
     await haveEnded(family.pid);
     if (args === QUICK) await haveEnded(family.plain);
