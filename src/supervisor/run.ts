@@ -135,11 +135,12 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor);
       begun = true;
       supervisor.start();
+      // Before anybody can hear that it runs: no worker has been listened to yet.
+      kept = keepOwnProgram(release, options.runtimeDir, log);
       signals.begin();
       let hasStarted = false;
       void supervisor.started.then((started) => {
         hasStarted = true;
-        kept = keepOwnProgram(release, options.runtimeDir, log);
         void scriptHasPrimaryBranch(release.script).then((has) => {
           if (has) log.logger.warn({ script: release.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });
