@@ -39,8 +39,8 @@ export interface RunOptions {
   readonly runtimeDir: string;
   /** Ends whoever has listened to signals until now; those that wait are done by the supervisor. */
   readonly takeOverSignals?: () => readonly NodeJS.Signals[];
-  /** Whether the terminal that it was started in has been closed. */
-  readonly isTerminalGone?: () => boolean;
+  /** Whether the terminal that it was started in has been closed; null where it was started in none. */
+  readonly isTerminalGone?: (() => boolean) | null;
   readonly environment: ServiceEnvironment;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker: FirstWorker | null;
@@ -123,7 +123,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
     });
     const takeOver = options.takeOverSignals ?? (() => []);
-    const isTerminalGone = options.isTerminalGone ?? (() => false);
+    const isTerminalGone = options.isTerminalGone ?? null;
     const onReload = (reload: () => Promise<unknown>) => void systemd.reload(reload);
     const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload });
     let admin: AdminServer | null = null;
