@@ -77,7 +77,7 @@ function install(): void {
     attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
-  if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong(resignation);
+  if (process.env.HOLDFAST_CHILDREN !== 'kept') takeChildrenAlong(resignation);
   attempt('connections', () => connections.install());
   attempt('the public API', () => application.publish(identity(), () => channel.sayReady()));
   attempt('the end of a drain', () =>
@@ -157,6 +157,7 @@ function reasonOf(error: unknown): string {
 function leaveNoTrace(): void {
   delete process.env.HOLDFAST_WORKER;
   delete process.env.HOLDFAST_PATHS;
+  delete process.env.HOLDFAST_CHILDREN;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
   // What stands before it is holdfast's, too.

@@ -117,7 +117,8 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPa
       HOLDFAST_SLOT: String(identity.slot),
       HOLDFAST_GENERATION: String(identity.generation),
       HOLDFAST_WORKER: String(identity.worker),
-      ...(config.keepChildren && { HOLDFAST_KEEP_CHILDREN: '1' }),
+      // Always: one of this process's own environment means nothing.
+      HOLDFAST_CHILDREN: config.keepChildren ? 'kept' : 'ended',
       ...(keptPaths.length > 0 && { HOLDFAST_PATHS: JSON.stringify(keptPaths) }),
     }),
   );
