@@ -8,7 +8,7 @@ import { programFile } from '../../platform/own-program.js';
 import { spawning } from '../../spawn.js';
 import type { Release } from '../deployments/release.js';
 import { type ChannelListener, WorkerChannel } from './channel.js';
-import { signalGroup } from './process-groups.js';
+import { killGroup } from './process-groups.js';
 
 export interface WorkerIdentity {
   readonly worker: number;
@@ -88,8 +88,7 @@ export class Fork {
 
   /** Kills it, and what it has started unless that is to be kept. */
   destroy(): void {
-    const { pid } = this.process;
-    if (!this.#keepChildren && pid !== undefined) signalGroup(pid, 'SIGKILL');
+    if (!this.#keepChildren) killGroup(this.process);
     this.signal('SIGKILL');
   }
 
