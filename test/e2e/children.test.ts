@@ -61,6 +61,19 @@ t.test('a reload ends what the old worker has started, but for what has a sessio
   t.same(running(next), [false, false, true], 'nor does a stop leave anything');
 });
 
+t.test('a restart begins the next generation once nobody of the old one is left', async (t) => {
+  const { port, holdfast, family } = await begin(t);
+  t.equal((await holdfast.run('restart')).code, 0);
+  const words = ['processes left behind are killed', 'worker started'];
+  t.same(
+    holdfast.log.map(({ msg }) => msg).filter((msg) => words.includes(msg)),
+    ['worker started', 'processes left behind are killed', 'worker started'],
+  );
+  t.same(running(family), [false, false, true]);
+  t.same(running(await familyOf(t, port)), [true, true, true]);
+  t.same(holdfast.lines('worker outlives SIGKILL'), []);
+});
+
 t.test('SIGINT ends all of it before the supervisor has ended; a second one at once', async (t) => {
   const { holdfast, family } = await begin(t, ['--kill-timeout', '10m']);
   holdfast.child.kill('SIGINT');

@@ -18,10 +18,13 @@ const LONGEST_LOOK_MS = 500;
 const KILLED_MS = 2_000;
 
 interface Group {
+  readonly worker: number;
   /** When who is left is killed; null once that has been done. */
   killAt: number | null;
   readonly lookNow: () => void;
 }
+
+type Of = Pick<WorkerHandle['identity'], 'worker' | 'slot' | 'generation'>;
 
 export class ProcessGroups {
   readonly #log: Log;
@@ -50,10 +53,12 @@ export class ProcessGroups {
   /** From now on nobody is waited for. */
   killAll(): void {
     this.#atOnce = true;
-    for (const group of this.#groups) {
-      if (group.killAt !== null) group.killAt = 0;
-      group.lookNow();
-    }
+    for (const group of this.#groups) killNow(group);
+  }
+
+  /** What that worker has left behind, if it has ended. */
+  kill(worker: number): void {
+    for (const group of this.#groups) if (group.worker === worker) killNow(group);
   }
 
   /** Resolves when nobody is left of all that have ended by then. Never rejects. */
@@ -61,9 +66,9 @@ export class ProcessGroups {
     await Promise.all(this.#watching);
   }
 
-  async #watch(leader: number, killTimeoutMs: number, of: object): Promise<void> {
+  async #watch(leader: number, killTimeoutMs: number, of: Of): Promise<void> {
     let wake = (): void => {};
-    const group: Group = { killAt: performance.now() + killTimeoutMs, lookNow: () => wake() };
+    const group: Group = { worker: of.worker, killAt: performance.now() + killTimeoutMs, lookNow: () => wake() };
     this.#groups.add(group);
     let killedAt = 0;
     for (let pauseMs = LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) {
@@ -89,6 +94,11 @@ export class ProcessGroups {
     }
     this.#groups.delete(group);
   }
+}
+
+function killNow(group: Group): void {
+  if (group.killAt !== null) group.killAt = 0;
+  group.lookNow();
 }
 
 /** Kills a worker's group, whether the worker has ended or not. */
