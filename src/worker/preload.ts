@@ -55,9 +55,9 @@ function install(): void {
     onMissing: (what) => tellMissing(what),
   });
   const datagrams = new Datagrams(channel);
-  const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams });
-  const figures = new Figures();
   const resignation = new Resignation();
+  const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams, resignation });
+  const figures = new Figures();
   /** Each by itself: what this Node does not have must cost nothing else. */
   const missing: string[] = [];
   const attempt = (what: string, act: () => void) => {

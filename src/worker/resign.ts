@@ -3,6 +3,7 @@
  * supervisor is told; the worker serves on until there is another one, and then drains.
  */
 import cluster, { type Worker } from 'node:cluster';
+import type { Server } from 'node:net';
 
 interface Disconnecting {
   disconnect(this: Worker & { exitedAfterDisconnect: boolean }): Worker;
@@ -27,6 +28,13 @@ export class Resignation {
       give();
       return this;
     };
+  }
+
+  /** As under node:cluster: its servers have said that they are closed, the channel is next, and the end of the process. */
+  leave(servers: readonly Server[]): void {
+    for (const server of servers) if (server.listening) server.close();
+    // They say so at the end of this turn.
+    setImmediate(() => setImmediate(() => (process.connected ? process.disconnect() : process.exit(0))));
   }
 
   #give(tell: () => void): void {
