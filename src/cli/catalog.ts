@@ -8,7 +8,7 @@ export interface FlagSpec {
   readonly flag: string;
   readonly alias?: string | undefined;
   readonly describe: string;
-  /** `switch` takes no value; `list` may be given several times. */
+  /** `switch` needs no value, and may be denied (`--no-…`, `=false`); `list` may be given several times. */
   readonly kind: 'switch' | 'value' | 'list';
   readonly choices?: readonly string[] | undefined;
   readonly defaultText?: string | undefined;

@@ -28,8 +28,8 @@ export interface Invocation {
   readonly names?: readonly string[];
   /** What stood behind `--`, untouched. */
   readonly applicationArgs: readonly string[];
-  /** By the flag's long name: true for a switch, the text for a value, the texts for a list. */
-  readonly flags: Readonly<Record<string, true | string | readonly string[]>>;
+  /** By the flag's long name: true or false for a switch, the text for a value, the texts for a list. */
+  readonly flags: Readonly<Record<string, boolean | string | readonly string[]>>;
 }
 
 /** @throws HoldfastError for what the user can mend */

@@ -6,11 +6,11 @@ import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 /** Where nothing leads to it from the start (nohup, a shell's `>log 2>&1 </dev/null`), the program is not to go with it. */
-const hadOne = [0, 1, 2].some((fd) => isatty(fd)) && canOpen();
+export const hadTerminal = [0, 1, 2].some((fd) => isatty(fd)) && canOpen();
 
 /** Whether there was one, and it has gone. */
 export function isTerminalGone(): boolean {
-  return hadOne && !canOpen();
+  return hadTerminal && !canOpen();
 }
 
 /** Before the process ends: Node puts a terminal back as it was, and aborts where that has gone, unless something else has taken its place. */

@@ -61,38 +61,47 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
 }
 
 interface Words {
-  readonly values: Record<string, true | string | readonly string[]>;
+  readonly values: Record<string, boolean | string | readonly string[]>;
   readonly rest: readonly string[];
 }
 
 function readWords(words: readonly string[], flags: readonly FlagSpec[]): Words {
   const ofKind = (...kinds: FlagSpec['kind'][]) => flags.filter(({ kind }) => kinds.includes(kind)).map((f) => f.flag);
   const switches = ofKind('switch');
-  for (const word of words) {
-    const [flag = '', value] = word.slice(2).split('=', 2);
-    if (word.startsWith('--') && value !== undefined && switches.includes(flag)) {
-      throw usage(`cannot use ${word}: --${flag} takes no value`);
-    }
-  }
-  const { _: rest, ...parsed } = parseWords([...words], {
-    alias: Object.fromEntries(flags.flatMap(({ flag, alias }) => (alias === undefined ? [] : [[flag, [alias]]]))),
-    boolean: switches,
-    string: ofKind('value', 'list'),
-    array: ofKind('list'),
-    configuration: PARSER_CONFIGURATION,
-  });
+  const { _: rest, ...parsed } = parseWords(
+    words.map((word) => readSwitch(word, switches)),
+    {
+      alias: Object.fromEntries(flags.flatMap(({ flag, alias }) => (alias === undefined ? [] : [[flag, [alias]]]))),
+      boolean: switches,
+      string: ofKind('value', 'list'),
+      array: ofKind('list'),
+      configuration: PARSER_CONFIGURATION,
+    },
+  );
   const values: Words['values'] = {};
-  for (const { flag, kind } of flags) {
+  for (const { flag, kind, option } of flags) {
     const given: unknown = parsed[flag];
-    if (given === undefined || given === false) continue;
+    // An option may be true in the file; what only the command line knows is off by itself.
+    if (given === undefined || (given === false && option === undefined)) continue;
     const texts = [given].flat().map(String);
     if (kind !== 'switch' && (texts.length === 0 || texts.includes(''))) throw missingValue(flag);
     // Given twice, the last one counts, so that a script can append what it wants different.
-    values[flag] = kind === 'switch' ? true : kind === 'list' ? texts : (texts.at(-1) ?? '');
+    values[flag] = kind === 'switch' ? given === true : kind === 'list' ? texts : (texts.at(-1) ?? '');
   }
   // The parser takes `--no-...` for known, whatever follows.
   const strays = Object.keys(parsed).filter((key) => !flags.some(({ flag }) => flag === key));
   return { values, rest: [...strays.map((key) => `--${key}`), ...rest.map(String)] };
+}
+
+/** `--no-x` is `--x=false`. @throws HoldfastError USAGE for any other value than true and false */
+function readSwitch(word: string, switches: readonly string[]): string {
+  const [, no, flag = '', value] = /^--(no-)?([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+  if (!switches.includes(flag)) return word;
+  if (no !== undefined && value !== undefined) throw usage(`cannot use ${word}: --no-${flag} takes no value`);
+  if (value !== undefined && value !== 'true' && value !== 'false') {
+    throw usage(`cannot use ${word}: --${flag} takes true or false, or no value`);
+  }
+  return no === undefined ? word : `--${flag}=false`;
 }
 
 function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invocation {

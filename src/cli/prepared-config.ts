@@ -136,7 +136,10 @@ function spawnReader(
   { env, cwd, output }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly output: 'inherit' | 'pipe' },
 ): ChildProcess {
   try {
-    return spawn(process.execPath, [programFile(PROGRAM, cwd), ...argv], {
+    const program = programFile(PROGRAM, cwd);
+    // Node would tell with a stack that it is not there.
+    if (!existsSync(program)) throw new Error(`holdfast is no longer installed where it was: ${program} is gone`);
+    return spawn(process.execPath, [program, ...argv], {
       env,
       cwd,
       stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],

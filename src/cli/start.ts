@@ -8,7 +8,7 @@ import type { ExitCode } from '../errors.js';
 import { launchSupervisor } from '../supervisor/launch.js';
 import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
-import { isTerminalGone } from './controlling-terminal.js';
+import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
 import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
 import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { describeError } from './report-error.js';
@@ -29,7 +29,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
       runtimeDir,
       onStarted: (started) => context.stderr.write(whatNext(started, env)),
       takeOverSignals,
-      isTerminalGone,
+      isTerminalGone: hadTerminal ? isTerminalGone : null,
     });
   } catch (error) {
     const { text, exitCode } = describeError(error);

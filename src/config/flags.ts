@@ -1,5 +1,6 @@
 /**
- * Options from the command line, as yargs parsed it: every flag is a text, or a list of texts where it was repeated.
+ * Options from the command line, as yargs parsed it: every flag is a text, a list of texts where it was repeated, or true or false for a
+ * switch.
  */
 import { fromText, type Given, type Layer, Rejected } from './layer.js';
 import { SETTING_NAMES, SETTINGS, type SettingName } from './schema.js';
@@ -29,7 +30,7 @@ export function readFlags(flags: Readonly<Record<string, unknown>>, args: readon
 }
 
 function readFlag(name: SettingName, value: unknown): unknown {
-  if (SETTINGS[name].reading === 'switch' && value === true) return true;
+  if (SETTINGS[name].reading === 'switch' && typeof value === 'boolean') return value;
   const texts: unknown[] = Array.isArray(value) ? value : [value];
   if (texts.length > 1 && !mayRepeat(name)) return new Rejected('must be given once');
   // Not a text: yargs turned `--no-…` into false.

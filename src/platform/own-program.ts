@@ -17,7 +17,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ownFile, ownPackage } from './own-package.js';
@@ -29,9 +28,8 @@ const PROGRAM = 'dist/program';
 const TELLING = ['package.json', 'dist/worker/preload.js', 'dist/program/prepare.cjs'];
 
 interface Kept {
-  readonly unpack: (packed: Buffer) => Buffer;
-  /** Brotli of a JSON object: path → text. */
-  readonly packed: Buffer;
+  /** path → text */
+  files: () => Readonly<Record<string, string>>;
   readonly version: string;
   /** Of the files as they were. */
   readonly marks: string | null;
@@ -69,23 +67,25 @@ export function ownRoot(): string {
 }
 
 /**
- * From now on the files stay, whatever becomes of them on disk.
+ * From the moment of the call on the files stay, whatever becomes of them on disk.
  *
  * @param folder where a copy goes when it is needed; nobody else may use that name
  * @returns gives them up
+ * @throws where they cannot be read
  */
-export async function keepProgram(folder: string): Promise<() => void> {
-  // Of no use to most supervisors.
-  const { brotliCompress, brotliDecompressSync: unpack, constants } = await import('node:zlib');
+export function keepProgram(folder: string): () => void {
   const marks = marksOf(ROOT);
-  const names = (await readdir(path.join(ROOT, PROGRAM))).filter((name) => name.endsWith('.cjs'));
-  const files = [...WORKER_FILES, ...names.map((name) => path.join(PROGRAM, name))];
-  const texts = await Promise.all(files.map((file) => readFile(path.join(ROOT, file), 'utf8')));
-  const text = JSON.stringify(Object.fromEntries(files.map((file, i) => [file, texts[i]])));
-  const packed = await promisify(brotliCompress)(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
+  const names = readdirSync(path.join(ROOT, PROGRAM)).filter((name) => name.endsWith('.cjs'));
+  const paths = [...WORKER_FILES, ...names.map((name) => path.join(PROGRAM, name))];
+  const files = Object.fromEntries(paths.map((file) => [file, readFileSync(path.join(ROOT, file), 'utf8')]));
   // One of a supervisor that was killed.
   rmSync(folder, { recursive: true, force: true });
-  kept = { unpack, packed, version: ownPackage().version, marks, folder, copyMarks: null };
+  const keeping: Kept = { files: () => files, version: ownPackage().version, marks, folder, copyMarks: null };
+  kept = keeping;
+  // Where that fails they stay as they are.
+  void pack(files)
+    .then((unpack) => (keeping.files = unpack))
+    .catch(() => {});
   return () => {
     kept = null;
     try {
@@ -96,10 +96,19 @@ export async function keepProgram(folder: string): Promise<() => void> {
   };
 }
 
+/** As brotli of a JSON object: a fraction of the memory, for months. */
+async function pack(files: Readonly<Record<string, string>>): Promise<Kept['files']> {
+  // Of no use to most supervisors.
+  const { brotliCompress, brotliDecompressSync, constants } = await import('node:zlib');
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 5 };
+  const packed = await promisify(brotliCompress)(JSON.stringify(files), { params });
+  return () => JSON.parse(brotliDecompressSync(packed).toString('utf8'));
+}
+
 function placeOf(kept: Kept, near: string | undefined): string {
   if (marksOf(ROOT) === kept.marks) return ROOT;
   if (kept.copyMarks !== null && marksOf(kept.folder) === kept.copyMarks) return kept.folder;
-  const files = JSON.parse(kept.unpack(kept.packed).toString('utf8')) as Readonly<Record<string, string>>;
+  const files = kept.files();
   const other = near === undefined ? null : sameProgramIn(near, kept.version, files);
   if (other !== null) return other;
   write(kept.folder, files);

@@ -28,6 +28,8 @@ interface BindErrorOptions {
 export class BindError extends HoldfastError {
   /** Negative, as libuv counts them. */
   readonly errno: number;
+  /** Who holds the address, as far as that was known. */
+  readonly owner: Owner | null;
 
   /** @param address its name where it is no TCP */
   constructor(
@@ -45,6 +47,7 @@ export class BindError extends HoldfastError {
     });
     this.name = 'BindError';
     this.errno = errno;
+    this.owner = options.owner ?? null;
   }
 }
 

@@ -14,7 +14,7 @@ import { type BoundSocket, bindSocket, canBindBeside, isAddressFree, type ReuseP
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
 import { type InheritedSocket, matchFor } from './inherit.js';
 import { type Keeper, Keeping } from './keeping.js';
-import { findOwner, type Owner } from './owner.js';
+import { findOwner, type Owner, SOON_FILES } from './owner.js';
 import { SteeredGroups } from './steered-groups.js';
 
 export { addressKey } from './address.js';
@@ -290,7 +290,9 @@ export class Custody {
         if (!(error instanceof BindError) || error.errno !== EADDRINUSE) throw error;
         const leftMs = untilMs - this.#now();
         if (leftMs <= 0 || attempt === 1) {
-          const owner = await findOwner(request.host, request.port);
+          // Who does not wait is to be answered soon.
+          const mostFiles = leftMs <= 0 ? SOON_FILES : undefined;
+          const owner = await findOwner(request.host, request.port, undefined, mostFiles);
           if (leftMs <= 0) throw new BindError(request, EADDRINUSE, { owner, cause: error });
           const address = formatAddress(request.host, request.port);
           if (!stop.aborted) this.#options.onWaiting({ key, address, owner, untilMs });

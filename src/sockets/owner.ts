@@ -3,20 +3,24 @@
  *
  * Called when a bind has failed. Must never throw, and never tell more of a process than the start of its command.
  */
-import { open, readdir, readFile, readlink } from 'node:fs/promises';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { SocketAddress } from 'node:net';
 import os from 'node:os';
 import { basename } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { formatAddress, overlaps } from './address.js';
 
 export interface Owner {
-  /** null where the system shows the socket, but not whose it is. */
+  /** null where the system shows the socket, but not whose it is; or where it was not found soon enough. */
   readonly pid: number | null;
   readonly uid: number;
   /** The start of its command line; null where it cannot be read. */
   readonly command: string | null;
   /** What it listens on, which may be wider than what was asked for. */
   readonly address: string;
+  /** Goes on with the search, where that was broken off. Never rejects. */
+  readonly later?: () => Promise<Owner>;
 }
 
 /** A line of /proc/net/tcp or /proc/net/tcp6, as proc(5) has them. */
@@ -32,6 +36,10 @@ export interface ProcNetTcpRow {
 
 /** `include/net/tcp_states.h` */
 export const TCP_LISTEN = 10;
+/** Files that are looked at while somebody waits for an answer: 50 ms, or 150 on a slow machine. Thousands of processes have more. */
+export const SOON_FILES = 10_000;
+/** The search is synchronous, as that takes a quarter of the time, but the supervisor has other things to do. */
+const SLICE_FILES = 1_000;
 /** Bytes of a command line that are read, and characters that are shown. */
 const COMMAND_READ_BYTES = 512;
 const COMMAND_CHARACTERS = 120;
@@ -42,9 +50,15 @@ const ROW =
 /**
  * @param host as in a request to listen; null is any address
  * @param proc where the proc file system is
+ * @param mostFiles of all processes: after so many the search is broken off
  * @returns null if nobody is found there, or the system does not tell
  */
-export async function findOwner(host: string | null, port: number, proc = '/proc'): Promise<Owner | null> {
+export async function findOwner(
+  host: string | null,
+  port: number,
+  proc = '/proc',
+  mostFiles = Number.POSITIVE_INFINITY,
+): Promise<Owner | null> {
   const texts = await Promise.all(['tcp', 'tcp6'].map((name) => readOrEmpty(`${proc}/net/${name}`)));
   const wanted = { host, port, ipv6Only: false };
   const rows = texts
@@ -52,9 +66,16 @@ export async function findOwner(host: string | null, port: number, proc = '/proc
     .filter((row) => row.state === TCP_LISTEN && overlaps(wanted, { ...row, ipv6Only: false }));
   const row = rows.find((candidate) => candidate.host === host) ?? rows[0];
   if (row === undefined) return null;
-  const pid = await findHolder(row.inode, proc);
-  const command = pid === null ? null : await readCommand(`${proc}/${pid}/cmdline`);
-  return { pid, uid: row.uid, command, address: formatAddress(row.host, row.port) };
+  const { uid, inode } = row;
+  const address = formatAddress(row.host, row.port);
+  const tell = async ({ pid }: Found): Promise<Owner> => {
+    return { pid, uid, command: pid === null ? null : await readCommand(`${proc}/${pid}/cmdline`), address };
+  };
+  const found = await findHolder(inode, processesOf(uid, proc), { proc, mostFiles });
+  const { left } = found;
+  if (left.length === 0) return tell(found);
+  const everything = { proc, mostFiles: Number.POSITIVE_INFINITY };
+  return { ...(await tell(found)), later: async () => tell(await findHolder(inode, left, everything)) };
 }
 
 /** Lines that are none of a socket are left out. @param endianness of the machine: addresses are words of its memory */
@@ -83,17 +104,46 @@ function parseHost(hex: string, endianness: 'LE' | 'BE'): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
+/** All of them, first those of the user whose the socket is. */
+function processesOf(uid: number, proc: string): number[] {
+  const pids = (orNothing(() => readdirSync(proc)) ?? []).filter((name) => /^\d+$/.test(name)).map(Number);
+  const foreign = new Map(pids.map((pid) => [pid, orNothing(() => statSync(`${proc}/${pid}`).uid) === uid ? 0 : 1]));
+  return pids.sort((a, b) => (foreign.get(a) ?? 1) - (foreign.get(b) ?? 1) || a - b);
+}
+
+interface Found {
+  readonly pid: number | null;
+  /** Whom nobody has looked at. */
+  readonly left: readonly number[];
+}
+
 /** Several may hold the socket; the lowest number is most likely the one that opened it. */
-async function findHolder(inode: number, proc: string): Promise<number | null> {
-  const names = await readdir(proc).catch(() => []);
-  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
-  for (const pid of pids.sort((a, b) => a - b)) {
-    for (const fd of await readdir(`${proc}/${pid}/fd`).catch(() => [])) {
-      const target = await readlink(`${proc}/${pid}/fd/${fd}`).catch(() => '');
-      if (target === `socket:[${inode}]`) return pid;
+async function findHolder(
+  inode: number,
+  pids: readonly number[],
+  { proc, mostFiles }: { readonly proc: string; readonly mostFiles: number },
+): Promise<Found> {
+  let files = 0;
+  for (const [index, pid] of pids.entries()) {
+    if (files >= mostFiles) return { pid: null, left: pids.slice(index) };
+    // One whose files may not be seen takes its time as well.
+    files += 1;
+    for (const fd of orNothing(() => readdirSync(`${proc}/${pid}/fd`)) ?? []) {
+      files += 1;
+      if (files % SLICE_FILES === 0) await nextTurn();
+      if (orNothing(() => readlinkSync(`${proc}/${pid}/fd/${fd}`)) === `socket:[${inode}]`) return { pid, left: [] };
     }
   }
-  return null;
+  return { pid: null, left: [] };
+}
+
+/** Processes come and go, and most of them may not be looked into. */
+function orNothing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
 }
 
 /** The start of a command line, fit for a terminal; null where it cannot be read. */

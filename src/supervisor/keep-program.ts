@@ -2,7 +2,7 @@
  * holdfast installed in the application's own folder: its files may be removed, or replaced by another version's, while the
  * supervisor runs. What is still needed is kept, or loaded now, and the owner is told where it is at home.
  */
-import { realpath } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Log } from '../logs/logger.js';
 import { loadMetrics } from '../monitor/metrics.js';
@@ -10,7 +10,11 @@ import { usage } from '../monitor/usage.js';
 import { isWithinApplication, keepProgram, ownRoot } from '../platform/own-program.js';
 import type { Release } from './deployments/release.js';
 
-/** @returns gives up what is kept. Never rejects */
+/**
+ * Has read what it needs when it returns: the release may be removed as soon as anybody hears that it runs.
+ *
+ * @returns gives up what is kept. Never rejects
+ */
 export async function keepOwnProgram(
   { config, script, cwd }: Release,
   runtimeDir: string,
@@ -19,11 +23,12 @@ export async function keepOwnProgram(
   try {
     const root = ownRoot();
     if (!isWithinApplication(root, script)) return () => {};
-    const letGo = await keepProgram(path.join(await realpath(runtimeDir), `${config.name}.program`));
-    await loadTheRest(config.admin !== null);
+    const letGo = keepProgram(path.join(realpathSync(runtimeDir), `${config.name}.program`));
     const named = path.dirname(path.resolve(config.cwd, config.script));
     // A link leads to the release: it will be moved to the next one, and this one be removed some day.
-    if (config.cwd !== cwd || (await realpath(named)) !== named) {
+    const isMoved = config.cwd !== cwd || realpathSync(named) !== named;
+    await loadTheRest(config.admin !== null);
+    if (isMoved) {
       const hint =
         'reloads go on with what has been kept of it; install it in a fixed place: npm install --global holdfast';
       log.logger.warn({ installation: root, hint }, 'holdfast is installed inside the release');

@@ -40,8 +40,8 @@ export interface RunOptions {
   readonly runtimeDir: string;
   /** Ends whoever has listened to signals until now; those that wait are done by the supervisor. */
   readonly takeOverSignals?: () => readonly NodeJS.Signals[];
-  /** Whether the terminal that it was started in has been closed. */
-  readonly isTerminalGone?: () => boolean;
+  /** Whether the terminal that it was started in has been closed; null where it was started in none. */
+  readonly isTerminalGone?: (() => boolean) | null;
   readonly environment: ServiceEnvironment;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker: FirstWorker | null;
@@ -129,7 +129,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
     });
     const takeOver = options.takeOverSignals ?? (() => []);
-    const isTerminalGone = options.isTerminalGone ?? (() => false);
+    const isTerminalGone = options.isTerminalGone ?? null;
     const onReload = (reload: () => Promise<unknown>) => void systemd.reload(reload);
     const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload });
     let admin: AdminServer | null = null;
@@ -141,11 +141,12 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor);
       begun = true;
       supervisor.start();
+      // Before anybody can hear that it runs: no worker has been listened to yet.
+      kept = keepOwnProgram(release, options.runtimeDir, log);
       signals.begin();
       let hasStarted = false;
       void supervisor.started.then((started) => {
         hasStarted = true;
-        kept = keepOwnProgram(release, options.runtimeDir, log);
         void scriptHasPrimaryBranch(release.script).then((has) => {
           if (has) log.logger.warn({ script: release.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });

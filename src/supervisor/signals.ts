@@ -2,11 +2,17 @@
 import type { Log } from '../logs/logger.js';
 import type { Supervisor } from './supervisor.js';
 
+/**
+ * How often it is asked whether the terminal is still there: often enough that nobody has asked for a reload yet after it has gone,
+ * and rarely enough that it cannot be measured.
+ */
+const LOOK_MS = 5_000;
+
 export interface SignalOptions {
   /** Ends whoever has listened until now. @returns what has come meanwhile, and is to be done by `begin` */
   readonly takeOver: () => readonly NodeJS.Signals[];
-  /** Whether the terminal that this was started in has been closed. */
-  readonly isTerminalGone: () => boolean;
+  /** Whether the terminal that this was started in has been closed; null where it was started in none. */
+  readonly isTerminalGone: (() => boolean) | null;
   /** Told of a reload that a signal has asked for: whoever sent it may wait for its end. */
   readonly onReload: (reload: () => Promise<unknown>) => void;
 }
@@ -23,8 +29,13 @@ export function handleSignals(supervisor: Supervisor, log: Log, options: SignalO
     if (supervisor.stopping) supervisor.stopNow();
     else void supervisor.stop(quiet);
   };
+  let terminal = options.isTerminalGone;
+  const looks = watchTerminal(terminal, () => {
+    terminal = null;
+    log.logger.info({ hint: 'SIGHUP reloads' }, 'terminal closed: the supervisor outlives it');
+  });
   const hangUp = (signal: NodeJS.Signals) => {
-    if (options.isTerminalGone()) {
+    if (terminal?.()) {
       // The kernel says so, and the shell once more.
       if (supervisor.stopping) return;
       log.logger.info({ signal }, 'terminal closed: stop asked for');
@@ -54,6 +65,25 @@ export function handleSignals(supervisor: Supervisor, log: Log, options: SignalO
     begin: () => waiting.forEach(handle),
     end: () => {
       ended = true;
+      clearInterval(looks);
     },
   };
+}
+
+/**
+ * A shell that ends leaves what it was told to leave (`disown`), or what runs in the background, without a word. Who has heard
+ * nothing from one look to the next was not meant, and any later SIGHUP comes from somebody else.
+ */
+function watchTerminal(isGone: (() => boolean) | null, onOutlived: () => void): NodeJS.Timeout | undefined {
+  if (isGone === null) return undefined;
+  let wasGone = false;
+  const looks = setInterval(() => {
+    const gone = isGone();
+    if (gone && wasGone) {
+      clearInterval(looks);
+      onOutlived();
+    }
+    wasGone = gone;
+  }, LOOK_MS).unref();
+  return looks;
 }

@@ -139,7 +139,10 @@ export class Supervisor implements ControlTarget {
     const openStreamPair = () => makeStreamPair(native, options.runtimeDir);
     const { firstWorker } = options;
     const shared = this.#shared;
-    const workforce = new Workforce({ name, log, custody, shared, listening, openStreamPair, dispatch, firstWorker });
+    const isRestarting = () => this.#loop.state.phase === 'restarting';
+    const workforce = new Workforce({
+      ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker },
+    });
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
     const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;

@@ -3,12 +3,14 @@
  * a process group; in every other case the supervisor ends what is in it.
  */
 import cluster from 'node:cluster';
+import type { Resignation } from './resign.js';
 
 /** The worker itself ends without the supervisor, as under node:cluster. */
-export function takeChildrenAlong(): void {
+export function takeChildrenAlong(resignation: Resignation): void {
   const { worker } = cluster;
   worker?.once('disconnect', () => {
-    if (worker.exitedAfterDisconnect) return;
+    // A server of node:cluster's own that the supervisor has closed: the worker goes on until its connections have gone.
+    if (worker.exitedAfterDisconnect && !resignation.isGiven) return;
     // It is one of the group, and about to end in its own way.
     process.on('SIGTERM', () => {});
     try {

@@ -23,7 +23,7 @@ import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
 import { KeptPaths } from './paths.js';
-import { takeOverDisconnect } from './resign.js';
+import { Resignation } from './resign.js';
 import { Tickets } from './tickets.js';
 
 try {
@@ -55,7 +55,8 @@ function install(): void {
     onMissing: (what) => tellMissing(what),
   });
   const datagrams = new Datagrams(channel);
-  const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams });
+  const resignation = new Resignation();
+  const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams, resignation });
   const figures = new Figures();
   /** Each by itself: what this Node does not have must cost nothing else. */
   const missing: string[] = [];
@@ -72,10 +73,11 @@ function install(): void {
   // Its servers are then node:cluster's, which need the channel to be there.
   if (!listens) channel.hold();
   if (listens) attempt('exclusive servers', () => shareExclusive());
-  if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
+  if (listens)
+    attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
-  if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong();
+  if (process.env.HOLDFAST_CHILDREN !== 'kept') takeChildrenAlong(resignation);
   attempt('connections', () => connections.install());
   attempt('the public API', () => application.publish(identity(), () => channel.sayReady()));
   attempt('the end of a drain', () =>
@@ -155,6 +157,7 @@ function reasonOf(error: unknown): string {
 function leaveNoTrace(): void {
   delete process.env.HOLDFAST_WORKER;
   delete process.env.HOLDFAST_PATHS;
+  delete process.env.HOLDFAST_CHILDREN;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
   // What stands before it is holdfast's, too.

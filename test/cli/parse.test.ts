@@ -128,7 +128,25 @@ t.test('missing and surplus words are refused', async (t) => {
   await refused(t, 'start app.js 3000', /"3000"/, /behind --/);
   await refused(t, 'status --name', /--name: its value is missing/);
   await refused(t, 'status --name --json', /--name: its value is missing/);
-  await refused(t, 'status --json=yes', /--json takes no value/);
+});
+
+t.test('every switch may be said in the same ways, the last one counts', async (t) => {
+  for (const said of ['--watch', '--watch=true', '--watch true', '--no-watch --watch', '--watch=false --watch']) {
+    t.match(await invocation(`start app.js ${said}`), { flags: { watch: true }, operand: 'app.js' }, said);
+  }
+  for (const said of ['--no-watch', '--watch=false', '--watch false', '--watch --no-watch']) {
+    t.match(await invocation(`start ${said} app.js`), { flags: { watch: false }, operand: 'app.js' }, said);
+  }
+  t.match(await invocation('start --watch app.js --no-keep-children'), {
+    flags: { watch: true, 'keep-children': false },
+  });
+  t.match(await invocation('status --json=true'), { flags: { json: true } });
+  for (const said of ['--no-json', '--json=false', '--json false']) {
+    t.strictSame((await invocation(`status ${said}`)).flags, {}, 'what only a command knows is not given then');
+  }
+  await refused(t, 'status --json=yes', /cannot use --json=yes: --json takes true or false, or no value/);
+  await refused(t, 'start app.js --no-watch=true', /--no-watch takes no value/);
+  await refused(t, 'start app.js --no-name', /--no-name/);
 });
 
 t.test('help and version win over everything but what is behind --', async (t) => {

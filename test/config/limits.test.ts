@@ -141,10 +141,13 @@ t.test('--watch needs no value, and a variable takes true, false, 1 and 0', asyn
   const cwd = t.testdir({ 'app.js': '', 'x.json': '{"script": "app.js", "watch": true}' });
   const parsed = await parseCommandLine(['start', '--watch', 'app.js']);
   t.match(parsed, { invocation: { operand: 'app.js', flags: { watch: true } } });
-  await t.rejects(parseCommandLine(['start', 'app.js', '--watch=true']), { message: /--watch takes no value/ });
+  const denied = await parseCommandLine(['start', '--no-watch', 'app.js']);
+  t.match(denied, { invocation: { operand: 'app.js', flags: { watch: false } } });
 
   const load = async (source: object) => (await loadConfig(sourceIn(cwd, source))).config.watch;
   t.equal(await load({ target: 'app.js', flags: { watch: true } }), true);
+  const env = { HOLDFAST_WATCH: 'true' };
+  t.equal(await load({ target: 'x.json', env, flags: { watch: false } }), false, 'the command line wins');
   for (const [text, expected] of Object.entries({ true: true, 1: true, false: false, 0: false, '': true })) {
     t.equal(await load({ target: 'x.json', env: { HOLDFAST_WATCH: text } }), expected, JSON.stringify(text));
   }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { ask } from './support/ask.js';
+import { ask, askBegin } from './support/ask.js';
 import { apps, Holdfast, plainly, root } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { endWith, haveEnded, isRunning } from './support/processes.js';
@@ -61,6 +61,19 @@ t.test('a reload ends what the old worker has started, but for what has a sessio
   t.same(running(next), [false, false, true], 'nor does a stop leave anything');
 });
 
+t.test('a restart begins the next generation once nobody of the old one is left', async (t) => {
+  const { port, holdfast, family } = await begin(t);
+  t.equal((await holdfast.run('restart')).code, 0);
+  const words = ['processes left behind are killed', 'worker started'];
+  t.same(
+    holdfast.log.map(({ msg }) => msg).filter((msg) => words.includes(msg)),
+    ['worker started', 'processes left behind are killed', 'worker started'],
+  );
+  t.same(running(family), [false, false, true]);
+  t.same(running(await familyOf(t, port)), [true, true, true]);
+  t.same(holdfast.lines('worker outlives SIGKILL'), []);
+});
+
 t.test('SIGINT ends all of it before the supervisor has ended; a second one at once', async (t) => {
   const { holdfast, family } = await begin(t, ['--kill-timeout', '10m']);
   holdfast.child.kill('SIGINT');
@@ -105,6 +118,24 @@ t.test('where it is to keep them, a supervisor that is killed takes nothing alon
   await haveEnded(family.pid);
   t.same(running(family), [true, true, true]);
 });
+
+for (const args of [QUICK, [...QUICK, '--keep-children']]) {
+  t.test(`so it is with a worker that has called cluster.worker.disconnect() (${args.at(-1)})`, async (t) => {
+    const { port, holdfast, family } = await begin(t, args);
+    endWith(t, family.pid);
+    const { begun, answered } = askBegin(port, '/leave');
+    // It drains for as long as that request is open.
+    answered.catch(() => {});
+    await begun;
+    await holdfast.message('worker draining');
+    // Its successor has some as well.
+    endWith(t, (await familyOf(t, port)).pid);
+    holdfast.child.kill('SIGKILL');
+    await haveEnded(family.pid);
+    if (args === QUICK) await haveEnded(family.plain);
+    t.same(running(family), [args !== QUICK, true, true]);
+  });
+}
 
 t.test('a start that fails leaves no server of a child behind, and its port is free', async (t) => {
   const port = await freePort();

@@ -43,7 +43,7 @@ async function begin(t: Test) {
   const admin = await freePort();
   const args = ['--admin', String(admin), '--name', 'shop', '--backoff-base', '10ms'];
   const holdfast = new Holdfast(t, 'app.cjs', { bin, cwd: current, env, args });
-  await holdfast.message('holdfast is installed inside the release');
+  await holdfast.message('started');
   return { shop, port, admin, holdfast, copy: path.join(holdfast.runtimeDir, 'shop.program') };
 }
 
@@ -89,6 +89,17 @@ t.test('it goes on when that release has been removed', async (t) => {
   );
 });
 
+t.test('it may be removed as soon as it has started', async (t) => {
+  const { shop, port, holdfast } = await begin(t);
+  deploy(shop, '2');
+  rmSync(path.join(shop, 'releases/1'), { recursive: true });
+  t.match(await holdfast.run('reload'), { code: 0 });
+  t.match(await ask(port), { release: '2' });
+  t.match(await holdfast.status(), { workers: [{ state: 'ready', rssBytes: /^\d+$/ }] });
+  t.same(holdfast.lines('the installation of holdfast cannot be kept'), []);
+  t.equal(holdfast.lines('holdfast is installed inside the release').length, 1);
+});
+
 t.test(
   'it goes on with the same version in the next release, with what it has kept where that is another one',
   async (t) => {
@@ -114,4 +125,19 @@ t.test('another version that is installed in its place is not loaded into its wo
   writeFileSync(preload, 'throw new Error("of another version")');
   t.match(await holdfast.run('reload'), { code: 0 });
   t.equal(await preloadOf(port), path.join(copy, 'dist/worker/preload.js'));
+});
+
+t.test('where it was installed for itself, a reload without it is refused in words', async (t) => {
+  const folder = t.testdir({ tools: {}, shop: { 'app.cjs': APP } });
+  const bin = installInto(path.join(folder, 'tools'));
+  const holdfast = new Holdfast(t, path.join(folder, 'shop/app.cjs'), { bin, env: { PORT: String(await freePort()) } });
+  await holdfast.message('started');
+  rmSync(path.join(folder, 'tools'), { recursive: true });
+  const { code, stderr } = await holdfast.run('reload');
+  t.equal(code, 1);
+  t.match(
+    stderr,
+    /cannot read the configuration: holdfast is no longer installed where it was: \S+prepare\.cjs is gone/,
+  );
+  t.notMatch(stderr, /\bat .*:\d+:\d+/, 'without a stack');
 });

@@ -41,6 +41,41 @@ t.test('a worker that leaves its cluster loses no new connection under node:clus
   await underCluster(t, await freePort());
 });
 
+const END = ['END of its server', 'END of its channel', 'END with 0'];
+
+t.test('a worker that leaves its cluster hears of its end under node:cluster', async (t) => {
+  const port = await freePort();
+  const child = spawn(...plainly([app], { PORT: String(port), TELLS_ITS_END: '1' }), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = once(child, 'close');
+  t.teardown(async () => {
+    child.kill('SIGTERM');
+    await closed;
+  });
+  const said: string[] = [];
+  const lines = createInterface(child.stdout).on('line', (line) => said.push(line));
+  while (said.length < 2) await once(lines, 'line');
+  await get(http, { port, host: '127.0.0.1', path: '/leave', agent: false });
+  while (!said.includes('END with 0')) await once(lines, 'line');
+  t.same(
+    said.filter((line) => line.startsWith('END')),
+    END,
+  );
+});
+
+t.test('so it does here', async (t) => {
+  const port = await freePort();
+  const holdfast = new Holdfast(t, app, { env: { PORT: String(port), TELLS_ITS_END: '1' } });
+  await holdfast.message('started');
+  await get(http, { port, host: '127.0.0.1', path: '/leave', agent: false });
+  t.match(await holdfast.message('worker exited'), { worker: 1, code: 0, signal: null });
+  t.same(
+    holdfast.log.filter(({ msg, worker }) => worker === 1 && msg.startsWith('END')).map(({ msg }) => msg),
+    END,
+  );
+});
+
 for (const mode of ['reuseport', 'reuseaddr']) {
   t.test(`cluster.worker.disconnect() drains under load, in ${mode} mode`, async (t) => {
     const port = await freePort();

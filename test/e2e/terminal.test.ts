@@ -23,6 +23,8 @@ const server = require('node:http').createServer((_request, response) => respons
 server.listen(process.env.PORT, '127.0.0.1');
 process.once('SIGTERM', () => server.close());`;
 
+const HANG_MS = 500;
+
 class Terminal {
   readonly child;
   shown = '';
@@ -74,7 +76,14 @@ class Terminal {
   }
 }
 
-async function begin(t: Test, { through = [], args = [] }: { through?: string[]; args?: string[] } = {}) {
+interface Beginning {
+  readonly through?: readonly string[];
+  readonly args?: readonly string[];
+  /** What is typed behind the command. */
+  readonly behind?: string;
+}
+
+async function begin(t: Test, { through = [], args = [], behind = '' }: Beginning = {}) {
   const runtimeDir = makeRuntimeDir(t);
   const file = path.join(runtimeDir, 'log');
   const port = await freePort();
@@ -83,7 +92,7 @@ async function begin(t: Test, { through = [], args = [] }: { through?: string[];
   const env = { HOLDFAST_RUNTIME_DIR: runtimeDir, PORT: String(port) };
   const command = plainly(words, env).flat();
   const terminal = new Terminal(t, through.length > 0 ? through : command, file);
-  if (through.length > 0) terminal.type(`${command.join(' ')}\n`);
+  if (through.length > 0) terminal.type(`${command.join(' ')} ${behind}\n`);
   await terminal.shows(/runs with 2 workers, PID \d+/);
   const pid = Number(/runs with 2 workers, PID (\d+)/.exec(terminal.shown)?.[1]);
   endWith(t, pid);
@@ -152,6 +161,26 @@ t.test('without a standard stream on the terminal it outlives it, as with nohup'
   t.equal(terminal.lines('terminal closed: stop asked for').length, 0);
 });
 
+t.test(
+  'where the shell has left it behind it outlives the terminal, and SIGHUP reloads',
+  { skip: skip || (hasBash ? false : 'needs bash') },
+  async (t) => {
+    const { terminal, pid } = await begin(t, {
+      through: ['bash', '--norc', '--noprofile', '-i'],
+      behind: '& disown',
+    });
+    terminal.close();
+    await terminal.closed;
+    await terminal.logs('terminal closed: the supervisor outlives it');
+    process.kill(pid, 'SIGHUP');
+    await terminal.logs('rollout done');
+    t.match(terminal.lines('reload asked for'), [{ signal: 'SIGHUP' }]);
+    process.kill(pid, 'SIGTERM');
+    await haveEnded(pid);
+    t.equal(terminal.lines('terminal closed: stop asked for').length, 0);
+  },
+);
+
 t.test('a terminal that is closed while it starts ends it', { skip }, async (t) => {
   const file = path.join(
     t.testdir({ 'slow.config.mjs': 'await new Promise(() => setInterval(() => {}, 1e6));' }),
@@ -180,15 +209,15 @@ t.test(
   async (t) => {
     const { terminal, port, runtimeDir } = await begin(t, {
       through: ['bash', '--norc', '--noprofile', '-i'],
-      args: ['--hang-timeout', '500ms'],
+      args: ['--hang-timeout', `${HANG_MS}ms`],
     });
     terminal.type('\x1a');
     await terminal.shows(/Stopped/);
-    t.ok(await ask(port), 'the workers serve');
-    // Longer than a worker may be silent.
-    await delay(1_500);
-    t.ok(await ask(port));
+    // For longer than a worker may be silent.
+    const until = performance.now() + 2 * HANG_MS;
+    while (performance.now() < until) t.ok(await ask(port), 'the workers serve');
     terminal.type('fg\n');
+    // By then it has looked at its workers: what is due comes before what it is asked.
     const status = JSON.parse((await run(['status', '--json'], { runtimeDir })).stdout);
     t.match(status, {
       workers: [

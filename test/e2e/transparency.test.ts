@@ -18,7 +18,7 @@ for (const file of ['probe.cjs', 'probe.mjs']) {
     const plain = spawnSync(...plainly([script, 'one', '--two'], { PROBE_ENDS: '1' }), { cwd: apps, encoding: 'utf8' });
     t.equal(plain.stderr, '');
     const holdfast = new Holdfast(t, script, {
-      args: ['-i', '1', '--', 'one', '--two'],
+      args: ['-i', '1', '--keep-children', '--', 'one', '--two'],
       cwd: apps,
       env: { PROBE_ENDS: '' },
     });

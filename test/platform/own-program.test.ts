@@ -18,7 +18,7 @@ t.test('what is kept is taken from where it is as long as nothing has changed', 
   const folder = path.join(mkdtempSync(path.join(os.tmpdir(), 'hf-')), 'x.program');
   t.teardown(() => rmSync(path.dirname(folder), { recursive: true }));
   const before = programFile('dist/worker/preload.js');
-  const letGo = await keepProgram(folder);
+  const letGo = keepProgram(folder);
   t.equal(programFile('dist/worker/preload.js'), before);
   t.notOk(existsSync(folder), 'and nothing is written');
   letGo();

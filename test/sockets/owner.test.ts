@@ -1,8 +1,10 @@
+import { chownSync } from 'node:fs';
 import { basename } from 'node:path';
 import t from 'tap';
 import { findOwner, parseProcNetTcp } from '../../src/sockets/owner.js';
 import { freePort, startStranger } from '../fixtures/sockets/support.js';
 
+const isRoot = process.getuid?.() === 0;
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 
 function row(address: string, { state = '0A', uid = 1000, inode = 4711 } = {}): string {
@@ -108,4 +110,29 @@ t.test('does without a command that cannot be read', async (t) => {
   const net = { tcp: HEAD + row('0100007F:0BB8') };
   t.match(await findOwner(null, 3000, t.testdir({ net, 20: { fd } })), { pid: 20, command: null });
   t.match(await findOwner(null, 3000, t.testdir({ net, 20: { fd, cmdline: '' } })), { pid: 20, command: null });
+});
+
+t.test('answers soon where there are many files, and finds the owner later', async (t) => {
+  const files = (inode: number, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, fd) => [fd, t.fixture('symlink', `socket:[${inode}]`)]));
+  const proc = t.testdir({
+    net: { tcp: HEAD + row('0100007F:0BB8') },
+    2: { fd: files(1, 3) },
+    3: { fd: files(2, 3) },
+    20: { fd: files(4711, 1), cmdline: 'shop' },
+  });
+  const owner = await findOwner('127.0.0.1', 3000, proc, 8);
+  t.match(owner, { pid: null, uid: 1000, command: null, address: '127.0.0.1:3000' });
+  t.match(await owner?.later?.(), { pid: 20, command: 'shop', address: '127.0.0.1:3000' });
+  const soon = await findOwner('127.0.0.1', 3000, proc, 9);
+  t.match(soon, { pid: 20 });
+  t.equal(soon?.later, undefined);
+});
+
+t.test('looks at the processes of its user first', { skip: isRoot ? false : 'needs root' }, async (t) => {
+  const holder = () => ({ fd: { 3: t.fixture('symlink', 'socket:[4711]') } });
+  const net = { tcp: HEAD + row('0100007F:0BB8', { uid: 33 }) };
+  const proc = t.testdir({ net, 20: holder(), 21: holder(), 22: holder() });
+  for (const pid of [21, 22]) chownSync(`${proc}/${pid}`, 33, 33);
+  t.match(await findOwner('127.0.0.1', 3000, proc), { pid: 21 });
 });

@@ -8,7 +8,7 @@ import { programFile } from '../../platform/own-program.js';
 import { spawning } from '../../spawn.js';
 import type { Release } from '../deployments/release.js';
 import { type ChannelListener, WorkerChannel } from './channel.js';
-import { signalGroup } from './process-groups.js';
+import { killGroup } from './process-groups.js';
 
 export interface WorkerIdentity {
   readonly worker: number;
@@ -88,8 +88,7 @@ export class Fork {
 
   /** Kills it, and what it has started unless that is to be kept. */
   destroy(): void {
-    const { pid } = this.process;
-    if (!this.#keepChildren && pid !== undefined) signalGroup(pid, 'SIGKILL');
+    if (!this.#keepChildren) killGroup(this.process);
     this.signal('SIGKILL');
   }
 
@@ -117,7 +116,8 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPa
       HOLDFAST_SLOT: String(identity.slot),
       HOLDFAST_GENERATION: String(identity.generation),
       HOLDFAST_WORKER: String(identity.worker),
-      ...(config.keepChildren && { HOLDFAST_KEEP_CHILDREN: '1' }),
+      // Always: one of this process's own environment means nothing.
+      HOLDFAST_CHILDREN: config.keepChildren ? 'kept' : 'ended',
       ...(keptPaths.length > 0 && { HOLDFAST_PATHS: JSON.stringify(keptPaths) }),
     }),
   );

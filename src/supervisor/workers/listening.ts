@@ -105,6 +105,15 @@ export class Listening {
     const reason = reasonOf(error);
     this.#dispatch({ type: 'bindFailed', worker: worker.identity.worker, key, reason, ...(isOurs && { isOurs }) });
     await worker.send({ type: 'socket', seq, key, errno });
+    if (error instanceof BindError && error.owner !== null) this.#nameLater(worker, error.owner);
+  }
+
+  /** On a machine with thousands of processes: the application has been answered before it was known who has the address. */
+  #nameLater({ identity: { worker, slot, generation } }: WorkerHandle, { later }: Owner): void {
+    void later?.().then(({ address, pid: ownerPid, command: ownerCommand }) => {
+      if (ownerPid === null) return;
+      this.#log.logger.warn({ worker, slot, generation, address, ownerPid, ownerCommand }, 'address is in use');
+    });
   }
 
   /** What was in the way has gone: the real one follows its stand-in. */

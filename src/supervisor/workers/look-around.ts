@@ -9,6 +9,9 @@ import { describeSightings, type Sighting } from '../../core/sightings.js';
 import { formatAddress } from '../../sockets/address.js';
 import { parseProcNetTcp, readCommand, TCP_LISTEN } from '../../sockets/owner.js';
 
+/** Files that are open at the same time: others need descriptors meanwhile. */
+const AT_A_TIME = 16;
+
 /** In words, with what to do; null where nothing is to be seen. @param pid of the worker, which leads its session */
 export async function whatIsSeenOf(pid: number | undefined): Promise<string | null> {
   return pid === undefined ? null : describeSightings(await lookAround(pid));
@@ -40,14 +43,19 @@ export async function lookAround(pid: number, proc = '/proc'): Promise<Sighting[
 async function sessionOf(pid: number, proc: string): Promise<number[]> {
   const names = await readdir(proc).catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
-  const sessions = await Promise.all(
-    pids.map(async (candidate) => {
-      const stat = await readFile(`${proc}/${candidate}/stat`, 'utf8').catch(() => '');
-      // The command may have any character: fields are counted from behind it. State, parent, group, session: proc(5).
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
-    }),
-  );
-  return [pid, ...pids.filter((candidate, i) => candidate !== pid && sessions[i] === pid)];
+  const members: number[] = [];
+  for (let from = 0; from < pids.length; from += AT_A_TIME) {
+    const some = pids.slice(from, from + AT_A_TIME);
+    const sessions = await Promise.all(some.map((candidate) => readSession(`${proc}/${candidate}/stat`)));
+    members.push(...some.filter((candidate, i) => candidate !== pid && sessions[i] === pid));
+  }
+  return [pid, ...members];
+}
+
+async function readSession(file: string): Promise<number> {
+  const stat = await readFile(file, 'utf8').catch(() => '');
+  // The command may have any character: fields are counted from behind it. State, parent, group, session: proc(5).
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
 }
 
 async function inodesOf(dir: string): Promise<Set<number>> {

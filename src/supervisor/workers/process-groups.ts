@@ -2,8 +2,10 @@
  * What workers leave behind. Each leads a process group, in a session of its own: when it has ended, whatever else is in the
  * group is asked to end, and killed after a time. Processes in a session of their own (`detached`) are no part of it.
  *
- * A number stands for a group as long as somebody is in it: no process is given it meanwhile.
+ * A number stands for a group as long as somebody is in it: no process is given it meanwhile. Afterwards any may be, and may lead
+ * a group of that number: who is found under the number of a leader that has ended is somebody else.
  */
+import type { ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Log } from '../../logs/logger.js';
@@ -16,10 +18,13 @@ const LONGEST_LOOK_MS = 500;
 const KILLED_MS = 2_000;
 
 interface Group {
+  readonly worker: number;
   /** When who is left is killed; null once that has been done. */
   killAt: number | null;
   readonly lookNow: () => void;
 }
+
+type Of = Pick<WorkerHandle['identity'], 'worker' | 'slot' | 'generation'>;
 
 export class ProcessGroups {
   readonly #log: Log;
@@ -35,7 +40,7 @@ export class ProcessGroups {
   ended({ pid: leader, identity, release }: Pick<WorkerHandle, 'pid' | 'identity' | 'release'>): void {
     const { keepChildren, killTimeoutMs } = release.config;
     if (keepChildren || leader === undefined) return;
-    if (!signalGroup(leader, this.#atOnce ? 'SIGKILL' : 'SIGTERM')) return;
+    if (!signalLeftBehind(leader, this.#atOnce ? 'SIGKILL' : 'SIGTERM')) return;
     const { worker, slot, generation } = identity;
     const of = { worker, slot, generation };
     const hint = 'keepChildren: true leaves them';
@@ -48,10 +53,12 @@ export class ProcessGroups {
   /** From now on nobody is waited for. */
   killAll(): void {
     this.#atOnce = true;
-    for (const group of this.#groups) {
-      if (group.killAt !== null) group.killAt = 0;
-      group.lookNow();
-    }
+    for (const group of this.#groups) killNow(group);
+  }
+
+  /** What that worker has left behind, if it has ended. */
+  kill(worker: number): void {
+    for (const group of this.#groups) if (group.worker === worker) killNow(group);
   }
 
   /** Resolves when nobody is left of all that have ended by then. Never rejects. */
@@ -59,18 +66,18 @@ export class ProcessGroups {
     await Promise.all(this.#watching);
   }
 
-  async #watch(leader: number, killTimeoutMs: number, of: object): Promise<void> {
+  async #watch(leader: number, killTimeoutMs: number, of: Of): Promise<void> {
     let wake = (): void => {};
-    const group: Group = { killAt: performance.now() + killTimeoutMs, lookNow: () => wake() };
+    const group: Group = { worker: of.worker, killAt: performance.now() + killTimeoutMs, lookNow: () => wake() };
     this.#groups.add(group);
     let killedAt = 0;
     for (let pauseMs = LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) {
       const left = await membersOf(leader);
-      if (left?.length === 0 || !signalGroup(leader, 0)) break;
+      if (left?.length === 0 || !signalLeftBehind(leader, 0)) break;
       const now = performance.now();
       if (group.killAt === null && now >= killedAt + KILLED_MS) break;
       if (group.killAt !== null && now >= group.killAt) {
-        signalGroup(leader, 'SIGKILL');
+        signalLeftBehind(leader, 'SIGKILL');
         this.#log.logger.warn({ ...of, killTimeoutMs, pids: left }, 'processes left behind are killed');
         group.killAt = null;
         killedAt = now;
@@ -89,10 +96,38 @@ export class ProcessGroups {
   }
 }
 
-/** @returns false where nobody is in it, or nobody who may be signalled */
-export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+function killNow(group: Group): void {
+  if (group.killAt !== null) group.killAt = 0;
+  group.lookNow();
+}
+
+/** Kills a worker's group, whether the worker has ended or not. */
+export function killGroup({ pid, exitCode, signalCode }: Pick<ChildProcess, 'pid' | 'exitCode' | 'signalCode'>): void {
+  if (pid === undefined) return;
+  if (exitCode === null && signalCode === null) signal(-pid, 'SIGKILL');
+  else signalLeftBehind(pid, 'SIGKILL');
+}
+
+/**
+ * @param leader has ended, and its exit status has been taken
+ * @returns false where nobody is in its group any more, or nobody who may be signalled
+ */
+function signalLeftBehind(leader: number, name: NodeJS.Signals | 0): boolean {
+  return !isTaken(leader) && signal(-leader, name);
+}
+
+/** Whether a process has that number, be it of another user. */
+function isTaken(pid: number): boolean {
   try {
-    return process.kill(-leader, signal);
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function signal(target: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(target, name);
   } catch {
     return false;
   }

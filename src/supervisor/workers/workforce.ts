@@ -41,6 +41,8 @@ export interface WorkforceOptions {
   /** Makes a channel between two workers. */
   readonly openStreamPair: OpenStreamPair;
   readonly dispatch: (event: AnyEvent) => void;
+  /** Whether all are to have gone before the next one is started. */
+  readonly isRestarting: () => boolean;
   /** One that has been forked already. */
   readonly firstWorker?: FirstWorker | null | undefined;
 }
@@ -95,7 +97,11 @@ export class Workforce {
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
-      dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
+      const tell = () =>
+        dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
+      // What it has started may hold a port as well.
+      if (this.#options.isRestarting()) void this.leftBehind.gone().then(tell);
+      else tell();
     };
     try {
       const identity = { worker, slot, generation, name };
@@ -220,6 +226,8 @@ export class Workforce {
 
   kill(worker: number): void {
     this.#workers.get(worker)?.signal('SIGKILL');
+    // It may have ended, and be waited for because of those.
+    this.leftBehind.kill(worker);
   }
 
   /** @param under the address of the server that is to accept there, where that is another one */

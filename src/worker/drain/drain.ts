@@ -12,6 +12,7 @@ import { type Connections, isHttp, kindOf } from '../connections.js';
 import type { Datagrams } from '../datagrams.js';
 import type { Handover } from '../handover/handover.js';
 import type { Listeners } from '../listen.js';
+import type { Resignation } from '../resign.js';
 import { answerLater, LastAnswers } from './last-answer.js';
 import { Shutdown } from './shutdown.js';
 
@@ -24,6 +25,7 @@ export interface DrainOptions {
   readonly application: Application;
   readonly handover: Handover;
   readonly datagrams: Datagrams;
+  readonly resignation: Resignation;
 }
 
 const POLL_MS = 20;
@@ -185,7 +187,9 @@ export class Drain {
     const listens = process.listenerCount('message') > this.#ownListeners;
     const hasBegun = listens && pendingWork() > this.#pendingWork;
     if (hasBegun || this.#stilled.some((server) => !server.listening)) process.on('SIGTERM', () => {});
-    else if (process.listenerCount('SIGINT') > 0) process.once('SIGTERM', () => process.emit('SIGINT', 'SIGINT'));
+    else if (this.#options.resignation.isGiven) {
+      process.once('SIGTERM', () => this.#options.resignation.leave(this.#stilled));
+    } else if (process.listenerCount('SIGINT') > 0) process.once('SIGTERM', () => process.emit('SIGINT', 'SIGINT'));
     // By then there is no listener of it any more.
     else if (listens) process.once('SIGTERM', () => setTimeout(() => process.kill(process.pid, 'SIGTERM'), MOMENT_MS));
   }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,4 +42,18 @@ t.test('sees nothing where nothing is, nor what is in custody', async (t) => {
   t.teardown(() => server.close());
   t.same(await lookAround(process.pid), []);
   t.same(await lookAround(2 ** 22 + 1), []);
+});
+
+t.test('opens a few files at a time, however many processes there are', async (t) => {
+  const processes = Array.from({ length: 500 }, (_, i) => [i + 1, { stat: `${i + 1} (x) S 1 7 7 0` }]);
+  const proc = t.testdir(Object.fromEntries(processes));
+  const openFiles = () => readdirSync('/proc/self/fd').length;
+  const before = openFiles();
+  let most = 0;
+  const looks = setInterval(() => {
+    most = Math.max(most, openFiles());
+  });
+  t.teardown(() => clearInterval(looks));
+  t.same(await lookAround(7, proc), []);
+  t.ok(most <= before + 100, `${most - before} files`);
 });
