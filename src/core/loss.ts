@@ -60,6 +60,7 @@ function unready(draft: Draft, worker: Worker, young: boolean): void {
   worker.acceptsSince = null;
   worker.judgeLossAt = null;
   worker.healthy = false;
+  if (state.rollout.to === worker.generation) state.rollout.trialForEach = true;
   worker.deadline = Math.max(now + REOPEN_MS, young ? worker.startedAt + readyTimeoutMs : 0);
   report(draft, 'warn', 'worker no longer ready', { ...label(worker), closed: worker.lost });
 }

@@ -2,6 +2,7 @@ import t from 'tap';
 import { Driver, PORT } from './driver.js';
 
 const SOAK = { soakMs: 3_000 };
+const TRIAL = { trialMs: 2_000 };
 
 t.test('a release that soaks accepts nothing before it has, and before its predecessor goes', async (t) => {
   const d = Driver.running({ size: 1 });
@@ -17,11 +18,81 @@ t.test('a release that soaks accepts nothing before it has, and before its prede
   );
 });
 
-t.test('without health and soak there is nothing to wait for', async (t) => {
-  const d = Driver.running({ size: 1 });
-  d.reload();
-  t.match(d.done('spawn'), [{ worker: 2, held: false }]);
+t.test('without a trial, health and soak a worker accepts as soon as it is ready, and not before', async (t) => {
+  for (const listenMode of ['reuseport', 'reuseaddr'] as const) {
+    const d = Driver.running({ size: 1, listenMode });
+    d.reload({ ready: 'message' });
+    t.match(d.done('spawn'), [{ worker: 2, held: true }]);
+    d.send({ type: 'bound', worker: 2, key: PORT });
+    d.send({ type: 'stayed', worker: 2, key: PORT });
+    d.send({ type: 'closed', worker: 2, key: PORT });
+    d.bind(2);
+    t.same(d.done('accept'), [], 'it may have looked at the port, for however long');
+    t.match(d.send({ type: 'saidReady', worker: 2 }), [
+      { do: 'accept', worker: 2 },
+      { do: 'drain', worker: 1 },
+    ]);
+  }
 });
+
+t.test('a worker that is not ready accepts once nobody else serves its clients', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.reload();
+  d.send({ type: 'bound', worker: 3, key: PORT });
+  d.crash(2);
+  t.same(d.done('accept'), [], 'that was another slot');
+  d.crash(1);
+  t.same(d.done('accept'), [{ do: 'accept', worker: 3 }]);
+  const shared = Driver.running({ size: 2, listenMode: 'reuseaddr' });
+  shared.reload();
+  shared.crash(1);
+  t.same(shared.done('accept'), []);
+  shared.crash(2);
+  t.same(shared.done('accept'), [{ do: 'accept', worker: 3 }]);
+});
+
+t.test(
+  'what takes the place of another beside those who serve is held until it is ready, whatever its release asks',
+  async (t) => {
+    const d = Driver.running({ size: 2, listenMode: 'reuseaddr', policy: SOAK });
+    d.wait(3_000);
+    d.crash(1);
+    d.wait(100);
+    t.match(d.done('spawn').at(-1), { worker: 3, held: true });
+    d.bind(3);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 3 }]);
+  },
+);
+
+t.test(
+  'where the first worker of a release has closed what counted already, those after it have a trial as well',
+  async (t) => {
+    const d = Driver.running({ size: 3 });
+    d.reload(TRIAL);
+    const look = (worker: number, ms: number) => {
+      d.bind(worker);
+      d.wait(ms);
+      d.send({ type: 'closed', worker, key: PORT });
+    };
+    look(4, 1_500);
+    d.wait(300);
+    d.bind(4);
+    d.wait(2_000);
+    t.match(d.done('spawn').at(-1), { worker: 5, slot: 1, held: true });
+    look(5, 1_900);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+    t.same(d.slots(), ['1 draining, 2 ready', '1 ready, 2 starting', '1 ready']);
+    d.bind(5);
+    d.wait(1_999);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+    d.wait(1);
+    t.same(d.done('accept').at(-1), { do: 'accept', worker: 5 });
+    d.bind(6);
+    d.wait(2_000);
+    d.reload(TRIAL);
+    t.equal(d.state.rollout.trialForEach, false, 'the next release is another one');
+  },
+);
 
 t.test('whoever would be the only one accepts as soon as it is ready', async (t) => {
   const d = Driver.running({ size: 2 });
@@ -83,10 +154,8 @@ t.test('the last one on an address is let in, also where its release has been su
   t.same(d.done('accept'), []);
   d.bind(5);
   t.match(d.done('drain').at(-1), { worker: 1 });
-  t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+  t.same(d.done('accept').at(-1), { do: 'accept', worker: 4 });
 });
-
-const TRIAL = { trialMs: 2_000 };
 
 t.test(
   'the first worker of a release is on trial, held beside the one that serves, before anything else goes on',
@@ -105,7 +174,10 @@ t.test(
     t.equal(d.count('ready'), 3, 'no other has a trial');
     d.clear();
     t.match(d.answers.get(request), { ok: true });
-    t.match(d.done('spawn').slice(1), [{ held: false }, { held: false }]);
+    t.same(
+      d.done('accept').slice(1),
+      [5, 6].map((worker) => ({ do: 'accept', worker })),
+    );
   },
 );
 
@@ -152,7 +224,7 @@ t.test('without a trial all start at once, and first starts, restarts and replac
   t.ok(d.done('spawn').every(({ held }) => !held));
   d.effects.length = 0;
   d.reload({ trialMs: 0, surge: 2 });
-  t.match(d.done('spawn'), [{ held: false }, { held: false }]);
+  t.equal(d.done('spawn').length, 2);
 });
 
 t.test('what crashes during a trial is replaced by what is proven, after its backoff', async (t) => {

@@ -12,8 +12,8 @@ import type { Effect, SocketId, WorkerEvent } from '../types.js';
 export interface Acceptor {
   readonly id: number;
   readonly slot: number;
-  /** `coming` accepts already, `held` does not yet; only who is `serving` can be asked to adopt. */
-  readonly standing: Standing;
+  /** `coming` accepts already; `waiting`, not ready, and `held`, on trial, do not yet. Only who is `serving` can be asked to adopt. */
+  readonly standing: Standing | 'waiting';
   /** Addresses on whose socket of its own slot it accepts, unless it is held. */
   readonly listening: readonly AddressKey[];
 }
