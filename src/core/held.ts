@@ -1,4 +1,6 @@
 /** Workers that accept nothing yet: as long as somebody else serves their clients, those that are not ready or on trial. */
+
+import type { AddressKey } from '../protocol.js';
 import { isOnTrial } from './rollout.js';
 import { isFirst, isSoaked, serves } from './standing.js';
 import { policyOf } from './state.js';
@@ -20,11 +22,12 @@ function isTested(state: State, worker: Worker): boolean {
 }
 
 /** Those who accept on the sockets of its slot. */
-function eldersOf({ workers, listenMode }: State, { id, slot }: Worker): Worker[] {
-  return workers.filter((other) => {
-    const shares = listenMode === 'reuseaddr' || other.slot === slot;
-    return other.id !== id && shares && serves(other);
-  });
+function eldersOf(state: State, worker: Worker): Worker[] {
+  return sharersOf(state, worker).filter(serves);
+}
+
+function sharersOf({ workers, listenMode }: State, { id, slot }: Worker): Worker[] {
+  return workers.filter((other) => other.id !== id && (listenMode === 'reuseaddr' || other.slot === slot));
 }
 
 /** Who is ready or has passed accepts, and who would be the only one to. */
@@ -45,6 +48,19 @@ function mayAccept({ state, now }: Draft, worker: Worker): boolean {
   const elders = eldersOf(state, worker);
   // It has nobody's clients to spare, as at a first start.
   if (worker.state === 'starting') return elders.length === 0 && !isTested(state, worker);
-  if (isSoaked(state, worker, now) || worker.generation === state.stable) return true;
-  return elders.length === 0 || !worker.listening.every((key) => elders.some((elder) => elder.listening.includes(key)));
+  if (elders.length === 0 || isLastOnAny(state, worker)) return true;
+  return !isPassedOver(state, worker) && (isSoaked(state, worker, now) || worker.generation === state.stable);
+}
+
+/** What somebody has served, and serves no more, has clients, who would wait; what nobody has ever served has none. */
+function isLastOnAny(state: State, worker: Worker): boolean {
+  const others = sharersOf(state, worker);
+  const isServed = (key: AddressKey) => others.some((other) => serves(other) && other.listening.includes(key));
+  const wasServed = (key: AddressKey) => others.some(({ served, givenUp }) => [...served, ...givenUp].includes(key));
+  return worker.listening.some((key) => wasServed(key) && !isServed(key));
+}
+
+/** Its release was superseded or taken back before it had proved itself: it only waits for its end. */
+function isPassedOver({ target, rollout }: State, { generation }: Worker): boolean {
+  return generation !== target && !(rollout.state === 'running' && rollout.to === generation);
 }

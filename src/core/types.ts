@@ -84,6 +84,8 @@ export interface Worker {
   assumed: AddressKey[];
   /** Those that it has closed though nobody asked it to, since it was ready. */
   lost: AddressKey[];
+  /** Those that it served, and serves no more, though it serves on. */
+  givenUp: AddressKey[];
   /** When it is decided what that means, where it can still serve; null while there is nothing to decide. */
   judgeLossAt: number | null;
   /** The last one that it has closed again at once. */

@@ -319,3 +319,69 @@ t.test('a canary has its trial as a canary; one that is promoted before has it i
   d.settle();
   t.same(d.slots(), ['3 ready']);
 });
+
+t.test(
+  "who opens an address that nobody serves is on trial all the same, and gets nobody else's clients",
+  async (t) => {
+    const d = Driver.running();
+    d.reload(TRIAL);
+    d.bind(2, PORT, '0.0.0.0:9090');
+    t.same(d.done('accept'), []);
+    d.wait(1_999);
+    t.same(d.done('accept'), []);
+    d.wait(1);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 2 }]);
+  },
+);
+
+t.test('what its predecessor gives up while it is on trial has clients, and they do not wait', async (t) => {
+  const other = '0.0.0.0:9090';
+  const d = Driver.running({}, PORT, other);
+  d.reload(TRIAL);
+  d.bind(2, PORT, other);
+  d.send({ type: 'closed', worker: 1, key: other });
+  t.same(d.done('accept'), [{ do: 'accept', worker: 2 }]);
+});
+
+t.test('a release that is taken back or superseded on trial accepts nobody any more', async (t) => {
+  for (const end of ['abort', 'reload'] as const) {
+    const d = Driver.running();
+    d.reload(TRIAL);
+    d.bind(2);
+    if (end === 'reload') d.reload(TRIAL);
+    else d.send({ type: 'abort', request: 77 });
+    t.equal(d.worker(2).state, 'draining');
+    t.same(d.done('accept'), [], end);
+  }
+});
+
+t.test('a release that closes and opens its server again and again has an end', async (t) => {
+  const d = Driver.running({ policy: { ...TRIAL, readyTimeoutMs: 5_000 } });
+  const request = d.reload({ ...TRIAL, readyTimeoutMs: 5_000 });
+  for (let times = 0; times < 20 && !d.answers.has(request); times++) {
+    d.bind(2);
+    d.wait(1_200);
+    d.send({ type: 'closed', worker: 2, key: PORT });
+    d.wait(200);
+    if (d.worker(2).state !== 'starting') break;
+  }
+  d.clear();
+  t.match(d.answers.get(request), { ok: false, reason: `closed ${PORT} by itself again` });
+});
+
+t.test('crashes of what a release on trial would replace do not end the supervisor', async (t) => {
+  const policy = { maxRestarts: 2, onCrashLoop: 'exit' } as const;
+  const d = Driver.running({ size: 2, policy });
+  for (let crash = 0; crash < 2; crash++) {
+    d.crash(d.in(1));
+    d.wait(10_000);
+    d.bind(d.in(1));
+  }
+  const request = d.reload({ ...policy, ...TRIAL });
+  d.bind(d.in(0));
+  d.crash(d.in(1));
+  t.equal(d.state.givesUp, false);
+  d.wait(10_000);
+  d.settle();
+  t.match(d.answers.get(request), { ok: true });
+});

@@ -89,8 +89,12 @@ export interface Contest {
   readonly worker: number;
   readonly key: AddressKey;
   readonly since: number;
+  /** Before that it is left alone: it has been tried in vain. */
+  notBefore: number;
   /** What comes next has been asked for. */
   decided: boolean;
+  /** Why it was refused; it is looked at again once that has gone. Null where it was not. */
+  refusedFor: SocketId | null;
 }
 
 export interface SocketTable {
