@@ -44,6 +44,7 @@ const FORGERIES = [
   ours({ type: 'bound', key: '127.0.0.1:1' }),
   ours({ type: 'closed', key: 'nowhere' }),
   ours({ type: 'released', key: '127.0.0.1:1', slot: 7 }),
+  ours({ type: 'adopted', key: '127.0.0.1:1', slot: 0, ok: true }),
   ours({ type: 'stats', seq: 1e9, eventLoopDelayMs: 1, connections: 1, accepted: 1, requests: 1 }),
   ours({ type: 'constructor' }),
   nodes({ act: 'queryServer' }),

@@ -21,8 +21,7 @@ export function acceptorsOf(state: State): Acceptors {
     workers: state.workers.map((worker) => {
       const { id, slot, held, listening } = worker;
       const stands = standing(worker);
-      // Told to listen, it accepts nothing before it has proved itself.
-      return { id, slot, standing: held && stands === 'coming' ? 'held' : stands, listening };
+      return { id, slot, standing: held && stands === 'coming' ? 'waiting' : stands, listening };
     }),
   };
 }

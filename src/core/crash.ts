@@ -89,7 +89,8 @@ export function crashed(
   state.totals.restarts[cause] += 1;
   answerFailedRollback(draft, reason);
   answerWaiting(draft, `${reason}; holdfast keeps trying`);
-  countCrash(draft, slot, policy, reason);
+  // What may be the remedy is on trial: these crashes are of what it would replace.
+  if (state.rollout.trial === null) countCrash(draft, slot, policy, reason);
   const attempts = slot.crashLoop ? Number.POSITIVE_INFINITY : slot.attempts;
   const delayMs = atOnce && slot.attempts === 1 && !slot.crashLoop ? 0 : backoff(attempts, policy, chance);
   slot.retryAt = now + delayMs;

@@ -1,36 +1,66 @@
-/** Workers that are ready and accept nothing yet: those of a release on trial, for as long as somebody else serves. */
+/** Workers that accept nothing yet: as long as somebody else serves their clients, those that are not ready or on trial. */
+
+import type { AddressKey } from '../protocol.js';
 import { isOnTrial } from './rollout.js';
 import { isFirst, isSoaked, serves } from './standing.js';
 import { policyOf } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
 /**
- * The first worker of a release, and all of one that asks for health or a soak, get no client before they have passed, as
- * long as another one serves them.
+ * One that is not ready may only be looking whether the port is free: whom it accepted would never be answered. So it gets no
+ * client as long as another one serves them.
  */
 export function isToBeHeld(state: State, worker: Worker): boolean {
+  return eldersOf(state, worker).length > 0;
+}
+
+/** The first worker of a release, and all of one that asks for health or a soak, have to pass before they get a client. */
+function isTested(state: State, worker: Worker): boolean {
   const { health, soakMs, trialMs } = policyOf(state, worker);
-  const isTested = health || soakMs > 0 || (trialMs > 0 && isFirst(state, worker));
-  return isTested && isOnTrial(state, worker.generation) && hasElder(state, worker);
+  const asksMore = health || soakMs > 0 || (trialMs > 0 && isFirst(state, worker));
+  return asksMore && isOnTrial(state, worker.generation);
 }
 
-/** Whether somebody else accepts on its sockets, on all of them. */
-function hasElder({ workers, listenMode }: State, { id, slot, listening }: Worker): boolean {
-  const elders = workers.filter((other) => {
-    const shares = listenMode === 'reuseaddr' || other.slot === slot;
-    return other.id !== id && shares && serves(other);
-  });
-  return elders.length > 0 && listening.every((key) => elders.some((elder) => elder.listening.includes(key)));
+/** Those who accept on the sockets of its slot. */
+function eldersOf(state: State, worker: Worker): Worker[] {
+  return sharersOf(state, worker).filter(serves);
 }
 
-/** Who has passed accepts, and who would be the only one to. */
+function sharersOf({ workers, listenMode }: State, { id, slot }: Worker): Worker[] {
+  return workers.filter((other) => other.id !== id && (listenMode === 'reuseaddr' || other.slot === slot));
+}
+
+/** Who is ready or has passed accepts, and who would be the only one to. */
 export function releaseHeld(draft: Draft): void {
-  const { state, now } = draft;
-  for (const worker of state.workers) {
-    if (!worker.held || worker.state !== 'ready' || worker.ended) continue;
-    if (!isSoaked(state, worker, now) && hasElder(state, worker)) continue;
-    worker.held = false;
-    worker.acceptsSince = now;
-    draft.effects.push({ do: 'accept', worker: worker.id });
+  const { workers } = draft.state;
+  // One that is not ready need not, where one that is can.
+  for (const state of ['ready', 'starting'] as const) {
+    for (const worker of workers) {
+      if (!worker.held || worker.ended || worker.state !== state || !mayAccept(draft, worker)) continue;
+      worker.held = false;
+      if (state === 'ready') worker.acceptsSince = draft.now;
+      draft.effects.push({ do: 'accept', worker: worker.id });
+    }
   }
+}
+
+function mayAccept({ state, now }: Draft, worker: Worker): boolean {
+  const elders = eldersOf(state, worker);
+  // It has nobody's clients to spare, as at a first start.
+  if (worker.state === 'starting') return elders.length === 0 && !isTested(state, worker);
+  if (elders.length === 0 || isLastOnAny(state, worker)) return true;
+  return !isPassedOver(state, worker) && (isSoaked(state, worker, now) || worker.generation === state.stable);
+}
+
+/** What somebody has served, and serves no more, has clients, who would wait; what nobody has ever served has none. */
+function isLastOnAny(state: State, worker: Worker): boolean {
+  const others = sharersOf(state, worker);
+  const isServed = (key: AddressKey) => others.some((other) => serves(other) && other.listening.includes(key));
+  const wasServed = (key: AddressKey) => others.some(({ served, givenUp }) => [...served, ...givenUp].includes(key));
+  return worker.listening.some((key) => wasServed(key) && !isServed(key));
+}
+
+/** Its release was superseded or taken back before it had proved itself: it only waits for its end. */
+function isPassedOver({ target, rollout }: State, { generation }: Worker): boolean {
+  return generation !== target && !(rollout.state === 'running' && rollout.to === generation);
 }

@@ -82,14 +82,20 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
 };
 
 /** Its application has been told, and decides what that means: it may wait, take another port, do without, or end. */
+/** How many refusals are remembered: one that looks for a free port meets with many. */
+const MOST_REFUSED = 8;
+
 const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason, isOurs = false }) => {
   if (isOurs && worker.state === 'starting') {
     fail(draft, worker, reason);
     return;
   }
-  worker.refused = [...worker.refused.filter((other) => other.key !== key), { key, reason }];
   addressCame(worker, key, draft.now);
-  report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: key, reason });
+  const others = worker.refused.filter((other) => other.key !== key);
+  // One that waits for an address asks again and again.
+  if (others.length === worker.refused.length)
+    report(draft, 'warn', 'worker cannot listen', { ...label(worker), address: key, reason });
+  worker.refused = [...others, { key, reason }].slice(-MOST_REFUSED);
 };
 
 const ended: Handler<'ended'> = (_draft, worker) => {
@@ -288,6 +294,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     steady: [],
     assumed: [],
     lost: [],
+    givenUp: [],
     judgeLossAt: null,
     lookedAt: null,
     lasting: [],

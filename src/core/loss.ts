@@ -32,6 +32,7 @@ export function closedUnasked(draft: Draft, worker: Worker, event: { readonly ke
   if (worker.state !== 'ready') return;
   // Clients are refused from now on, as under plain Node.
   forgetAddress(state, worker, key);
+  if (served) worker.givenUp.push(key);
   if (!served) {
     if (lacks(state, worker) !== null) unready(draft, worker, true);
     return;
@@ -50,16 +51,22 @@ function isYoung({ state, now }: Draft, worker: Worker): boolean {
   return state.phase === 'starting' || (isOnTrial(state, worker.generation) && !isSoaked(state, worker, now));
 }
 
-/** @param young it has what is left of its time to become ready */
+/** @param young it has what is left of its time to become ready, and none after it: nobody waits for ever for one that comes and goes */
 function unready(draft: Draft, worker: Worker, young: boolean): void {
   const { state, now } = draft;
   const { readyTimeoutMs, backoffResetMs } = policyOf(state, worker);
+  if (young && now >= worker.startedAt + readyTimeoutMs) {
+    const what = worker.lost.length > 0 ? worker.lost.join(', ') : worker.lookedAt;
+    fail(draft, worker, `a worker has closed ${what} by itself again, and its time to become ready is over`);
+    return;
+  }
   if (worker.readyAt !== null && now - worker.readyAt >= backoffResetMs) slotOf(state, worker.slot).attempts = 0;
   worker.state = 'starting';
   worker.readyAt = null;
   worker.acceptsSince = null;
   worker.judgeLossAt = null;
   worker.healthy = false;
+  if (state.rollout.to === worker.generation) state.rollout.trialForEach = true;
   worker.deadline = Math.max(now + REOPEN_MS, young ? worker.startedAt + readyTimeoutMs : 0);
   report(draft, 'warn', 'worker no longer ready', { ...label(worker), closed: worker.lost });
 }

@@ -30,7 +30,8 @@ function stopSurplus(draft: Draft): void {
   for (const worker of state.workers.filter(seats)) {
     if (isFirst(state, worker)) continue;
     if (worker.slot >= state.size) dismiss(draft, worker);
-    else if (worker.generation !== state.target && worker.state === 'starting') dismiss(draft, worker);
+    else if (worker.state === 'starting' && (worker.generation !== state.target || isReplaced(state, worker)))
+      dismiss(draft, worker);
   }
   for (let slot = 0; slot < state.size; slot++) {
     // Left from a rollout that a newer one superseded: one predecessor is enough, and the proven one stays.
@@ -40,6 +41,12 @@ function stopSurplus(draft: Draft): void {
     const kept = proven.find(({ recycleReason }) => recycleReason === null) ?? proven[0] ?? others[0];
     for (const worker of others) if (worker !== kept) dismiss(draft, worker);
   }
+}
+
+/** It was to be recycled, another one is on its way, and it has closed its server by itself meanwhile. */
+function isReplaced(state: State, worker: Worker): boolean {
+  if (worker.recycleReason === null) return false;
+  return workersOf(state, worker.slot).some((other) => other !== worker && seats(other) && isCurrent(state, other));
 }
 
 /** Predecessors whose successor in the slot is ready and soaked. */
@@ -87,7 +94,8 @@ function startMissing(draft: Draft): void {
     // A worker that is only to be recycled can wait: one at a time, and not while there is anything else to do.
     return (
       current.length === 0 ||
-      (current.every(({ recycleReason }) => recycleReason !== null) && mayRecycle(state, slot, now))
+      (current.every(({ recycleReason, state: own }) => recycleReason !== null && own === 'ready') &&
+        mayRecycle(state, slot, now))
     );
   });
   // Empty seats first: they cost capacity now.

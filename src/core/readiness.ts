@@ -11,6 +11,7 @@ export function bound(
   { key, address }: { readonly key: string; readonly address?: string },
 ): void {
   if (!worker.listening.includes(key)) worker.listening.push(key);
+  worker.givenUp = worker.givenUp.filter((other) => other !== key);
   worker.refused = worker.refused.filter((other) => other.key !== key);
   addressCame(worker, key, draft.now);
   if (address !== undefined) worker.shown = { ...worker.shown, [key]: address };
@@ -69,6 +70,7 @@ export function checkReady(draft: Draft, worker: Worker): void {
   if (!worker.held) worker.acceptsSince = draft.now;
   worker.deadline = null;
   worker.lost = [];
+  worker.refused = [];
   worker.lasting = [...worker.listening];
   const asksAgain = wantsHealth(draft.state, worker, draft.now) && !worker.owesHealth;
   worker.healthAt = asksAgain ? draft.now + healthIntervalMs : null;

@@ -81,7 +81,7 @@ export function startAgain(draft: Draft): void {
   state.policies[state.generation] = policy;
   if (size !== null) state.size = size;
   const { stable } = state;
-  const empty = { reason: null, requests: [], size: null, canary: null, trial: null, aborts: [] };
+  const empty = { reason: null, requests: [], size: null, canary: null, trial: null, trialForEach: false, aborts: [] };
   state.rollout = { state: 'none', from: stable, to: stable, ...empty };
   forgetFaults(state);
   for (const slot of state.slots) Object.assign(slot, { addresses: [], lasting: [], failedStart: false });

@@ -37,6 +37,7 @@ export function beginRollout(draft: Draft, request: Renewal): void {
     size: request.size ?? (previous.state === 'running' ? previous.size : null),
     canary,
     trial,
+    trialForEach: false,
     aborts: [],
   };
   if (trial === null) forgetFaults(state);

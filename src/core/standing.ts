@@ -47,11 +47,17 @@ export function isSoaked(state: State, worker: Worker, now: number): boolean {
   return at !== null && now >= at;
 }
 
-/** When it is or was soaked, if nothing happens to it; the first of its release has the trial as well. Null where it is not ready. */
+/** When it is or was soaked, if nothing happens to it, and has had its trial where it has one. Null where it is not ready. */
 export function soakedAt(state: State, worker: Worker): number | null {
   if (worker.state !== 'ready' || worker.ended || worker.readyAt === null) return null;
   const { soakMs = 0, trialMs = 0 } = state.policies[worker.generation] ?? {};
-  return worker.readyAt + (isFirst(state, worker) ? Math.max(soakMs, trialMs) : soakMs);
+  return worker.readyAt + (hasTrial(state, worker) ? Math.max(soakMs, trialMs) : soakMs);
+}
+
+/** What the first one of a release has shown holds for those that follow it. */
+function hasTrial(state: State, worker: Worker): boolean {
+  const { state: progress, to, trialForEach } = state.rollout;
+  return isFirst(state, worker) || (trialForEach && progress === 'running' && worker.generation === to);
 }
 
 /**

@@ -30,6 +30,7 @@ export function initialState(options: {
       size: null,
       canary: null,
       trial: null,
+      trialForEach: false,
       aborts: [],
     },
     queuedReload: null,

@@ -84,6 +84,8 @@ export interface Worker {
   assumed: AddressKey[];
   /** Those that it has closed though nobody asked it to, since it was ready. */
   lost: AddressKey[];
+  /** Those that it served, and serves no more, though it serves on. */
+  givenUp: AddressKey[];
   /** When it is decided what that means, where it can still serve; null while there is nothing to decide. */
   judgeLossAt: number | null;
   /** The last one that it has closed again at once. */
@@ -100,7 +102,7 @@ export interface Worker {
   served: AddressKey[];
   /** Its time to become ready is over, and it is being found out what it does instead. */
   looking: boolean;
-  /** It is on trial, and accepts nothing before it has proved itself: what listens for it has not begun to. */
+  /** Others serve its clients, and it accepts nothing before it is ready, or has proved itself: what listens for it has not begun to. */
   held: boolean;
   /** Its process has ended; its last words are still being collected. */
   ended: boolean;
@@ -174,6 +176,8 @@ export interface Rollout {
   canary: Canary | null;
   /** While its first worker is on trial, in that slot, beside the one that serves there: all slots stay as they are. */
   trial: { slot: number } | null;
+  /** A worker of it has closed what counted already, as one that looks at its port for long does: each gets a trial of its own. */
+  trialForEach: boolean;
   /** Requests to take it back, answered when that is done. */
   aborts: number[];
 }

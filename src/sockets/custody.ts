@@ -302,6 +302,11 @@ export class Custody {
     }
   }
 
+  /** Whether somebody else holds it as well, such as a service manager: it stays open whatever happens here. */
+  isForeign(socket: CustodySocket): boolean {
+    return this.#foreign.has(socket);
+  }
+
   /** Synchronous, so that nothing can come between the binding and the entry. */
   #bind(slot: number, key: AddressKey, request: AddressRequest): CustodySocket {
     const { mode, how, native } = this.#options;

@@ -99,6 +99,7 @@ export class Invariants {
         this.#checkRecycling(step, effect);
         this.#lastWorker = effect.worker;
         if (effect.held) this.#held.add(effect.worker);
+        else check(!hasElder(step, effect.worker), 'who is not ready gets no client that another one serves', effect);
         this.#asked.set(effect.worker, new Set());
         return;
       case 'drain':
@@ -152,7 +153,8 @@ export class Invariants {
         const worker = after.workers.find(({ id }) => id === effect.worker);
         check(asked.size === 0 && this.#held.delete(effect.worker), 'who accepts has been held', effect);
         // The same step may send it away after that: the end of a rollout can make the size smaller.
-        check(worker !== undefined && worker.readyAt !== null, 'who accepts has become ready', effect);
+        const isReadyNow = worker !== undefined && worker.readyAt !== null;
+        check(isReadyNow || !hasElder(step, effect.worker), 'who accepts has become ready, or is alone', effect);
         return;
       }
       case 'askHealth': {
@@ -235,6 +237,20 @@ function checkSleep({ before, after, events }: Step): void {
     'what a look finds does not concern the core',
     events,
   );
+}
+
+/** Somebody has served the clients of its slot all the time, and does. */
+function hasElder({ before, after }: Step, id: number): boolean {
+  const slot = after.workers.find((worker) => worker.id === id)?.slot;
+  return before.workers.some((other) => {
+    const shares = after.listenMode === 'reuseaddr' || other.slot === slot;
+    const now = after.workers.find((worker) => worker.id === other.id);
+    return other.id !== id && shares && [other, now].every((worker) => worker !== undefined && isServing(worker));
+  });
+}
+
+function isServing(worker: Worker): boolean {
+  return isReady(worker) && !worker.ended && !worker.held;
 }
 
 function isReady(worker: Worker): boolean {

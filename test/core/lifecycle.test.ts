@@ -375,3 +375,21 @@ t.test('one that is heard to listen after it was sent away has all the time of a
   d.wait(1);
   t.equal(isAsked(), true);
 });
+
+t.test('what a worker could not listen on is remembered for a while, and told once', async (t) => {
+  const d = new Driver();
+  const told: unknown[] = [];
+  d.onReport = ({ message, fields }) => {
+    if (message === 'worker cannot listen') told.push(fields.address);
+  };
+  d.send({ type: 'start' });
+  const refuse = (port: number) =>
+    d.send({ type: 'bindFailed', worker: 1, key: `0.0.0.0:${port}`, reason: `EADDRINUSE ${port}` });
+  for (let time = 0; time < 3; time++) refuse(1);
+  t.same(told, ['0.0.0.0:1']);
+  for (let port = 2; port < 100; port++) refuse(port);
+  t.ok(d.worker(1).refused.length < 10);
+  t.match(d.worker(1).refused.at(-1), { key: '0.0.0.0:99' });
+  d.bind(1);
+  t.same(d.worker(1).refused, [], 'it is ready all the same');
+});

@@ -64,6 +64,8 @@ export class SimulatedProcess {
   readonly accepts = new Set<string>();
   /** The server that accepts there: one that is opened anew is another one. */
   readonly #servers = new Map<string, object>();
+  /** Narrower addresses whose older sockets its servers accept on as well, and those of the servers. */
+  readonly #wider = new Map<string, string>();
   /** On these it only seems to listen. */
   readonly seeming = new Set<string>();
   adopted: SocketId[] = [];
@@ -146,7 +148,16 @@ export class SimulatedProcess {
     const { clock } = this.#world;
     if (!this.alive || this.hung) return;
     this.hung = true;
-    clock.after(clock.between(200, 500), () => this.#world.hear({ worker: this.id, type: 'hung', silentMs: 500 }));
+    this.#beSilent(clock.between(200, 500));
+  }
+
+  /** Only who is ready is watched: one that hangs before is found out after. */
+  #beSilent(ms: number): void {
+    this.#world.clock.after(ms, () => {
+      if (!this.alive) return;
+      this.#world.hear({ worker: this.id, type: 'hung', silentMs: ms });
+      this.#beSilent(2 * ms);
+    });
   }
 
   exceed(): void {
@@ -213,11 +224,15 @@ export class SimulatedProcess {
     this.#servers.delete(key);
     this.adopted = this.adopted.filter((socket) => socket.key !== key);
     this.#tell({ type: 'closed', key });
+    for (const [narrow, under] of this.#wider) {
+      if (narrow === key || under === key) this.#wider.delete(narrow);
+      if (under === key) this.#close(narrow);
+    }
   }
 
   /** The application no longer wants one of its addresses. */
   closeSome(): string | undefined {
-    const key = this.#world.clock.pick([...this.accepts]);
+    const key = this.#world.clock.pick([...this.accepts].filter((own) => !this.#wider.has(own)));
     if (key !== undefined) this.#close(key);
     return key;
   }
@@ -235,6 +250,19 @@ export class SimulatedProcess {
     this.#receive(() => {
       if (this.accepts.has(socket.key) && !this.draining) this.adopted.push(socket);
       else this.#tell({ type: 'notAdopted', socket });
+    });
+  }
+
+  /** Its server on the wider address accepts there, too, and closes it with itself. */
+  widen(socket: SocketId, under: string): void {
+    this.#receive(() => {
+      if (!this.accepts.has(under) || this.draining) {
+        this.#tell({ type: 'notAdopted', socket });
+        return;
+      }
+      this.accepts.add(socket.key);
+      this.#wider.set(socket.key, under);
+      this.#tell({ type: 'bound', key: socket.key });
     });
   }
 
@@ -284,6 +312,7 @@ export class SimulatedProcess {
     if (!this.alive) return;
     this.alive = false;
     this.accepts.clear();
+    this.#wider.clear();
     this.opening.clear();
     this.adopted = [];
     const chance = this.#world.clock.chance();

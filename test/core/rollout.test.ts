@@ -158,7 +158,11 @@ t.test('a wider address of a release stands for the one of its predecessor', asy
   t.same(d.open(2, '0.0.0.0:8080'), undefined);
   const widen = { do: 'widen', worker: 2, socket: { slot: 0, key: '127.0.0.1:8080' }, under: '0.0.0.0:8080' };
   d.send({ type: 'bound', worker: 2, key: '0.0.0.0:8080' });
-  t.match(d.send({ type: 'stayed', worker: 2, key: '0.0.0.0:8080' }), [{ do: 'drain', worker: 1 }, widen]);
+  t.match(d.send({ type: 'stayed', worker: 2, key: '0.0.0.0:8080' }), [
+    { do: 'accept', worker: 2 },
+    { do: 'drain', worker: 1 },
+    widen,
+  ]);
   d.send({ type: 'bound', worker: 2, key: '127.0.0.1:8080' });
   d.clear();
   t.same(d.answers.get(request), { ok: true, reason: null });

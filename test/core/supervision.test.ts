@@ -57,7 +57,7 @@ t.test('a worker that is held is told as one that accepts nothing, before it is 
   const d = Driver.running();
   d.reload({ soakMs: 1_000 });
   const standing = () => d.table.acceptors.workers.map(({ standing }) => standing);
-  t.same(standing(), ['serving', 'held']);
+  t.same(standing(), ['serving', 'waiting']);
   d.bind(2);
   t.same(standing(), ['serving', 'held']);
   d.wait(1_000);

@@ -2,6 +2,7 @@ import t from 'tap';
 import { Driver, PORT } from './driver.js';
 
 const SOAK = { soakMs: 3_000 };
+const TRIAL = { trialMs: 2_000 };
 
 t.test('a release that soaks accepts nothing before it has, and before its predecessor goes', async (t) => {
   const d = Driver.running({ size: 1 });
@@ -17,11 +18,82 @@ t.test('a release that soaks accepts nothing before it has, and before its prede
   );
 });
 
-t.test('without health and soak there is nothing to wait for', async (t) => {
-  const d = Driver.running({ size: 1 });
-  d.reload();
-  t.match(d.done('spawn'), [{ worker: 2, held: false }]);
+t.test('without a trial, health and soak a worker accepts as soon as it is ready, and not before', async (t) => {
+  for (const listenMode of ['reuseport', 'reuseaddr'] as const) {
+    const d = Driver.running({ size: 1, listenMode });
+    d.reload({ ready: 'message' });
+    t.match(d.done('spawn'), [{ worker: 2, held: true }]);
+    d.send({ type: 'bound', worker: 2, key: PORT });
+    d.send({ type: 'stayed', worker: 2, key: PORT });
+    d.send({ type: 'closed', worker: 2, key: PORT });
+    d.bind(2);
+    t.same(d.done('accept'), [], 'it may have looked at the port, for however long');
+    t.match(d.send({ type: 'saidReady', worker: 2 }), [
+      { do: 'accept', worker: 2 },
+      { do: 'drain', worker: 1 },
+    ]);
+  }
 });
+
+t.test('a worker that is not ready accepts once nobody else serves its clients', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.reload();
+  d.send({ type: 'bound', worker: 3, key: PORT });
+  d.crash(2);
+  t.same(d.done('accept'), [], 'that was another slot');
+  d.crash(1);
+  t.same(d.done('accept'), [{ do: 'accept', worker: 3 }]);
+  const shared = Driver.running({ size: 2, listenMode: 'reuseaddr' });
+  shared.reload();
+  shared.crash(1);
+  t.same(shared.done('accept'), []);
+  shared.crash(2);
+  const both = [3, 4].map((worker) => ({ do: 'accept', worker }));
+  t.same(shared.done('accept'), both, 'and so does the one that takes the place of the first');
+});
+
+t.test(
+  'what takes the place of another beside those who serve is held until it is ready, whatever its release asks',
+  async (t) => {
+    const d = Driver.running({ size: 2, listenMode: 'reuseaddr', policy: SOAK });
+    d.wait(3_000);
+    d.crash(1);
+    d.wait(100);
+    t.match(d.done('spawn').at(-1), { worker: 3, held: true });
+    d.bind(3);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 3 }]);
+  },
+);
+
+t.test(
+  'where the first worker of a release has closed what counted already, those after it have a trial as well',
+  async (t) => {
+    const d = Driver.running({ size: 3 });
+    d.reload(TRIAL);
+    const look = (worker: number, ms: number) => {
+      d.bind(worker);
+      d.wait(ms);
+      d.send({ type: 'closed', worker, key: PORT });
+    };
+    look(4, 1_500);
+    d.wait(300);
+    d.bind(4);
+    d.wait(2_000);
+    t.match(d.done('spawn').at(-1), { worker: 5, slot: 1, held: true });
+    look(5, 1_900);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+    t.same(d.slots(), ['1 draining, 2 ready', '1 ready, 2 starting', '1 ready']);
+    d.bind(5);
+    d.wait(1_999);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+    d.wait(1);
+    t.same(d.done('accept').at(-1), { do: 'accept', worker: 5 });
+    d.bind(6);
+    d.wait(2_000);
+    d.reload(TRIAL);
+    t.equal(d.state.rollout.trialForEach, false, 'the next release is another one');
+  },
+);
 
 t.test('whoever would be the only one accepts as soon as it is ready', async (t) => {
   const d = Driver.running({ size: 2 });
@@ -83,10 +155,8 @@ t.test('the last one on an address is let in, also where its release has been su
   t.same(d.done('accept'), []);
   d.bind(5);
   t.match(d.done('drain').at(-1), { worker: 1 });
-  t.same(d.done('accept'), [{ do: 'accept', worker: 4 }]);
+  t.same(d.done('accept').at(-1), { do: 'accept', worker: 4 });
 });
-
-const TRIAL = { trialMs: 2_000 };
 
 t.test(
   'the first worker of a release is on trial, held beside the one that serves, before anything else goes on',
@@ -105,7 +175,10 @@ t.test(
     t.equal(d.count('ready'), 3, 'no other has a trial');
     d.clear();
     t.match(d.answers.get(request), { ok: true });
-    t.match(d.done('spawn').slice(1), [{ held: false }, { held: false }]);
+    t.same(
+      d.done('accept').slice(1),
+      [5, 6].map((worker) => ({ do: 'accept', worker })),
+    );
   },
 );
 
@@ -152,7 +225,7 @@ t.test('without a trial all start at once, and first starts, restarts and replac
   t.ok(d.done('spawn').every(({ held }) => !held));
   d.effects.length = 0;
   d.reload({ trialMs: 0, surge: 2 });
-  t.match(d.done('spawn'), [{ held: false }, { held: false }]);
+  t.equal(d.done('spawn').length, 2);
 });
 
 t.test('what crashes during a trial is replaced by what is proven, after its backoff', async (t) => {
@@ -246,4 +319,70 @@ t.test('a canary has its trial as a canary; one that is promoted before has it i
   t.match(d.state, { target: 2, rollout: { trial: { slot: 0 } } });
   d.settle();
   t.same(d.slots(), ['3 ready']);
+});
+
+t.test(
+  "who opens an address that nobody serves is on trial all the same, and gets nobody else's clients",
+  async (t) => {
+    const d = Driver.running();
+    d.reload(TRIAL);
+    d.bind(2, PORT, '0.0.0.0:9090');
+    t.same(d.done('accept'), []);
+    d.wait(1_999);
+    t.same(d.done('accept'), []);
+    d.wait(1);
+    t.same(d.done('accept'), [{ do: 'accept', worker: 2 }]);
+  },
+);
+
+t.test('what its predecessor gives up while it is on trial has clients, and they do not wait', async (t) => {
+  const other = '0.0.0.0:9090';
+  const d = Driver.running({}, PORT, other);
+  d.reload(TRIAL);
+  d.bind(2, PORT, other);
+  d.send({ type: 'closed', worker: 1, key: other });
+  t.same(d.done('accept'), [{ do: 'accept', worker: 2 }]);
+});
+
+t.test('a release that is taken back or superseded on trial accepts nobody any more', async (t) => {
+  for (const end of ['abort', 'reload'] as const) {
+    const d = Driver.running();
+    d.reload(TRIAL);
+    d.bind(2);
+    if (end === 'reload') d.reload(TRIAL);
+    else d.send({ type: 'abort', request: 77 });
+    t.equal(d.worker(2).state, 'draining');
+    t.same(d.done('accept'), [], end);
+  }
+});
+
+t.test('a release that closes and opens its server again and again has an end', async (t) => {
+  const d = Driver.running({ policy: { ...TRIAL, readyTimeoutMs: 5_000 } });
+  const request = d.reload({ ...TRIAL, readyTimeoutMs: 5_000 });
+  for (let times = 0; times < 20 && !d.answers.has(request); times++) {
+    d.bind(2);
+    d.wait(1_200);
+    d.send({ type: 'closed', worker: 2, key: PORT });
+    d.wait(200);
+    if (d.worker(2).state !== 'starting') break;
+  }
+  d.clear();
+  t.match(d.answers.get(request), { ok: false, reason: `closed ${PORT} by itself again` });
+});
+
+t.test('crashes of what a release on trial would replace do not end the supervisor', async (t) => {
+  const policy = { maxRestarts: 2, onCrashLoop: 'exit' } as const;
+  const d = Driver.running({ size: 2, policy });
+  for (let crash = 0; crash < 2; crash++) {
+    d.crash(d.in(1));
+    d.wait(10_000);
+    d.bind(d.in(1));
+  }
+  const request = d.reload({ ...policy, ...TRIAL });
+  d.bind(d.in(0));
+  d.crash(d.in(1));
+  t.equal(d.state.givesUp, false);
+  d.wait(10_000);
+  d.settle();
+  t.match(d.answers.get(request), { ok: true });
 });

@@ -259,6 +259,10 @@ export class World {
         check(this.#custody.has(name(effect.socket)), 'what is adopted is in custody', effect);
         this.processes.get(effect.worker)?.adopt(effect.socket);
         break;
+      case 'widen':
+        check(this.#custody.has(name(effect.socket)), 'what is accepted on as well is in custody', effect);
+        this.processes.get(effect.worker)?.widen(effect.socket, effect.under);
+        break;
       case 'release':
         this.processes.get(effect.worker)?.release(effect.socket);
         break;

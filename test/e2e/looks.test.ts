@@ -59,6 +59,39 @@ for (const mode of ['reuseport', 'reuseaddr']) {
   }
 }
 
+for (const mode of ['reuseport', 'reuseaddr']) {
+  for (const { title, args, trial } of [
+    { title: 'no longer than its trial', args: [], trial: '2s' },
+    { title: 'for however long, where it says itself that it is ready', args: ['--ready', 'message'], trial: '0' },
+  ]) {
+    t.test(`a program may look at the port that it serves, ${title}: ${mode}`, async (t) => {
+      const port = await freePort();
+      // Longer than it takes to count as listening. What a client would get there is no answer, and no end either.
+      const env = { PORT: String(port), LOOKS: '*/300', BOOT_MS: '100' };
+      const options = { args: ['-i', '2', '--listen-mode', mode, ...args], env, trial };
+      const holdfast = new Holdfast(t, script, options);
+      await holdfast.message('started');
+      // At a first start nobody else serves: a look that takes so long gets the clients, as under plain node.
+      await Promise.all(
+        [0, 1].map((slot) => holdfast.line((line) => line.msg.startsWith('OPEN') && line.slot === slot)),
+      );
+      const load = new Load({ port, fresh: 16, keepAlive: 8 });
+      const before = (await holdfast.status()).workers.map(({ pid }) => pid);
+      t.match(await holdfast.run('reload'), { code: 0 });
+      const after = (await holdfast.status()).workers;
+      await load.stop();
+      t.same(load.errors, {}, load.summary());
+      for (const { pid } of after.filter(({ state }) => state === 'ready')) {
+        t.notOk(before.includes(pid));
+        t.ok(
+          load.answers.some((answer) => answer.pid === pid),
+          'the new one serves',
+        );
+      }
+    });
+  }
+}
+
 t.test('clients are refused between a look and the server itself, and served as soon as that listens', async (t) => {
   for (const mode of ['reuseport', 'reuseaddr']) {
     const port = await freePort();

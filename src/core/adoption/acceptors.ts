@@ -48,7 +48,7 @@ export function hasOwnAcceptor(acceptors: Acceptors, { slot, key }: SocketId): b
 
 /** Whether anybody listens on the address, or will as soon as it may accept: in whatever slot. */
 export function isListenedOn({ workers }: Acceptors, key: string): boolean {
-  return workers.some((worker) => (accepts(worker) || worker.standing === 'held') && worker.listening.includes(key));
+  return workers.some((worker) => isToAccept(worker) && worker.listening.includes(key));
 }
 
 /** Those whose worker, present or to come, may listen on it. */
@@ -58,6 +58,10 @@ export function seatsOf({ seats }: Acceptors, { slot }: SocketId): readonly Seat
 
 export function isWantedSlot({ size, canary }: Acceptors, slot: number): boolean {
   return slot < size || slot === canary;
+}
+
+function isToAccept(worker: Acceptor): boolean {
+  return accepts(worker) || worker.standing === 'held' || worker.standing === 'waiting';
 }
 
 function accepts({ standing }: Acceptor): boolean {

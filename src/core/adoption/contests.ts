@@ -11,12 +11,18 @@ import type { Acceptor, Contest, TableDraft } from './types.js';
 
 /** A look at a port is over after some milliseconds; who listens for longer means it. */
 export const LOOK_MS = 1_000;
+/** What is to be closed takes a moment where others hold it, too. */
+const RETRY_MS = 100;
 
 /** Asked anew when the socket could not be opened after all: it has all the time that is left of its first try. */
 export function contest({ table, now }: TableDraft, { worker, key }: { worker: number; key: AddressKey }): void {
   const known = table.contests.find((other) => other.worker === worker && other.key === key);
-  if (known === undefined) table.contests.push({ worker, key, since: now, decided: false });
-  else known.decided = false;
+  if (known === undefined) {
+    table.contests.push({ worker, key, since: now, notBefore: now, decided: false, refusedFor: null });
+    return;
+  }
+  known.decided = false;
+  known.notBefore = now + RETRY_MS;
 }
 
 export function settleContests(draft: TableDraft): void {
@@ -24,7 +30,14 @@ export function settleContests(draft: TableDraft): void {
   const isThere = ({ worker }: Contest) => isComing(acceptorOf(table.acceptors, worker));
   if (table.contests.length === 0) return;
   table.contests = table.contests.filter(isThere);
-  for (const one of table.contests) if (!one.decided) settle(draft, one);
+  for (const one of table.contests) {
+    const { refusedFor } = one;
+    if (refusedFor !== null && !table.sockets.some((socket) => isSameSocket(socket, refusedFor))) {
+      one.refusedFor = null;
+      one.decided = false;
+    }
+    if (!one.decided && draft.now >= one.notBefore) settle(draft, one);
+  }
 }
 
 function settle(draft: TableDraft, one: Contest): void {
@@ -43,6 +56,7 @@ function settle(draft: TableDraft, one: Contest): void {
   const served = rivals.find((rival) => isListenedOn(table.acceptors, rival.key));
   if (served !== undefined) {
     one.decided = true;
+    one.refusedFor = { slot: served.slot, key: served.key };
     refuse(draft, one, served);
     return;
   }
@@ -68,6 +82,10 @@ function refuse({ table, effects }: TableDraft, { worker, key }: Contest, { slot
   }
   const fields = { worker, address: key, reason };
   effects.push({ do: 'report', level: 'warn', message: 'worker cannot listen', fields });
+}
+
+function isSameSocket(one: SocketId, other: SocketId): boolean {
+  return one.slot === other.slot && one.key === other.key;
 }
 
 /** One of a slot is in the way of what it covers, and would lose that; one that all share, of all that overlaps. */

@@ -93,7 +93,11 @@ export function nextTableDeadline(
     if (unusedSince !== null) waitFor(unusedSince + acceptors.patienceMs);
     if (retiredSince !== null) waitFor(retiredSince + HANDSHAKE_MS);
   }
-  for (const { since, decided } of contests) if (!decided) waitFor(since + LOOK_MS);
+  for (const { since, notBefore, decided } of contests) {
+    if (decided) continue;
+    waitFor(since + LOOK_MS);
+    waitFor(notBefore);
+  }
   return nearest === Number.POSITIVE_INFINITY ? null : Math.max(now, nearest);
 }
 

@@ -12,8 +12,8 @@ import type { Effect, SocketId, WorkerEvent } from '../types.js';
 export interface Acceptor {
   readonly id: number;
   readonly slot: number;
-  /** `coming` accepts already, `held` does not yet; only who is `serving` can be asked to adopt. */
-  readonly standing: Standing;
+  /** `coming` accepts already; `waiting`, not ready, and `held`, on trial, do not yet. Only who is `serving` can be asked to adopt. */
+  readonly standing: Standing | 'waiting';
   /** Addresses on whose socket of its own slot it accepts, unless it is held. */
   readonly listening: readonly AddressKey[];
 }
@@ -89,8 +89,12 @@ export interface Contest {
   readonly worker: number;
   readonly key: AddressKey;
   readonly since: number;
+  /** Before that it is left alone: it has been tried in vain. */
+  notBefore: number;
   /** What comes next has been asked for. */
   decided: boolean;
+  /** Why it was refused; it is looked at again once that has gone. Null where it was not. */
+  refusedFor: SocketId | null;
 }
 
 export interface SocketTable {

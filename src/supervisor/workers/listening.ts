@@ -129,11 +129,16 @@ export class Listening {
       else this.#dispatch({ type: 'closed', worker: id, key });
     } catch (error) {
       if (this.standIns.get(id, key) !== standIn) return;
-      if (error instanceof BindError && rivalsOf(custody.list(), slot, request).length > 0) {
+      const rivals = error instanceof BindError ? rivalsOf(custody.list(), slot, request) : [];
+      const lasting = rivals.find((rival) => custody.isForeign(rival));
+      if (rivals.length > 0 && lasting === undefined) {
         this.#dispatch({ type: 'contested', worker: id, key });
         return;
       }
-      this.#dispatch({ type: 'failed', worker: id, reason: reasonOf(error) });
+      const inTheWay =
+        lasting &&
+        `cannot listen on ${key}: ${lasting.key}, a socket of the service manager, is in the way — change one of them`;
+      this.#dispatch({ type: 'failed', worker: id, reason: inTheWay ?? reasonOf(error) });
     }
   }
 

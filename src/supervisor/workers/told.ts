@@ -14,6 +14,8 @@ export class Told {
   readonly #addresses = new Map<AddressKey, number>();
   /** Sockets of other slots that it was given, or asked to leave. */
   readonly #lent = new Set<string>();
+  /** What it has still to answer of those that it was given; `wider`: the address, where it has it by a server on another one. */
+  readonly #adopting = new Map<string, { readonly wider: AddressKey | null }[]>();
   readonly #clusterKeys = new Set<unknown>();
   /** Those that it has asked for, or has: Node makes a second one of the same, and forgets the first. */
   readonly #queried = new Set<unknown>();
@@ -24,11 +26,12 @@ export class Told {
   #leftover = false;
 
   /** A message to the worker. */
-  note({ cmd, type, key, slot, seq, errno, act, ack }: Readonly<Record<string, unknown>>): void {
+  note({ cmd, type, key, slot, under, seq, errno, act, ack }: Readonly<Record<string, unknown>>): void {
     if (cmd === 'NODE_HOLDFAST') {
       if (type === 'socket') this.#asked -= 1;
       if (type === 'socket' && errno === 0) this.#addresses.set(String(key), this.#open(String(key)) + 1);
-      else if (type === 'adopt' || type === 'release') this.#lent.add(`${slot} ${key}`);
+      else if (type === 'adopt') this.#lend(`${slot} ${key}`, under === undefined ? null : String(key));
+      else if (type === 'release') this.#lent.add(`${slot} ${key}`);
       else if (type === 'stats') this.#lastQuestion = Number(seq);
     } else if (cmd === 'NODE_CLUSTER') {
       if (act === 'newconn') this.#handedOver.add(seq);
@@ -68,6 +71,15 @@ export class Told {
         else this.#addresses.set(message.key, open - 1);
         return;
       }
+      case 'adopted': {
+        const name = `${message.slot} ${message.key}`;
+        const asked = this.#adopting.get(name)?.shift();
+        if (asked === undefined) {
+          throw new Mismatch(`adopted: it was not lent ${JSON.stringify(message.key)} of slot ${message.slot}`);
+        }
+        if (asked.wider !== null && message.ok) this.#addresses.set(asked.wider, this.#open(asked.wider) + 1);
+        return;
+      }
       case 'released':
         if (this.#lent.has(`${message.slot} ${message.key}`)) return;
         throw new Mismatch(`released: it was not lent ${JSON.stringify(message.key)} of slot ${message.slot}`);
@@ -95,6 +107,12 @@ export class Told {
       }
       this.#queried.add(message.key);
     }
+  }
+
+  #lend(name: string, wider: AddressKey | null): void {
+    this.#lent.add(name);
+    const asked = this.#adopting.get(name) ?? [];
+    this.#adopting.set(name, [...asked, { wider }]);
   }
 
   #open(key: AddressKey): number {

@@ -72,8 +72,21 @@ for (const slot of [0, null] as const) {
     }
   });
 
+  t.test(
+    `one that serves and was refused is given it when what was in its way has gone, in ${mode} mode`,
+    async (t) => {
+      const { tell, serve } = rig(slot);
+      serve(WIDE);
+      const serving = worker(2, 'serving', '0.0.0.0:81');
+      tell(10, [worker(1, 'serving', WIDE), serving], contested);
+      t.same(tell(10 + LOOK_MS, [worker(1, 'serving', WIDE), serving]), []);
+      const effects = tell(5_000, [worker(1, 'leaving'), serving], { type: 'closed', worker: 1, key: WIDE });
+      t.match(effects.at(-1), { do: 'openContested', worker: 2, key: NARROW });
+    },
+  );
+
   t.test(`it is opened as soon as nothing is in its way, in ${mode} mode`, async (t) => {
-    const { tell, serve } = rig(slot);
+    const { table, tell, serve } = rig(slot);
     serve(WIDE);
     tell(10, [worker(1, 'serving', WIDE), worker(2, 'coming')], contested);
     const effects = tell(20, [worker(1, 'serving'), worker(2, 'serving')], { type: 'closed', worker: 1, key: WIDE });
@@ -82,7 +95,9 @@ for (const slot of [0, null] as const) {
       { do: 'openContested', worker: 2, key: NARROW },
     ]);
     t.same(tell(30, [worker(2, 'coming')]), [], 'once');
-    t.match(tell(40, [worker(2, 'coming')], contested), [{ do: 'openContested' }], 'and again where that failed');
+    t.same(tell(40, [worker(2, 'coming')], contested), [], 'where that failed not at once');
+    t.equal(nextTableDeadline(table, 40), 140);
+    t.match(tell(140, [worker(2, 'coming')]), [{ do: 'openContested' }], 'and again');
   });
 
   t.test(`one that goes meanwhile is forgotten, in ${mode} mode`, async (t) => {

@@ -111,6 +111,7 @@ t.test('a rollout hands them on from the old worker to the new one', async (t) =
   d.effects.length = 0;
   d.bindAll();
   t.same(d.effects, [
+    { do: 'accept', worker: 3 },
     {
       do: 'drain',
       worker: 1,
