@@ -42,7 +42,7 @@ export function bindPath(key: AddressKey, { path, umask }: UnixRequest): SharedH
  * The same socket by a handle that leaves its name alone when it is closed: libuv removes that of one that it has bound. To be
  * called before anybody knows the name.
  */
-export function withoutName(path: string, bound: SharedHandle, native: NativeLoad): SharedHandle {
+export function withoutName(path: string, bound: SharedHandle, owner: string, native: NativeLoad): SharedHandle {
   if (!native.ok || path.startsWith('\0')) return bound;
   const fd = native.native.duplicate(bound.fd);
   let handle: SharedHandle;
@@ -52,7 +52,7 @@ export function withoutName(path: string, bound: SharedHandle, native: NativeLoa
     native.native.close(fd);
     throw cause;
   }
-  const aside = spareOf(path);
+  const aside = spareOf(path, owner);
   let moved = false;
   try {
     renameSync(path, aside);

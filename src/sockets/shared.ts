@@ -27,6 +27,8 @@ export interface SharedSocket {
 }
 
 export interface SharedOptions {
+  /** Name of the supervisor. */
+  readonly owner: string;
   readonly native: NativeLoad;
   /** Sockets from before, which are to be served instead of new ones; they are owned here from now on. */
   readonly inherited: readonly InheritedShared[];
@@ -117,7 +119,9 @@ export class SharedSockets {
 
   #close(socket: SharedSocket): void {
     this.#sockets.delete(socket.key);
-    socket.handle.close();
+    const path = this.#paths.get(socket.key);
+    if (path === undefined) socket.handle.close();
+    else path.close(socket.handle);
   }
 
   #takeIn(inherited: InheritedShared, said: AddressKey): void {
@@ -127,7 +131,7 @@ export class SharedSockets {
     // A unit that has come later has taken the name.
     const isTaken = this.#sockets.has(key) || this.unclaimed.some((unit) => unit.kind === 'unix' && unit.host === host);
     const hasName = kind === 'unix' && !host.startsWith('\0');
-    const path = hasName && !isTaken ? SocketPath.find(host) : undefined;
+    const path = hasName && !isTaken ? SocketPath.find(host, this.#options.owner) : undefined;
     if (isTaken || path === null) {
       handle.close();
       this.#keeping.refuse(name);
@@ -172,10 +176,10 @@ export class SharedSockets {
 
   #bindPath(key: AddressKey, request: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {
     const { path } = request;
-    const { keeper, native } = this.#options;
+    const { owner, keeper, native } = this.#options;
     const bound = bindPath(key, request);
-    const handle = keeper === null ? bound : withoutName(path, bound, native);
-    if (!path.startsWith('\0')) this.#paths.set(key, new SocketPath(path));
+    const handle = keeper === null ? bound : withoutName(path, bound, owner, native);
+    if (!path.startsWith('\0')) this.#paths.set(key, new SocketPath(path, owner));
     return { key, slot: null, kind: 'unix', host: path, port: 0, handle };
   }
 

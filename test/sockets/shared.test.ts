@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, linkSync, mkdtempSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -38,13 +38,15 @@ function keeper() {
   return { it, said, finish: () => dropped() };
 }
 
-function sharedOf(t: Test, inherited: InheritedShared[] = [], kept: Keeper | null = null) {
+function sharedOf(t: Test, inherited: InheritedShared[] = [], kept: Keeper | null = null, more: object = {}) {
   const known: string[] = [];
   const shared = new SharedSockets({
+    owner: 'shop',
     native,
     inherited,
     keeper: kept,
     onInherited: ({ key }) => void known.push(key),
+    ...more,
   });
   t.teardown(() => shared.closeAll());
   return { shared, known };
@@ -52,7 +54,7 @@ function sharedOf(t: Test, inherited: InheritedShared[] = [], kept: Keeper | nul
 
 const of = (kind: 'unix' | 'udp', host: string, port: number, key: string | null): InheritedShared => ({
   kind,
-  handle: kind === 'unix' ? withoutName(host, bindPath('k', unix(host)), native) : bindUdp('k', udp(port)),
+  handle: kind === 'unix' ? withoutName(host, bindPath('k', unix(host)), 'shop', native) : bindUdp('k', udp(port)),
   host,
   port,
   family: 4,
@@ -109,7 +111,7 @@ t.test(
       await shared.acquire(unix(at));
       shared.closeAll();
       t.equal(existsSync(at), isThere);
-      t.notOk(existsSync(path.join(dir, '.app.sock.holdfast')), 'nothing else is left');
+      t.notOk(existsSync(path.join(dir, '.app.sock.shop.holdfast')), 'nothing else is left');
     }
   },
 );
@@ -133,7 +135,7 @@ t.test(
   async (t) => {
     const dir = folder(t);
     const at = path.join(dir, 'app.sock');
-    const spare = path.join(dir, '.app.sock.holdfast');
+    const spare = path.join(dir, '.app.sock.shop.holdfast');
     for (const [what, isServed] of [
       ['removed', true],
       ['lost', false],
@@ -178,7 +180,7 @@ t.test('the sockets of a unit are given to who asks for them, and are never clos
   t.ok(shared.release(socket.key));
   t.equal((await shared.acquire(unix(at))).handle, socket.handle, 'it is there for the next one');
   t.same(said, [], 'who has made it keeps it');
-  t.notOk(existsSync(path.join(dir, '.app.sock.holdfast')));
+  t.notOk(existsSync(path.join(dir, '.app.sock.shop.holdfast')));
 });
 
 t.test('a unit that has taken the name comes first', { skip: !native.ok }, async (t) => {
@@ -210,4 +212,23 @@ t.test('who asks for datagrams of the other family is told what the unit has to 
     code: 'EADDRINUSE',
     hint: new RegExp(`ListenDatagram=0\\.0\\.0\\.0:${port}$`),
   });
+});
+
+t.test('what one supervisor removes at its end is not the name that another has come to have', async (t) => {
+  for (const more of [{}, { native: { ok: false, reason: 'none' } }, { owner: 'shop' }]) {
+    const at = path.join(folder(t), 'app.sock');
+    const one = sharedOf(t, [], null, more).shared;
+    await one.acquire(unix(at));
+    unlinkSync(at);
+    const other = sharedOf(t, [], null, { owner: 'other', ...more }).shared;
+    await other.acquire(unix(at));
+    const { ino } = statSync(at);
+    one.closeAll();
+    t.equal(statSync(at, { throwIfNoEntry: false })?.ino, ino);
+    unlinkSync(at);
+    await other.acquire(unix(at));
+    t.equal(statSync(at, { throwIfNoEntry: false })?.ino, ino, 'and it can be put back still');
+    other.closeAll();
+    t.same(readdirSync(path.dirname(at)), []);
+  }
 });
