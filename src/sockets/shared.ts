@@ -8,7 +8,7 @@ import os from 'node:os';
 import type { NativeLoad } from '../native/libc.js';
 import type { AddressKey, SharedRequest } from '../protocol.js';
 import { formatAddress, sharedKey } from './address.js';
-import { BindError } from './bind-error.js';
+import { BindError, EADDRINUSE } from './bind-error.js';
 import { type InheritedShared, matchShared } from './inherit.js';
 import { type Keeper, Keeping } from './keeping.js';
 import { bindPath, bindUdp, removeDead, type SharedHandle, withoutName } from './shared-bind.js';
@@ -155,15 +155,15 @@ export class SharedSockets {
   }
 
   async #findOrBind(key: AddressKey, request: SharedRequest): Promise<SharedSocket> {
+    const path = this.#paths.get(key);
+    // Nobody can come by it any more. Workers that have it may go on with what they have accepted.
+    if (path !== undefined && (await this.#isGone(path))) this.release(key);
     // What has been given up, and is still held by the keeper, would be in the way.
     await this.#keeping.gone(
       ({ kind, port }) => kind === request.kind && (kind === 'unix' || port === portOf(request)),
     );
     const found = this.#sockets.get(key);
-    if (found !== undefined) {
-      this.#paths.get(key)?.restore();
-      return found;
-    }
+    if (found !== undefined) return found;
     const unit = matchShared([...this.#unclaimed], request, isSameFile);
     if (unit !== undefined) return this.#claim(unit, key);
     if (request.kind === 'unix') await removeDead(request.path);
@@ -172,6 +172,15 @@ export class SharedSockets {
     this.#sockets.set(key, socket);
     this.#keeping.review(this.list().filter((other) => !this.#foreign.has(other)));
     return socket;
+  }
+
+  /** @throws BindError where somebody else has the name */
+  async #isGone(name: SocketPath): Promise<boolean> {
+    if (name.restore() === 'taken') await removeDead(name.path);
+    const is = name.restore();
+    if (is === 'taken')
+      throw new BindError(`unix:${name.path}`, EADDRINUSE, { reason: 'EADDRINUSE, something else has taken its name' });
+    return is === 'gone';
   }
 
   #bindPath(key: AddressKey, request: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {

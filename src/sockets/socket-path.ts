@@ -45,8 +45,10 @@ export class SocketPath {
   }
 
   /** Puts the name back where it has been removed. What somebody else has put there is left alone. */
-  restore(): void {
-    if (look(this.path) === undefined) quietly(() => linkSync(this.#spare, this.path));
+  restore(): 'there' | 'gone' | 'taken' {
+    if (look(this.path) === undefined && this.#isOurs(this.#spare)) quietly(() => linkSync(this.#spare, this.path));
+    if (look(this.path) === undefined) return 'gone';
+    return this.#isOurs(this.path) ? 'there' : 'taken';
   }
 
   /** Closes the socket. libuv removes the name of one that it has bound, whoever has that by now. */

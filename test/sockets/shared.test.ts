@@ -1,4 +1,14 @@
-import { existsSync, linkSync, mkdtempSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -232,3 +242,37 @@ t.test('what one supervisor removes at its end is not the name that another has 
     t.same(readdirSync(path.dirname(at)), []);
   }
 });
+
+t.test(
+  'a socket whose name is gone for good is bound anew, and one whose name another has taken is not given',
+  async (t) => {
+    for (const kept of [keeper().it, null]) {
+      const dir = path.join(folder(t), 'run');
+      mkdirSync(dir);
+      const at = path.join(dir, 'app.sock');
+      const { shared } = sharedOf(t, [], kept && { ...kept, drop: async () => {} });
+      const first = await shared.acquire(unix(at));
+      rmSync(dir, { recursive: true });
+      await t.rejects(shared.acquire(unix(at)), { code: 'EACCES' }, 'as libuv calls a folder that is not there');
+      mkdirSync(dir);
+      const second = await shared.acquire(unix(at));
+      t.not(second, first);
+      t.ok(statSync(at).isSocket());
+      t.equal(await shared.acquire(unix(at)), second);
+
+      unlinkSync(at);
+      const other = net.createServer();
+      await new Promise<void>((resolve) => other.listen(at, resolve));
+      await t.rejects(shared.acquire(unix(at)), { code: 'EADDRINUSE' });
+      t.same(shared.list(), [second], 'whoever serves on it goes on');
+      await new Promise((resolve) => other.close(resolve));
+      t.equal(await shared.acquire(unix(at)), second, 'the other one has gone');
+      t.ok(statSync(at).isSocket());
+
+      unlinkSync(at);
+      writeFileSync(at, 'no socket');
+      await t.rejects(shared.acquire(unix(at)), { code: 'EADDRINUSE' });
+      rmSync(at);
+    }
+  },
+);
