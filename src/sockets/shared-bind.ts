@@ -85,7 +85,7 @@ export function bindUdp(key: AddressKey, request: UdpRequest, hint?: string): Sh
  * @throws BindError where somebody listens there
  */
 export async function removeDead(path: string): Promise<void> {
-  if (path.startsWith('\0') || !lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
+  if (path.startsWith('\0') || !isSocket(path)) return;
   const code = await new Promise<string | null>((resolve) => {
     const client = net.connect(path);
     const settle = (answer: string | null) => {
@@ -96,7 +96,20 @@ export async function removeDead(path: string): Promise<void> {
     client.once('connect', () => settle(null));
     client.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? null));
   });
-  if (code === 'ECONNREFUSED') unlinkSync(path);
-  else if (code === null)
-    throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });
+  if (code === null) throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });
+  if (code !== 'ECONNREFUSED') return;
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is in the way.
+  }
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  } catch {
+    // What is wrong with its folder is wrong for who binds there as well.
+    return false;
+  }
 }

@@ -1,19 +1,22 @@
-import {
+import fs, {
   existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { loadNative } from '../../src/native/libc.js';
+import { BindError } from '../../src/sockets/bind-error.js';
 import { type InheritedShared, nameOf } from '../../src/sockets/inherit.js';
 import type { Keeper } from '../../src/sockets/keeping.js';
 import { SharedSockets } from '../../src/sockets/shared.js';
@@ -276,3 +279,47 @@ t.test(
     }
   },
 );
+
+t.test('a path at which nobody can listen has the error that plain Node has', async (t) => {
+  const dir = folder(t);
+  writeFileSync(path.join(dir, 'file'), '');
+  mkdirSync(path.join(dir, 'locked'), { mode: 0 });
+  const at = ['file/app.sock', 'locked/app.sock', 'missing/app.sock'].map((name) => path.join(dir, name));
+  const plain = await Promise.all(
+    at.map(
+      (where) =>
+        new Promise((resolve) => {
+          const server = net.createServer().listen(where, () => server.close(() => resolve(null)));
+          server.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
+        }),
+    ),
+  );
+  const { shared } = sharedOf(t);
+  const code = (where: string) =>
+    shared.acquire(unix(where)).then(
+      () => null,
+      (error: unknown) => (error instanceof BindError ? error.code : error),
+    );
+  t.same(await Promise.all(at.map(code)), plain);
+  t.equal(plain[0], 'ENOTDIR');
+});
+
+t.test('a dead socket that cannot be removed is in the way, as under plain Node', async (t) => {
+  const at = path.join(folder(t), 'app.sock');
+  const dead = bindPath('k', unix(at));
+  linkSync(at, `${at}.name`);
+  dead.close();
+  renameSync(`${at}.name`, at);
+  const { unlinkSync: remove } = fs;
+  t.teardown(() => {
+    fs.unlinkSync = remove;
+    syncBuiltinESMExports();
+  });
+  fs.unlinkSync = (name) => {
+    if (name === at) throw Object.assign(new Error('of another user, in a sticky folder'), { code: 'EPERM' });
+    remove(name);
+  };
+  syncBuiltinESMExports();
+  const { shared } = sharedOf(t);
+  await t.rejects(shared.acquire(unix(at)), { code: 'EADDRINUSE', errno: -os.constants.errno.EADDRINUSE });
+});
