@@ -65,15 +65,19 @@ export function withoutName(path: string, bound: SharedHandle, owner: string, na
   return handle;
 }
 
-/** @throws BindError */
-export function bindUdp(key: AddressKey, request: UdpRequest, hint?: string): SharedHandle {
+/** @param inWay what to say where it is taken @throws BindError */
+export function bindUdp(
+  key: AddressKey,
+  request: UdpRequest,
+  inWay: { readonly reason?: string; readonly hint?: string } = {},
+): SharedHandle {
   const { host, port, family, ipv6Only, reuseAddr } = request;
   const handle = newUdpHandle();
   const flags = (ipv6Only ? UV_UDP_IPV6ONLY : 0) | (reuseAddr ? UV_UDP_REUSEADDR : 0);
   const errno = family === 6 ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
   if (errno !== 0) {
     handle.close();
-    throw new BindError(key, errno, { hint });
+    throw new BindError(key, errno, errno === EADDRINUSE ? inWay : {});
   }
   return handle;
 }

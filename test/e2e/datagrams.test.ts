@@ -1,5 +1,6 @@
 import dgram, { type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { apps, Holdfast } from './support/holdfast.js';
@@ -36,6 +37,42 @@ t.test('a UDP server is ready when it is bound, and datagrams wait for its succe
   t.match(await answer('third'), /^\d+ third$/);
   t.equal((await holdfast.run('restart')).code, 0);
   t.match(await answer('fourth'), /^\d+ fourth$/);
+});
+
+t.test('a restart takes over another host of a port, and a reload says that it takes one', async (t) => {
+  const port = await freePort();
+  const file = path.join(t.testdir(), 'address.json');
+  const move = (host: string) => writeFileSync(file, JSON.stringify({ host, port }));
+  move('127.0.0.1');
+  const holdfast = new Holdfast(t, path.join(apps, 'udp-host.cjs'), { args: ['-i', '2'], env: { ADDRESS: file } });
+  await holdfast.message('started');
+  const client = await openUdp(t);
+  const answer = async (text: string) => {
+    client.send(text, port, '127.0.0.1');
+    const [message] = (await once(client, 'message')) as [Buffer];
+    return String(message);
+  };
+  t.equal(await answer('a'), '1 a');
+  let generation = 1;
+  for (const host of ['0.0.0.0', '::', '127.0.0.1']) {
+    move(host);
+    generation += 1;
+    t.match(await holdfast.run('restart'), { code: 0 }, host);
+    t.equal(await answer(host), `${generation} ${host}`);
+    t.same(
+      (await holdfast.status()).addresses.map((address) => address.host),
+      [host],
+      'the other one is closed',
+    );
+  }
+  move('0.0.0.0');
+  const { code, stdout, stderr } = await holdfast.run('reload');
+  t.equal(code, 1);
+  t.match(
+    stdout + stderr,
+    new RegExp(`cannot listen on udp:0.0.0.0:${port}: .*udp:127.0.0.1:${port} is served.*restart`),
+  );
+  t.equal(await answer('b'), '4 b');
 });
 
 t.test('answers come to the worker that has asked, from a port of its own or connected', async (t) => {

@@ -323,3 +323,40 @@ t.test('a dead socket that cannot be removed is in the way, as under plain Node'
   const { shared } = sharedOf(t);
   await t.rejects(shared.acquire(unix(at)), { code: 'EADDRINUSE', errno: -os.constants.errno.EADDRINUSE });
 });
+
+t.test('datagrams for another host of a port: what nobody has any more goes, what somebody has is told', async (t) => {
+  const port = await freePort();
+  const { shared } = sharedOf(t);
+  const hosts = [
+    ['127.0.0.1', 4],
+    ['0.0.0.0', 4],
+    ['::', 6],
+    ['127.0.0.1', 4],
+  ] as const;
+  let held = '';
+  for (const [host, family] of hosts) {
+    const request = udp(port, { host, family });
+    const { key } = await shared.acquire(request, () => false);
+    t.same(
+      shared.list().map((socket) => socket.key),
+      [key],
+    );
+    held = key;
+  }
+  await t.rejects(
+    shared.acquire(udp(port, { host: '0.0.0.0' }), (key) => key === held),
+    { code: 'EADDRINUSE', message: new RegExp(`udp:127.0.0.1:${port} is served`), hint: /restart/ },
+  );
+  await shared.acquire(udp(port, { host: '127.0.0.2' }), () => false);
+  await shared.acquire(udp(await freePort(), { host: '0.0.0.0' }), () => false);
+  t.equal(shared.list().length, 3, 'what is in nobody’s way stays');
+});
+
+t.test('names that have been removed can be put back at once', async (t) => {
+  const at = path.join(folder(t), 'app.sock');
+  const { shared } = sharedOf(t);
+  await shared.acquire(unix(at));
+  unlinkSync(at);
+  shared.restoreNames();
+  t.ok(statSync(at).isSocket());
+});
