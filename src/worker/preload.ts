@@ -15,6 +15,7 @@ import { Connections } from './connections.js';
 import { Datagrams } from './datagrams.js';
 import { Drain } from './drain/drain.js';
 import { shareExclusive, tellOfThreads } from './exclusive.js';
+import { shareExclusiveDatagrams } from './exclusive-datagrams.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
@@ -74,6 +75,7 @@ function install(): void {
   if (listens) attempt('exclusive servers', () => shareExclusive());
   if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
+  attempt('exclusive datagrams', () => shareExclusiveDatagrams());
   attempt('figures', () => figures.install());
   if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong();
   attempt('connections', () => connections.install());
