@@ -8,10 +8,14 @@ export class Holders {
     this.#workers.set(key, [...(this.#workers.get(key) ?? []), worker]);
   }
 
-  remove(key: AddressKey, worker: number): void {
+  /** @returns whether the worker has another one of it */
+  remove(key: AddressKey, worker: number): boolean {
     const workers = this.#workers.get(key) ?? [];
     const at = workers.indexOf(worker);
-    if (at >= 0) this.#keep(key, workers.toSpliced(at, 1));
+    if (at < 0) return false;
+    const left = workers.toSpliced(at, 1);
+    this.#keep(key, left);
+    return left.includes(worker);
   }
 
   /** It has ended. */

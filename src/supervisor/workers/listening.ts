@@ -163,7 +163,7 @@ export class Listening {
     }
     if (message.type === 'closed') {
       this.standIns.remove(worker, key);
-      this.#holders.remove(key, worker);
+      if (this.#holders.remove(key, worker)) return;
       this.#dispatch({ type: 'closed', worker, key });
       return;
     }
