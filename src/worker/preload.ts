@@ -75,7 +75,7 @@ function install(): void {
   if (listens) attempt('exclusive servers', () => shareExclusive());
   if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
-  attempt('exclusive datagrams', () => shareExclusiveDatagrams());
+  if (listens) attempt('exclusive datagrams', () => shareExclusiveDatagrams());
   attempt('figures', () => figures.install());
   if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong();
   attempt('connections', () => connections.install());
