@@ -58,7 +58,7 @@ function lasting(worker: Worker): string[] {
 }
 
 /** How long after it was ready an address still counts as one that it began with: a second server is often a little later. */
-const BEGINS_MS = 250;
+export const BEGINS_MS = 250;
 
 /** A ready worker listens on it, and goes on to. */
 export function addAddress(state: State, worker: Worker, key: string, now: number): void {

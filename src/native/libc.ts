@@ -10,6 +10,7 @@ import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
 import { AF_UNIX, F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants, WNOHANG } from './constants.js';
 import { type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
+import { loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 import { type UnixSocket, unixSocket } from './unix-socket.js';
@@ -116,8 +117,6 @@ const TCPI_SACKED = 28 / 4;
 const TCP_INFO_WORDS = 26;
 /** `sizeof(struct sock_filter)`: code, jt, jf, k. */
 const INSTRUCTION_BYTES = 8;
-/** `struct sockaddr_in`; see `loopbackAddress`. */
-const SOCKADDR_IN_BYTES = 16;
 const ENOTSUP = -os.constants.errno.ENOTSUP;
 const EINVAL = -os.constants.errno.EINVAL;
 
@@ -208,7 +207,8 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
   function bindWithoutOptions(port: number): void {
     const fd = check(socket(constants.AF_INET, constants.SOCK_STREAM, 0), 'open a socket', 'socket');
     try {
-      check(bind(fd, loopbackAddress(constants.AF_INET, port), SOCKADDR_IN_BYTES), 'bind a socket', 'bind');
+      const address = loopbackAddress(constants.AF_INET, port);
+      check(bind(fd, address, address.byteLength), 'bind a socket', 'bind');
     } finally {
       closeFd(fd);
     }
@@ -289,14 +289,4 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     trimMemory: openTrim(libc),
     close,
   };
-}
-
-/** `struct sockaddr_in` of 127.0.0.1. Linux has the family in 16 bits; the BSDs have length and family in 8 bits each. */
-function loopbackAddress(family: number, port: number): Uint8Array {
-  const address = new DataView(new ArrayBuffer(SOCKADDR_IN_BYTES));
-  if (process.platform === 'linux') address.setUint16(0, family, LITTLE_ENDIAN);
-  else address.setUint16(0, (SOCKADDR_IN_BYTES << 8) | family);
-  address.setUint16(2, port);
-  address.setUint32(4, 0x7f00_0001);
-  return new Uint8Array(address.buffer);
 }

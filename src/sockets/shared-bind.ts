@@ -42,7 +42,7 @@ export function bindPath(key: AddressKey, { path, umask }: UnixRequest): SharedH
  * The same socket by a handle that leaves its name alone when it is closed: libuv removes that of one that it has bound. To be
  * called before anybody knows the name.
  */
-export function withoutName(path: string, bound: SharedHandle, native: NativeLoad): SharedHandle {
+export function withoutName(path: string, bound: SharedHandle, owner: string, native: NativeLoad): SharedHandle {
   if (!native.ok || path.startsWith('\0')) return bound;
   const fd = native.native.duplicate(bound.fd);
   let handle: SharedHandle;
@@ -52,7 +52,7 @@ export function withoutName(path: string, bound: SharedHandle, native: NativeLoa
     native.native.close(fd);
     throw cause;
   }
-  const aside = spareOf(path);
+  const aside = spareOf(path, owner);
   let moved = false;
   try {
     renameSync(path, aside);
@@ -65,15 +65,19 @@ export function withoutName(path: string, bound: SharedHandle, native: NativeLoa
   return handle;
 }
 
-/** @throws BindError */
-export function bindUdp(key: AddressKey, request: UdpRequest, hint?: string): SharedHandle {
+/** @param inWay what to say where it is taken @throws BindError */
+export function bindUdp(
+  key: AddressKey,
+  request: UdpRequest,
+  inWay: { readonly reason?: string; readonly hint?: string } = {},
+): SharedHandle {
   const { host, port, family, ipv6Only, reuseAddr } = request;
   const handle = newUdpHandle();
   const flags = (ipv6Only ? UV_UDP_IPV6ONLY : 0) | (reuseAddr ? UV_UDP_REUSEADDR : 0);
   const errno = family === 6 ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
   if (errno !== 0) {
     handle.close();
-    throw new BindError(key, errno, { hint });
+    throw new BindError(key, errno, errno === EADDRINUSE ? inWay : {});
   }
   return handle;
 }
@@ -85,7 +89,7 @@ export function bindUdp(key: AddressKey, request: UdpRequest, hint?: string): Sh
  * @throws BindError where somebody listens there
  */
 export async function removeDead(path: string): Promise<void> {
-  if (path.startsWith('\0') || !lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
+  if (path.startsWith('\0') || !isSocket(path)) return;
   const code = await new Promise<string | null>((resolve) => {
     const client = net.connect(path);
     const settle = (answer: string | null) => {
@@ -96,7 +100,20 @@ export async function removeDead(path: string): Promise<void> {
     client.once('connect', () => settle(null));
     client.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? null));
   });
-  if (code === 'ECONNREFUSED') unlinkSync(path);
-  else if (code === null)
-    throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });
+  if (code === null) throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });
+  if (code !== 'ECONNREFUSED') return;
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is in the way.
+  }
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  } catch {
+    // What is wrong with its folder is wrong for who binds there as well.
+    return false;
+  }
 }

@@ -7,8 +7,8 @@
 import os from 'node:os';
 import type { NativeLoad } from '../native/libc.js';
 import type { AddressKey, SharedRequest } from '../protocol.js';
-import { formatAddress, sharedKey } from './address.js';
-import { BindError } from './bind-error.js';
+import { formatAddress, overlaps, sharedKey } from './address.js';
+import { BindError, EADDRINUSE } from './bind-error.js';
 import { type InheritedShared, matchShared } from './inherit.js';
 import { type Keeper, Keeping } from './keeping.js';
 import { bindPath, bindUdp, removeDead, type SharedHandle, withoutName } from './shared-bind.js';
@@ -23,10 +23,13 @@ export interface SharedSocket {
   readonly host: string;
   /** 0 for a unix socket. */
   readonly port: number;
+  readonly ipv6Only: boolean;
   readonly handle: SharedHandle;
 }
 
 export interface SharedOptions {
+  /** Name of the supervisor. */
+  readonly owner: string;
   readonly native: NativeLoad;
   /** Sockets from before, which are to be served instead of new ones; they are owned here from now on. */
   readonly inherited: readonly InheritedShared[];
@@ -35,6 +38,8 @@ export interface SharedOptions {
   /** Keeps duplicates, so that sockets outlive this process. */
   readonly keeper: Keeper | null;
 }
+
+type IsHeld = (key: AddressKey) => boolean;
 
 export class SharedSockets {
   readonly #options: SharedOptions;
@@ -64,12 +69,13 @@ export class SharedSockets {
   /**
    * The socket of that address; bound if there is none yet.
    *
+   * @param isHeld whether a worker has what is in custody under a key: sockets in the way that nobody has are closed
    * @throws BindError
    */
-  acquire(request: SharedRequest): Promise<SharedSocket> {
+  acquire(request: SharedRequest, isHeld: IsHeld = () => true): Promise<SharedSocket> {
     const key = sharedKey(request);
     const before = this.#turns.get(key) ?? Promise.resolve();
-    const turn = before.catch(() => {}).then(() => this.#findOrBind(key, request));
+    const turn = before.catch(() => {}).then(() => this.#findOrBind(key, request, isHeld));
     this.#turns.set(key, turn);
     const done = () => {
       if (this.#turns.get(key) === turn) this.#turns.delete(key);
@@ -86,6 +92,11 @@ export class SharedSockets {
   get paths(): readonly string[] {
     const sockets = [...this.#sockets.values(), ...this.#unclaimed];
     return sockets.flatMap(({ kind, host }) => (kind === 'unix' && !host.startsWith('\0') ? [host] : []));
+  }
+
+  /** Those that a worker has removed behind our back are put back at once. */
+  restoreNames(): void {
+    for (const path of this.#paths.values()) path.restore();
   }
 
   /** @returns whether it was one of these */
@@ -117,49 +128,52 @@ export class SharedSockets {
 
   #close(socket: SharedSocket): void {
     this.#sockets.delete(socket.key);
-    socket.handle.close();
+    const path = this.#paths.get(socket.key);
+    if (path === undefined) socket.handle.close();
+    else path.close(socket.handle);
   }
 
   #takeIn(inherited: InheritedShared, said: AddressKey): void {
-    const { kind, host, port, handle, name } = inherited;
+    const { kind, host, port, ipv6Only, handle, name } = inherited;
     // The name by which it was kept may be cut.
     const key = kind === 'unix' ? sharedKey({ kind, path: host, umask: 0 }) : said;
     // A unit that has come later has taken the name.
     const isTaken = this.#sockets.has(key) || this.unclaimed.some((unit) => unit.kind === 'unix' && unit.host === host);
     const hasName = kind === 'unix' && !host.startsWith('\0');
-    const path = hasName && !isTaken ? SocketPath.find(host) : undefined;
+    const path = hasName && !isTaken ? SocketPath.find(host, this.#options.owner) : undefined;
     if (isTaken || path === null) {
       handle.close();
       this.#keeping.refuse(name);
       return;
     }
     if (path !== undefined) this.#paths.set(key, path);
-    const socket: SharedSocket = { key, slot: null, kind, host, port, handle };
+    const socket: SharedSocket = { key, slot: null, kind, host, port, ipv6Only, handle };
     this.#sockets.set(key, socket);
     this.#keeping.has(socket, name);
     this.#options.onInherited(socket);
   }
 
   #claim(inherited: InheritedShared, key: AddressKey): SharedSocket {
-    const { kind, host, port, handle } = inherited;
+    const { kind, host, port, ipv6Only, handle } = inherited;
     this.#unclaimed.delete(inherited);
-    const socket: SharedSocket = { key, slot: null, kind, host, port, handle };
+    const socket: SharedSocket = { key, slot: null, kind, host, port, ipv6Only, handle };
     this.#sockets.set(key, socket);
     this.#foreign.add(socket);
     this.#options.onInherited(socket);
     return socket;
   }
 
-  async #findOrBind(key: AddressKey, request: SharedRequest): Promise<SharedSocket> {
+  async #findOrBind(key: AddressKey, request: SharedRequest, isHeld: IsHeld): Promise<SharedSocket> {
+    const path = this.#paths.get(key);
+    // Nobody can come by it any more. Workers that have it may go on with what they have accepted.
+    if (path !== undefined && (await this.#isGone(path))) this.release(key);
+    for (const rival of this.#rivalsOf(key, request)) if (!isHeld(rival.key)) this.release(rival.key);
     // What has been given up, and is still held by the keeper, would be in the way.
     await this.#keeping.gone(
       ({ kind, port }) => kind === request.kind && (kind === 'unix' || port === portOf(request)),
     );
     const found = this.#sockets.get(key);
-    if (found !== undefined) {
-      this.#paths.get(key)?.restore();
-      return found;
-    }
+    if (found !== undefined) return found;
     const unit = matchShared([...this.#unclaimed], request, isSameFile);
     if (unit !== undefined) return this.#claim(unit, key);
     if (request.kind === 'unix') await removeDead(request.path);
@@ -170,23 +184,47 @@ export class SharedSockets {
     return socket;
   }
 
+  /** @throws BindError where somebody else has the name */
+  async #isGone(name: SocketPath): Promise<boolean> {
+    if (name.restore() === 'taken') await removeDead(name.path);
+    const is = name.restore();
+    if (is === 'taken')
+      throw new BindError(`unix:${name.path}`, EADDRINUSE, { reason: 'EADDRINUSE, something else has taken its name' });
+    return is === 'gone';
+  }
+
   #bindPath(key: AddressKey, request: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {
     const { path } = request;
-    const { keeper, native } = this.#options;
+    const { owner, keeper, native } = this.#options;
     const bound = bindPath(key, request);
-    const handle = keeper === null ? bound : withoutName(path, bound, native);
-    if (!path.startsWith('\0')) this.#paths.set(key, new SocketPath(path));
-    return { key, slot: null, kind: 'unix', host: path, port: 0, handle };
+    const handle = keeper === null ? bound : withoutName(path, bound, owner, native);
+    if (!path.startsWith('\0')) this.#paths.set(key, new SocketPath(path, owner));
+    return { key, slot: null, kind: 'unix', host: path, port: 0, ipv6Only: false, handle };
   }
 
   #bindUdp(key: AddressKey, request: Extract<SharedRequest, { kind: 'udp' }>): SharedSocket {
-    const { host, port } = request;
+    const { host, port, ipv6Only } = request;
     const passed = this.unclaimed.find((socket) => socket.kind === 'udp' && socket.port === port);
-    const hint =
-      passed &&
-      `the socket unit has it for ${passed.family === 6 ? 'IPv6' : 'IPv4'}: give it ListenDatagram=${formatAddress(host, port)}`;
-    const handle = bindUdp(key, request, hint);
-    return { key, slot: null, kind: 'udp', host, port, handle };
+    const [rival] = this.#rivalsOf(key, request);
+    const handle = bindUdp(key, request, {
+      ...(rival && {
+        reason: `EADDRINUSE, ${rival.key} is served`,
+        hint: 'a restart takes over any other host of a port',
+      }),
+      ...(passed && {
+        hint: `the socket unit has it for ${passed.family === 6 ? 'IPv6' : 'IPv4'}: give it ListenDatagram=${formatAddress(host, port)}`,
+      }),
+    });
+    return { key, slot: null, kind: 'udp', host, port, ipv6Only, handle };
+  }
+
+  /** Of ours, for datagrams: the system binds none beside them, and of two would give each datagram to one. */
+  #rivalsOf(key: AddressKey, request: SharedRequest): SharedSocket[] {
+    if (request.kind !== 'udp') return [];
+    return this.list().filter(
+      (socket) =>
+        socket.kind === 'udp' && socket.key !== key && !this.#foreign.has(socket) && overlaps(socket, request),
+    );
   }
 }
 

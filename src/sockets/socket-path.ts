@@ -15,10 +15,14 @@ export class SocketPath {
   readonly #file: Stats | undefined;
   readonly #timer: NodeJS.Timeout;
 
-  /** Right after it has been bound, or found again. */
-  constructor(path: string) {
+  /**
+   * Right after it has been bound, or found again.
+   *
+   * @param owner name of the supervisor: another one may have had the first name before
+   */
+  constructor(path: string, owner: string) {
     this.path = path;
-    this.#spare = spareOf(path);
+    this.#spare = spareOf(path, owner);
     this.#file = look(path);
     quietly(() => unlinkSync(this.#spare));
     // Where a file system has no second names, nothing is put back.
@@ -31,33 +35,47 @@ export class SocketPath {
    *
    * @returns null where the socket has no name any more, or somebody else has taken it: nobody will come by it again
    */
-  static find(path: string): SocketPath | null {
-    const spare = spareOf(path);
+  static find(path: string, owner: string): SocketPath | null {
+    const spare = spareOf(path, owner);
     if (look(path) === undefined) quietly(() => linkSync(spare, path));
     const named = look(path);
     if (named === undefined || !named.isSocket()) return null;
     const kept = look(spare);
-    return kept === undefined || isSame(kept, named) ? new SocketPath(path) : null;
+    return kept === undefined || isSame(kept, named) ? new SocketPath(path, owner) : null;
   }
 
   /** Puts the name back where it has been removed. What somebody else has put there is left alone. */
-  restore(): void {
-    if (look(this.path) === undefined) quietly(() => linkSync(this.#spare, this.path));
+  restore(): 'there' | 'gone' | 'taken' {
+    if (look(this.path) === undefined && this.#isOurs(this.#spare)) quietly(() => linkSync(this.#spare, this.path));
+    if (look(this.path) === undefined) return 'gone';
+    return this.#isOurs(this.path) ? 'there' : 'taken';
+  }
+
+  /** Closes the socket. libuv removes the name of one that it has bound, whoever has that by now. */
+  close(handle: { close(): void }): void {
+    const isTaken = look(this.path) !== undefined && !this.#isOurs(this.path);
+    const aside = `${this.#spare}.other`;
+    if (isTaken) quietly(() => linkSync(this.path, aside));
+    handle.close();
+    if (isTaken) quietly(() => linkSync(aside, this.path));
+    if (isTaken) quietly(() => unlinkSync(aside));
   }
 
   /** The socket is gone, and so is its name. */
   forget(): void {
-    const named = look(this.path);
-    if (this.#file !== undefined && named !== undefined && isSame(this.#file, named)) {
-      quietly(() => unlinkSync(this.path));
-    }
+    if (this.#isOurs(this.path)) quietly(() => unlinkSync(this.path));
     this.leave();
   }
 
   /** The socket goes on without this process, and its name with it. */
   leave(): void {
     clearInterval(this.#timer);
-    quietly(() => unlinkSync(this.#spare));
+    if (this.#isOurs(this.#spare)) quietly(() => unlinkSync(this.#spare));
+  }
+
+  #isOurs(name: string): boolean {
+    const named = look(name);
+    return this.#file !== undefined && named !== undefined && isSame(this.#file, named);
   }
 }
 
@@ -80,9 +98,9 @@ function isSame(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino;
 }
 
-/** Of the second name. */
-export function spareOf(path: string): string {
-  return join(dirname(path), `.${basename(path)}.holdfast`);
+/** The second name. */
+export function spareOf(path: string, owner: string): string {
+  return join(dirname(path), `.${basename(path)}.${owner}.holdfast`);
 }
 
 function quietly(act: () => void): void {

@@ -114,7 +114,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         return custody;
       },
       openShared(hooks) {
-        shared = new SharedSockets({ native, inherited: inheritedShared, keeper, ...hooks });
+        shared = new SharedSockets({ owner: config.name, native, inherited: inheritedShared, keeper, ...hooks });
         return shared;
       },
       onSettled: (state) => systemd.review(state),

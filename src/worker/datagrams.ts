@@ -12,8 +12,9 @@ import os from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { AddressKey } from '../protocol.js';
 import type { Channel } from './channel.js';
+import { sharesPort } from './exclusive-datagrams.js';
 import { guardMemberships } from './multicast.js';
-import { bindAnother, isConnected, isOpen, isUdpHandle, stateOf, type UdpHandle } from './node/udp.js';
+import { bindAnother, isConnected, isOpen, isUdpHandle, ofFamily, stateOf, type UdpHandle } from './node/udp.js';
 
 interface Query {
   readonly address?: string | null;
@@ -29,12 +30,23 @@ type GetServer = (socket: unknown, query: Query, reply: Reply) => void;
 interface Bound {
   readonly socket: WeakRef<Socket>;
   readonly handle: WeakRef<UdpHandle>;
+  readonly place: Place;
+}
+
+/** Where it was asked for. */
+interface Place {
+  readonly name: string;
+  /** With others that share it as well. */
+  readonly isShared: boolean;
 }
 
 interface Waiting {
   readonly socket: Socket;
   readonly query: Query;
   readonly reply: Reply;
+  readonly place: Place;
+  /** Who asks for the same place meanwhile: they may find it closed again. */
+  readonly later: (() => void)[];
 }
 
 /** `uv_udp_flags` of libuv. */
@@ -95,8 +107,21 @@ export class Datagrams {
       ipv6Only: (flags & IPV6_ONLY) !== 0,
       reuseAddr: (flags & REUSE_ADDR) !== 0,
     };
+    const { kind: _kind, reuseAddr, ...where } = request;
+    const place = { name: JSON.stringify(where), isShared: reuseAddr || sharesPort(socket) };
+    const before = [...this.#waiting.values()].find((waiting) => waiting.place.name === place.name);
+    if (before !== undefined) {
+      before.later.push(() => this.#share(socket, query, reply));
+      return;
+    }
+    // In custody they would be one socket, of which each gets a part.
+    const isTaken = ({ place: { name, isShared } }: Bound) => name === place.name && !(isShared && place.isShared);
+    if (this.#open().some(({ bound }) => isTaken(bound))) {
+      process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
+      return;
+    }
     const seq = this.#channel.ask();
-    this.#waiting.set(seq, { socket, query, reply });
+    this.#waiting.set(seq, { socket, query, reply, place, later: [] });
     this.#channel.hold();
     const lost = () => void this.answer(seq, '', -os.constants.errno.EPIPE, undefined, false);
     this.#channel.send({ type: 'share', seq, request }, lost);
@@ -111,44 +136,64 @@ export class Datagrams {
     if (waiting === undefined) return false;
     this.#waiting.delete(seq);
     this.#channel.letGo();
-    const { socket, reply } = waiting;
+    this.#answer(waiting, key, errno, handle, hold);
+    for (const ask of waiting.later) ask();
+    return true;
+  }
+
+  #answer(waiting: Waiting, key: AddressKey, errno: number, handle: unknown, hold: boolean): void {
+    const { socket, reply, place } = waiting;
     if (errno !== 0 || !isUdpHandle(handle)) {
       reply(errno === 0 ? -os.constants.errno.EBADF : errno, null);
-      return true;
+      return;
     }
+    ofFamily(socket, handle);
     this.#watchClose(handle, key);
     if (hold) this.#hold(handle);
     // Before the application hears of it, which may join a group at once.
     const hasOwn = this.#guardMemberships(waiting, handle, key);
     reply(0, handle);
     // The application may have closed it meanwhile.
-    if (hasOwn() || !isOpen(socket)) return true;
-    this.#add(socket, handle);
+    if (hasOwn() || !isOpen(socket)) return;
+    this.#add(socket, handle, place);
     this.#channel.send({ type: 'bound', key });
-    return true;
   }
 
   /** @returns whether a socket of its own has taken the place of the one that is shared */
-  #guardMemberships({ socket, query }: Waiting, handle: UdpHandle, key: AddressKey): () => boolean {
+  #guardMemberships({ socket, query, place }: Waiting, handle: UdpHandle, key: AddressKey): () => boolean {
     const flags = query.flags ?? 0;
     let hasOwn = false;
     // The shared one has SO_REUSEADDR: libuv sets it on every one that it takes over.
     const bind = () => {
       const any = query.addressType === 'udp6' ? '::' : '0.0.0.0';
-      const place = { address: query.address || any, port: query.port ?? 0, flags: flags | REUSE_ADDR };
-      const own = bindAnother(socket, place);
+      const own = bindAnother(socket, {
+        address: query.address || any,
+        port: query.port ?? 0,
+        flags: flags | REUSE_ADDR,
+      });
       return typeof own === 'number' ? undefined : own;
     };
     guardMemberships(socket, handle, {
       isDraining: () => this.#draining,
       another: () => ((flags & REUSE_ADDR) === 0 ? undefined : bind()),
       beside: bind,
-      onOwn: (own) => {
+      isHeld: () => isHeld(handle),
+      onOwn: (own, renew) => {
         hasOwn = true;
         const ownKey = `${key}/own`;
         this.#channel.send({ type: 'opened', key: ownKey });
-        this.#watchClose(own, ownKey);
-        this.#add(socket, own);
+        const add = (it: UdpHandle) => {
+          this.#watchClose(it, ownKey);
+          this.#add(socket, it, place);
+        };
+        add(own);
+        const begin = () => {
+          const fresh = renew();
+          if (fresh !== undefined) add(fresh);
+          return fresh ?? own;
+        };
+        if (isHeld(handle)) this.#hold(own, begin);
+        own.recvStart();
       },
     });
     return () => hasOwn;
@@ -163,7 +208,8 @@ export class Datagrams {
     };
   }
 
-  #hold(handle: UdpHandle): void {
+  /** @param begin gives the one that is to receive then */
+  #hold(handle: UdpHandle, begin = () => handle): void {
     let isWanted = false;
     this.#channel.hold();
     handle.recvStart = () => {
@@ -173,7 +219,7 @@ export class Datagrams {
     this.#held.add(() => {
       Reflect.deleteProperty(handle, 'recvStart');
       this.#channel.letGo();
-      if (isWanted && !this.#draining) handle.recvStart();
+      if (isWanted && !this.#draining) begin().recvStart();
     });
   }
 
@@ -183,13 +229,13 @@ export class Datagrams {
     this.#held.clear();
   }
 
-  #add(socket: Socket, handle: UdpHandle): void {
-    this.#bound.push({ socket: new WeakRef(socket), handle: new WeakRef(handle) });
+  #add(socket: Socket, handle: UdpHandle, place: Place): void {
+    this.#bound.push({ socket: new WeakRef(socket), handle: new WeakRef(handle), place });
     if (this.#bound.length >= this.#sweepAt) this.#open();
     if (this.#draining) this.#stop(handle);
   }
 
-  #open(): { socket: Socket; handle: UdpHandle }[] {
+  #open(): { bound: Bound; socket: Socket; handle: UdpHandle }[] {
     const open = this.#bound.flatMap((bound) => {
       const socket = bound.socket.deref();
       const handle = bound.handle.deref();
@@ -227,4 +273,8 @@ export class Datagrams {
     const quietMs = performance.now() - this.#sentAt;
     return quietMs >= Math.max(QUIET_MS, PAUSES * this.#longestPause) || this.#open().length === 0;
   }
+}
+
+function isHeld(handle: UdpHandle): boolean {
+  return Object.hasOwn(handle, 'recvStart');
 }

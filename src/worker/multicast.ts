@@ -16,15 +16,24 @@ export interface Memberships {
   another(): UdpHandle | undefined;
   /** The same, beside the one that is shared, to be connected. */
   beside(): UdpHandle | undefined;
-  /** It has taken the place of the one that is shared. */
-  onOwn(handle: UdpHandle): void;
+  /** Whether it is not to receive yet. */
+  isHeld(): boolean;
+  /**
+   * It has taken the place of the one that is shared, and is to receive as soon as that may.
+   *
+   * @param renew puts an empty one in its place; undefined where it cannot
+   */
+  onOwn(handle: UdpHandle, renew: () => UdpHandle | undefined): void;
 }
 
 const CONNECT = ['connect', 'connect6'] as const;
 const JOIN = ['addMembership', 'addSourceSpecificMembership'] as const;
 const LEAVE = ['dropMembership', 'dropSourceSpecificMembership'] as const;
 /** What has been set on the one holds for the other. */
-const SETTERS = ['setBroadcast', 'setTTL', 'setMulticastTTL', 'setMulticastLoopback', 'setMulticastInterface'] as const;
+const SETTERS = [
+  ...['setBroadcast', 'setTTL', 'setMulticastTTL', 'setMulticastLoopback', 'setMulticastInterface'],
+  'bufferSize',
+] as const;
 const EADDRINUSE = -os.constants.errno.EADDRINUSE;
 
 export function guardMemberships(socket: Socket, shared: UdpHandle, memberships: Memberships): void {
@@ -49,8 +58,9 @@ export function guardMemberships(socket: Socket, shared: UdpHandle, memberships:
       const isOwn = own !== undefined && replace(socket, shared, own, guarded);
       if (!isOwn) own?.close();
       if (own !== undefined && isOwn) {
+        const renew = memberships.isHeld() ? renewal(socket, own, memberships) : () => undefined;
         for (const [setter, values] of settings) Reflect.apply((own as unknown as Methods)[setter]!, own, values);
-        memberships.onOwn(own);
+        memberships.onOwn(own, renew);
         // Only now: it is told as one that takes the other's place.
         shared.close();
         return Reflect.apply((own as unknown as Methods)[name]!, own, args);
@@ -70,6 +80,7 @@ export function guardMemberships(socket: Socket, shared: UdpHandle, memberships:
         return errno === 0 ? Reflect.apply(method, shared, args) : errno;
       }
       for (const [setter, values] of settings) Reflect.apply((own as unknown as Methods)[setter]!, own, values);
+      own.recvStart();
       const [host, port] = args as unknown as [string, number];
       stayBeside(own, shared, host, port);
       return 0;
@@ -81,6 +92,36 @@ export function guardMemberships(socket: Socket, shared: UdpHandle, memberships:
       return memberships.isDraining() ? 0 : Reflect.apply(method, shared, args);
     });
   }
+}
+
+/**
+ * While one is held, its predecessor answers what both get: that waits in the held one, too, and would be answered once more. So
+ * another one takes its place when it may receive, with all that has been set on it.
+ */
+function renewal(socket: Socket, held: UdpHandle, memberships: Memberships): () => UdpHandle | undefined {
+  const methods = held as unknown as Methods;
+  const calls: [name: string, args: never[]][] = [];
+  const recorded: string[] = [];
+  for (const name of [...SETTERS, ...JOIN, ...LEAVE]) {
+    const method = methods[name];
+    if (method === undefined) continue;
+    recorded.push(name);
+    methods[name] = (...args: never[]) => {
+      calls.push([name, args]);
+      return Reflect.apply(method, held, args);
+    };
+  }
+  return () => {
+    const fresh = memberships.another();
+    if (fresh === undefined || !replace(socket, held, fresh, recorded)) {
+      fresh?.close();
+      return undefined;
+    }
+    for (const [name, args] of calls) Reflect.apply((fresh as unknown as Methods)[name]!, fresh, args);
+    Reflect.deleteProperty(held, 'close');
+    held.close();
+    return fresh;
+  };
 }
 
 type Receive = (count: number, handle: unknown, buffer: unknown, from?: { address: string; port: number }) => void;
@@ -115,6 +156,5 @@ function replace(socket: Socket, shared: UdpHandle, own: UdpHandle, guarded: rea
   }
   if (!shared.hasRef()) own.unref();
   state.handle = own;
-  own.recvStart();
   return true;
 }

@@ -15,6 +15,7 @@ import { Connections } from './connections.js';
 import { Datagrams } from './datagrams.js';
 import { Drain } from './drain/drain.js';
 import { shareExclusive, tellOfThreads } from './exclusive.js';
+import { shareExclusiveDatagrams } from './exclusive-datagrams.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
@@ -76,6 +77,7 @@ function install(): void {
   if (listens)
     attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
   attempt('datagrams', () => datagrams.install());
+  if (listens) attempt('exclusive datagrams', () => shareExclusiveDatagrams());
   attempt('figures', () => figures.install());
   if (process.env.HOLDFAST_CHILDREN !== 'kept') takeChildrenAlong(resignation);
   attempt('connections', () => connections.install());

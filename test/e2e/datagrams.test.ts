@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
 import dgram, { type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { apps, Holdfast } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
@@ -36,6 +39,93 @@ t.test('a UDP server is ready when it is bound, and datagrams wait for its succe
   t.match(await answer('third'), /^\d+ third$/);
   t.equal((await holdfast.run('restart')).code, 0);
   t.match(await answer('fourth'), /^\d+ fourth$/);
+});
+
+t.test('a restart takes over another host of a port, and a reload says that it takes one', async (t) => {
+  const port = await freePort();
+  const file = path.join(t.testdir(), 'address.json');
+  const move = (host: string) => writeFileSync(file, JSON.stringify({ host, port }));
+  move('127.0.0.1');
+  const holdfast = new Holdfast(t, path.join(apps, 'udp-host.cjs'), { args: ['-i', '2'], env: { ADDRESS: file } });
+  await holdfast.message('started');
+  const client = await openUdp(t);
+  const answer = async (text: string) => {
+    client.send(text, port, '127.0.0.1');
+    const [message] = (await once(client, 'message')) as [Buffer];
+    return String(message);
+  };
+  t.equal(await answer('a'), '1 a');
+  let generation = 1;
+  for (const host of ['0.0.0.0', '::', '127.0.0.1']) {
+    move(host);
+    generation += 1;
+    t.match(await holdfast.run('restart'), { code: 0 }, host);
+    t.equal(await answer(host), `${generation} ${host}`);
+    t.same(
+      (await holdfast.status()).addresses.map((address) => address.host),
+      [host],
+      'the other one is closed',
+    );
+  }
+  move('0.0.0.0');
+  const { code, stdout, stderr } = await holdfast.run('reload');
+  t.equal(code, 1);
+  t.match(
+    stdout + stderr,
+    new RegExp(`cannot listen on udp:0.0.0.0:${port}: .*udp:127.0.0.1:${port} is served.*restart`),
+  );
+  t.equal(await answer('b'), '4 b');
+});
+
+for (const OPTION of ['exclusive', 'reusePort']) {
+  t.test(`what is done with UDP sockets comes out as under plain Node, and ${OPTION} is shared`, async (t) => {
+    const script = path.join(apps, 'udp-ways.cjs');
+    const ports = [await freePort(), await freePort(), await freePort()].map(String);
+    const env = { OPTION, PORT: ports[0]!, OTHER: ports[1]!, GROUP: '239.255.77.8', GROUP_PORT: ports[2]! };
+    const plain = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(plain, 'close');
+    const [expected] = (await once(createInterface(plain.stdout), 'line')) as [string];
+    plain.kill('SIGKILL');
+    await ended;
+    const holdfast = new Holdfast(t, script, { args: ['-i', '2'], env });
+    const client = await openUdp(t);
+    let from = 0;
+    for (const generation of [1, 2, 3]) {
+      if (generation > 1) t.equal((await holdfast.run('reload')).code, 0);
+      else await holdfast.message('started');
+      for (let i = 0; i < 2; i++) {
+        const line = await holdfast.line(({ msg }) => msg.startsWith('WAYS'), from);
+        t.same(JSON.parse(line.msg.slice(5)), JSON.parse(expected.slice(5)), `generation ${generation}`);
+        from = holdfast.log.indexOf(line) + 1;
+      }
+      client.send('a', Number(ports[0]), '127.0.0.1');
+      const [message] = (await once(client, 'message')) as [Buffer];
+      t.equal(String(message), `${generation} a`);
+    }
+    t.match((await holdfast.status()).workers, [{ restarts: 0 }, { restarts: 0 }]);
+  });
+}
+
+t.test('a member of a multicast group that is on trial answers nothing that its predecessor has', async (t) => {
+  const port = await freePort();
+  const GROUP = '239.255.77.9';
+  const sender = await openUdp(t);
+  sender.setMulticastInterface('127.0.0.1');
+  const env = { GROUP, GROUP_PORT: String(port), REUSE: '1' };
+  const holdfast = new Holdfast(t, datagrams, { args: ['--trial', '6s'], env });
+  await holdfast.message('started');
+  const from = holdfast.log.length;
+  const reload = holdfast.run('reload');
+  await holdfast.message('worker ready', from);
+  sender.send('trial', port, GROUP);
+  await holdfast.line(({ msg }) => msg === 'GOT trial 0 1', from);
+  t.equal((await reload).code, 0);
+  sender.send('after', port, GROUP);
+  await holdfast.line(({ msg }) => msg === 'GOT after 0 2', from);
+  t.same(
+    holdfast.log.filter(({ msg }) => msg.startsWith('GOT ')).map(({ msg }) => msg),
+    ['GOT trial 0 1', 'GOT after 0 2'],
+  );
 });
 
 t.test('answers come to the worker that has asked, from a port of its own or connected', async (t) => {

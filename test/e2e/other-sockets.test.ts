@@ -1,4 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
@@ -83,4 +84,36 @@ t.test('a unix socket is shared by the workers of a program that listens with ex
   t.equal((await holdfast.run('reload')).code, 0);
   await load.stop();
   t.same(load.errors, {}, load.summary());
+  const [{ pid } = { pid: null }] = (await holdfast.status()).workers;
+  const from = holdfast.log.length;
+  unlinkSync(SOCKET);
+  process.kill(pid ?? 0, 'SIGKILL');
+  await holdfast.message('worker crashed', from);
+  t.ok(existsSync(SOCKET), 'a name that a worker removes at its end is there again at once');
 });
+
+t.test(
+  'a unix socket whose folder was made anew is bound anew by a reload, and one whose name is taken refuses it',
+  async (t) => {
+    const dir = path.join(makeRuntimeDir(t), 'run');
+    mkdirSync(dir);
+    const SOCKET = path.join(dir, 'app.sock');
+    const holdfast = new Holdfast(t, path.join(apps, 'unix-server.cjs'), { args: ['-i', '2'], env: { SOCKET } });
+    await holdfast.message('started');
+    rmSync(dir, { recursive: true });
+    mkdirSync(dir);
+    t.equal((await holdfast.run('reload')).code, 0);
+    const load = new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 });
+    t.teardown(() => load.stop());
+    t.equal((await holdfast.run('reload')).code, 0);
+    await load.stop();
+    t.same(load.errors, {}, load.summary());
+    unlinkSync(SOCKET);
+    const other = net.createServer();
+    await new Promise<void>((resolve) => other.listen(SOCKET, resolve));
+    t.teardown(() => other.close());
+    const { code, stdout, stderr } = await holdfast.run('reload');
+    t.equal(code, 1);
+    t.match(stdout + stderr, `cannot listen on unix:${SOCKET}: EADDRINUSE, somebody listens there`);
+  },
+);

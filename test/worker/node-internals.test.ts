@@ -159,7 +159,17 @@ t.test('a UDP socket keeps its handle in its state, and another of its kind can 
     t.teardown(() => socket.close());
     const handle = stateOf(socket)?.handle;
     t.ok(isUdpHandle(handle), type);
-    methods(t, handle ?? {}, ['recvStart', 'bind', 'bind6', 'close', 'connect', 'connect6', 'addMembership', 'setMulticastTTL', 'hasRef']);
+    methods(t, handle ?? {}, [
+      'recvStart',
+      'bind',
+      'bind6',
+      'close',
+      'connect',
+      'connect6',
+      'addMembership',
+      'setMulticastTTL',
+      'hasRef',
+    ]);
     const another = bindAnother(socket, { address, port: 0, flags: 0 });
     t.ok(isUdpHandle(another), 'bound');
     if (isUdpHandle(another)) another.close();

@@ -15,6 +15,7 @@ import type { Owner } from '../../sockets/owner.js';
 import { asNamed, rivalsOf } from '../../sockets/rivals.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { WorkerHandle } from './handle.js';
+import { Holders } from './holders.js';
 import { StandIns } from './stand-ins.js';
 
 export interface BindDelay {
@@ -32,6 +33,7 @@ type News = Extract<WorkerMessage, { type: 'bound' | 'stayed' | 'closed' | 'adop
 
 export class Listening {
   readonly standIns = new StandIns();
+  readonly #holders = new Holders();
   readonly #dispatch: (event: AnyEvent) => void;
   readonly #log: Log;
   /** Workers that wait for an address, by its key. */
@@ -53,8 +55,17 @@ export class Listening {
   }
 
   async share(shared: SharedSockets, worker: WorkerHandle, seq: number, request: SharedRequest): Promise<void> {
-    const acquire = () => shared.acquire(request);
-    await this.#give(worker, seq, sharedKey(request), acquire, () => false);
+    const key = sharedKey(request);
+    // From now on: nobody is to close it while it is on its way.
+    this.#holders.add(key, worker.identity.worker);
+    const acquire = () => shared.acquire(request, (other) => this.#holders.has(other));
+    await this.#give(worker, seq, key, acquire, () => false);
+  }
+
+  /** A worker has ended. */
+  forget(worker: number): void {
+    this.standIns.forget(worker);
+    this.#holders.forget(worker);
   }
 
   /** @returns false where another address of ours has come to be in the way: nothing has been answered then */
@@ -102,6 +113,7 @@ export class Listening {
   async #refuse(worker: WorkerHandle, seq: number, key: AddressKey, error: unknown): Promise<void> {
     const errno = error instanceof BindError ? error.errno : -os.constants.errno.EINVAL;
     const isOurs = OURS.has(errno);
+    this.#holders.remove(key, worker.identity.worker);
     const reason = reasonOf(error);
     this.#dispatch({ type: 'bindFailed', worker: worker.identity.worker, key, reason, ...(isOurs && { isOurs }) });
     await worker.send({ type: 'socket', seq, key, errno });
@@ -165,6 +177,7 @@ export class Listening {
     }
     if (message.type === 'closed') {
       this.standIns.remove(worker, key);
+      if (this.#holders.remove(key, worker)) return;
       this.#dispatch({ type: 'closed', worker, key });
       return;
     }

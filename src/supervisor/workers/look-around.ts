@@ -11,6 +11,8 @@ import { parseProcNetTcp, readCommand, TCP_LISTEN } from '../../sockets/owner.js
 
 /** Files that are open at the same time: others need descriptors meanwhile. */
 const AT_A_TIME = 16;
+/** `TCP_CLOSE` of `include/net/tcp_states.h`, which it is there. */
+const UDP_UNCONNECTED = 7;
 
 /** In words, with what to do; null where nothing is to be seen. @param pid of the worker, which leads its session */
 export async function whatIsSeenOf(pid: number | undefined): Promise<string | null> {
@@ -19,24 +21,46 @@ export async function whatIsSeenOf(pid: number | undefined): Promise<string | nu
 
 /** @param pid of the worker, which leads its session */
 export async function lookAround(pid: number, proc = '/proc'): Promise<Sighting[]> {
-  const [texts, known, members] = await Promise.all([
-    Promise.all(['tcp', 'tcp6'].map((name) => readFile(`${proc}/${pid}/net/${name}`, 'utf8').catch(() => ''))),
+  const [rows, known, members] = await Promise.all([
+    listening(`${proc}/${pid}/net`, proc),
     inodesOf(`${proc}/self`),
     sessionOf(pid, proc),
   ]);
-  const rows = texts.flatMap((text) => parseProcNetTcp(text)).filter(({ state }) => state === TCP_LISTEN);
   const sightings: Sighting[] = [];
   const seen = new Set(known);
   for (const member of members) {
     const inodes = await inodesOf(`${proc}/${member}`);
-    for (const { inode, host, port } of rows) {
+    for (const { inode, address } of rows) {
       if (!inodes.has(inode) || seen.has(inode)) continue;
       seen.add(inode);
       const child = member === pid ? null : { pid: member, command: await readCommand(`${proc}/${member}/cmdline`) };
-      sightings.push({ child, address: formatAddress(host, port) });
+      sightings.push({ child, address });
     }
   }
   return sightings;
+}
+
+/** A socket for datagrams on a port that the kernel may have chosen is taken for one that only asks. */
+async function listening(net: string, proc: string): Promise<{ readonly inode: number; readonly address: string }[]> {
+  const read = (path: string) => readFile(path, 'utf8').catch(() => '');
+  const [tcp, tcp6, udp, udp6, range] = await Promise.all([
+    ...['tcp', 'tcp6', 'udp', 'udp6'].map((name) => read(`${net}/${name}`)),
+    read(`${proc}/sys/net/ipv4/ip_local_port_range`),
+  ]);
+  const [first = 0, last = 0] =
+    /^(\d+)\s+(\d+)/
+      .exec(range ?? '')
+      ?.slice(1)
+      .map(Number) ?? [];
+  const rows = (...texts: (string | undefined)[]) => texts.flatMap((text) => parseProcNetTcp(text ?? ''));
+  return [
+    ...rows(tcp, tcp6)
+      .filter(({ state }) => state === TCP_LISTEN)
+      .map(({ inode, host, port }) => ({ inode, address: formatAddress(host, port) })),
+    ...rows(udp, udp6)
+      .filter(({ state, port }) => state === UDP_UNCONNECTED && (port < first || port > last))
+      .map(({ inode, host, port }) => ({ inode, address: `udp ${formatAddress(host, port)}` })),
+  ];
 }
 
 /** The worker first. */

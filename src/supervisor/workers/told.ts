@@ -51,10 +51,10 @@ export class Told {
         }
         return;
       case 'opened': {
-        // In place of one that it was given.
-        const given = message.key.replace(/\/own$/, '');
-        if (given === message.key || this.#open(given) === 0) {
-          throw new Mismatch(`opened: it was not given ${JSON.stringify(given)}`);
+        // In place of one for datagrams that it was given: so there are no more of them than of those.
+        const given = /^(udp:[^/]*)\/own$/.exec(message.key)?.[1];
+        if (given === undefined || this.#open(given) === 0) {
+          throw new Mismatch(`opened: it was not given what ${JSON.stringify(message.key)} stands for`);
         }
         this.#addresses.set(message.key, this.#open(message.key) + 1);
         return;

@@ -91,7 +91,7 @@ export class Workforce {
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#links.gone(worker);
-      this.#options.listening.standIns.forget(worker);
+      this.#options.listening.forget(worker);
       this.#leftovers.forget(worker);
       this.#health.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
@@ -114,6 +114,7 @@ export class Workforce {
         onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
         onEnded: () => {
           this.leftBehind.ended(handle);
+          this.#options.shared.restoreNames();
           dispatch({ type: 'ended', worker });
         },
         onExited: exited,

@@ -8,6 +8,8 @@ export interface UdpHandle {
   send(...args: unknown[]): number;
   bind(host: string, port: number, flags: number): number;
   bind6?(host: string, port: number, flags: number): number;
+  connect?(host: string, port: number): number;
+  connect6?(host: string, port: number): number;
   close(callback?: () => void): void;
   hasRef(): boolean;
   unref(): void;
@@ -18,6 +20,8 @@ export type Methods = Record<string, ((...args: never[]) => unknown) | undefined
 
 interface State {
   handle: UdpHandle | null;
+  /** Of newer versions of Node. */
+  reusePort?: boolean;
 }
 
 export function stateOf(socket: Socket): State | undefined {
@@ -40,9 +44,16 @@ export function bindAnother(
   const handle = new (own.constructor as new () => UdpHandle)();
   const bind = address.includes(':') ? handle.bind6 : handle.bind;
   const errno = bind?.call(handle, address, port, flags) ?? 0;
-  if (errno === 0) return handle;
+  if (errno === 0) return ofFamily(socket, handle);
   handle.close();
   return errno;
+}
+
+/** Node gives one that takes another's place the other's methods, but not this one: IPv6 could not connect. */
+export function ofFamily(socket: Socket, handle: UdpHandle): UdpHandle {
+  const { type } = socket as unknown as { type: string };
+  if (type === 'udp6' && handle.connect6 !== undefined) handle.connect = handle.connect6;
+  return handle;
 }
 
 export function isOpen(socket: Socket): boolean {

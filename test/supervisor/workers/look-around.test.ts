@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,10 +10,10 @@ import { lookAround } from '../../../src/supervisor/workers/look-around.js';
 import { apps } from '../../e2e/support/holdfast.js';
 
 /** A program that leads a session, as workers do, once it listens somewhere. */
-async function start(t: Test, elsewhere: string): Promise<{ pid: number; port: number }> {
+async function start(t: Test, elsewhere: string, more: object = {}): Promise<{ pid: number; port: number }> {
   const child = spawn(process.execPath, [path.join(apps, 'listens-elsewhere.cjs')], {
     detached: true,
-    env: { PATH: process.env.PATH, ELSEWHERE: elsewhere, PORT: '0' },
+    env: { PATH: process.env.PATH, ELSEWHERE: elsewhere, PORT: '0', ...more },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const pid = child.pid ?? 0;
@@ -34,6 +35,34 @@ t.test('finds a process that the worker has started', async (t) => {
   t.match(await lookAround(pid), [
     { child: { pid: /^\d+$/, command: /listens-elsewhere\.cjs child$/ }, address: `127.0.0.1:${port}` },
   ]);
+});
+
+/** Which nobody has, and the kernel chooses for nobody. */
+async function fixedUdpPort(): Promise<number> {
+  const [first = 0] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split('\t').map(Number);
+  for (let port = first - 1; ; port -= 1) {
+    const socket = createSocket('udp4');
+    const bound = once(socket, 'listening').then(
+      () => true,
+      () => false,
+    );
+    socket.bind(port, '127.0.0.1');
+    const isFree = await bound;
+    socket.close();
+    if (isFree) return port;
+  }
+}
+
+t.test('finds where datagrams are received, but not by what they are only sent', async (t) => {
+  for (const elsewhere of ['thread', 'child']) {
+    const port = await fixedUdpPort();
+    const { pid } = await start(t, elsewhere, { UDP_PORT: String(port) });
+    const sightings = await lookAround(pid);
+    t.same(
+      sightings.map(({ child, address }) => [child === null, address]),
+      [[elsewhere === 'thread', `udp 127.0.0.1:${port}`]],
+    );
+  }
 });
 
 t.test('sees nothing where nothing is, nor what is in custody', async (t) => {
