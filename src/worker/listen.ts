@@ -9,8 +9,8 @@ import type { Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
-import { type Listener, nameOf, standIn, type Terms } from './listener.js';
-import { acceptOn, internals, stopAccepting, type TcpHandle } from './node/handle.js';
+import { Listener, type Terms } from './listener.js';
+import { internals, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
 import { overlaps } from './overlap.js';
 import { absolute, bindPath, isOwnPath, type KeptPaths } from './paths.js';
@@ -108,17 +108,7 @@ export class Listeners {
 
   #wait(server: Server, where: Where, reply: Reply): number {
     const seq = this.#channel.ask();
-    const listener: Listener = {
-      where,
-      server,
-      key: undefined,
-      handle: undefined,
-      backlog: 511,
-      adopted: new Map(),
-      begin: undefined,
-      standIn: false,
-      held: false,
-    };
+    const listener = new Listener(this.#channel, server, where);
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
     this.#channel.hold();
@@ -163,17 +153,10 @@ export class Listeners {
       reply(errno === 0 ? -os.constants.errno.EBADF : errno, null);
       return;
     }
-    listener.key = key;
-    listener.handle = handle;
     if (typeof listener.where === 'string') this.#paths.keep(listener.where);
-    listener.standIn = terms.standIn ?? false;
-    listener.held = terms.hold ?? false;
-    if (listener.standIn) standIn(listener, handle);
-    this.#watchListen(listener, handle);
-    this.#watchClose(listener, handle);
+    listener.take(key, handle, terms, () => this.#open.delete(listener));
     reply(0, handle);
-    const listens = internals(listener.server)._handle === handle;
-    if (!listens) {
+    if (!listener.listens) {
       if (this.#open.has(listener)) handle.close();
       return;
     }
@@ -188,94 +171,30 @@ export class Listeners {
     startTimer(() => {
       if (this.#open.has(listener) && !this.#closed) this.#channel.send({ type: 'stayed', key });
     }, STEADY_MS).unref();
-    if (this.#closed) this.#close(listener);
-  }
-
-  /** Whoever closes the handle, the application or the drain: the supervisor hears of it. */
-  #watchClose(listener: Listener, handle: TcpHandle): void {
-    const { close } = handle;
-    handle.close = (callback) => {
-      handle.close = close;
-      this.#open.delete(listener);
-      const keys = new Set([...listener.adopted.values()].map(({ key }) => key)).add(listener.key ?? '');
-      for (const adopted of listener.adopted.values()) adopted.handle.close();
-      listener.adopted.clear();
-      this.#begin(listener, false);
-      // Before it is told: the supervisor may have the address bound anew at once.
-      close.call(handle, callback);
-      for (const key of keys) if (key !== '') this.#channel.send({ type: 'closed', key });
-    };
+    if (this.#closed) listener.stop();
   }
 
   /** Nothing is held any more. */
   accept(): void {
-    for (const listener of this.#open) {
-      const { held, handle: own } = listener;
-      listener.held = false;
-      if (!listener.standIn) this.#begin(listener, true);
-      if (!held || own === undefined) continue;
-      for (const { handle } of listener.adopted.values()) acceptOn(listener, own, handle);
-    }
-  }
-
-  #begin(listener: Listener, accepts: boolean): void {
-    const { begin } = listener;
-    if (begin === undefined) return;
-    listener.begin = undefined;
-    this.#channel.letGo();
-    if (accepts) begin();
-  }
-
-  /** Node hands the backlog on to nobody but the handle. */
-  #watchListen(listener: Listener, handle: TcpHandle): void {
-    const { listen } = handle;
-    handle.listen = (backlog) => {
-      Reflect.deleteProperty(handle, 'listen');
-      listener.backlog = backlog;
-      if (!listener.held && !listener.standIn) return listen.call(handle, backlog);
-      // A handle that does not listen keeps no process alive.
-      this.#channel.hold();
-      listener.begin = listener.standIn ? () => {} : () => listen.call(handle, backlog);
-      return 0;
-    };
+    for (const listener of this.#open) listener.accept();
   }
 
   /** @param under the address of the server that is to accept on it, where that is another one */
   adopt(slot: number, key: AddressKey, handle: TcpHandle, under = key): void {
-    const listener = this.#find(under);
-    const own = this.#closed ? undefined : listener?.handle;
-    const ok = listener !== undefined && own !== undefined && (listener.held || acceptOn(listener, own, handle));
-    if (ok) {
-      const name = nameOf(slot, key);
-      listener.adopted.get(name)?.handle.close();
-      listener.adopted.set(name, { key, handle });
-      if (listener.standIn && listener.key === key) {
-        listener.standIn = false;
-        if (!listener.held) this.#begin(listener, false);
-      }
-    } else {
-      handle.close();
-    }
+    const ok = (this.#closed ? undefined : this.#find(under))?.adopt(slot, key, handle) ?? false;
+    if (!ok) handle.close();
     this.#channel.send({ type: 'adopted', key, slot, ok });
   }
 
   release(slot: number, key: AddressKey): void {
-    const adopted = this.#find(key)?.adopted;
-    adopted?.get(nameOf(slot, key))?.handle.close();
-    adopted?.delete(nameOf(slot, key));
+    this.#find(key)?.release(slot, key);
     this.#channel.send({ type: 'released', key, slot });
   }
 
   /** Stops accepting, on all sockets and for good. Connections are left alone. */
   closeAll(): void {
     this.#closed = true;
-    for (const listener of [...this.#open]) this.#close(listener);
-  }
-
-  #close(listener: Listener): void {
-    if (listener.handle !== undefined && internals(listener.server)._handle === listener.handle) {
-      stopAccepting(listener.server);
-    }
+    for (const listener of [...this.#open]) listener.stop();
   }
 
   /** Connections that are open on all servers of the application, also on those that no longer listen. */
@@ -307,7 +226,7 @@ export class Listeners {
     let wider: Listener | undefined;
     for (const listener of this.#open) {
       if (listener.key === key) return listener;
-      if ([...listener.adopted.values()].some((adopted) => adopted.key === key)) wider = listener;
+      if (listener.hasAdopted(key)) wider = listener;
     }
     return wider;
   }
