@@ -1,8 +1,10 @@
 /**
- * `exclusive: true` and `reusePort: true` make Node bind past its cluster, without a word. What they ask for, a socket that
+ * The place at which Node binds. `exclusive: true` and `reusePort: true` make Node bind past its cluster, without a word. What they ask for, a socket that
  * nobody else accepts on, is what every worker gets here anyway: such a server listens by the way of all others.
  */
 import { Server } from 'node:net';
+import os from 'node:os';
+import { refusalOf } from './node/handle.js';
 
 type Bind = (
   this: Server & { _handle: object | null },
@@ -25,7 +27,9 @@ export function shareExclusive(): void {
   prototype._listen2 = function listenInCluster(address, port, addressType, backlog, fd, flags = 0) {
     // What comes from the cluster, or from the application, has a handle by now.
     if (this._handle || (typeof fd === 'number' && fd >= 0)) {
-      bind.call(this, address, port, addressType, backlog, fd, flags);
+      const errno = this._handle ? refusalOf(this._handle) : undefined;
+      const named = errno === undefined || addressType === PATH ? address : (address ?? anyAddress(errno));
+      bind.call(this, named, port, addressType, backlog, fd, flags);
       return;
     }
     const where =
@@ -34,6 +38,11 @@ export function shareExclusive(): void {
         : { port, ...(address && { host: address }), ipv6Only: (flags & IPV6_ONLY) !== 0 };
     listen.call(this, { ...where, backlog });
   };
+}
+
+/** As Node has it in an error: without IPv6 it tries IPv4; that a port is taken it hears where it has bound already. */
+function anyAddress(errno: number): string {
+  return errno === -os.constants.errno.EADDRINUSE ? '::' : '0.0.0.0';
 }
 
 /**

@@ -10,7 +10,7 @@ import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
 import { Listener, type Terms } from './listener.js';
-import { internals, type TcpHandle } from './node/handle.js';
+import { internals, refusedHandle, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
 import { overlaps } from './overlap.js';
 import { absolute, bindPath, isOwnPath, type KeptPaths } from './paths.js';
@@ -30,6 +30,7 @@ import {
 const STEADY_MS = 100;
 /** Kept from the start: applications replace it. */
 const startTimer = setTimeout;
+const EADDRINUSE = -os.constants.errno.EADDRINUSE;
 
 export class Listeners {
   readonly #channel: Channel;
@@ -81,7 +82,7 @@ export class Listeners {
   #listen(server: Server, query: ListenQuery, reply: Reply): void {
     const request = this.#request(query);
     if (request === undefined) {
-      process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
+      process.nextTick(reply, 0, refusedHandle(EADDRINUSE));
       return;
     }
     const seq = this.#wait(server, endpointOf(request), reply);
@@ -92,12 +93,12 @@ export class Listeners {
     // A name with its number, or a folder of its own: nobody but this process is meant.
     if (isOwnPath(path)) {
       const handle = bindPath(path);
-      process.nextTick(reply, typeof handle === 'number' ? handle : 0, typeof handle === 'number' ? null : handle);
+      process.nextTick(reply, 0, typeof handle === 'number' ? refusedHandle(handle) : handle);
       return;
     }
     for (const { where } of this.#open) {
       if (where === path) {
-        process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
+        process.nextTick(reply, 0, refusedHandle(EADDRINUSE));
         return;
       }
     }
@@ -150,7 +151,7 @@ export class Listeners {
     const { listener, reply } = waiting;
     if (errno !== 0 || handle === undefined) {
       this.#open.delete(listener);
-      reply(errno === 0 ? -os.constants.errno.EBADF : errno, null);
+      reply(0, refusedHandle(errno === 0 ? -os.constants.errno.EBADF : errno));
       return;
     }
     if (typeof listener.where === 'string') this.#paths.keep(listener.where);

@@ -12,7 +12,8 @@ export interface ListenQuery {
   readonly fd: number | null | undefined;
   readonly flags: number | null | undefined;
 }
-export type Reply = (errno: number, handle: TcpHandle | null) => void;
+/** Node closes the handle where the server has been closed meanwhile, whatever the errno: there must always be one. */
+export type Reply = (errno: number, handle: TcpHandle) => void;
 export type GetServer = (server: Server, query: ListenQuery, reply: Reply) => void;
 
 export const IPV6_ONLY = 1;
