@@ -96,8 +96,8 @@ export class Listeners {
       process.nextTick(reply, 0, typeof handle === 'number' ? refusedHandle(handle) : handle);
       return;
     }
-    for (const { where } of this.#open) {
-      if (where === path) {
+    for (const { where, isGone } of this.#open) {
+      if (where === path && !isGone) {
         process.nextTick(reply, 0, refusedHandle(EADDRINUSE));
         return;
       }
@@ -130,7 +130,7 @@ export class Listeners {
     for (const listener of this.#open) {
       // Sockets that share a port would split the connections between two servers, without an error.
       const { where } = listener;
-      if (typeof where === 'string') continue;
+      if (typeof where === 'string' || listener.isGone) continue;
       if (port !== 0 && overlaps({ host, port, ipv6Only }, present(where, listener.handle))) return undefined;
       if (port === 0 && where.port === 0 && where.host === host) taken.add(where.ordinal);
     }

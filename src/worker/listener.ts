@@ -32,11 +32,19 @@ export class Listener {
   #standIn = false;
   /** Nothing is accepted before `accept`. */
   #held = false;
+  /** Of the server, when it asked. */
+  readonly #listeningId: number | undefined;
 
   constructor(channel: Channel, server: Server, where: Where) {
     this.#channel = channel;
     this.server = server;
     this.where = where;
+    this.#listeningId = internals(server)._listeningId;
+  }
+
+  /** Its server has been closed before the answer came: it will not listen. */
+  get isGone(): boolean {
+    return this.#handle === undefined && internals(this.server)._listeningId !== this.#listeningId;
   }
 
   get key(): AddressKey | undefined {

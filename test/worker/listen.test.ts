@@ -63,6 +63,28 @@ t.test('a server that is closed before its refusal comes is closed, and nothing 
   }
 });
 
+t.test('a server that listens, closes and listens again in one turn listens, as by plain node', async (t) => {
+  const port = await freePort();
+  for (const where of [`${port}`, JSON.stringify(path.join(makeFolder(t), 'app'))]) {
+    const script = `${TELL}
+      const one = tell('one', net.createServer()).listen(${where});
+      one.close();
+      one.listen(${where}, () => one.close());`;
+    const lines = await sameAsPlain(t, script);
+    t.match(lines, [/one closed/, /one listens/, /one closed/], where);
+  }
+});
+
+t.test('a server that was closed before it listened is in the way of no other one', async (t) => {
+  const port = await freePort();
+  const script = `${TELL}
+    tell('one', net.createServer()).listen(${port}).close();
+    const other = tell('other', net.createServer());
+    other.listen(${port}, '127.0.0.1', () => other.close());`;
+  const lines = await sameAsPlain(t, script);
+  t.equal(lines.filter((line) => line.startsWith('other listens')).length, 1);
+});
+
 t.test('two servers on one address in one process are an error, as by plain node', async (t) => {
   const port = await freePort();
   for (const where of [`${port}`, JSON.stringify(path.join(makeFolder(t), 'app'))]) {
