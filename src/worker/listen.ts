@@ -9,11 +9,12 @@ import type { Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
+import type { KeptPaths } from './kept-paths.js';
 import { Listener, type Terms } from './listener.js';
 import { internals, refusedHandle, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
 import { overlaps } from './overlap.js';
-import { absolute, bindPath, isOwnPath, type KeptPaths } from './paths.js';
+import { absolute, bindPath, type OwnPaths } from './paths.js';
 import {
   endpointOf,
   type GetServer,
@@ -35,6 +36,7 @@ const EADDRINUSE = -os.constants.errno.EADDRINUSE;
 export class Listeners {
   readonly #channel: Channel;
   readonly #paths: KeptPaths;
+  readonly #ownPaths: OwnPaths;
   readonly #onListening: (server: Server) => void;
   readonly #open = new Set<Listener>();
   readonly #waiting = new Map<number, { listener: Listener; reply: Reply }>();
@@ -48,9 +50,10 @@ export class Listeners {
   #closed = false;
 
   /** @param onListening called when a server begins to listen on a socket that the supervisor gave */
-  constructor(channel: Channel, paths: KeptPaths, onListening: (server: Server) => void) {
+  constructor(channel: Channel, paths: KeptPaths, ownPaths: OwnPaths, onListening: (server: Server) => void) {
     this.#channel = channel;
     this.#paths = paths;
+    this.#ownPaths = ownPaths;
     this.#onListening = onListening;
   }
 
@@ -90,8 +93,8 @@ export class Listeners {
   }
 
   #listenAt(server: Server, path: string, reply: Reply): void {
-    // A name with its number, or a folder of its own: nobody but this process is meant.
-    if (isOwnPath(path)) {
+    // Nobody but this process is meant.
+    if (!this.#paths.has(path) && this.#ownPaths.has(path)) {
       const handle = bindPath(path);
       process.nextTick(reply, 0, typeof handle === 'number' ? refusedHandle(handle) : handle);
       return;

@@ -18,11 +18,12 @@ import { shareExclusive, tellOfThreads } from './exclusive.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
+import { KeptPaths } from './kept-paths.js';
 import { takeChildrenAlong } from './left-behind.js';
 import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
-import { KeptPaths } from './paths.js';
+import { OwnPaths } from './paths.js';
 import { takeOverDisconnect } from './resign.js';
 import { Tickets } from './tickets.js';
 
@@ -44,7 +45,9 @@ function install(): void {
   if (channel === undefined) return;
   const tickets = new Tickets();
   const connections: Connections = new Connections((server) => listeners.has(server));
-  const listeners: Listeners = new Listeners(channel, new KeptPaths(process.env.HOLDFAST_PATHS), (server) => {
+  const keptPaths = new KeptPaths(process.env.HOLDFAST_PATHS);
+  const ownPaths = new OwnPaths();
+  const listeners: Listeners = new Listeners(channel, keptPaths, ownPaths, (server) => {
     connections.watch(server);
     tickets.watch(server);
   });
@@ -73,6 +76,7 @@ function install(): void {
   if (!listens) channel.hold();
   if (listens) attempt('exclusive servers', () => shareExclusive());
   if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
+  attempt('folders by mkdtemp', () => ownPaths.install());
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());
   if (process.env.HOLDFAST_KEEP_CHILDREN !== '1') takeChildrenAlong();

@@ -22,6 +22,8 @@ type Request = AddressRequest | Extract<SharedRequest, { kind: 'unix' }>;
 export interface Setup {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** In the environment: the number of the process under this name. */
+  readonly pidAs?: string;
   /** Negative where that address is refused. */
   readonly errnoOf?: (request: Request) => number;
   /** Told of each line at once. */
@@ -58,9 +60,12 @@ export class Preloaded {
   readonly #errnoOf;
   readonly #custody = new Map<string, RawHandle>();
 
-  constructor(t: Test, script: string, { env = {}, cwd, errnoOf = () => 0, onLine }: Setup, isWorker: boolean) {
+  constructor(t: Test, script: string, { env = {}, cwd, pidAs, errnoOf = () => 0, onLine }: Setup, isWorker: boolean) {
     const as = isWorker ? { HOLDFAST_WORKER: '1', HOLDFAST_SLOT: '0', NODE_UNIQUE_ID: '1' } : {};
-    const child = spawn(process.execPath, [...(isWorker ? ['--require', PRELOAD] : []), '-e', script], {
+    const args = [...(isWorker ? ['--require', PRELOAD] : []), '-e', script];
+    // Of a shell that becomes the process the number is known beforehand.
+    const shell = ['-c', `${pidAs === undefined ? '' : `${pidAs}=$$ `}exec "$0" "$@"`, process.execPath];
+    const child = spawn('/bin/sh', [...shell, ...args], {
       env: { PATH: process.env.PATH ?? '', ...as, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       ...(cwd && { cwd }),
