@@ -157,8 +157,12 @@ export class Listeners {
       reply(0, refusedHandle(errno === 0 ? -os.constants.errno.EBADF : errno));
       return;
     }
-    if (typeof listener.where === 'string') this.#paths.keep(listener.where);
-    listener.take(key, handle, terms, () => this.#open.delete(listener));
+    const { where } = listener;
+    if (typeof where === 'string') this.#paths.opened(where);
+    listener.take(key, handle, terms, () => {
+      this.#open.delete(listener);
+      if (typeof where === 'string') this.#paths.closed(where);
+    });
     reply(0, handle);
     if (!listener.listens) {
       if (this.#open.has(listener)) handle.close();

@@ -76,6 +76,7 @@ function install(): void {
   if (!listens) channel.hold();
   if (listens) attempt('exclusive servers', () => shareExclusive());
   if (listens) attempt('cluster.worker.disconnect', () => takeOverDisconnect(() => channel.send({ type: 'resigned' })));
+  attempt('names of unix sockets', () => keptPaths.install());
   attempt('folders by mkdtemp', () => ownPaths.install());
   attempt('datagrams', () => datagrams.install());
   attempt('figures', () => figures.install());

@@ -75,7 +75,7 @@ export class Preloaded {
     this.pid = child.pid ?? 0;
     t.teardown(() => {
       child.kill('SIGKILL');
-      for (const handle of this.#custody.values()) handle.close();
+      this.forget();
     });
     const lines: string[] = [];
     let stderr = '';
@@ -91,6 +91,17 @@ export class Preloaded {
     this.ended = new Promise((resolve) => {
       child.once('close', (code) => resolve({ lines, stderr, code, told: this.told }));
     });
+  }
+
+  /** To the application. */
+  tell(message: string): void {
+    this.#child.send(message, () => {});
+  }
+
+  /** Closes what is in custody, names included. */
+  forget(): void {
+    for (const handle of this.#custody.values()) handle.close();
+    this.#custody.clear();
   }
 
   send(message: object, handle?: RawHandle): void {
