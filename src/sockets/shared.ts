@@ -18,6 +18,9 @@ interface SharedHandle {
   readonly fd: number;
   close(): void;
 }
+interface PipeHandle extends SharedHandle {
+  fchmod(mode: number): number;
+}
 interface UdpHandle extends SharedHandle {
   bind(host: string, port: number, flags: number): number;
   bind6(host: string, port: number, flags: number): number;
@@ -33,6 +36,9 @@ export interface SharedSocket {
   readonly handle: SharedHandle;
 }
 
+/** `uv_poll_event` of libuv, which `uv_pipe_chmod` takes. */
+const UV_READABLE = 1;
+const UV_WRITABLE = 2;
 /** `uv_udp_flags` of libuv. */
 const UV_UDP_IPV6ONLY = 1;
 const UV_UDP_REUSEADDR = 4;
@@ -105,14 +111,17 @@ export class SharedSockets {
     return socket;
   }
 
-  #bindPath(key: AddressKey, { path, umask }: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {
+  #bindPath(key: AddressKey, request: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {
+    const { path, umask, readableAll, writableAll } = request;
     if (Buffer.byteLength(path) >= PATH_BYTES) throw new BindError(key, ENAMETOOLONG);
-    const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): SharedHandle | number };
+    const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): PipeHandle | number };
     // The application may have set it just for this.
     const before = process.umask(umask);
     const handle = seam._createServerHandle(path, -1, -1);
     process.umask(before);
     if (typeof handle === 'number') throw new BindError(key, handle);
+    const mode = (readableAll ? UV_READABLE : 0) | (writableAll ? UV_WRITABLE : 0);
+    if (mode !== 0) handle.fchmod(mode);
     if (!path.startsWith('\0')) this.#paths.set(key, new SocketPath(path));
     return { key, kind: 'unix', host: path, port: 0, handle };
   }

@@ -5,6 +5,7 @@
 import { Server } from 'node:net';
 import os from 'node:os';
 import { refusalOf } from './node/handle.js';
+import type { Access } from './paths.js';
 
 type Bind = (
   this: Server & { _handle: object | null },
@@ -24,6 +25,13 @@ export function shareExclusive(): void {
   const prototype = Server.prototype as unknown as { _listen2?: Bind; listen: (options: object) => Server };
   const { _listen2: bind, listen } = prototype;
   if (typeof bind !== 'function') throw new Error('this version of Node is not known: Server._listen2 is missing');
+  /** Of the last `listen` of a server: they are not among what comes to the place below. */
+  const options = new WeakMap<Server, Access>();
+  prototype.listen = function (this: Server, ...given: unknown[]) {
+    const { readableAll, writableAll } = (given[0] ?? {}) as Access;
+    options.set(this, { readableAll, writableAll });
+    return Reflect.apply(listen, this, given) as Server;
+  };
   prototype._listen2 = function listenInCluster(address, port, addressType, backlog, fd, flags = 0) {
     // What comes from the cluster, or from the application, has a handle by now.
     if (this._handle || (typeof fd === 'number' && fd >= 0)) {
@@ -34,7 +42,7 @@ export function shareExclusive(): void {
     }
     const where =
       addressType === PATH
-        ? { path: address }
+        ? { path: address, ...options.get(this) }
         : { port, ...(address && { host: address }), ipv6Only: (flags & IPV6_ONLY) !== 0 };
     listen.call(this, { ...where, backlog });
   };

@@ -68,7 +68,7 @@ export class Listeners {
       throw new Error('this version of Node is not known: cluster._getServer is missing');
     seam._getServer = (server, query, reply) => {
       if (isTcp(query)) this.#listen(server, query, reply);
-      else if (isPath(query)) this.#listenAt(server, absolute(query.address ?? ''), reply);
+      else if (isPath(query)) this.#listenAt(server, query, reply);
       else original.call(cluster, server, query, this.#awaited(reply));
     };
   }
@@ -92,10 +92,13 @@ export class Listeners {
     this.#channel.send({ type: 'listen', seq, request }, () => this.#lost(seq));
   }
 
-  #listenAt(server: Server, path: string, reply: Reply): void {
+  #listenAt(server: Server, query: ListenQuery, reply: Reply): void {
+    const path = absolute(query.address ?? '');
+    // Node itself comes to it when there is no handle yet.
+    const access = { readableAll: query.readableAll === true, writableAll: query.writableAll === true };
     // Nobody but this process is meant.
     if (!this.#paths.has(path) && this.#ownPaths.has(path)) {
-      const handle = bindPath(path);
+      const handle = bindPath(path, access);
       process.nextTick(reply, 0, typeof handle === 'number' ? refusedHandle(handle) : handle);
       return;
     }
@@ -106,7 +109,7 @@ export class Listeners {
       }
     }
     const seq = this.#wait(server, path, reply);
-    const request = { kind: 'unix' as const, path, umask: process.umask() };
+    const request = { kind: 'unix' as const, path, umask: process.umask(), ...access };
     this.#channel.send({ type: 'share', seq, request }, () => this.#lost(seq));
   }
 

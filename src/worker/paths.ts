@@ -14,10 +14,24 @@ export function absolute(name: string): string {
   return name.startsWith('\0') ? name : path.resolve(name);
 }
 
+/** For other users than this one as well: Node's options of the same names. */
+export interface Access {
+  readonly readableAll: boolean | undefined;
+  readonly writableAll: boolean | undefined;
+}
+
+/** `uv_poll_event` of libuv, which `uv_pipe_chmod` takes. */
+const UV_READABLE = 1;
+const UV_WRITABLE = 2;
+
 /** @returns a negative errno where it cannot be bound */
-export function bindPath(name: string): TcpHandle | number {
-  const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): TcpHandle | number };
-  return seam._createServerHandle(name, -1, -1);
+export function bindPath(name: string, { readableAll, writableAll }: Access): TcpHandle | number {
+  type Pipe = TcpHandle & { fchmod(mode: number): number };
+  const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): Pipe | number };
+  const handle = seam._createServerHandle(name, -1, -1);
+  const mode = (readableAll ? UV_READABLE : 0) | (writableAll ? UV_WRITABLE : 0);
+  if (typeof handle !== 'number' && mode !== 0) handle.fchmod(mode);
+  return handle;
 }
 
 /**

@@ -11,6 +11,9 @@ export interface ListenQuery {
   readonly addressType: number | string | null;
   readonly fd: number | null | undefined;
   readonly flags: number | null | undefined;
+  /** Of a unix socket. */
+  readonly readableAll?: boolean | undefined;
+  readonly writableAll?: boolean | undefined;
 }
 /** Node closes the handle where the server has been closed meanwhile, whatever the errno: there must always be one. */
 export type Reply = (errno: number, handle: TcpHandle) => void;

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import t from 'tap';
-import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
+import { apps, Holdfast, makeRuntimeDir, plainly } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
 
@@ -83,4 +85,28 @@ t.test('a unix socket is shared by the workers of a program that listens with ex
   t.equal((await holdfast.run('reload')).code, 0);
   await load.stop();
   t.same(load.errors, {}, load.summary());
+});
+
+t.test('readableAll and writableAll hold for unix sockets, as under plain node', async (t) => {
+  const all = { readableAll: true, writableAll: true };
+  const options = {
+    none: {},
+    all,
+    readable: { readableAll: true },
+    writable: { writableAll: true },
+    exclusive: { ...all, exclusive: true },
+    'own-PID': all,
+  };
+  const script = path.join(apps, 'access.cjs');
+  const OPTIONS = JSON.stringify(options);
+  const plain = spawn(...plainly([script], { OPTIONS, FOLDER: makeRuntimeDir(t) }));
+  t.teardown(() => plain.kill('SIGKILL'));
+  const expected: string[] = [];
+  for await (const line of createInterface({ input: plain.stdout })) {
+    if (expected.push(line) === Object.keys(options).length) break;
+  }
+  plain.kill('SIGTERM');
+  const holdfast = new Holdfast(t, script, { args: ['-i', '1'], env: { OPTIONS, FOLDER: makeRuntimeDir(t) } });
+  for (const line of expected) await holdfast.message(line);
+  t.match(expected.join(), /ACCESS none 700,/);
 });

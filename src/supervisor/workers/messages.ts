@@ -74,7 +74,13 @@ const path: Reader<string> = (value, at) => {
   return name;
 };
 
-const unix = record<Extract<SharedRequest, { kind: 'unix' }>>({ kind: oneOf('unix'), path, umask: whole(0, 0o777) });
+const unix = record<Extract<SharedRequest, { kind: 'unix' }>>({
+  kind: oneOf('unix'),
+  path,
+  umask: whole(0, 0o777),
+  readableAll: truth,
+  writableAll: truth,
+});
 
 const udp = record<Extract<SharedRequest, { kind: 'udp' }>>({
   kind: oneOf('udp'),
