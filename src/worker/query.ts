@@ -44,6 +44,6 @@ export function endpointOf({ host, port, ipv6Only, ordinal }: AddressRequest): E
 /** Where it really listens, once it does: a port of 0 has become a number then. */
 export function present({ host, port, ipv6Only }: Endpoint, handle: TcpHandle | undefined): Endpoint {
   const address: Partial<AddressInfo> = {};
-  handle?.getsockname(address);
+  handle?.getsockname?.(address);
   return { host, ipv6Only, port: address.port ?? port };
 }

@@ -6,7 +6,8 @@ export interface TcpHandle {
   onconnection: (this: TcpHandle, ...args: unknown[]) => unknown;
   listen(backlog: number): number;
   close(callback?: () => void): void;
-  getsockname(out: Partial<AddressInfo>): number;
+  /** Pipes have none. */
+  getsockname?(out: Partial<AddressInfo>): number;
   ref(): void;
   unref(): void;
   hasRef(): boolean;
@@ -83,15 +84,17 @@ export function stopAccepting(server: Server): void {
   const { _handle: handle } = internals(server);
   if (handle === null) return;
   const address: Partial<AddressInfo> = {};
-  // A pipe has none: what its name is the server itself knows.
   handle.getsockname?.(address);
   const still = {
     ...idle(),
     listen: () => 0,
-    getsockname: (out: Partial<AddressInfo>) => {
-      Object.assign(out, address);
-      return 0;
-    },
+    // Where there is none, the server knows the path itself.
+    ...(handle.getsockname !== undefined && {
+      getsockname: (out: Partial<AddressInfo>) => {
+        Object.assign(out, address);
+        return 0;
+      },
+    }),
     getAsyncId: () => 0,
     fd: -1,
   };
