@@ -11,7 +11,7 @@ import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
 import type { KeptPaths } from './kept-paths.js';
 import { Listener, type Terms } from './listener.js';
-import { internals, refusedHandle, type TcpHandle } from './node/handle.js';
+import { internals, refusedHandle, stopAccepting, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
 import { overlaps } from './overlap.js';
 import { absolute, bindPath, type OwnPaths } from './paths.js';
@@ -99,7 +99,8 @@ export class Listeners {
     // Nobody but this process is meant.
     if (!this.#paths.has(path) && this.#ownPaths.has(path)) {
       const handle = bindPath(path, access);
-      process.nextTick(reply, 0, typeof handle === 'number' ? refusedHandle(handle) : handle);
+      if (typeof handle === 'number') process.nextTick(reply, 0, refusedHandle(handle));
+      else process.nextTick(() => this.#listenOnOwn(server, handle, reply));
       return;
     }
     for (const { where, isGone } of this.#open) {
@@ -111,6 +112,19 @@ export class Listeners {
     const seq = this.#wait(server, path, reply);
     const request = { kind: 'unix' as const, path, umask: process.umask(), ...access };
     this.#channel.send({ type: 'share', seq, request }, () => this.#lost(seq));
+  }
+
+  /** The supervisor has no part in it; a drain has. */
+  #listenOnOwn(server: Server, handle: TcpHandle, reply: Reply): void {
+    reply(0, handle);
+    if (internals(server)._handle !== handle) return;
+    this.#serve(server);
+    if (this.#closed) stopAccepting(server);
+  }
+
+  #serve(server: Server): void {
+    if (!this.#servers.has(server)) this.#onListening(server);
+    this.#servers.add(server);
   }
 
   #wait(server: Server, where: Where, reply: Reply): number {
@@ -171,8 +185,7 @@ export class Listeners {
       if (this.#open.has(listener)) handle.close();
       return;
     }
-    if (!this.#servers.has(listener.server)) this.#onListening(listener.server);
-    this.#servers.add(listener.server);
+    this.#serve(listener.server);
     this.#addresses.set(listener.server, key);
     if (!this.#checked && symbolOf(handle, OWNER) === undefined) {
       this.onMissing(`adoption: handles have no ${OWNER}`);
@@ -206,6 +219,7 @@ export class Listeners {
   closeAll(): void {
     this.#closed = true;
     for (const listener of [...this.#open]) listener.stop();
+    for (const server of this.#servers) if (this.#isOwn(server) && server.listening) stopAccepting(server);
   }
 
   /** Connections that are open on all servers of the application, also on those that no longer listen. */
@@ -215,13 +229,23 @@ export class Listeners {
     for (const server of this.#servers) {
       const { _connections: connections } = internals(server);
       count += connections;
-      if (connections === 0 && !listening.has(server) && !this.#closed) this.#servers.delete(server);
+      if (connections > 0 || listening.has(server) || server.listening || this.#closed) continue;
+      this.#servers.delete(server);
     }
     return count;
   }
 
   get servers(): Iterable<Server> {
     return this.#servers;
+  }
+
+  /** Those that clients of the application know. */
+  get shared(): Iterable<Server> {
+    return [...this.#servers].filter((server) => !this.#isOwn(server));
+  }
+
+  #isOwn(server: Server): boolean {
+    return !this.#addresses.has(server);
   }
 
   addressOf(server: Server): AddressKey | undefined {

@@ -124,7 +124,7 @@ function install(): void {
         drain.end();
         return;
       case 'health':
-        void askHealth(listeners.servers, message.path, message.timeoutMs).then((answer) =>
+        void askHealth(listeners.shared, message.path, message.timeoutMs).then((answer) =>
           channel?.send({ type: 'health', ...answer }),
         );
         return;

@@ -58,6 +58,9 @@ export class Preloaded {
   readonly pid: number;
   readonly #child;
   readonly #errnoOf;
+  readonly #lines: string[] = [];
+  /** Looks again whenever something has come. */
+  readonly #looks = new Set<() => void>();
   readonly #custody = new Map<string, RawHandle>();
 
   constructor(t: Test, script: string, { env = {}, cwd, pidAs, errnoOf = () => 0, onLine }: Setup, isWorker: boolean) {
@@ -77,20 +80,50 @@ export class Preloaded {
       child.kill('SIGKILL');
       this.forget();
     });
-    const lines: string[] = [];
+    const lines = this.#lines;
     let stderr = '';
     if (child.stdout === null || child.stderr === null) throw new Error('no output streams');
     createInterface({ input: child.stdout }).on('line', (line) => {
       lines.push(line);
       onLine?.(line, this);
+      this.#look();
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    child.on('internalMessage', (message: WorkerMessage) => this.#hear(message));
+    child.on('internalMessage', (message: WorkerMessage) => {
+      this.#hear(message);
+      this.#look();
+    });
     this.ended = new Promise((resolve) => {
       child.once('close', (code) => resolve({ lines, stderr, code, told: this.told }));
     });
+  }
+
+  /** The first line like that. @throws where it ends before */
+  line(like: RegExp): Promise<string> {
+    return this.#until(() => this.#lines.find((line) => like.test(line)));
+  }
+
+  /** What it has told the supervisor, for the nth time. */
+  tells(type: WorkerMessage['type'], times = 1): Promise<WorkerMessage> {
+    return this.#until(() => this.told.filter((message) => message.type === type)[times - 1]);
+  }
+
+  async #until<T>(find: () => T | undefined): Promise<T> {
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      const moved = new Promise<undefined>((resolve) => this.#looks.add(() => resolve(undefined)));
+      const ended = await Promise.race([moved, this.ended]);
+      if (ended !== undefined) throw new Error(`it has ended: ${ended.lines.join(', ')} ${ended.stderr}`);
+    }
+  }
+
+  #look(): void {
+    const looks = [...this.#looks];
+    this.#looks.clear();
+    for (const look of looks) look();
   }
 
   /** To the application. */
