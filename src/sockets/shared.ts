@@ -11,6 +11,7 @@ import os from 'node:os';
 import type { AddressKey, SharedRequest } from '../protocol.js';
 import { sharedKey } from './address.js';
 import { BindError, EADDRINUSE } from './bind-error.js';
+import { shortPath } from './short-path.js';
 import { SocketPath } from './socket-path.js';
 
 /** Node's raw pipe or UDP handle, as far as it is used here. Methods that return a number return 0 or a negative errno. */
@@ -42,8 +43,6 @@ const UV_WRITABLE = 2;
 /** `uv_udp_flags` of libuv. */
 const UV_UDP_IPV6ONLY = 1;
 const UV_UDP_REUSEADDR = 4;
-/** `sizeof(sun_path)` of Linux, with its end: unix(7). */
-const PATH_BYTES = 108;
 const ENAMETOOLONG = -os.constants.errno.ENAMETOOLONG;
 /** How long it is waited for who may listen at a path already. */
 const ANSWER_MS = 1_000;
@@ -113,13 +112,24 @@ export class SharedSockets {
 
   #bindPath(key: AddressKey, request: Extract<SharedRequest, { kind: 'unix' }>): SharedSocket {
     const { path, umask, readableAll, writableAll } = request;
-    if (Buffer.byteLength(path) >= PATH_BYTES) throw new BindError(key, ENAMETOOLONG);
+    const short = shortPath(path);
+    if (short === undefined) throw new BindError(key, ENAMETOOLONG);
     const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): PipeHandle | number };
     // The application may have set it just for this.
     const before = process.umask(umask);
-    const handle = seam._createServerHandle(path, -1, -1);
+    const handle = seam._createServerHandle(short.name, -1, -1);
     process.umask(before);
-    if (typeof handle === 'number') throw new BindError(key, handle);
+    if (typeof handle === 'number') {
+      short.close();
+      throw new BindError(key, handle);
+    }
+    const { close } = handle;
+    // libuv removes the name, which must be good until then.
+    handle.close = () => {
+      handle.close = close;
+      handle.close();
+      short.close();
+    };
     const mode = (readableAll ? UV_READABLE : 0) | (writableAll ? UV_WRITABLE : 0);
     if (mode !== 0) handle.fchmod(mode);
     if (!path.startsWith('\0')) this.#paths.set(key, new SocketPath(path));
@@ -158,8 +168,10 @@ function newUdpHandle(): UdpHandle {
  */
 async function removeDead(path: string): Promise<void> {
   if (path.startsWith('\0') || !lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return;
+  const short = shortPath(path);
+  if (short === undefined) return;
   const code = await new Promise<string | null>((resolve) => {
-    const client = net.connect(path);
+    const client = net.connect(short.name);
     const settle = (answer: string | null) => {
       client.destroy();
       resolve(answer);
@@ -168,6 +180,7 @@ async function removeDead(path: string): Promise<void> {
     client.once('connect', () => settle(null));
     client.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? null));
   });
+  short.close();
   if (code === 'ECONNREFUSED') unlinkSync(path);
   else if (code === null)
     throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });

@@ -31,6 +31,8 @@ import {
 const STEADY_MS = 100;
 /** Kept from the start: applications replace it. */
 const startTimer = setTimeout;
+/** `sizeof(sun_path)` of Linux: a name that does not fit reaches nobody, and newer Nodes refuse it. */
+const NAME_BYTES = 108;
 const EADDRINUSE = -os.constants.errno.EADDRINUSE;
 
 export class Listeners {
@@ -93,7 +95,12 @@ export class Listeners {
   }
 
   #listenAt(server: Server, query: ListenQuery, reply: Reply): void {
-    const path = absolute(query.address ?? '');
+    const name = query.address ?? '';
+    if (Buffer.byteLength(name) > NAME_BYTES) {
+      process.nextTick(reply, 0, refusedHandle(-os.constants.errno.EINVAL));
+      return;
+    }
+    const path = absolute(name);
     // Node itself comes to it when there is no handle yet.
     const access = { readableAll: query.readableAll === true, writableAll: query.writableAll === true };
     // Nobody but this process is meant.

@@ -54,6 +54,15 @@ t.test('what else is refused names the same address as plain node', async (t) =>
   t.match(lines, [/"listen EACCES: permission denied 0.0.0.0:80","EACCES","listen","0.0.0.0",80/]);
 });
 
+t.test('a path that no address of a socket has room for is refused, as by newer Nodes', async (t) => {
+  const name = path.join(makeFolder(t), 'x'.repeat(100));
+  const script = `${TELL} tell('one', net.createServer()).listen(${JSON.stringify(name)});`;
+  const { lines, told } = await runPreloaded(t, script);
+  t.match(lines, [/"EINVAL","listen"/]);
+  t.notOk(told.some(({ type }) => type === 'share'));
+  if (!process.version.startsWith('v20.')) await sameAsPlain(t, script);
+});
+
 t.test('a server that is closed before its refusal comes is closed, and nothing else', async (t) => {
   const port = await freePort();
   for (const where of [`${port}`, JSON.stringify(path.join(makeFolder(t), 'app'))]) {
