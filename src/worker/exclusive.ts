@@ -4,8 +4,8 @@
  */
 import { Server } from 'node:net';
 import os from 'node:os';
-import { refusalOf } from './node/handle.js';
-import type { Access } from './paths.js';
+import { idle, refusalOf } from './node/handle.js';
+import { type Access, accessOf } from './paths.js';
 
 type Bind = (
   this: Server & { _handle: object | null },
@@ -25,13 +25,6 @@ export function shareExclusive(): void {
   const prototype = Server.prototype as unknown as { _listen2?: Bind; listen: (options: object) => Server };
   const { _listen2: bind, listen } = prototype;
   if (typeof bind !== 'function') throw new Error('this version of Node is not known: Server._listen2 is missing');
-  /** Of the last `listen` of a server: they are not among what comes to the place below. */
-  const options = new WeakMap<Server, Access>();
-  prototype.listen = function (this: Server, ...given: unknown[]) {
-    const { readableAll, writableAll } = (given[0] ?? {}) as Access;
-    options.set(this, { readableAll, writableAll });
-    return Reflect.apply(listen, this, given) as Server;
-  };
   prototype._listen2 = function listenInCluster(address, port, addressType, backlog, fd, flags = 0) {
     // What comes from the cluster, or from the application, has a handle by now.
     if (this._handle || (typeof fd === 'number' && fd >= 0)) {
@@ -40,12 +33,32 @@ export function shareExclusive(): void {
       bind.call(this, named, port, addressType, backlog, fd, flags);
       return;
     }
-    const where =
-      addressType === PATH
-        ? { path: address, ...options.get(this) }
-        : { port, ...(address && { host: address }), ipv6Only: (flags & IPV6_ONLY) !== 0 };
+    if (addressType === PATH) {
+      heedAccess(this, (access) => listen.call(this, { path: address, backlog, ...access }));
+      return;
+    }
+    const where = { port, ...(address && { host: address }), ipv6Only: (flags & IPV6_ONLY) !== 0 };
     listen.call(this, { ...where, backlog });
   };
+}
+
+/** Who may use the path besides its owner, Node says right after this, and to nobody but the handle: it has one until then. */
+function heedAccess(server: { _handle: object | null }, listen: (access: Access) => void): void {
+  let access: Access | undefined;
+  const handle = {
+    ...idle(),
+    fchmod(mode: number) {
+      access = accessOf(mode);
+      return 0;
+    },
+  };
+  server._handle = handle;
+  process.nextTick(() => {
+    // The application may have closed it.
+    if (server._handle !== handle) return;
+    server._handle = null;
+    listen(access ?? accessOf(0));
+  });
 }
 
 /** As Node has it in an error: without IPv6 it tries IPv4; that a port is taken it hears where it has bound already. */

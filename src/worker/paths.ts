@@ -16,13 +16,17 @@ export function absolute(name: string): string {
 
 /** For other users than this one as well: Node's options of the same names. */
 export interface Access {
-  readonly readableAll: boolean | undefined;
-  readonly writableAll: boolean | undefined;
+  readonly readableAll: boolean;
+  readonly writableAll: boolean;
 }
 
 /** `uv_poll_event` of libuv, which `uv_pipe_chmod` takes. */
 const UV_READABLE = 1;
 const UV_WRITABLE = 2;
+
+export function accessOf(mode: number): Access {
+  return { readableAll: (mode & UV_READABLE) !== 0, writableAll: (mode & UV_WRITABLE) !== 0 };
+}
 
 /** @returns a negative errno where it cannot be bound */
 export function bindPath(name: string, { readableAll, writableAll }: Access): TcpHandle | number {

@@ -46,7 +46,7 @@ export function acceptOn(
 }
 
 /** What of a handle does nothing. */
-function idle(): Omit<TcpHandle, 'getsockname' | 'listen'> {
+export function idle(): Omit<TcpHandle, 'getsockname' | 'listen'> {
   return {
     onconnection: () => {},
     close: (callback) => {
