@@ -38,6 +38,9 @@ export type SharedRequest =
       /** Absolute, or abstract: with a leading NUL. */
       readonly path: string;
       readonly umask: number;
+      /** Node's options of the same names: for other users than the supervisor's as well. */
+      readonly readableAll: boolean;
+      readonly writableAll: boolean;
     }
   | {
       readonly kind: 'udp';

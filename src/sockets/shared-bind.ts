@@ -8,6 +8,7 @@ import type { NativeLoad } from '../native/libc.js';
 import type { AddressKey, SharedRequest } from '../protocol.js';
 import { BindError, EADDRINUSE } from './bind-error.js';
 import { wrapFd } from './handle.js';
+import { shortPath } from './short-path.js';
 import { spareOf } from './socket-path.js';
 import { newUdpHandle, UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR } from './udp-handle.js';
 
@@ -20,21 +21,40 @@ export interface SharedHandle {
 type UnixRequest = Extract<SharedRequest, { kind: 'unix' }>;
 type UdpRequest = Extract<SharedRequest, { kind: 'udp' }>;
 
-/** `sizeof(sun_path)` of Linux, with its end: unix(7). */
-const PATH_BYTES = 108;
+interface PipeHandle extends SharedHandle {
+  /** @returns 0 or a negative errno */
+  fchmod(mode: number): number;
+}
+
+/** `uv_poll_event` of libuv, which `uv_pipe_chmod` takes. */
+const UV_READABLE = 1;
+const UV_WRITABLE = 2;
 const ENAMETOOLONG = -os.constants.errno.ENAMETOOLONG;
 /** How long it is waited for who may listen at a path already. */
 const ANSWER_MS = 1_000;
 
 /** @throws BindError */
-export function bindPath(key: AddressKey, { path, umask }: UnixRequest): SharedHandle {
-  if (Buffer.byteLength(path) >= PATH_BYTES) throw new BindError(key, ENAMETOOLONG);
-  const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): SharedHandle | number };
+export function bindPath(key: AddressKey, { path, umask, readableAll, writableAll }: UnixRequest): SharedHandle {
+  const short = shortPath(path);
+  if (short === undefined) throw new BindError(key, ENAMETOOLONG);
+  const seam = net as unknown as { _createServerHandle(path: string, port: -1, type: -1): PipeHandle | number };
   // The application may have set it just for this.
   const before = process.umask(umask);
-  const handle = seam._createServerHandle(path, -1, -1);
+  const handle = seam._createServerHandle(short.name, -1, -1);
   process.umask(before);
-  if (typeof handle === 'number') throw new BindError(key, handle);
+  if (typeof handle === 'number') {
+    short.close();
+    throw new BindError(key, handle);
+  }
+  const { close } = handle;
+  // libuv removes the name, which must be good until then.
+  handle.close = () => {
+    handle.close = close;
+    handle.close();
+    short.close();
+  };
+  const mode = (readableAll ? UV_READABLE : 0) | (writableAll ? UV_WRITABLE : 0);
+  if (mode !== 0) handle.fchmod(mode);
   return handle;
 }
 
@@ -90,8 +110,10 @@ export function bindUdp(
  */
 export async function removeDead(path: string): Promise<void> {
   if (path.startsWith('\0') || !isSocket(path)) return;
+  const short = shortPath(path);
+  if (short === undefined) return;
   const code = await new Promise<string | null>((resolve) => {
-    const client = net.connect(path);
+    const client = net.connect(short.name);
     const settle = (answer: string | null) => {
       client.destroy();
       resolve(answer);
@@ -100,6 +122,7 @@ export async function removeDead(path: string): Promise<void> {
     client.once('connect', () => settle(null));
     client.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? null));
   });
+  short.close();
   if (code === null) throw new BindError(`unix:${path}`, EADDRINUSE, { reason: 'EADDRINUSE, somebody listens there' });
   if (code !== 'ECONNREFUSED') return;
   try {

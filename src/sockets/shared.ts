@@ -136,7 +136,8 @@ export class SharedSockets {
   #takeIn(inherited: InheritedShared, said: AddressKey): void {
     const { kind, host, port, ipv6Only, handle, name } = inherited;
     // The name by which it was kept may be cut.
-    const key = kind === 'unix' ? sharedKey({ kind, path: host, umask: 0 }) : said;
+    const key =
+      kind === 'unix' ? sharedKey({ kind, path: host, umask: 0, readableAll: false, writableAll: false }) : said;
     // A unit that has come later has taken the name.
     const isTaken = this.#sockets.has(key) || this.unclaimed.some((unit) => unit.kind === 'unix' && unit.host === host);
     const hasName = kind === 'unix' && !host.startsWith('\0');

@@ -1,8 +1,11 @@
 /**
- * `exclusive: true` and `reusePort: true` make Node bind past its cluster, without a word. What they ask for, a socket that
+ * The place at which Node binds. `exclusive: true` and `reusePort: true` make Node bind past its cluster, without a word. What they ask for, a socket that
  * nobody else accepts on, is what every worker gets here anyway: such a server listens by the way of all others.
  */
 import { Server } from 'node:net';
+import os from 'node:os';
+import { idle, refusalOf } from './node/handle.js';
+import { type Access, accessOf } from './paths.js';
 
 type Bind = (
   this: Server & { _handle: object | null },
@@ -25,15 +28,42 @@ export function shareExclusive(): void {
   prototype._listen2 = function listenInCluster(address, port, addressType, backlog, fd, flags = 0) {
     // What comes from the cluster, or from the application, has a handle by now.
     if (this._handle || (typeof fd === 'number' && fd >= 0)) {
-      bind.call(this, address, port, addressType, backlog, fd, flags);
+      const errno = this._handle ? refusalOf(this._handle) : undefined;
+      const named = errno === undefined || addressType === PATH ? address : (address ?? anyAddress(errno));
+      bind.call(this, named, port, addressType, backlog, fd, flags);
       return;
     }
-    const where =
-      addressType === PATH
-        ? { path: address }
-        : { port, ...(address && { host: address }), ipv6Only: (flags & IPV6_ONLY) !== 0 };
+    if (addressType === PATH) {
+      heedAccess(this, (access) => listen.call(this, { path: address, backlog, ...access }));
+      return;
+    }
+    const where = { port, ...(address && { host: address }), ipv6Only: (flags & IPV6_ONLY) !== 0 };
     listen.call(this, { ...where, backlog });
   };
+}
+
+/** Who may use the path besides its owner, Node says right after this, and to nobody but the handle: it has one until then. */
+function heedAccess(server: { _handle: object | null }, listen: (access: Access) => void): void {
+  let access: Access | undefined;
+  const handle = {
+    ...idle(),
+    fchmod(mode: number) {
+      access = accessOf(mode);
+      return 0;
+    },
+  };
+  server._handle = handle;
+  process.nextTick(() => {
+    // The application may have closed it.
+    if (server._handle !== handle) return;
+    server._handle = null;
+    listen(access ?? accessOf(0));
+  });
+}
+
+/** As Node has it in an error: without IPv6 it tries IPv4; that a port is taken it hears where it has bound already. */
+function anyAddress(errno: number): string {
+  return errno === -os.constants.errno.EADDRINUSE ? '::' : '0.0.0.0';
 }
 
 /**

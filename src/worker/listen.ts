@@ -9,11 +9,12 @@ import type { Server } from 'node:net';
 import os from 'node:os';
 import type { AddressKey, AddressRequest } from '../protocol.js';
 import type { Channel } from './channel.js';
-import { type Listener, nameOf, standIn, type Terms } from './listener.js';
-import { acceptOn, internals, stopAccepting, type TcpHandle } from './node/handle.js';
+import type { KeptPaths } from './kept-paths.js';
+import { Listener, type Terms } from './listener.js';
+import { internals, refusedHandle, stopAccepting, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
 import { overlaps } from './overlap.js';
-import { absolute, bindPath, isOwnPath, type KeptPaths } from './paths.js';
+import { absolute, bindPath, type OwnPaths } from './paths.js';
 import {
   endpointOf,
   type GetServer,
@@ -30,10 +31,14 @@ import {
 const STEADY_MS = 100;
 /** Kept from the start: applications replace it. */
 const startTimer = setTimeout;
+/** `sizeof(sun_path)` of Linux: a name that does not fit reaches nobody, and newer Nodes refuse it. */
+const NAME_BYTES = 108;
+const EADDRINUSE = -os.constants.errno.EADDRINUSE;
 
 export class Listeners {
   readonly #channel: Channel;
   readonly #paths: KeptPaths;
+  readonly #ownPaths: OwnPaths;
   readonly #onListening: (server: Server) => void;
   readonly #open = new Set<Listener>();
   readonly #waiting = new Map<number, { listener: Listener; reply: Reply }>();
@@ -47,9 +52,10 @@ export class Listeners {
   #closed = false;
 
   /** @param onListening called when a server begins to listen on a socket that the supervisor gave */
-  constructor(channel: Channel, paths: KeptPaths, onListening: (server: Server) => void) {
+  constructor(channel: Channel, paths: KeptPaths, ownPaths: OwnPaths, onListening: (server: Server) => void) {
     this.#channel = channel;
     this.#paths = paths;
+    this.#ownPaths = ownPaths;
     this.#onListening = onListening;
   }
 
@@ -64,7 +70,7 @@ export class Listeners {
       throw new Error('this version of Node is not known: cluster._getServer is missing');
     seam._getServer = (server, query, reply) => {
       if (isTcp(query)) this.#listen(server, query, reply);
-      else if (isPath(query)) this.#listenAt(server, absolute(query.address ?? ''), reply);
+      else if (isPath(query)) this.#listenAt(server, query, reply);
       else original.call(cluster, server, query, this.#awaited(reply));
     };
   }
@@ -81,44 +87,56 @@ export class Listeners {
   #listen(server: Server, query: ListenQuery, reply: Reply): void {
     const request = this.#request(query);
     if (request === undefined) {
-      process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
+      process.nextTick(reply, 0, refusedHandle(EADDRINUSE));
       return;
     }
     const seq = this.#wait(server, endpointOf(request), reply);
     this.#channel.send({ type: 'listen', seq, request }, () => this.#lost(seq));
   }
 
-  #listenAt(server: Server, path: string, reply: Reply): void {
-    // A name with its number, or a folder of its own: nobody but this process is meant.
-    if (isOwnPath(path)) {
-      const handle = bindPath(path);
-      process.nextTick(reply, typeof handle === 'number' ? handle : 0, typeof handle === 'number' ? null : handle);
+  #listenAt(server: Server, query: ListenQuery, reply: Reply): void {
+    const name = query.address ?? '';
+    if (Buffer.byteLength(name) > NAME_BYTES) {
+      process.nextTick(reply, 0, refusedHandle(-os.constants.errno.EINVAL));
       return;
     }
-    for (const { where } of this.#open) {
-      if (where === path) {
-        process.nextTick(reply, -os.constants.errno.EADDRINUSE, null);
+    const path = absolute(name);
+    // Node itself comes to it when there is no handle yet.
+    const access = { readableAll: query.readableAll === true, writableAll: query.writableAll === true };
+    // Nobody but this process is meant.
+    if (!this.#paths.has(path) && this.#ownPaths.has(path)) {
+      const handle = bindPath(path, access);
+      if (typeof handle === 'number') process.nextTick(reply, 0, refusedHandle(handle));
+      else process.nextTick(() => this.#listenOnOwn(server, handle, reply));
+      return;
+    }
+    for (const { where, isGone } of this.#open) {
+      if (where === path && !isGone) {
+        process.nextTick(reply, 0, refusedHandle(EADDRINUSE));
         return;
       }
     }
     const seq = this.#wait(server, path, reply);
-    const request = { kind: 'unix' as const, path, umask: process.umask() };
+    const request = { kind: 'unix' as const, path, umask: process.umask(), ...access };
     this.#channel.send({ type: 'share', seq, request }, () => this.#lost(seq));
+  }
+
+  /** The supervisor has no part in it; a drain has. */
+  #listenOnOwn(server: Server, handle: TcpHandle, reply: Reply): void {
+    reply(0, handle);
+    if (internals(server)._handle !== handle) return;
+    this.#serve(server);
+    if (this.#closed) stopAccepting(server);
+  }
+
+  #serve(server: Server): void {
+    if (!this.#servers.has(server)) this.#onListening(server);
+    this.#servers.add(server);
   }
 
   #wait(server: Server, where: Where, reply: Reply): number {
     const seq = this.#channel.ask();
-    const listener: Listener = {
-      where,
-      server,
-      key: undefined,
-      handle: undefined,
-      backlog: 511,
-      adopted: new Map(),
-      begin: undefined,
-      standIn: false,
-      held: false,
-    };
+    const listener = new Listener(this.#channel, server, where);
     this.#open.add(listener);
     this.#waiting.set(seq, { listener, reply });
     this.#channel.hold();
@@ -139,7 +157,7 @@ export class Listeners {
     for (const listener of this.#open) {
       // Sockets that share a port would split the connections between two servers, without an error.
       const { where } = listener;
-      if (typeof where === 'string') continue;
+      if (typeof where === 'string' || listener.isGone) continue;
       if (port !== 0 && overlaps({ host, port, ipv6Only }, present(where, listener.handle))) return undefined;
       if (port === 0 && where.port === 0 && where.host === host) taken.add(where.ordinal);
     }
@@ -160,25 +178,21 @@ export class Listeners {
     const { listener, reply } = waiting;
     if (errno !== 0 || handle === undefined) {
       this.#open.delete(listener);
-      reply(errno === 0 ? -os.constants.errno.EBADF : errno, null);
+      reply(0, refusedHandle(errno === 0 ? -os.constants.errno.EBADF : errno));
       return;
     }
-    listener.key = key;
-    listener.handle = handle;
-    if (typeof listener.where === 'string') this.#paths.keep(listener.where);
-    listener.standIn = terms.standIn ?? false;
-    listener.held = terms.hold ?? false;
-    if (listener.standIn) standIn(listener, handle);
-    this.#watchListen(listener, handle);
-    this.#watchClose(listener, handle);
+    const { where } = listener;
+    if (typeof where === 'string') this.#paths.opened(where);
+    listener.take(key, handle, terms, () => {
+      this.#open.delete(listener);
+      if (typeof where === 'string') this.#paths.closed(where);
+    });
     reply(0, handle);
-    const listens = internals(listener.server)._handle === handle;
-    if (!listens) {
+    if (!listener.listens) {
       if (this.#open.has(listener)) handle.close();
       return;
     }
-    if (!this.#servers.has(listener.server)) this.#onListening(listener.server);
-    this.#servers.add(listener.server);
+    this.#serve(listener.server);
     this.#addresses.set(listener.server, key);
     if (!this.#checked && symbolOf(handle, OWNER) === undefined) {
       this.onMissing(`adoption: handles have no ${OWNER}`);
@@ -188,94 +202,31 @@ export class Listeners {
     startTimer(() => {
       if (this.#open.has(listener) && !this.#closed) this.#channel.send({ type: 'stayed', key });
     }, STEADY_MS).unref();
-    if (this.#closed) this.#close(listener);
-  }
-
-  /** Whoever closes the handle, the application or the drain: the supervisor hears of it. */
-  #watchClose(listener: Listener, handle: TcpHandle): void {
-    const { close } = handle;
-    handle.close = (callback) => {
-      handle.close = close;
-      this.#open.delete(listener);
-      const keys = new Set([...listener.adopted.values()].map(({ key }) => key)).add(listener.key ?? '');
-      for (const adopted of listener.adopted.values()) adopted.handle.close();
-      listener.adopted.clear();
-      this.#begin(listener, false);
-      // Before it is told: the supervisor may have the address bound anew at once.
-      close.call(handle, callback);
-      for (const key of keys) if (key !== '') this.#channel.send({ type: 'closed', key });
-    };
+    if (this.#closed) listener.stop();
   }
 
   /** Nothing is held any more. */
   accept(): void {
-    for (const listener of this.#open) {
-      const { held, handle: own } = listener;
-      listener.held = false;
-      if (!listener.standIn) this.#begin(listener, true);
-      if (!held || own === undefined) continue;
-      for (const { handle } of listener.adopted.values()) acceptOn(listener, own, handle);
-    }
-  }
-
-  #begin(listener: Listener, accepts: boolean): void {
-    const { begin } = listener;
-    if (begin === undefined) return;
-    listener.begin = undefined;
-    this.#channel.letGo();
-    if (accepts) begin();
-  }
-
-  /** Node hands the backlog on to nobody but the handle. */
-  #watchListen(listener: Listener, handle: TcpHandle): void {
-    const { listen } = handle;
-    handle.listen = (backlog) => {
-      Reflect.deleteProperty(handle, 'listen');
-      listener.backlog = backlog;
-      if (!listener.held && !listener.standIn) return listen.call(handle, backlog);
-      // A handle that does not listen keeps no process alive.
-      this.#channel.hold();
-      listener.begin = listener.standIn ? () => {} : () => listen.call(handle, backlog);
-      return 0;
-    };
+    for (const listener of this.#open) listener.accept();
   }
 
   /** @param under the address of the server that is to accept on it, where that is another one */
   adopt(slot: number, key: AddressKey, handle: TcpHandle, under = key): void {
-    const listener = this.#find(under);
-    const own = this.#closed ? undefined : listener?.handle;
-    const ok = listener !== undefined && own !== undefined && (listener.held || acceptOn(listener, own, handle));
-    if (ok) {
-      const name = nameOf(slot, key);
-      listener.adopted.get(name)?.handle.close();
-      listener.adopted.set(name, { key, handle });
-      if (listener.standIn && listener.key === key) {
-        listener.standIn = false;
-        if (!listener.held) this.#begin(listener, false);
-      }
-    } else {
-      handle.close();
-    }
+    const ok = (this.#closed ? undefined : this.#find(under))?.adopt(slot, key, handle) ?? false;
+    if (!ok) handle.close();
     this.#channel.send({ type: 'adopted', key, slot, ok });
   }
 
   release(slot: number, key: AddressKey): void {
-    const adopted = this.#find(key)?.adopted;
-    adopted?.get(nameOf(slot, key))?.handle.close();
-    adopted?.delete(nameOf(slot, key));
+    this.#find(key)?.release(slot, key);
     this.#channel.send({ type: 'released', key, slot });
   }
 
   /** Stops accepting, on all sockets and for good. Connections are left alone. */
   closeAll(): void {
     this.#closed = true;
-    for (const listener of [...this.#open]) this.#close(listener);
-  }
-
-  #close(listener: Listener): void {
-    if (listener.handle !== undefined && internals(listener.server)._handle === listener.handle) {
-      stopAccepting(listener.server);
-    }
+    for (const listener of [...this.#open]) listener.stop();
+    for (const server of this.#servers) if (this.#isOwn(server) && server.listening) stopAccepting(server);
   }
 
   /** Connections that are open on all servers of the application, also on those that no longer listen. */
@@ -285,13 +236,23 @@ export class Listeners {
     for (const server of this.#servers) {
       const { _connections: connections } = internals(server);
       count += connections;
-      if (connections === 0 && !listening.has(server) && !this.#closed) this.#servers.delete(server);
+      if (connections > 0 || listening.has(server) || server.listening || this.#closed) continue;
+      this.#servers.delete(server);
     }
     return count;
   }
 
   get servers(): Iterable<Server> {
     return this.#servers;
+  }
+
+  /** Those that clients of the application know. */
+  get shared(): Iterable<Server> {
+    return [...this.#servers].filter((server) => !this.#isOwn(server));
+  }
+
+  #isOwn(server: Server): boolean {
+    return !this.#addresses.has(server);
   }
 
   addressOf(server: Server): AddressKey | undefined {
@@ -307,7 +268,7 @@ export class Listeners {
     let wider: Listener | undefined;
     for (const listener of this.#open) {
       if (listener.key === key) return listener;
-      if ([...listener.adopted.values()].some((adopted) => adopted.key === key)) wider = listener;
+      if (listener.hasAdopted(key)) wider = listener;
     }
     return wider;
   }

@@ -15,6 +15,8 @@ type Shape<T> = { readonly [K in keyof T]-?: Check };
 const LONGEST_MS = 2 ** 31 - 1;
 
 const isText: Check = (value) => typeof value === 'string' && value.length <= 1024;
+/** The longest names a path, which has 4,096 characters at most. */
+const isKey: Check = (value) => typeof value === 'string' && value.length <= 4096 + 'unix:'.length;
 const isWhole: Check = (value) => Number.isSafeInteger(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isTimeMs: Check = (value) => typeof value === 'number' && value >= 0 && value <= LONGEST_MS;
@@ -23,10 +25,10 @@ const isTruth: Check = (value) => typeof value === 'boolean';
 const isTruthOrNothing: Check = (value) => value === undefined || typeof value === 'boolean';
 
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
-  socket: { seq: isCount, key: isText, errno: isWhole, hold: isTruthOrNothing, standIn: isTruthOrNothing },
+  socket: { seq: isCount, key: isKey, errno: isWhole, hold: isTruthOrNothing, standIn: isTruthOrNothing },
   accept: {},
-  adopt: { key: isText, slot: isCount, under: (value) => value === undefined || isText(value) },
-  release: { key: isText, slot: isCount },
+  adopt: { key: isKey, slot: isCount, under: (value) => value === undefined || isKey(value) },
+  release: { key: isKey, slot: isCount },
   drain: {
     emptyQueue: isTruth,
     windowMs: isTimeMs,
@@ -38,7 +40,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   link: {
     link: isCount,
     role: (value) => ['give', 'take', 'back', 'cut'].includes(value as string),
-    addresses: (value) => Array.isArray(value) && value.every(isText),
+    addresses: (value) => Array.isArray(value) && value.every(isKey),
   },
   ticketKey: { key: isText },
   terminate: {},

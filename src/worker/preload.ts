@@ -19,11 +19,12 @@ import { shareExclusiveDatagrams } from './exclusive-datagrams.js';
 import { Figures } from './figures.js';
 import { Handover } from './handover/handover.js';
 import { askHealth } from './health.js';
+import { KeptPaths } from './kept-paths.js';
 import { takeChildrenAlong } from './left-behind.js';
 import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
-import { KeptPaths } from './paths.js';
+import { OwnPaths } from './paths.js';
 import { Resignation } from './resign.js';
 import { Tickets } from './tickets.js';
 
@@ -45,7 +46,9 @@ function install(): void {
   if (channel === undefined) return;
   const tickets = new Tickets();
   const connections: Connections = new Connections((server) => listeners.has(server));
-  const listeners: Listeners = new Listeners(channel, new KeptPaths(process.env.HOLDFAST_PATHS), (server) => {
+  const keptPaths = new KeptPaths(process.env.HOLDFAST_PATHS);
+  const ownPaths = new OwnPaths();
+  const listeners: Listeners = new Listeners(channel, keptPaths, ownPaths, (server) => {
     connections.watch(server);
     tickets.watch(server);
   });
@@ -76,6 +79,8 @@ function install(): void {
   if (listens) attempt('exclusive servers', () => shareExclusive());
   if (listens)
     attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
+  attempt('names of unix sockets', () => keptPaths.install());
+  attempt('folders by mkdtemp', () => ownPaths.install());
   attempt('datagrams', () => datagrams.install());
   if (listens) attempt('exclusive datagrams', () => shareExclusiveDatagrams());
   attempt('figures', () => figures.install());
@@ -123,7 +128,7 @@ function install(): void {
         drain.end();
         return;
       case 'health':
-        void askHealth(listeners.servers, message.path, message.timeoutMs).then((answer) =>
+        void askHealth(listeners.shared, message.path, message.timeoutMs).then((answer) =>
           channel?.send({ type: 'health', ...answer }),
         );
         return;

@@ -11,8 +11,12 @@ export interface ListenQuery {
   readonly addressType: number | string | null;
   readonly fd: number | null | undefined;
   readonly flags: number | null | undefined;
+  /** Of a unix socket. */
+  readonly readableAll?: boolean | undefined;
+  readonly writableAll?: boolean | undefined;
 }
-export type Reply = (errno: number, handle: TcpHandle | null) => void;
+/** Node closes the handle where the server has been closed meanwhile, whatever the errno: there must always be one. */
+export type Reply = (errno: number, handle: TcpHandle) => void;
 export type GetServer = (server: Server, query: ListenQuery, reply: Reply) => void;
 
 export const IPV6_ONLY = 1;
@@ -40,6 +44,6 @@ export function endpointOf({ host, port, ipv6Only, ordinal }: AddressRequest): E
 /** Where it really listens, once it does: a port of 0 has become a number then. */
 export function present({ host, port, ipv6Only }: Endpoint, handle: TcpHandle | undefined): Endpoint {
   const address: Partial<AddressInfo> = {};
-  handle?.getsockname(address);
+  handle?.getsockname?.(address);
   return { host, ipv6Only, port: address.port ?? port };
 }

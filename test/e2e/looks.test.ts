@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
-import { apps, Holdfast } from './support/holdfast.js';
+import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
 
@@ -162,3 +162,30 @@ t.test('a server that all workers close on purpose refuses its clients at once',
     t.equal(await connects(port), 'ECONNREFUSED', mode);
   }
 });
+
+for (const mode of ['reuseport', 'reuseaddr']) {
+  for (const HOST of ['', '127.0.0.1']) {
+    t.test(`what is closed and listened on again in one turn is served: ${HOST || 'any host'}, ${mode}`, async (t) => {
+      const port = await freePort();
+      const SOCKET = path.join(makeRuntimeDir(t), 'app');
+      const args = ['-i', '2', '--listen-mode', mode, '--ready-timeout', '20s'];
+      const env = { PORT: String(port), HOST, SOCKET };
+      const holdfast = new Holdfast(t, path.join(apps, 'relisten.cjs'), { args, env });
+      await holdfast.message('started');
+      const loads = [
+        new Load({ port, fresh: 2, keepAlive: 0 }),
+        new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 }),
+      ];
+      t.match(await holdfast.run('reload'), { code: 0 });
+      for (const load of loads) {
+        await load.stop();
+        t.same(load.errors, {}, load.summary());
+        t.ok(load.answers.length > 0);
+      }
+      const { addresses } = await holdfast.status();
+      t.same(addresses.map(({ kind }) => kind).sort(), ['tcp', 'unix'], 'nothing else is left');
+      const worries = holdfast.log.filter(({ level }) => level === 'warn' || level === 'error');
+      t.same(worries, []);
+    });
+  }
+}

@@ -1,8 +1,22 @@
-import { existsSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import t from 'tap';
-import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
+import { apps, Holdfast, makeRuntimeDir, plainly } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
 
@@ -115,5 +129,65 @@ t.test(
     const { code, stdout, stderr } = await holdfast.run('reload');
     t.equal(code, 1);
     t.match(stdout + stderr, `cannot listen on unix:${SOCKET}: EADDRINUSE, somebody listens there`);
+  },
+);
+
+t.test('readableAll and writableAll hold for unix sockets, as under plain node', async (t) => {
+  const all = { readableAll: true, writableAll: true };
+  const options = {
+    none: {},
+    all,
+    readable: { readableAll: true },
+    writable: { writableAll: true },
+    exclusive: { ...all, exclusive: true },
+    'own-PID': all,
+  };
+  const script = path.join(apps, 'access.cjs');
+  const OPTIONS = JSON.stringify(options);
+  const plain = spawn(...plainly([script], { OPTIONS, FOLDER: makeRuntimeDir(t) }));
+  t.teardown(() => plain.kill('SIGKILL'));
+  const expected: string[] = [];
+  for await (const line of createInterface({ input: plain.stdout })) {
+    if (expected.push(line) === Object.keys(options).length) break;
+  }
+  plain.kill('SIGTERM');
+  const holdfast = new Holdfast(t, script, { args: ['-i', '1'], env: { OPTIONS, FOLDER: makeRuntimeDir(t) } });
+  for (const line of expected) await holdfast.message(line);
+  t.match(expected.join(), /ACCESS none 700,/);
+});
+
+t.test(
+  'a path that is too long for the kernel is listened on where the program names it from its own folder',
+  async (t) => {
+    const top = makeRuntimeDir(t);
+    const folder = path.join(top, ...Array.from({ length: 12 }, () => 'a-folder-of-some-length'));
+    mkdirSync(folder, { recursive: true });
+    const script = path.join(folder, 'server.cjs');
+    copyFileSync(path.join(apps, 'unix-server.cjs'), script);
+    const held = openSync(folder, 'r');
+    t.teardown(() => closeSync(held));
+    // By the folder's descriptor, as a client would in that folder.
+    const socketPath = `/proc/${process.pid}/fd/${held}/app.sock`;
+    const options = { args: ['-i', '2'], env: { SOCKET: 'app.sock' }, cwd: folder };
+    for (const left of [false, true]) {
+      if (left) {
+        const dead = net.createServer().listen(socketPath);
+        await once(dead, 'listening');
+        renameSync(path.join(folder, 'app.sock'), path.join(folder, 'kept'));
+        await new Promise((resolve) => dead.close(resolve));
+        renameSync(path.join(folder, 'kept'), path.join(folder, 'app.sock'));
+      }
+      const holdfast = new Holdfast(t, script, options);
+      await holdfast.message('started');
+      t.match((await holdfast.status()).addresses, [{ kind: 'unix', host: path.join(folder, 'app.sock') }]);
+      const load = new Load({ socketPath, fresh: 2, keepAlive: 0 });
+      t.match(await holdfast.run('reload'), { code: 0 });
+      await load.stop();
+      t.same(load.errors, {}, load.summary());
+      t.ok(load.answers.length > 0);
+      t.match(await holdfast.run('stop'), { code: 0 });
+      t.notOk(existsSync(path.join(folder, 'app.sock')), 'it is gone at the end');
+      t.same(readdirSync(folder), ['server.cjs']);
+    }
   },
 );

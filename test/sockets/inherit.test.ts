@@ -75,7 +75,7 @@ t.test('a request for what is no TCP gets the socket of its kind and address', a
   t.equal(matchShared(all.slice(0, 2), udp('0.0.0.0', 53), never), undefined, 'never one of IPv6 for IPv4');
   t.equal(matchShared(all, udp('127.0.0.1', 54), never), all[3], 'one that takes it in');
   t.equal(matchShared(all, udp('127.0.0.1', 55), never), undefined);
-  const unix = (path: string) => ({ kind: 'unix', path, umask: 0 }) as const;
+  const unix = (path: string) => ({ kind: 'unix', path, umask: 0, readableAll: false, writableAll: false }) as const;
   t.equal(matchShared(all, unix('/run/a.sock'), never), all[0]);
   t.equal(matchShared(all, unix('/var/run/a.sock'), never), undefined);
   t.equal(

@@ -31,7 +31,7 @@ function folder(t: Test): string {
   return dir;
 }
 
-const unix = (at: string) => ({ kind: 'unix', path: at, umask: 0o22 }) as const;
+const unix = (at: string) => ({ kind: 'unix', path: at, umask: 0o22, readableAll: false, writableAll: false }) as const;
 const udp = (port: number, more: object = {}) =>
   ({ kind: 'udp', host: '127.0.0.1', port, family: 4, ipv6Only: false, reuseAddr: false, ...more }) as const;
 

@@ -25,8 +25,12 @@ import {
 type Type = WorkerMessage['type'];
 type Body<T extends Type> = Omit<Extract<WorkerMessage, { type: T }>, 'cmd' | 'type'>;
 
-/** An IP address with its zone, and a port: the longest that `addressKey` makes has less. */
-const KEY_CHARACTERS = 128;
+/** An IP address with its zone, and a port. */
+const ADDRESS_CHARACTERS = 128;
+/** `PATH_MAX` of Linux. */
+const FILE_CHARACTERS = 4096;
+/** The longest is that of a unix socket: `sharedKey`. */
+const KEY_CHARACTERS = 'unix:'.length + FILE_CHARACTERS;
 const HOST_CHARACTERS = 64;
 /** Slots are numbered from 0 and there are at most 256, a canary beside them. */
 const LAST_SLOT = 256;
@@ -61,20 +65,26 @@ const counts = record<ConnectionCounts>({
 const named = record<OpenConnection>({
   kind: oneOf('http1', 'http2', 'websocket', 'upgraded', 'other'),
   ageMs: amount,
-  remote: nullOr(text(KEY_CHARACTERS)),
+  remote: nullOr(text(ADDRESS_CHARACTERS)),
   path: nullOr(text(PATH_CHARACTERS)),
 });
 
 const figures = record<WorkerFigures>({ answers: count, serverErrors: count, latency: list(count, MOST_BUCKETS) });
 
 const path: Reader<string> = (value, at) => {
-  const name = text(KEY_CHARACTERS)(value, at);
+  const name = text(FILE_CHARACTERS)(value, at);
   // Of an abstract name the first character is NUL; in the file system the supervisor has another working folder.
   if (!/^[/\0][^\0]+$/.test(name)) throw new Mismatch(`${at} must be an absolute path`);
   return name;
 };
 
-const unix = record<Extract<SharedRequest, { kind: 'unix' }>>({ kind: oneOf('unix'), path, umask: whole(0, 0o777) });
+const unix = record<Extract<SharedRequest, { kind: 'unix' }>>({
+  kind: oneOf('unix'),
+  path,
+  umask: whole(0, 0o777),
+  readableAll: truth,
+  writableAll: truth,
+});
 
 const udp = record<Extract<SharedRequest, { kind: 'udp' }>>({
   kind: oneOf('udp'),

@@ -6,14 +6,20 @@ export interface TcpHandle {
   onconnection: (this: TcpHandle, ...args: unknown[]) => unknown;
   listen(backlog: number): number;
   close(callback?: () => void): void;
-  getsockname(out: Partial<AddressInfo>): number;
+  /** Pipes have none. */
+  getsockname?(out: Partial<AddressInfo>): number;
   ref(): void;
   unref(): void;
   hasRef(): boolean;
 }
 
 /** The fields of a server that Node keeps for itself and that node:cluster reaches into as well. */
-export type ServerInternals = Server & { _handle: TcpHandle | null; _connections: number };
+export type ServerInternals = Server & {
+  _handle: TcpHandle | null;
+  _connections: number;
+  /** Another one for each time that it has been closed. */
+  readonly _listeningId?: number;
+};
 
 export function internals(server: Server): ServerInternals {
   return server as ServerInternals;
@@ -39,6 +45,37 @@ export function acceptOn(
   return true;
 }
 
+/** What of a handle does nothing. */
+export function idle(): Omit<TcpHandle, 'getsockname' | 'listen'> {
+  return {
+    onconnection: () => {},
+    close: (callback) => {
+      if (callback !== undefined) setImmediate(callback);
+    },
+    ref: () => {},
+    unref: () => {},
+    hasRef: () => false,
+  };
+}
+
+/** Of refused handles: their errnos. */
+const refusals = new WeakMap<object, number>();
+
+/**
+ * A handle for a server that may not listen: Node finds that out as without a cluster, with the same error, and may close it
+ * before, where the application has closed the server meanwhile.
+ */
+export function refusedHandle(errno: number): TcpHandle {
+  const handle = { ...idle(), listen: () => errno } as unknown as TcpHandle;
+  refusals.set(handle, errno);
+  return handle;
+}
+
+/** The errno of such a handle. */
+export function refusalOf(handle: object): number | undefined {
+  return refusals.get(handle);
+}
+
 /**
  * Closes the server's listening handle and leaves one in its place that does nothing: the server goes on to look as if
  * it listened, so that the application's own `server.close()` later works as always.
@@ -47,21 +84,17 @@ export function stopAccepting(server: Server): void {
   const { _handle: handle } = internals(server);
   if (handle === null) return;
   const address: Partial<AddressInfo> = {};
-  // A pipe has none: what its name is the server itself knows.
   handle.getsockname?.(address);
   const still = {
-    onconnection: () => {},
+    ...idle(),
     listen: () => 0,
-    close: (callback?: () => void) => {
-      if (callback !== undefined) setImmediate(callback);
-    },
-    getsockname: (out: Partial<AddressInfo>) => {
-      Object.assign(out, address);
-      return 0;
-    },
-    ref: () => {},
-    unref: () => {},
-    hasRef: () => false,
+    // Where there is none, the server knows the path itself.
+    ...(handle.getsockname !== undefined && {
+      getsockname: (out: Partial<AddressInfo>) => {
+        Object.assign(out, address);
+        return 0;
+      },
+    }),
     getAsyncId: () => 0,
     fd: -1,
   };

@@ -21,7 +21,7 @@ export function passing(passed: readonly Passed[]) {
 
 /** Listens, and accepts nothing; open until the end of the test. */
 export function openUnix(t: Test, path: string): number {
-  const { fd } = held(t, bindPath('unix', { kind: 'unix', path, umask: 0 }));
+  const { fd } = held(t, bindPath('unix', { kind: 'unix', path, umask: 0, readableAll: false, writableAll: false }));
   nativeOf().listen(fd, 100);
   return fd;
 }

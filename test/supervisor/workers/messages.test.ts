@@ -49,7 +49,7 @@ t.test('what is wrong is told with its place', async (t) => {
     [{ type: 'listen', seq: 1, request: { ...request, port: 1.5 } }, /^listen\.request\.port/],
     [{ type: 'listen', seq: 1, request: { ...request, family: 5 } }, /^listen\.request\.family/],
     [{ type: 'listen', seq: 1, request: { ...request, host: 'localhost' } }, /^listen\.request\.host must be an IP/],
-    [{ type: 'bound', key: 'x'.repeat(129) }, /^bound\.key must be a text of at most 128/],
+    [{ type: 'bound', key: 'x'.repeat(4_102) }, /^bound\.key must be a text of at most 4101/],
     [{ type: 'handedOver', handed: -1, refused: 0, takenBack: 0, stayed: {} }, /^handedOver\.handed must be a whole/],
     [{ type: 'handedOver', handed: 0, refused: 0, takenBack: 0, stayed: { x: 1.5 } }, /^handedOver\.stayed\.x must be/],
     [
