@@ -102,6 +102,9 @@ for (const OPTION of ['exclusive', 'reusePort']) {
       const [message] = (await once(client, 'message')) as [Buffer];
       t.equal(String(message), `${generation} a`);
     }
+    const { addresses } = await holdfast.status();
+    const shared = addresses.filter((address) => address.port === Number(ports[0]));
+    t.match(shared, [{ kind: 'udp', sockets: [{ slot: null }] }], 'it is in custody');
     t.match((await holdfast.status()).workers, [{ restarts: 0 }, { restarts: 0 }]);
   });
 }
