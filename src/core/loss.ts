@@ -7,7 +7,7 @@ import { fail } from './departure.js';
 import { lacks } from './readiness.js';
 import { isOnTrial } from './rollout.js';
 import { isSoaked } from './standing.js';
-import { label, policyOf, report, slotOf } from './state.js';
+import { label, policyOf, report, shown, slotOf } from './state.js';
 import type { Draft, Worker } from './types.js';
 
 /** In which a server that has been closed may be opened again: some applications listen anew when they are reconfigured. */
@@ -20,7 +20,7 @@ export function closed(draft: Draft, worker: Worker, { key }: { readonly key: st
   worker.steady = worker.steady.filter(isOther);
   worker.assumed = worker.assumed.filter(isOther);
   worker.given = worker.given.filter(isOther);
-  report(draft, 'info', 'worker closed', { ...label(worker), address: key });
+  report(draft, 'info', 'worker closed', { ...label(worker), address: shown(worker, key) });
 }
 
 export function closedUnasked(draft: Draft, worker: Worker, event: { readonly key: string }): void {
@@ -56,7 +56,7 @@ function unready(draft: Draft, worker: Worker, young: boolean): void {
   const { state, now } = draft;
   const { readyTimeoutMs, backoffResetMs } = policyOf(state, worker);
   if (young && now >= worker.startedAt + readyTimeoutMs) {
-    const what = worker.lost.length > 0 ? worker.lost.join(', ') : worker.lookedAt;
+    const what = told(worker, worker.lost.length > 0 ? worker.lost : [worker.lookedAt ?? '']).join(', ');
     fail(draft, worker, `a worker has closed ${what} by itself again, and its time to become ready is over`);
     return;
   }
@@ -68,7 +68,11 @@ function unready(draft: Draft, worker: Worker, young: boolean): void {
   worker.healthy = false;
   if (state.rollout.to === worker.generation) state.rollout.trialForEach = true;
   worker.deadline = Math.max(now + REOPEN_MS, young ? worker.startedAt + readyTimeoutMs : 0);
-  report(draft, 'warn', 'worker no longer ready', { ...label(worker), closed: worker.lost });
+  report(draft, 'warn', 'worker no longer ready', { ...label(worker), closed: told(worker, worker.lost) });
+}
+
+function told(worker: Worker, keys: readonly string[]): string[] {
+  return keys.map((key) => shown(worker, key));
 }
 
 /** It serves on what is left, and has not opened again what it has closed. */
@@ -77,10 +81,15 @@ export function judgeLoss(draft: Draft, worker: Worker): void {
   worker.judgeLossAt = null;
   const missed = worker.lost.filter((key) => state.workers.some((other) => isLikewise(other, worker, key)));
   if (missed.length > 0) {
-    fail(draft, worker, `a worker has closed ${missed.join(', ')} by itself, where others of its generation serve`);
+    fail(
+      draft,
+      worker,
+      `a worker has closed ${told(worker, missed).join(', ')} by itself, where others of its generation serve`,
+    );
     return;
   }
-  if (worker.lost.length > 0) report(draft, 'info', 'address given up', { ...label(worker), closed: worker.lost });
+  if (worker.lost.length > 0)
+    report(draft, 'info', 'address given up', { ...label(worker), closed: told(worker, worker.lost) });
   worker.lost = [];
 }
 

@@ -2,7 +2,7 @@
 import { addAddress, isFixed, rememberAddresses, requiredAddresses, strangerTo } from './addresses.js';
 import { coversKey } from './adoption/overlap.js';
 import { isFirst, isSoaked, seats } from './standing.js';
-import { label, policyOf, report } from './state.js';
+import { label, policyOf, report, shown } from './state.js';
 import type { Draft, State, Worker } from './types.js';
 
 export function bound(
@@ -123,7 +123,8 @@ export function lacks(state: State, worker: Worker): string | null {
   const told = refused.map(({ reason }) => `; ${reason}`).join('');
   if (ready === 'message' && !worker.saidReady) return `it did not send 'ready'${told}`;
   const isLost = ready === 'listening' ? lost.length > 0 : lost.some(isFixed);
-  if (steady.length === 0 && isLost) return `it has closed ${lost.join(', ')} by itself${told}`;
+  if (steady.length === 0 && isLost)
+    return `it has closed ${lost.map((key) => shown(worker, key)).join(', ')} by itself${told}`;
   if (ready === 'listening' && steady.length === 0) {
     return lookedAt === null
       ? `it did not listen on any address${told}`
@@ -133,7 +134,7 @@ export function lacks(state: State, worker: Worker): string | null {
   if (upAt !== null && state.steppedAt < upAt) return 'it was not up for long enough';
   const missing = requiredAddresses(state, worker).filter((key) => !isListenedOn(steady, key));
   if (missing.length === 0) return null;
-  const present = listening.length === 0 ? 'no address' : listening.map((key) => worker.shown?.[key] ?? key).join(', ');
+  const present = listening.length === 0 ? 'no address' : listening.map((key) => shown(worker, key)).join(', ');
   const hint = told === '' ? ' — addresses are changed by restart' : told;
   return `it listens on ${present}, but not on ${missing.join(', ')} as its predecessor does${hint}`;
 }

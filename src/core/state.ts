@@ -1,5 +1,5 @@
 /** Makes the first state, and answers the questions that every part of the core asks of it. */
-import type { ListenMode } from '../protocol.js';
+import type { AddressKey, ListenMode } from '../protocol.js';
 import { seats } from './standing.js';
 import type { Draft, Effect, Policy, ReportLevel, Slot, State, Worker } from './types.js';
 
@@ -146,6 +146,11 @@ export function answer(draft: Draft, requests: readonly number[], ok: boolean, r
 }
 
 /** The fields by which a worker is known in every log line. */
+/** An address as people know it: with the port that the kernel has chosen. */
+export function shown({ shown: ports }: Worker, key: AddressKey): string {
+  return ports?.[key] ?? key;
+}
+
 export function label(worker: Worker): Record<string, unknown> {
   return { slot: worker.slot, worker: worker.id, generation: worker.generation, pid: worker.pid };
 }

@@ -244,3 +244,18 @@ t.test('one that only looks, though no other of its generation did, has all of i
   t.same(d.slots(), ['1 ready', '1 ready']);
   t.equal(d.state.slots[0]?.restarts, 1);
 });
+
+t.test('people are told of a port that the kernel has chosen by its number, at its end as well', async (t) => {
+  const d = new Driver();
+  const told: unknown[] = [];
+  d.onReport = ({ message, fields }) => {
+    if (message === 'worker bound' || message === 'worker closed') told.push(fields.address);
+    if (message === 'worker no longer ready') told.push(fields.closed);
+  };
+  d.send({ type: 'start' });
+  d.open(1, CHOSEN);
+  d.send({ type: 'bound', worker: 1, key: CHOSEN, address: '0.0.0.0:40123' });
+  d.send({ type: 'stayed', worker: 1, key: CHOSEN });
+  d.send({ type: 'closed', worker: 1, key: CHOSEN });
+  t.same(told, ['0.0.0.0:40123', '0.0.0.0:40123', ['0.0.0.0:40123']]);
+});
