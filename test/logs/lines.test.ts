@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Line, LineSplitter, maxLineBytes } from '../../src/logs/lines.js';
@@ -129,7 +130,12 @@ t.test('one that has nothing left holds no memory', async (t) => {
     splitter.push(Buffer.from('a line\n'));
     while (splitter.next() !== undefined);
   }
-  tidyUp(null);
-  const grown = process.memoryUsage().arrayBuffers - before;
-  t.ok(grown < (splitters.length * maxLineBytes) / 4, `${grown} bytes`);
+  // Memory of buffers is given back beside the program: a collection has not always seen the end of it.
+  const grown = () => process.memoryUsage().arrayBuffers - before;
+  const most = (splitters.length * maxLineBytes) / 4;
+  for (let collections = 0; collections < 20 && grown() >= most; collections++) {
+    tidyUp(null);
+    await turn();
+  }
+  t.ok(grown() < most, `${grown()} bytes`);
 });

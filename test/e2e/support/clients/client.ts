@@ -7,7 +7,7 @@ export abstract class Client {
   done = 0;
   protected running = true;
   /** One conversation that takes longer is an error. */
-  protected readonly limitMs: number = 15_000;
+  protected readonly limitMs: number = 45_000;
   /** Cut off when the client is stopped, since their conversations have no end of their own. */
   protected readonly endless = new Set<{ destroy(): unknown }>();
   #ended: Promise<unknown> = Promise.resolve();

@@ -140,6 +140,11 @@ export class EventListener extends HttpClient {
     });
   }
 
+  /** Until it has been connected for the nth time. */
+  async openedFor(times: number): Promise<void> {
+    while (this.opened < times) await once(this.#source, 'open');
+  }
+
   override async stop(): Promise<void> {
     this.#source.close();
     await super.stop();
