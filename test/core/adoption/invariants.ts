@@ -56,7 +56,8 @@ export class SocketInvariants {
       this.#give(step, event);
     }
     for (const id of this.#adopted.keys()) {
-      if (!step.workers.some((worker) => worker.id === id && worker.serves)) this.#adopted.delete(id);
+      // One that is no longer ready, having closed one of its servers, goes on to accept on the others.
+      if (!step.workers.some((worker) => worker.id === id && worker.accepts)) this.#adopted.delete(id);
     }
     for (const effect of step.effects) this.#checkEffect(step, effect);
     this.#checkBelief(step.after);
@@ -205,7 +206,8 @@ function checkAccepted({ after, workers }: SocketStep, listened: ReadonlySet<str
     if (own.some((worker) => worker.accepts && worker.listening.includes(socket.key))) continue;
     const able = workers.filter((worker) => worker.serves && worker.listening.includes(socket.key));
     const willing = able.filter(({ id, slot }) => slot !== socket.slot && !has(socket, id, 'refused'));
-    const accepted = able.some(({ id }) => has(socket, id, 'adopted'));
+    const accepting = workers.filter((worker) => worker.accepts && worker.listening.includes(socket.key));
+    const accepted = accepting.some(({ id }) => has(socket, id, 'adopted'));
     check(
       accepted || willing.length === 0,
       'somebody accepts on every socket as long as anybody on its address can',
