@@ -126,8 +126,9 @@ function serviceBlocks(about: ServiceDescription): Block[] {
       settings: [
         set('RuntimeDirectory', wholeLine(prefixed('holdfast-', about.name))),
         set('RuntimeDirectoryMode', '0700'),
-        // Unix sockets in it keep their names, as they keep what waits in them.
-        set('RuntimeDirectoryPreserve', 'restart', 235),
+        // Unix sockets in it keep their names, as they keep what waits in them. That of a user who exists only while it runs would
+        // be kept behind a symbolic link, which no runtime folder may be.
+        about.user.kind === 'dynamic' ? null : set('RuntimeDirectoryPreserve', 'restart', 235),
         set('Environment', word(environment('HOLDFAST_RUNTIME_DIR=', runtimeFolder(about.name)))),
         set('StateDirectory', wholeLine(prefixed('holdfast/', about.name)), 235),
         set('StateDirectoryMode', '0700', 235),

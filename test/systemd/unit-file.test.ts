@@ -69,7 +69,9 @@ t.test('an older systemd is not told what it does not know', async (t) => {
 t.test('a systemd without dynamic users does not run it as root instead', async (t) => {
   const user = { kind: 'dynamic', name: 'holdfast-shop' } as const;
   t.throws(() => serviceUnit({ ...SHOP, systemd: 234, user }), { code: 'UNIT_USER', exitCode: 2, hint: /--user/ });
-  t.match(service({ user }), { User: ['holdfast-shop'], DynamicUser: ['yes'] });
+  const dynamic = service({ user });
+  t.match(dynamic, { User: ['holdfast-shop'], DynamicUser: ['yes'] });
+  t.notOk('RuntimeDirectoryPreserve' in dynamic, 'systemd would put a symbolic link in its place');
 });
 
 t.test('it is tried again however often it fails, and its time is counted up', async (t) => {
