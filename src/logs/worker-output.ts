@@ -11,7 +11,7 @@ import { type Line, LineSplitter } from './lines.js';
 import type { Log } from './logger.js';
 
 export interface WorkerOutput {
-  /** The last lines of standard error, oldest first: at most 20, each cut to 1 KiB. For error reports. */
+  /** The last lines of standard error, oldest first: at most 32, each cut to 1 KiB. For error reports. */
   tail(): readonly string[];
   /** Has `listener` called with each line of standard error from now on, until the returned function is called. */
   onErrorLine(listener: (line: string) => void): () => void;
@@ -35,7 +35,8 @@ export interface WorkerStreams {
 
 /** ` 1: 0xb78db3 node::OOMErrorHandler(…)`, after V8 has aborted. */
 const NATIVE_FRAME = /^ {0,2}\d+: 0x[0-9a-f]+ /;
-const tailLines = 20;
+// Those of an uncaught error that came as an event take 24.
+const tailLines = 32;
 const tailLineBytes = 1024;
 
 export function captureOutput({ stdout, stderr, slot, worker, generation, log }: WorkerStreams): WorkerOutput {

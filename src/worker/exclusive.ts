@@ -2,6 +2,7 @@
  * The place at which Node binds. `exclusive: true` and `reusePort: true` make Node bind past its cluster, without a word. What they ask for, a socket that
  * nobody else accepts on, is what every worker gets here anyway: such a server listens by the way of all others.
  */
+import fs from 'node:fs';
 import { Server } from 'node:net';
 import os from 'node:os';
 import { idle, refusalOf } from './node/handle.js';
@@ -17,6 +18,9 @@ type Bind = (
   flags: number | undefined,
 ) => void;
 
+// Before anybody replaces it.
+const { writeSync } = fs;
+const STDERR = 2;
 const IPV6_ONLY = 1;
 const PATH = -1;
 
@@ -77,8 +81,17 @@ export function tellOfThreads(): void {
   prototype._listen2 = function listenInThread(...where) {
     bind.apply(this, where);
     if (this._handle) return;
-    process.emitWarning(
+    tell(
       'a server in a worker thread listens past holdfast, and of several workers only one gets the port: have the main thread listen, and pass the work on to the threads',
     );
   };
+}
+
+/** Past the streams of the thread: what is in those is lost where the error ends the process. */
+function tell(text: string): void {
+  try {
+    writeSync(STDERR, `${text}\n`);
+  } catch {
+    // Nobody reads it.
+  }
 }
