@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { isConfigProgram } from '../config/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
+import { spawning } from '../spawn.js';
 import type { Context } from './context.js';
 
 /** As they are called in the bundle. */
@@ -128,11 +129,14 @@ function spawnReader(
   { env, cwd, output }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly output: 'inherit' | 'pipe' },
 ): ChildProcess {
   try {
-    return spawn(process.execPath, [PROGRAM, ...argv], {
-      env,
-      cwd,
-      stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],
-    });
+    // In the supervisor each reload has one.
+    return spawning(() =>
+      spawn(process.execPath, [PROGRAM, ...argv], {
+        env,
+        cwd,
+        stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],
+      }),
+    );
   } catch (cause) {
     throw unreadable(reasonOf(cause as NodeJS.ErrnoException), cause);
   }
