@@ -38,7 +38,10 @@ export function spawning<T>(start: () => T, change: (given: Start) => Start = (g
   }
 }
 
+/** Those that were made for the process; what somebody gave it is his. */
 function closeAll(streams: unknown): void {
   if (!Array.isArray(streams)) return;
-  for (const { handle } of streams as { handle?: { close?(): void } }[]) handle?.close?.();
+  for (const { type, handle } of streams as { type?: string; handle?: { close(): void } }[]) {
+    if (type === 'pipe') handle?.close();
+  }
 }

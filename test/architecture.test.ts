@@ -42,6 +42,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
     'nearest',
+    'spawn',
     'terminal-text',
   ],
   index: ['public'],

@@ -18,6 +18,7 @@ import { isConfigFile, isConfigProgram } from '../config/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { programFile } from '../platform/own-program.js';
+import { spawning } from '../spawn.js';
 import type { Context } from './context.js';
 import { plainEnvironment } from './node-options.js';
 
@@ -139,11 +140,14 @@ function spawnReader(
     const program = programFile(PROGRAM, cwd);
     // Node would tell with a stack that it is not there.
     if (!existsSync(program)) throw new Error(`holdfast is no longer installed where it was: ${program} is gone`);
-    return spawn(process.execPath, [program, ...argv], {
-      env,
-      cwd,
-      stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],
-    });
+    // In the supervisor each reload has one.
+    return spawning(() =>
+      spawn(process.execPath, [program, ...argv], {
+        env,
+        cwd,
+        stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],
+      }),
+    );
   } catch (cause) {
     throw unreadable(reasonOf(cause as NodeJS.ErrnoException), cause);
   }
