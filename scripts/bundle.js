@@ -65,8 +65,8 @@ export async function bundle() {
     sourcemap: true,
     sourcemapExcludeSources: true,
     comments: false,
-    // A stack trace goes by the lines, which stay; the names within functions and classes are shortened.
-    minify: { compress: false, mangle: { toplevel: false, keepNames: true }, codegen: { removeWhitespace: false } },
+    // The names within functions and classes are shortened.
+    minify: { compress: false, mangle: { toplevel: true, keepNames: true }, codegen: { removeWhitespace: true } },
     banner: STRICT,
     chunkFileNames: '[name].cjs',
     codeSplitting: {
@@ -102,10 +102,44 @@ function writeChunk({ fileName, code, map, modules }) {
     writeFileSync(file, minifySync(fileName, code).code);
     return;
   }
-  // No source has a tab, so none of these is part of a text; the indentation is a tenth of the whole.
-  const lines = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '').replaceAll(/^\t+/gm, '');
-  writeFileSync(file, `${lines}\n//# sourceMappingURL=${fileName}.map\n`);
-  writeFileSync(`${file}.map`, JSON.stringify(linesOnly(map)));
+  const lined = inLines(fileName, code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, ''), decode(map.mappings));
+  writeFileSync(file, `${lined.code}\n//# sourceMappingURL=${fileName}.map\n`);
+  writeFileSync(`${file}.map`, JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) })));
+}
+
+/**
+ * Code without a space too many, in lines again where its sources have them: a stack trace goes by the lines.
+ *
+ * @throws where the code would no longer be the same
+ */
+function inLines(fileName, code, mappings) {
+  const lines = [];
+  const mapped = [];
+  for (const [i, line] of code.split('\n').entries()) {
+    let begin = 0;
+    let segments = [];
+    let sourceLine;
+    for (const segment of mappings[i] ?? []) {
+      const [column, ...source] = segment;
+      const at = `${source[0]}:${source[1]}`;
+      // After one of these a line may end wherever a token begins.
+      if (at !== sourceLine && column > begin && ';{,'.includes(line[column - 1])) {
+        lines.push(line.slice(begin, column));
+        mapped.push(segments);
+        begin = column;
+        segments = [];
+      }
+      sourceLine = at;
+      segments.push([column - begin, ...source]);
+    }
+    lines.push(line.slice(begin));
+    mapped.push(segments);
+  }
+  const lined = lines.join('\n');
+  if (minifySync(fileName, lined).code !== minifySync(fileName, code).code) {
+    throw new Error(`cannot divide ${fileName} into lines: it would be another program`);
+  }
+  return { code: lined, mappings: mapped };
 }
 
 /**
