@@ -1,5 +1,5 @@
 /**
- * The supervisor: takes requests to the core, and has its effects done.
+ * The supervisor: puts its parts together, and takes requests to the core.
  *
  * Every decision is the core's; what is here is passed on, not weighed.
  */
@@ -24,11 +24,12 @@ import type {
 import type { Custody, CustodyOptions } from '../sockets/custody.js';
 import type { SharedOptions, SharedSockets } from '../sockets/shared.js';
 import { makeStreamPair } from '../sockets/stream-pair.js';
-import { changesBetween, nodeOnDisk } from './deployments/changes.js';
+import { beforeReload } from './deployments/before-reload.js';
+import { whatWouldChange } from './deployments/changes.js';
 import { Deployments, type Ready } from './deployments/deployments.js';
-import { runHook } from './deployments/hook.js';
 import { policyFor, type Release } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';
+import { Effects, isStopping } from './effects.js';
 import { Loop } from './loop.js';
 import { type Progress, Requests } from './requests.js';
 import { collectStatus } from './status.js';
@@ -83,6 +84,7 @@ export class Supervisor implements ControlTarget {
   readonly #custody: Custody;
   readonly #shared: SharedSockets;
   readonly #workforce: Workforce;
+  readonly #effects: Effects;
   readonly #releases: Releases;
   readonly #deployments: Deployments;
   #steering: Steering | undefined;
@@ -92,7 +94,6 @@ export class Supervisor implements ControlTarget {
   readonly #startedAt = performance.now();
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
-  #custodyClosed: Promise<void> = Promise.resolve();
   #announce: (started: Started) => void = () => {};
   #end: (reason: string | null) => void = () => {};
 
@@ -110,7 +111,7 @@ export class Supervisor implements ControlTarget {
     const size = release.config.instances;
     const supervision = initialSupervision({ size, listenMode, steered, policy: policyFor(release) });
     this.#loop = new Loop(supervision, {
-      perform: (effect) => this.#perform(effect),
+      perform: (effect) => this.#effects.perform(effect),
       subscribers: [
         (settled) => this.#steering?.review(settled),
         (settled) => this.#vitals.review(settled),
@@ -123,7 +124,7 @@ export class Supervisor implements ControlTarget {
       read: () => this.#releases.next(),
       letGo: (release) => this.#releases.letGo(release, this.#loop.state),
       sizeOf: (release) => this.#releases.sizeOf(release, this.#loop.state),
-      prepare: (release, progress, signal) => this.#prepareReload(release, progress, signal),
+      prepare: (release, progress, signal) => beforeReload(release, { progress, log, signal }),
       dispatch: (ready, progress) => this.#deploy(ready, progress),
       onRefused: (type, reason) => log.logger.error({ reason }, `${type} refused`),
     });
@@ -166,6 +167,19 @@ export class Supervisor implements ControlTarget {
       const steering = new Steering(how, supervision.state);
       this.#steering = steering;
     }
+    this.#effects = new Effects({
+      ...{ loop: this.#loop, workforce, custody, shared, releases: this.#releases, requests: this.#requests },
+      ...{ canary: this.#canary, log },
+      closeWatchers: () => {
+        this.#steering?.close();
+        this.#vitals.close();
+        this.#canary.close();
+        this.#deployments.close('the supervisor stops');
+      },
+      announce: () => this.#announce(this.#startedNow()),
+      tidyUp: () => this.#tidyUp(),
+      end: (reason) => this.#end(reason),
+    });
     this.started = new Promise((resolve) => {
       this.#announce = resolve;
     });
@@ -217,7 +231,7 @@ export class Supervisor implements ControlTarget {
   }
 
   reload(progress: Progress, { canary, dryRun = false }: ReloadOptions = {}): Promise<ControlResult> {
-    if (dryRun) return this.#compare();
+    if (dryRun) return whatWouldChange(this.#releases, this.#loop.state);
     if (canary !== undefined && this.#loop.state.size >= SIZE_LIMIT) {
       const reason = `cannot start a canary beside ${SIZE_LIMIT} workers: there is no slot left for it`;
       this.#log.logger.error({ reason }, 'reload refused');
@@ -266,8 +280,7 @@ export class Supervisor implements ControlTarget {
   }
 
   get stopping(): boolean {
-    const { phase } = this.#loop.state;
-    return phase === 'stopping' || phase === 'stopped';
+    return isStopping(this.#loop.state);
   }
 
   followLogs(onLine: (line: string) => void): () => void {
@@ -285,30 +298,6 @@ export class Supervisor implements ControlTarget {
         type === 'reload' ? { type, request, policy, size, canary } : { type, request, policy, size },
       ),
     );
-  }
-
-  /** @throws when the owner's command does not end well */
-  async #prepareReload({ config, cwd }: Release, progress: Progress, signal: AbortSignal): Promise<void> {
-    const { beforeReload: command, beforeReloadTimeoutMs: timeoutMs } = config;
-    if (command === null) return;
-    progress({ type: 'progress', message: 'beforeReload', fields: { command } });
-    const env = { ...process.env, ...config.env };
-    const result = await runHook({ name: 'beforeReload', command, cwd, env, timeoutMs, log: this.#log, signal });
-    if (!result.ok) throw new Error(`the reload did not begin: ${result.reason}`);
-  }
-
-  /** What a reload would change; nothing is kept of it. */
-  async #compare(): Promise<ControlResult> {
-    try {
-      const { state } = this.#loop;
-      const present = this.#releases.of(state, state.stable);
-      const onDisk = await nodeOnDisk();
-      const changes = changesBetween(present, await this.#releases.peek(), { running: process.version, onDisk });
-      const count = changes.length === 1 ? '1 change' : `${changes.length} changes`;
-      return { ok: true, message: changes.length === 0 ? 'nothing would change' : count, reason: null, changes };
-    } catch (error) {
-      return { ok: false, message: 'failed', reason: error instanceof Error ? error.message : String(error) };
-    }
   }
 
   /** Whether shares of connections are what they are said to be. */
@@ -341,92 +330,6 @@ export class Supervisor implements ControlTarget {
     if (during !== null && 'type' in during && 'request' in during) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#requests.answer(during.request, false, `a fault in the supervisor: ${reason}`);
-    }
-  }
-
-  #perform(effect: AnyEffect): void {
-    const { state } = this.#loop;
-    switch (effect.do) {
-      case 'spawn': {
-        const release = this.#releases.of(state, effect.generation);
-        this.#workforce.spawn(effect, release);
-        break;
-      }
-      case 'drain':
-        this.#workforce.drain(effect.worker, { ...effect, emptyQueue: this.stopping }, effect);
-        break;
-      case 'link':
-        this.#workforce.link(effect.worker, effect);
-        break;
-      case 'terminate':
-        this.#workforce.terminate(effect.worker);
-        break;
-      case 'kill':
-        this.#workforce.kill(effect.worker);
-        break;
-      case 'accept':
-        this.#workforce.accept(effect.worker);
-        break;
-      case 'askHealth':
-        this.#workforce.askHealth(effect.worker);
-        break;
-      case 'diagnose':
-        this.#workforce.diagnose(effect.worker);
-        break;
-      case 'lookAround':
-        this.#workforce.lookAround(effect.worker);
-        break;
-      case 'judgeCanary':
-        this.#canary.judge(effect.generation).catch((error: unknown) => this.#loop.failed(effect, error));
-        break;
-      case 'adopt':
-        this.#workforce.adopt(effect.worker, effect.socket);
-        break;
-      case 'release':
-        this.#workforce.release(effect.worker, effect.socket);
-        break;
-      case 'widen':
-        this.#workforce.adopt(effect.worker, effect.socket, effect.under);
-        break;
-      case 'openContested':
-        this.#workforce.openContested(effect.worker, effect.key);
-        break;
-      case 'refuseContested':
-        this.#loop.dispatch({ type: 'failed', worker: effect.worker, reason: effect.reason });
-        break;
-      case 'closeSocket':
-        if (!this.#shared.release(effect.socket.key)) this.#custody.release(effect.socket.slot, effect.socket.key);
-        break;
-      case 'closeCustody':
-        this.#steering?.close();
-        this.#vitals.close();
-        this.#canary.close();
-        this.#deployments.close('the supervisor stops');
-        this.#custodyClosed = this.#workforce
-          .closeCustody()
-          .catch((error: unknown) => this.#loop.failed(effect, error));
-        break;
-      case 'forgetGeneration':
-        this.#releases.forget(state);
-        // A generation has gone: a rollout is over, and nothing is urgent.
-        this.#tidyUp();
-        break;
-      case 'answer':
-        this.#requests.answer(effect.request, effect.ok, effect.reason);
-        break;
-      case 'announceStart':
-        this.#announce(this.#startedNow());
-        this.#tidyUp();
-        break;
-      case 'end':
-        this.#loop.close();
-        // Whoever starts the next one at once must find the addresses free.
-        void Promise.all([this.#custodyClosed, this.#workforce.leftBehind.gone()]).then(() => this.#end(effect.reason));
-        break;
-      case 'report':
-        this.#log.logger[effect.level](effect.fields, effect.message);
-        if (effect.level !== 'debug') this.#requests.progress(effect.message, effect.fields);
-        break;
     }
   }
 

@@ -2,9 +2,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/config.js';
-import type { Change } from '../../protocol.js';
+import type { State } from '../../core/types.js';
+import type { Change, ControlResult } from '../../protocol.js';
 import { spawning } from '../../spawn.js';
 import type { Release } from './release.js';
+import type { Releases } from './releases.js';
 
 /** Told by other means, or not at all: the values of variables and arguments may be secrets. */
 const APART: readonly (keyof Config)[] = ['env', 'args', 'script', 'cwd'];
@@ -41,8 +43,21 @@ export function changesBetween(
   return changes;
 }
 
+/** What a reload would change; nothing is kept of it. Never rejects. */
+export async function whatWouldChange(releases: Releases, state: State): Promise<ControlResult> {
+  try {
+    const present = releases.of(state, state.stable);
+    const onDisk = await nodeOnDisk();
+    const changes = changesBetween(present, await releases.peek(), { running: process.version, onDisk });
+    const count = changes.length === 1 ? '1 change' : `${changes.length} changes`;
+    return { ok: true, message: changes.length === 0 ? 'nothing would change' : count, reason: null, changes };
+  } catch (error) {
+    return { ok: false, message: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
 /** Workers run whatever lies at the path of the supervisor's own Node: it may have been updated since. */
-export async function nodeOnDisk(): Promise<string> {
+async function nodeOnDisk(): Promise<string> {
   const { stdout } = await spawning(() => promisify(execFile)(process.execPath, ['--version'], { timeout: 5_000 }));
   return stdout.trim();
 }
