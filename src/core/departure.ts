@@ -27,7 +27,7 @@ export function fail(draft: Draft, worker: Worker, reason: string, atOnce = fals
  */
 export function failUnready(draft: Draft, worker: Worker, seen: string | null): void {
   const { ready, readyTimeoutMs } = policyOf(draft.state, worker);
-  const lack = lacks(draft.state, worker) ?? worker.healthReason ?? 'its health is not known';
+  const lack = lacks(draft.state, worker) ?? contestedBy(worker) ?? worker.healthReason ?? 'its health is not known';
   if (worker.lost.length > 0) {
     fail(draft, worker, `a worker was ready and is no longer: ${lack}`, nobodyServes(draft.state));
     return;
@@ -37,6 +37,11 @@ export function failUnready(draft: Draft, worker: Worker, seen: string | null): 
       ? `${seen === null ? '' : `; ${seen}`}. If it serves no traffic (a queue worker, a bot, cron), set ready: running`
       : '';
   fail(draft, worker, `not ready within ${readyTimeoutMs / 1000} s: ${lack}${hint}`);
+}
+
+function contestedBy({ contested }: Worker): string | null {
+  if (contested.length === 0) return null;
+  return `${contested.join(', ')} could not be opened: another address of this application is in the way`;
 }
 
 /** It has never listened nor tried to, as far as can be told. */

@@ -85,6 +85,11 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
 /** How many refusals are remembered: one that looks for a free port meets with many. */
 const MOST_REFUSED = 8;
 
+/** It may say that it is ready, having been told that it listens, and nobody could reach it. */
+const contested: Handler<'contested'> = (_draft, worker, { key }) => {
+  if (!worker.contested.includes(key)) worker.contested.push(key);
+};
+
 const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason, isOurs = false }) => {
   if (isOurs && worker.state === 'starting') {
     fail(draft, worker, reason);
@@ -149,6 +154,7 @@ const LIFECYCLE = {
     exceeded: ignored,
     failed,
     bindFailed,
+    contested,
     bindDelayed: (draft, worker, { key, until }) => {
       worker.leftMs ??= Math.max(0, (worker.deadline ?? draft.now) - draft.now);
       if (!worker.awaiting.includes(key)) worker.awaiting.push(key);
@@ -184,6 +190,7 @@ const LIFECYCLE = {
     exceeded,
     failed,
     bindFailed,
+    contested: ignored,
     bindDelayed: ignored,
     exited: (draft, worker, event) => {
       remove(draft, worker);
@@ -212,6 +219,7 @@ const LIFECYCLE = {
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
+    contested: ignored,
     bindDelayed: ignored,
     exited: left,
   },
@@ -234,6 +242,7 @@ const LIFECYCLE = {
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
+    contested: ignored,
     bindDelayed: ignored,
     exited: left,
   },
@@ -256,6 +265,7 @@ const LIFECYCLE = {
     exceeded: ignored,
     failed: ignored,
     bindFailed: ignored,
+    contested: ignored,
     bindDelayed: ignored,
     exited: left,
   },
@@ -281,6 +291,7 @@ export function spawn(draft: Draft, slot: number, generation: number): void {
     state: 'starting',
     deadline: null,
     awaiting: [],
+    contested: [],
     leftMs: null,
     readyAt: null,
     acceptsSince: null,

@@ -4,7 +4,7 @@
  */
 import { forgetAddress, isFixed } from './addresses.js';
 import { fail } from './departure.js';
-import { lacks } from './readiness.js';
+import { contestOver, lacks } from './readiness.js';
 import { isOnTrial } from './rollout.js';
 import { isSoaked } from './standing.js';
 import { label, policyOf, report, shown, slotOf } from './state.js';
@@ -21,6 +21,7 @@ export function closed(draft: Draft, worker: Worker, { key }: { readonly key: st
   worker.assumed = worker.assumed.filter(isOther);
   worker.given = worker.given.filter(isOther);
   report(draft, 'info', 'worker closed', { ...label(worker), address: shown(worker, key) });
+  contestOver(draft, worker, key);
 }
 
 export function closedUnasked(draft: Draft, worker: Worker, event: { readonly key: string }): void {

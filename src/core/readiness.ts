@@ -16,9 +16,11 @@ export function bound(
   addressCame(worker, key, draft.now);
   if (address !== undefined) worker.shown = { ...worker.shown, [key]: address };
   report(draft, 'info', 'worker bound', { ...label(worker), address: address ?? key });
-  if (!hasProvenLike(draft.state, worker)) return;
-  worker.assumed.push(key);
-  count(draft, worker, key);
+  if (hasProvenLike(draft.state, worker)) {
+    worker.assumed.push(key);
+    count(draft, worker, key);
+  }
+  contestOver(draft, worker, key);
 }
 
 /** Only now does it count: a program that looks whether its port is free has closed it again by now. */
@@ -57,8 +59,15 @@ export function wantsHealth(state: State, worker: Worker, now: number): boolean 
   return worker.state === 'starting' || !isSoaked(state, worker, now);
 }
 
+/** The socket of a contested address has come, or is no longer wanted. */
+export function contestOver(draft: Draft, worker: Worker, key: string): void {
+  if (!worker.contested.includes(key)) return;
+  worker.contested = worker.contested.filter((other) => other !== key);
+  if (worker.state === 'starting') checkReady(draft, worker);
+}
+
 export function checkReady(draft: Draft, worker: Worker): void {
-  if (lacks(draft.state, worker) !== null) return;
+  if (lacks(draft.state, worker) !== null || worker.contested.length > 0) return;
   const { health, healthIntervalMs, soakMs, trialMs } = policyOf(draft.state, worker);
   if (health && !worker.healthy) {
     // Only now is there somebody to ask; between two questions, and while an answer is awaited, nothing is to be done.

@@ -39,7 +39,7 @@ const CONCERNS = {
   released: 'sockets',
   steeringFailed: 'sockets',
   steeringWorks: 'sockets',
-  contested: 'sockets',
+  contested: 'both',
   socketOpened: 'both',
   bound: 'both',
   closed: 'both',

@@ -60,6 +60,8 @@ export interface Worker {
   deadline: number | null;
   /** Addresses that another process holds and that it waits for: that is not its own time. */
   awaiting: AddressKey[];
+  /** Addresses on which it believes to listen, and whose sockets are still to come: others of ours are in the way. */
+  contested: AddressKey[];
   /** What it had left to become ready when that began; null while it waits for none. */
   leftMs: number | null;
   readyAt: number | null;
@@ -285,6 +287,8 @@ export type WorkerEvent = { readonly worker: number } & (
       /** It is the supervisor that lacks something (descriptors, memory): no application can do anything about it. */
       readonly isOurs?: boolean;
     }
+  /** Another address of ours is in the way: its server believes that it listens, and gets the socket as soon as it can be opened. */
+  | { readonly type: 'contested'; readonly key: AddressKey }
   /** The address is held by another process and is waited for until `until`. */
   | { readonly type: 'bindDelayed'; readonly key: AddressKey; readonly until: MonotonicMs }
   | {

@@ -20,6 +20,8 @@ interface BindErrorOptions {
   /** Stands in place of the errno's name and text. */
   readonly reason?: string;
   readonly cause?: unknown;
+  /** Another socket of this custody was in the way at that moment. */
+  readonly isOurs?: boolean;
   /** Stands in place of the usual next step. */
   readonly hint?: string | undefined;
 }
@@ -30,6 +32,8 @@ export class BindError extends HoldfastError {
   readonly errno: number;
   /** Who holds the address, as far as that was known. */
   readonly owner: Owner | null;
+  /** Another socket of this custody was in the way: it may have gone since. */
+  readonly isOurs: boolean;
 
   /** @param address its name where it is no TCP */
   constructor(
@@ -48,6 +52,7 @@ export class BindError extends HoldfastError {
     this.name = 'BindError';
     this.errno = errno;
     this.owner = options.owner ?? null;
+    this.isOurs = options.isOurs ?? false;
   }
 }
 

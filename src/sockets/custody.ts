@@ -15,6 +15,7 @@ import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
 import { type InheritedSocket, matchFor } from './inherit.js';
 import { type Keeper, Keeping } from './keeping.js';
 import { findOwner, type Owner, SOON_FILES } from './owner.js';
+import { rivalsOf } from './rivals.js';
 import { SteeredGroups } from './steered-groups.js';
 
 export { addressKey } from './address.js';
@@ -101,7 +102,7 @@ export class Custody {
    * The socket of that address and slot; bound if there is none yet. In reuseport mode an address is refused while
    * a stranger listens on it, even where the system would let us bind beside it.
    *
-   * @throws BindError; ECANCELED if `signal` was aborted or custody was closed. Nothing stays bound then.
+   * @throws BindError; one that says `isOurs` where another socket of this custody is in the way; ECANCELED if `signal` was aborted or custody was closed. Nothing stays bound then.
    */
   async acquire(slot: number, request: AddressRequest, signal?: AbortSignal): Promise<CustodySocket> {
     const key = addressKey(request);
@@ -288,6 +289,10 @@ export class Custody {
         return this.#bind(slot, key, request);
       } catch (error) {
         if (!(error instanceof BindError) || error.errno !== EADDRINUSE) throw error;
+        // Now, not after a wait: it may be a look at the port, and gone by then.
+        if (rivalsOf(this.list(), slot, request).length > 0) {
+          throw new BindError(request, EADDRINUSE, { isOurs: true, cause: error });
+        }
         const leftMs = untilMs - this.#now();
         if (leftMs <= 0 || attempt === 1) {
           // Who does not wait is to be answered soon.

@@ -192,6 +192,36 @@ t.test('with ready=message a worker that listens nowhere may be ready', async (t
   t.equal(d.state.phase, 'running');
 });
 
+t.test(
+  'a worker is not ready while another address is in the way of its own, though it believes to listen',
+  async (t) => {
+    for (const policy of [{ ready: 'message' }, { ready: 'running', minUptimeMs: 1_000 }] as const) {
+      const d = new Driver({ policy });
+      d.send({ type: 'start' });
+      d.send({ type: 'contested', worker: 1, key: PORT });
+      d.send({ type: 'saidReady', worker: 1 });
+      d.wait(1_000);
+      t.same(d.slots(), ['1 starting'], policy.ready);
+      d.send({ type: 'bound', worker: 1, key: PORT });
+      t.same(d.slots(), ['1 ready'], 'its socket has come');
+    }
+    for (const event of ['closed', 'never'] as const) {
+      const d = new Driver({ policy: { ready: 'message' } });
+      d.send({ type: 'start' });
+      d.send({ type: 'contested', worker: 1, key: PORT });
+      d.send({ type: 'saidReady', worker: 1 });
+      if (event === 'closed') {
+        d.send({ type: 'closed', worker: 1, key: PORT });
+        t.same(d.slots(), ['1 ready'], 'it has only looked at it');
+        continue;
+      }
+      d.wait(10_000);
+      d.send({ type: 'lookedAround', worker: 1, seen: null });
+      t.match(d.worker(1).endReason, /not ready within .*: 0\.0\.0\.0:8080 could not be opened/);
+    }
+  },
+);
+
 t.test('with ready=message a worker that never says so is not ready in time', async (t) => {
   const d = new Driver({ policy: { ready: 'message' } });
   d.send({ type: 'start' });

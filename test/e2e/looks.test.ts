@@ -110,11 +110,22 @@ t.test('clients are refused between a look and the server itself, and served as 
 
 t.test('a port that a look has found is free for a helper', async (t) => {
   for (const mode of ['reuseport', 'reuseaddr']) {
+    // As by node:cluster, a port is free a moment after its server has been closed: once the supervisor has heard of it.
     const helper = `
-      require('node:net').createServer().listen(Number(process.argv[1]), '127.0.0.1', function () {
-        console.log('HELPER ' + this.address().port);
+      const { createServer } = require('node:net');
+      const server = createServer();
+      let tries = 0;
+      const listen = () => server.listen(Number(process.argv[1]), '127.0.0.1');
+      server.on('listening', () => {
+        console.log('HELPER ' + server.address().port);
         process.stdin.once('end', () => process.exit()).resume();
-      });`;
+      });
+      server.on('error', (error) => {
+        tries += 1;
+        if (tries < 20) setTimeout(listen, 50);
+        else console.log(error.message);
+      });
+      listen();`;
     const dir = t.testdir({
       'app.cjs': `
         const net = require('node:net');

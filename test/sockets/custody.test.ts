@@ -388,6 +388,18 @@ t.test('stops waiting when the listener is no longer wanted, and lets the next o
   t.equal((await third).port, stranger.port);
 });
 
+t.test('tells what its own sockets refuse, as it was when that was found', async (t) => {
+  const custody = custodyFor(t, null);
+  const look = await custody.acquire(0, request('127.0.0.1', 0));
+  listen(t, look);
+  const asked = custody.acquire(0, request('0.0.0.0', look.port));
+  // While it is still found out who has the port.
+  setImmediate(() => custody.releaseAddress(look.key));
+  await t.rejects(asked, { code: 'EADDRINUSE', isOurs: true });
+  const stranger = await startStranger(t, '127.0.0.1', 0, 'plain');
+  await t.rejects(custody.acquire(0, request('0.0.0.0', stranger.port)), { code: 'EADDRINUSE', isOurs: false });
+});
+
 t.test('binds nothing for a listener that is not wanted from the start', async (t) => {
   const custody = custodyFor(t, null);
   await t.rejects(custody.acquire(0, request('127.0.0.1', 0), AbortSignal.abort()), { code: 'ECANCELED' });

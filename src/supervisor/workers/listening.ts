@@ -9,7 +9,7 @@ import type { MonotonicMs } from '../../monotonic.js';
 import type { AddressKey, AddressRequest, SharedRequest, WorkerMessage } from '../../protocol.js';
 import { addressKey, formatAddress, sharedKey } from '../../sockets/address.js';
 import { makeStandIn } from '../../sockets/bind.js';
-import { BindError, EADDRINUSE } from '../../sockets/bind-error.js';
+import { BindError } from '../../sockets/bind-error.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { Owner } from '../../sockets/owner.js';
 import { asNamed, rivalsOf } from '../../sockets/rivals.js';
@@ -47,9 +47,9 @@ export class Listening {
   async give(custody: Custody, worker: WorkerHandle, seq: number, asked: AddressRequest): Promise<void> {
     const request = asNamed(custody.list(), asked);
     const { slot } = worker.identity;
-    const hasRivals = () => rivalsOf(custody.list(), slot, request).length > 0;
+    const hasRivals = rivalsOf(custody.list(), slot, request).length > 0;
     const acquire = () => custody.acquire(slot, request);
-    if (hasRivals() || !(await this.#give(worker, seq, addressKey(request), acquire, hasRivals))) {
+    if (hasRivals || !(await this.#give(worker, seq, addressKey(request), acquire))) {
       await this.#standIn(worker, seq, request);
     }
   }
@@ -59,7 +59,7 @@ export class Listening {
     // From now on: nobody is to close it while it is on its way.
     this.#holders.add(key, worker.identity.worker);
     const acquire = () => shared.acquire(request, (other) => this.#holders.has(other));
-    await this.#give(worker, seq, key, acquire, () => false);
+    await this.#give(worker, seq, key, acquire);
   }
 
   /** A worker has ended. */
@@ -74,7 +74,6 @@ export class Listening {
     seq: number,
     key: AddressKey,
     acquire: () => Promise<{ readonly slot: number | null; readonly handle: { close(): void } }>,
-    hasRivals: () => boolean,
   ): Promise<boolean> {
     const { worker: id } = worker.identity;
     this.#wait(key, id);
@@ -84,7 +83,7 @@ export class Listening {
       await worker.send({ type: 'socket', seq, key, errno: 0, hold: worker.held || worker.leaving }, socket.handle);
     } catch (error) {
       // It has come meanwhile, while both were waited for.
-      if (error instanceof BindError && error.errno === EADDRINUSE && hasRivals()) return false;
+      if (error instanceof BindError && error.isOurs) return false;
       await this.#refuse(worker, seq, key, error);
     } finally {
       this.#done(key, id);
@@ -141,9 +140,10 @@ export class Listening {
       else this.#dispatch({ type: 'closed', worker: id, key });
     } catch (error) {
       if (this.standIns.get(id, key) !== standIn) return;
-      const rivals = error instanceof BindError ? rivalsOf(custody.list(), slot, request) : [];
+      const isOurs = error instanceof BindError && error.isOurs;
+      const rivals = isOurs ? rivalsOf(custody.list(), slot, request) : [];
       const lasting = rivals.find((rival) => custody.isForeign(rival));
-      if (rivals.length > 0 && lasting === undefined) {
+      if (isOurs && lasting === undefined) {
         this.#dispatch({ type: 'contested', worker: id, key });
         return;
       }
