@@ -2,12 +2,11 @@
 //
 // --if-changed: not where nothing has changed since. npm prepares the package when `npx holdfast` is called in its own folder:
 // a supervisor that runs from there must not lose its files meanwhile.
-import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle, bundleWorker, writeCommonJsApi } from './bundle.js';
+import { compile } from './tsc.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = path.join(root, 'dist/.built');
@@ -18,12 +17,7 @@ if (process.argv.includes('--if-changed') && isBuilt()) process.exit(0);
 rmSync(stamp, { force: true });
 const begunAt = new Date();
 
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-
-for (const project of ['.', 'src/worker']) {
-  const { status } = spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-}
+for (const project of ['.', 'src/worker']) compile(project);
 mkdirSync(`${root}dist/worker`, { recursive: true });
 cpSync(`${root}src/worker/package.json`, `${root}dist/worker/package.json`);
 await bundle();
