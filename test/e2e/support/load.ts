@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly fresh?: number;
   /** Clients that POST over one keep-alive connection. */
   readonly keepAlive?: number;
+  /** How many new connections they open in a second, all together and at most. */
+  readonly perSecond?: number;
   /** What a keep-alive client waits between its requests, in milliseconds. */
   readonly thinkMs?: number;
   /** A request without an answer after this long is an error of its own, in milliseconds. */
@@ -37,7 +39,7 @@ export class Load {
   slowestMs = 0;
 
   constructor(options: LoadOptions) {
-    this.#options = { fresh: 32, keepAlive: 32, thinkMs: 20, timeoutMs: 10_000, ...options };
+    this.#options = { fresh: 32, keepAlive: 32, perSecond: 400, thinkMs: 20, timeoutMs: 10_000, ...options };
     for (let i = 0; i < this.#options.fresh; i++) this.#clients.push(this.#client(false));
     for (let i = 0; i < this.#options.keepAlive; i++) this.#clients.push(this.#client(true));
   }
@@ -54,6 +56,9 @@ export class Load {
   }
 
   async #client(keepAlive: boolean): Promise<void> {
+    const { fresh, perSecond, thinkMs } = this.#options;
+    // As fast as they can, two of them take a whole processor: what is tested would be the machine.
+    const pauseMs = keepAlive ? thinkMs : (fresh / perSecond) * 1_000;
     const agent = new http.Agent({ keepAlive, maxSockets: 1 });
     while (this.#running) {
       const sentAt = Date.now();
@@ -66,7 +71,7 @@ export class Load {
         const kind = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
         this.errors[kind] = (this.errors[kind] ?? 0) + 1;
       }
-      if (keepAlive) await new Promise((resolve) => setTimeout(resolve, this.#options.thinkMs));
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     agent.destroy();
   }
