@@ -90,6 +90,11 @@ export class Connection {
   readonly name: string;
   readonly #socketPath: string;
 
+  /** The control socket's path. */
+  get socketPath(): string {
+    return this.#socketPath;
+  }
+
   constructor(name: string, socketPath: string) {
     this.name = name;
     this.#socketPath = socketPath;
@@ -158,10 +163,10 @@ export class Connection {
    * @throws HoldfastError CONNECTION_LOST when the supervisor goes away without a good-bye; REFUSED by one that knows no
    *   events yet; CUT_OFF for who reads too slowly
    */
-  async *events(signal?: AbortSignal): AsyncGenerator<SupervisorEvent, void, void> {
+  async *events(signal?: AbortSignal, unref = false): AsyncGenerator<SupervisorEvent, void, void> {
     const verb = 'follow the events of';
     try {
-      const answer = await exchange(this.#socketPath, { method: 'GET', path: '/events', signal });
+      const answer = await exchange(this.#socketPath, { method: 'GET', path: '/events', signal, unref });
       await this.#refuseUnlessOk(verb, answer);
       for await (const { event, id, data } of readEvents(readLines(answer))) {
         const fields = JSON.parse(data);

@@ -19,6 +19,8 @@ export interface ExchangeOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long the whole answer may take. */
   readonly timeoutMs?: number;
+  /** The process need not stay for the answer. */
+  readonly unref?: boolean;
 }
 
 /** An answer whose head has come. */
@@ -48,6 +50,7 @@ export async function exchange(socketPath: string, options: ExchangeOptions): Pr
 async function send(socketPath: string, options: ExchangeOptions): Promise<Omit<Answer, 'isOld'>> {
   const { signal, timeoutMs } = options;
   const socket = net.connect({ path: socketPath, ...(signal && { signal }) });
+  if (options.unref) socket.unref();
   // Told by who reads from it, if anybody still does.
   socket.on('error', () => {});
   if (timeoutMs !== undefined) {

@@ -66,7 +66,9 @@ function rolloutMoved(before: Sight, now: Sight): Happening[] {
   if (from === null || to === null) return [];
   const earlier = isNew(before, now) ? { state: 'running', reason: null, replaced: 0 } : before.rollout;
   const found: Happening[] = [];
-  if (replaced > earlier.replaced) found.push({ type: 'rolloutProgress', from, to, replaced, size: now.size });
+  const wasMoving = earlier.state === 'running';
+  if (wasMoving && replaced > earlier.replaced)
+    found.push({ type: 'rolloutProgress', from, to, replaced, size: now.size });
   if (state === 'running' && reason !== null && earlier.reason === null) {
     found.push({ type: 'rolloutFailed', from, to, reason });
   }
