@@ -13,9 +13,6 @@ shop.on('workerExited', ({ slot, crashed, code, signal }) => {
 shop.on('rolloutProgress', ({ replaced, size }) => console.log(`${replaced} of ${size} replaced`));
 shop.on('ended', ({ code }) => console.log(`ended with ${code}`));
 
-const { ready, addresses } = await shop.start();
-console.log(`${ready} workers on port ${addresses[0].port}`);
-
 process.on('SIGHUP', async () => {
   try {
     await shop.reload();
@@ -26,3 +23,6 @@ process.on('SIGHUP', async () => {
   }
 });
 process.once('SIGINT', () => shop.stop());
+
+const { ready, addresses } = await shop.start();
+console.log(`${ready} workers on port ${addresses[0].port}`);
