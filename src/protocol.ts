@@ -256,6 +256,18 @@ export interface CanaryStatus {
   readonly exact: boolean;
   /** Until it is promoted or taken back; null before it is ready. */
   readonly remainingMs: number | null;
+  /** What it has done beside the others since it is ready; null before the first look. */
+  readonly figures: { readonly canary: CanaryFigures; readonly others: CanaryFigures } | null;
+}
+
+export interface CanaryFigures {
+  readonly answers: number;
+  /** Of 500 and above. */
+  readonly serverErrors: number;
+  /** How long the slowest hundredth of the answers took at least; null without answers. */
+  readonly p99Ms: number | null;
+  /** The usual delay of the event loop; null where it is not known yet. */
+  readonly loopDelayMs: number | null;
 }
 
 /**

@@ -10,8 +10,8 @@ import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
 import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
-import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { openHost } from './host.js';
+import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { describeError } from './report-error.js';
 
 /** Never throws: what goes wrong is on stderr. */

@@ -115,17 +115,17 @@ export class Connection {
   }
 
   /**
-   * Asks for something and waits for its end.
+   * Asks for something and waits for its end. It goes on when the signal ends the waiting.
    *
    * @throws HoldfastError CONNECTION_LOST when the supervisor goes away before the result is known; REFUSED when it
    *   does not take the request
    */
-  async perform(action: Action, onProgress: (line: ProgressLine) => void): Promise<ResultLine> {
+  async perform(action: Action, onProgress: (line: ProgressLine) => void, signal?: AbortSignal): Promise<ResultLine> {
     const [verb, body] = requestFor(action);
     let result: ResultLine | null = null;
     let timer: NodeJS.Timeout | undefined;
     try {
-      const answer = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body });
+      const answer = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body, signal });
       await this.#refuseUnlessOk(verb, answer);
       for await (const line of readControlLines(answer)) {
         if (line.type === 'progress') onProgress(line);

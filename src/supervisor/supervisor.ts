@@ -225,6 +225,7 @@ export class Supervisor implements ControlTarget {
       shared: this.#shared,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
+      canaryFigures: this.#canary.figures,
       handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });

@@ -27,7 +27,13 @@ const FULL: SupervisorStatus = statusOf('shop', {
     reason: null,
     from: 3,
     to: 4,
-    canary: { slot: 2, share: 0.05, exact: true, remainingMs: 60_000 },
+    canary: {
+      ...{ slot: 2, share: 0.05, exact: true, remainingMs: 60_000 },
+      figures: {
+        canary: { answers: 3, serverErrors: 1, p99Ms: 1.5, loopDelayMs: 0.1 },
+        others: { answers: 0, serverErrors: 0, p99Ms: null, loopDelayMs: null },
+      },
+    },
     trial: { slot: 0, remainingMs: null },
   },
   handover: { on: true, reason: 'tested', handed: 1, refused: 2, takenBack: 3, stayed: { 'a request': 4 } },
