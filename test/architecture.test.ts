@@ -68,7 +68,6 @@ const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
   yaml: 'config',
   yargs: 'cli',
   'yargs-parser': 'cli',
-  'log-update': 'cli',
   croner: ['config', 'supervisor'],
   chokidar: 'supervisor',
   ws: 'supervisor',

@@ -19,6 +19,8 @@ class View {
   readonly #child;
   /** Everything that was ever to be seen. */
   readonly seen: string[] = [];
+  /** Pictures with more than one head. */
+  readonly doubled: string[] = [];
   readonly closed: Promise<number | null>;
 
   constructor(t: Test, runtimeDir: string, words: readonly string[], width = 80, height = 24) {
@@ -29,7 +31,11 @@ class View {
     this.closed = once(this.#child, 'close').then(([code]) => code as number | null);
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.screen.write(text);
-      this.seen.push(...this.screen.lines);
+      const lines = this.screen.lines;
+      this.seen.push(...lines);
+      // Drawn over what was there: never beside it.
+      const heads = lines.filter((line) => /^\w+ {2}\w+ {2}.* gone/.test(line)).length;
+      if (heads > 1) this.doubled.push(lines.join('\n'));
     });
     t.teardown(() => this.#child.stdin.end());
     endWith(t, this.#child.pid ?? 0);
@@ -74,7 +80,7 @@ t.test('reload, scale and stop are drawn slot by slot, and leave one line behind
   t.equal(lines.length, 2, lines.join('\n'));
   t.match(lines[0], /^shop {2}reload {2}generation 2 {2}2 of 2 ready {2}\S+ gone$/);
   t.equal(lines[1], 'shop: reloaded');
-  t.same(reload.screen.unknown, []);
+  t.same([reload.screen.unknown, reload.doubled], [[], []]);
 
   const scale = new View(t, holdfast.runtimeDir, ['scale', '+1'], 160, 50);
   t.equal(await scale.closed, 0);
@@ -97,7 +103,7 @@ t.test('Ctrl-C leaves the view and not the rollout, which can be followed and ta
     left,
     /holdfast: the reload of shop goes on\n {2}follow it {6}holdfast reload --follow --name shop\n {2}take it back {3}holdfast reload --abort --name shop/,
   );
-  t.same(reload.screen.unknown, []);
+  t.same([reload.screen.unknown, reload.doubled], [[], []]);
   t.match(await holdfast.status(), { rollout: { state: 'running', trial: { slot: 0 } } });
 
   const follow = new View(t, holdfast.runtimeDir, ['reload', '--follow']);

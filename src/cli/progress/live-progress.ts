@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, ResultLine } from '../../control/client.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type Context, wantsColour } from '../context.js';
+import { drawOver } from './draw-over.js';
 import { type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
 
 /** How often the supervisor is asked. */
@@ -28,26 +29,19 @@ export async function drawProgress(
   { connection, verb, note, perform }: LiveRequest,
   { stderr, env, interrupted }: Context,
 ): Promise<ResultLine | null> {
-  const { createLogUpdate } = await import('log-update');
   const terminal = stderr as typeof stderr & { readonly columns?: number; readonly rows?: number };
   const size = (): Terminal => ({
-    width: terminal.columns || 80,
+    // A line that is as wide as the terminal leaves the cursor beyond its end.
+    width: (terminal.columns || 81) - 1,
     height: terminal.rows || 24,
     colour: wantsColour(stderr, env),
   });
-  // As bytes: the guard of the terminal takes orders out of texts, and every text in here has been through it.
-  const output = {
-    isTTY: true,
-    get columns() {
-      return size().width;
-    },
-    get rows() {
-      return size().height;
-    },
-    write: (text: string) => stderr.write(Buffer.from(text)),
+  let drawn: readonly string[] = [];
+  const draw = (lines: readonly string[]) => {
+    // As bytes: the guard of the terminal takes orders out of texts, and every text in here has been through it.
+    stderr.write(Buffer.from(drawOver(drawn, lines, size().width)));
+    drawn = lines;
   };
-  // Whatever ends the process leaves the terminal as it was: the cursor was never hidden.
-  const draw = createLogUpdate(output as unknown as NodeJS.WriteStream, { showCursor: true });
   const began = performance.now();
   let status: SupervisorStatus | null = null;
   let lastStep: string | null = null;
@@ -55,7 +49,7 @@ export async function drawProgress(
     ...{ name: connection.name, verb, status, lastStep, note },
     elapsedMs: performance.now() - began,
   });
-  const redraw = () => draw(progressLines(view(), size()).join('\n'));
+  const redraw = () => draw(progressLines(view(), size()));
   const left = interrupted();
   const over = new AbortController();
   const signal = AbortSignal.any([left, over.signal]);
@@ -77,8 +71,7 @@ export async function drawProgress(
     terminal.off('resize', redraw);
     await asked;
     status = verb === 'stop' ? null : await connection.status(LAST_MS).catch(() => status);
-    draw(summaryLine(view(), size()));
-    draw.done();
+    draw([summaryLine(view(), size())]);
   }
 
   async function ask(): Promise<void> {

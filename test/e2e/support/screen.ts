@@ -43,7 +43,8 @@ export class Screen {
       case 'm':
         break;
       case 'A':
-        this.#row = Math.max(Math.max(0, this.#lines.length - this.#height), this.#row - count);
+        if (this.#row - count < this.#lines.length - this.#height) this.unknown.push('above the screen');
+        this.#row = Math.max(0, this.#lines.length - this.#height, this.#row - count);
         break;
       case 'B':
         this.#row = Math.min(this.#lines.length - 1, this.#row + count);
