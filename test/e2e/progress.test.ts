@@ -107,12 +107,12 @@ t.test('Ctrl-C leaves the view and not the rollout, which can be followed and ta
   t.match(await holdfast.status(), { rollout: { state: 'running', trial: { slot: 0 } } });
 
   const follow = new View(t, holdfast.runtimeDir, ['reload', '--follow']);
-  await follow.shows(/^shop {2}follow {2}generation 1 to 2/);
+  await follow.shows(/^shop {2}reload {2}generation 1 to 2/);
   const plain = holdfast.run('reload', '--follow', '--json');
   const aborted = await holdfast.run('reload', '--abort');
   t.equal(aborted.code, 0, aborted.stderr);
   t.equal(await follow.closed, 1);
-  t.match(follow.screen.lines.join('\n'), /holdfast: cannot follow shop: /);
+  t.match(follow.screen.lines.join('\n'), /holdfast: cannot reload shop: /);
   const { code, stdout } = await plain;
   if (code === 1 && stdout === '') t.pass('it was over before it could be followed');
   else t.match(JSON.parse(stdout), { type: 'result', ok: false });

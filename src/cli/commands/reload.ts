@@ -24,7 +24,7 @@ export const run: Command = async (invocation, context) => {
   const canary = canaryOf(invocation);
   if (flags.promote) return request('promote', 'promote', invocation, context);
   if (flags.abort) return request('abort', 'abort', invocation, context);
-  if (flags.follow) return request('follow', 'follow', invocation, context);
+  if (flags.follow) return request('follow', 'reload', invocation, context);
   if (flags['dry-run']) return request({ reload: { dryRun: true } }, 'compare', invocation, context, showChanges);
   return request(canary === null ? 'reload' : { reload: { canary } }, 'reload', invocation, context);
 };

@@ -13,7 +13,7 @@ import { describeError, errorText } from '../report-error.js';
 import { printable } from '../table.js';
 
 /** What takes its time: drawn on a terminal. */
-const DRAWN: ReadonlySet<string> = new Set(['reload', 'restart', 'scale', 'stop', 'follow']);
+const DRAWN: ReadonlySet<string> = new Set(['reload', 'restart', 'scale', 'stop']);
 
 /**
  * Progress goes to stderr, the result to stdout. Several supervisors are asked one after the other, each whatever became of the
@@ -34,15 +34,21 @@ export async function request(
   const perform: Perform = (connection, ...rest) =>
     action === 'follow' ? follow(connection, ...rest) : connection.perform(action, ...rest);
   const ask = { perform, verb, json: Boolean(invocation.flags.json), describe };
-  if (only !== undefined && others.length === 0) return requestOf(only, ask, context);
+  if (only !== undefined && others.length === 0) return (await requestOf(only, ask, context)) ?? EXIT.failed;
   let worst: ExitCode = EXIT.done;
-  for (const connection of only === undefined ? [] : [only, ...others]) {
+  const all = only === undefined ? [] : [only, ...others];
+  for (const [at, connection] of all.entries()) {
     const code = await requestOf(connection, ask, context).catch((error: unknown) => {
       const { text, exitCode } = describeError(error);
       context.stderr.write(text);
       return exitCode;
     });
     if (code !== EXIT.done) worst = EXIT.failed;
+    if (code !== null) continue;
+    // Who has left does not ask for more.
+    const rest = all.slice(at + 1).map(({ name }) => name);
+    if (rest.length > 0) context.stderr.write(`  not asked yet  ${rest.join(', ')}\n`);
+    break;
   }
   return worst;
 }
@@ -71,7 +77,8 @@ interface Ask {
   readonly describe: (result: ResultLine) => string;
 }
 
-async function requestOf(connection: Connection, ask: Ask, context: Context): Promise<ExitCode> {
+/** @returns null where Ctrl-C has left the view of it */
+async function requestOf(connection: Connection, ask: Ask, context: Context): Promise<ExitCode | null> {
   const { perform, verb, json, describe } = ask;
   const { stdout, stderr } = context;
   const isDrawn = !json && DRAWN.has(verb) && stderr.isTTY === true && context.env.TERM !== 'dumb';
@@ -80,7 +87,7 @@ async function requestOf(connection: Connection, ask: Ask, context: Context): Pr
     : await perform(connection, (line) => stderr.write(`${progressText(line)}\n`));
   if (result === null) {
     stderr.write(whatGoesOn(connection.name, verb));
-    return EXIT.failed;
+    return null;
   }
   if (json) stdout.write(`${JSON.stringify(result)}\n`);
   else if (result.ok) stdout.write(`${connection.name}: ${printable(result.message)}\n${describe(result)}`);
@@ -104,14 +111,14 @@ async function draw(connection: Connection, { perform, verb }: Ask, context: Con
 
 /** For who has left the view. Whatever was asked for is under way. */
 function whatGoesOn(name: string, verb: string): string {
-  const ofRollout = verb === 'reload' || verb === 'follow';
-  const hints = ofRollout
-    ? [
-        `follow it      holdfast reload --follow --name ${name}`,
-        `take it back   holdfast reload --abort --name ${name}`,
-      ]
-    : [`how it stands  holdfast status --name ${name}`];
-  return `holdfast: the ${ofRollout ? 'reload' : verb} of ${name} goes on\n${hints.map((hint) => `  ${hint}\n`).join('')}`;
+  const hints =
+    verb === 'reload'
+      ? [
+          `follow it      holdfast reload --follow --name ${name}`,
+          `take it back   holdfast reload --abort --name ${name}`,
+        ]
+      : [`how it stands  holdfast status --name ${name}`];
+  return `holdfast: the ${verb} of ${name} goes on\n${hints.map((hint) => `  ${hint}\n`).join('')}`;
 }
 
 async function follow(...args: Parameters<Perform>): Promise<ResultLine> {
