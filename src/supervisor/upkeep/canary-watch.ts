@@ -2,7 +2,15 @@
  * Compares a canary with the workers that serve beside it: asks both for their figures once a second while there is one, and
  * tells the core what they come to.
  */
-import { add, type CanaryLimits, compareCanary, figuresOf, NO_FIGURES, subtract, type Verdict } from '../../core/canary.js';
+import {
+  add,
+  type CanaryLimits,
+  compareCanary,
+  figuresOf,
+  NO_FIGURES,
+  subtract,
+  type Verdict,
+} from '../../core/canary.js';
 import type { Event, State } from '../../core/types.js';
 import type { CanaryStatus, WorkerFigures } from '../../protocol.js';
 import type { Stats } from '../workers/stats.js';
