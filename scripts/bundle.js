@@ -89,9 +89,36 @@ export async function writeCommonJsApi() {
   const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
   await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
   await build.close();
-  for (const name of ['index', 'public']) {
-    const types = readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
-    writeFileSync(path.join(root, `dist/${name}.d.cts`), types.replaceAll("'./public.js'", "'./public.cjs'"));
+  await writeClientApi();
+  const types = ['index', 'public', 'protocol', 'errors', ...readdirSync(path.join(root, 'src/api')).map(typesOfApi)];
+  for (const name of types) {
+    const text = readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
+    writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
+  }
+}
+
+function typesOfApi(file) {
+  return `api/${path.basename(file, '.ts')}`;
+}
+
+/** For programs beside a supervisor: CommonJS that ES modules import as well, so that an error is of the same class for all. */
+async function writeClientApi() {
+  const folder = path.join(root, 'dist/api');
+  const input = { client: 'src/api/client.ts', supervisor: 'src/api/supervisor.ts' };
+  const build = await rolldown({ cwd: root, input, platform: 'node' });
+  const { output } = await build.write({
+    dir: folder,
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: 'shared.cjs',
+    comments: false,
+  });
+  await build.close();
+  for (const { isEntry, name, exports } of output) {
+    if (!isEntry) continue;
+    const text = `import api from './${name}.cjs';\nexport const { ${exports.join(', ')} } = api;\n`;
+    writeFileSync(path.join(folder, `${name}.js`), text);
+    rmSync(path.join(folder, `${name}.js.map`), { force: true });
   }
 }
 

@@ -256,6 +256,18 @@ export interface CanaryStatus {
   readonly exact: boolean;
   /** Until it is promoted or taken back; null before it is ready. */
   readonly remainingMs: number | null;
+  /** What it has done beside the others since it is ready; null before the first look. */
+  readonly figures: { readonly canary: CanaryFigures; readonly others: CanaryFigures } | null;
+}
+
+export interface CanaryFigures {
+  readonly answers: number;
+  /** Of 500 and above. */
+  readonly serverErrors: number;
+  /** How long the slowest hundredth of the answers took at least; null without answers. */
+  readonly p99Ms: number | null;
+  /** The usual delay of the event loop; null where it is not known yet. */
+  readonly loopDelayMs: number | null;
 }
 
 /**
@@ -283,7 +295,7 @@ export interface HandoverTotals {
   readonly stayed: Readonly<Record<string, number>>;
 }
 
-/** `GET /status`, and `holdfast status --json`. */
+/** `GET /v1/status`, and `holdfast status --json`. */
 export interface SupervisorStatus {
   readonly name: string;
   readonly pid: number;
@@ -312,12 +324,12 @@ export interface SupervisorStatus {
   readonly workers: readonly WorkerStatus[];
 }
 
-/** One line of the newline-delimited JSON that all `POST` requests answer with. */
+/** What all `POST` requests answer with: server-sent events, whose name is the type; the result is the last one. */
 export type ControlLine =
   | { readonly type: 'progress'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
   | ({ readonly type: 'result' } & ControlResult);
 
-/** The body of `POST /reload`; both at once make no sense. */
+/** The body of `POST /v1/reload`; both at once make no sense. */
 export interface ReloadOptions {
   /** One new worker first, with this share of new connections (above 0, at most 0.5), for this long. */
   readonly canary?: { readonly share: number; readonly forMs: number };
@@ -348,6 +360,89 @@ export interface ControlTarget {
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   /** Calls `onLine` with each log line (JSON, no newline) until the returned function is called. */
   followLogs(onLine: (line: string) => void): () => void;
+  /** Calls `onEvent` with a snapshot at once, and with each event from then on, until the returned function is called. */
+  followEvents(onEvent: (event: SupervisorEvent) => void): () => void;
+}
+
+// ---- events -----------------------------------------------------------------------------------------------------
+
+/** As `SupervisorState`, and `restarting` between the end of the last worker and the first that is ready again. */
+export type PhaseName = SupervisorState | 'restarting';
+
+export interface WorkerLabel {
+  /** Its number, which no other worker ever has. */
+  readonly worker: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly pid: number | null;
+}
+
+/** What happens in the supervisor: `GET /v1/events`. The name of the event is the type. */
+export type SupervisorEvent = { readonly id: number } & (
+  | ({ readonly type: 'snapshot' } & SupervisorSnapshot)
+  | { readonly type: 'stateChanged'; readonly from: PhaseName; readonly to: PhaseName }
+  | { readonly type: 'sizeChanged'; readonly from: number; readonly to: number }
+  | ({ readonly type: WorkerEventName } & WorkerLabel)
+  | ({
+      readonly type: 'workerExited';
+      readonly code: number | null;
+      readonly signal: string | null;
+      /** Nobody had asked it to end. */
+      readonly crashed: boolean;
+    } & WorkerLabel)
+  | {
+      readonly type: 'rolloutBegun';
+      readonly from: number;
+      readonly to: number;
+      /** The canary's share of new connections; null without a canary. */
+      readonly canary: number | null;
+    }
+  /** `replaced` of `size` slots are served by the new generation. */
+  | {
+      readonly type: 'rolloutProgress';
+      readonly from: number;
+      readonly to: number;
+      readonly replaced: number;
+      readonly size: number;
+    }
+  | { readonly type: 'rolloutDone'; readonly from: number; readonly to: number }
+  /** `rolloutFailed`: it is being taken back. `rolloutTakenBack`: all slots are served by `from` again. */
+  | {
+      readonly type: 'rolloutFailed' | 'rolloutTakenBack';
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string | null;
+    }
+  | { readonly type: 'crashLoopBegun' | 'crashLoopOver' }
+);
+
+/** `workerUnready`: it serves no more, and is waited for. */
+export type WorkerEventName =
+  | 'workerSpawned'
+  | 'workerReady'
+  | 'workerUnready'
+  | 'workerDraining'
+  | 'workerTerminating'
+  | 'workerKilling';
+
+/** How things are when a reader begins to follow. */
+export interface SupervisorSnapshot {
+  readonly name: string;
+  readonly state: PhaseName;
+  readonly generation: number;
+  readonly size: number;
+  readonly crashLoop: boolean;
+  readonly rollout: {
+    readonly state: RolloutState;
+    readonly from: number | null;
+    readonly to: number | null;
+    readonly reason: string | null;
+    /** Slots that are served by the new generation. */
+    readonly replaced: number;
+    /** The canary's share of new connections; null without a canary. */
+    readonly canary: number | null;
+  };
+  readonly workers: readonly (WorkerLabel & { readonly state: WorkerState })[];
 }
 
 export interface ControlResult {

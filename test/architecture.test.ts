@@ -45,6 +45,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'spawn',
     'terminal-text',
   ],
+  // Of the command line only how a process begins without what NODE_OPTIONS preload.
+  api: ['control', 'protocol', 'errors', 'platform', 'cli'],
   index: ['public'],
   protocol: ['public'],
   public: [],

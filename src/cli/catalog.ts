@@ -86,6 +86,7 @@ const RELOAD_FLAGS: readonly FlagSpec[] = [
   { flag: 'for', describe: 'How long it is compared with the others', kind: 'value', defaultText: '2m' },
   { flag: 'promote', describe: 'The canary has proved itself: go on at once', kind: 'switch' },
   { flag: 'abort', describe: 'Take the rollout that is under way back', kind: 'switch' },
+  { flag: 'follow', describe: 'Only show the rollout that is under way, to its end', kind: 'switch' },
   { flag: 'dry-run', describe: 'Only show what would change', kind: 'switch' },
 ];
 

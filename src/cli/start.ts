@@ -10,12 +10,14 @@ import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
 import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
+import { openHost } from './host.js';
 import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { describeError } from './report-error.js';
 
 /** Never throws: what goes wrong is on stderr. */
 export async function start(argv: readonly string[], context: Context): Promise<ExitCode> {
   const { env, cwd, runtimeDir } = context;
+  const host = openHost(env);
   const ended = new AbortController();
   // As it is now: a reload starts from what the owner gave, not from what has been changed since.
   const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd), signal: ended.signal };
@@ -23,11 +25,14 @@ export async function start(argv: readonly string[], context: Context): Promise<
   try {
     const { exitCode, loaded } = await prepareConfig(from, context);
     if (loaded === null) return exitCode;
+    // Of no concern to the workers; a reload has it from `from`.
+    delete env.HOLDFAST_OPTIONS;
     return await launchSupervisor({
       loaded,
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,
-      onStarted: (started) => context.stderr.write(whatNext(started, env)),
+      onStarted: host?.tell ?? ((started) => context.stderr.write(whatNext(started, env))),
+      hostGone: host?.gone ?? null,
       takeOverSignals,
       isTerminalGone: hadTerminal ? isTerminalGone : null,
     });

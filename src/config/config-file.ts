@@ -18,18 +18,21 @@ export interface ConfigFileRead {
 
 /** @param file absolute path */
 export async function readConfigFile(file: string): Promise<ConfigFileRead> {
-  let contents: unknown;
   try {
-    contents = await parse(file);
-    if (contents === undefined || contents === null) throw new Unreadable('must not be empty');
-    if (typeof contents !== 'object' || Array.isArray(contents)) {
-      throw new Unreadable(
-        `must be an object with options, not ${Array.isArray(contents) ? show(contents) : typeof contents}`,
-      );
-    }
+    return readContents(await parse(file), file, path.dirname(file));
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     return { layer: null, faults: [{ source: file, path: '', value: null, allowed: error.message }] };
+  }
+}
+
+/** What is in it, be it from a file or not. @throws Unreadable for what has no options */
+export function readContents(contents: unknown, source: string, base: string): ConfigFileRead {
+  if (contents === undefined || contents === null) throw new Unreadable('must not be empty');
+  if (typeof contents !== 'object' || Array.isArray(contents)) {
+    throw new Unreadable(
+      `must be an object with options, not ${Array.isArray(contents) ? show(contents) : typeof contents}`,
+    );
   }
   const given = new Map<SettingName, Given>();
   const faults: Fault[] = [];
@@ -38,10 +41,10 @@ export async function readConfigFile(file: string): Promise<ConfigFileRead> {
       // A program's way to leave an option out.
       if (raw !== undefined) given.set(key as SettingName, { path: key, raw });
     } else if (key !== '$schema') {
-      faults.push({ source: file, path: key, value: null, allowed: unknownOption(key) });
+      faults.push({ source, path: key, value: null, allowed: unknownOption(key) });
     }
   }
-  return { layer: { source: file, base: path.dirname(file), given }, faults };
+  return { layer: { source, base, given }, faults };
 }
 
 async function parse(file: string): Promise<unknown> {

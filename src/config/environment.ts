@@ -9,8 +9,10 @@ import { SETTING_NAMES, SETTINGS, type SettingName } from './schema.js';
 export const ENVIRONMENT = 'environment';
 const PREFIX = 'HOLDFAST_';
 
-/** Not options: what a worker is told, and where the control socket is. */
-const RESERVED = new Set(['HOLDFAST_SLOT', 'HOLDFAST_GENERATION', 'HOLDFAST_RUNTIME_DIR', 'HOLDFAST_WORKER']);
+/** Not options: what a worker is told, where the control socket is, and what a program gives to a supervisor of its own. */
+const RESERVED = new Set(
+  ['SLOT', 'GENERATION', 'RUNTIME_DIR', 'WORKER', 'OPTIONS', 'HOST'].map((word) => `HOLDFAST_${word}`),
+);
 
 /**
  * What Kubernetes puts into every container for services that are called `holdfast` or `holdfast-…`.

@@ -1,5 +1,5 @@
 /**
- * Makes the one frozen Config: defaults < file < environment < flags. Called at the start and again at each reload; reads
+ * Makes the one frozen Config: defaults < file < environment < flags < what a program gives. Called at the start and again at each reload; reads
  * everything anew. Import it only where a configuration is loaded: the schema library behind it is heavy.
  */
 import path from 'node:path';
@@ -10,6 +10,7 @@ import { isConfigFile } from './config-name.js';
 import { readEnvironment } from './environment.js';
 import { ConfigError, type Fault } from './fault.js';
 import { COMMAND_LINE, readFlags } from './flags.js';
+import { readGivenOptions } from './given-options.js';
 import { checkLayer, type Layer, Rejected } from './layer.js';
 import { locate, type Uncertainty } from './locate.js';
 import { choose } from './precedence.js';
@@ -48,10 +49,17 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const environment = readEnvironment(source.env, source.cwd);
   const layers = [environment.layer, readFlags(source.flags, source.args, source.cwd)];
   if (fromFile?.layer != null) layers.unshift(fromFile.layer);
+  // A program says what it means: above the environment that it happens to have.
+  const fromProgram = readGivenOptions(source.env, source.cwd);
+  if (fromProgram?.layer != null) layers.push(fromProgram.layer);
   if (target !== '' && file === null) layers.push(scriptTarget(target, source));
 
   const checked = layers.map(checkLayer);
-  const faults: Fault[] = [...(fromFile?.faults ?? []), ...checked.flatMap((layer) => layer.faults)];
+  const faults: Fault[] = [
+    ...(fromFile?.faults ?? []),
+    ...(fromProgram?.faults ?? []),
+    ...checked.flatMap((layer) => layer.faults),
+  ];
   const chosen = choose(checked);
   // What has a fault already must not cause another: a script is not missed in a folder that is not the one.
   const isUncertain: Uncertainty = (name) =>

@@ -8,9 +8,10 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { ControlLine, ReloadOptions, SupervisorStatus } from '../protocol.js';
-import { type Answer, errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
+import type { ControlLine, ReloadOptions, SupervisorEvent, SupervisorStatus } from '../protocol.js';
+import { type Answer, exchange, fetchStatus, readLines, readText, refusalIn } from './exchange.js';
 import { checkRuntimeDir } from './runtime-dir.js';
+import { readEvents } from './server-sent-events.js';
 import { absence, controlSocketPath, nameOfSocket, probeSocket } from './socket-path.js';
 
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -89,6 +90,11 @@ export class Connection {
   readonly name: string;
   readonly #socketPath: string;
 
+  /** The control socket's path. */
+  get socketPath(): string {
+    return this.#socketPath;
+  }
+
   constructor(name: string, socketPath: string) {
     this.name = name;
     this.#socketPath = socketPath;
@@ -109,22 +115,21 @@ export class Connection {
   }
 
   /**
-   * Asks for something and waits for its end.
+   * Asks for something and waits for its end. It goes on when the signal ends the waiting.
    *
    * @throws HoldfastError CONNECTION_LOST when the supervisor goes away before the result is known; REFUSED when it
    *   does not take the request
    */
-  async perform(action: Action, onProgress: (line: ProgressLine) => void): Promise<ResultLine> {
+  async perform(action: Action, onProgress: (line: ProgressLine) => void, signal?: AbortSignal): Promise<ResultLine> {
     const [verb, body] = requestFor(action);
     let result: ResultLine | null = null;
     let timer: NodeJS.Timeout | undefined;
     try {
-      const answer = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body });
+      const answer = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body, signal });
       await this.#refuseUnlessOk(verb, answer);
-      for await (const text of readLines(answer)) {
-        const line = JSON.parse(text) as ControlLine;
+      for await (const line of readControlLines(answer)) {
         if (line.type === 'progress') onProgress(line);
-        else result = line;
+        else if (line.type === 'result') result = line;
         if (line.type === 'result') timer = setTimeout(() => answer.destroy(), END_TIMEOUT_MS);
       }
     } catch (cause) {
@@ -152,11 +157,38 @@ export class Connection {
     }
   }
 
+  /**
+   * What happens in the supervisor, until the signal or its end: how things are first, then each event.
+   *
+   * @throws HoldfastError CONNECTION_LOST when the supervisor goes away without a good-bye; REFUSED by one that knows no
+   *   events yet; CUT_OFF for who reads too slowly
+   */
+  async *events(signal?: AbortSignal, unref = false): AsyncGenerator<SupervisorEvent, void, void> {
+    const verb = 'follow the events of';
+    try {
+      const answer = await exchange(this.#socketPath, { method: 'GET', path: '/events', signal, unref });
+      await this.#refuseUnlessOk(verb, answer);
+      for await (const { event, id, data } of readEvents(readLines(answer))) {
+        const fields = JSON.parse(data);
+        if (event === 'cutOff') throw this.#cutOff(String(fields.reason));
+        yield { id: Number(id), type: event, ...fields } as SupervisorEvent;
+      }
+    } catch (cause) {
+      if (!signal?.aborted) throw this.#lost(verb, cause);
+    }
+  }
+
   async #refuseUnlessOk(verb: string, answer: Answer): Promise<void> {
     if (answer.statusCode === 200) return;
-    throw new HoldfastError('REFUSED', `cannot ${verb} ${this.name}: ${errorIn(await readText(answer))}`, {
-      hint: 'the supervisor may be of another version: compare with holdfast status --json',
+    const { error, hint } = refusalIn(await readText(answer));
+    throw new HoldfastError('REFUSED', `cannot ${verb} ${this.name}: ${error}`, {
+      hint: hint ?? 'the supervisor may be of another version: compare with holdfast status --json',
     });
+  }
+
+  #cutOff(reason: string): HoldfastError {
+    const hint = 'read the events as they come, and connect again';
+    return new HoldfastError('CUT_OFF', `cannot follow the events of ${this.name}: ${reason}`, { hint });
   }
 
   #lost(verb: string, cause?: unknown): HoldfastError {
@@ -167,6 +199,16 @@ export class Connection {
       cause,
     });
   }
+}
+
+/** What a request is answered with, of whatever version the supervisor is. */
+async function* readControlLines(answer: Answer): AsyncGenerator<ControlLine, void, void> {
+  const lines = readLines(answer);
+  if (answer.isOld) {
+    for await (const text of lines) yield JSON.parse(text) as ControlLine;
+    return;
+  }
+  for await (const { event, data } of readEvents(lines)) yield { type: event, ...JSON.parse(data) } as ControlLine;
 }
 
 /** Of every control socket in the folder, also of one that nobody listens on. */

@@ -7,19 +7,27 @@ import { AnswerReader } from './answer-reader.js';
 /** Far more than the status of 256 workers. */
 const LONGEST_CHARACTERS = 16 * 1024 ** 2;
 
+/** Before the paths of the API that this speaks. */
+const VERSION = '/v1';
+
 export interface ExchangeOptions {
   readonly method: 'GET' | 'POST';
+  /** Without the version of the API. */
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
   /** How long the whole answer may take. */
   readonly timeoutMs?: number;
+  /** The process need not stay for the answer. */
+  readonly unref?: boolean;
 }
 
 /** An answer whose head has come. */
 export interface Answer {
   readonly statusCode: number;
+  /** Of a supervisor from before the API had versions: lines of JSON in place of events. */
+  readonly isOld: boolean;
   /** Its body, as it comes, once. Throws the system's error, or one that says that it was not all. */
   readonly body: AsyncGenerator<string, void, void>;
   /** What has not come yet is not waited for. */
@@ -27,13 +35,22 @@ export interface Answer {
 }
 
 /**
- * Sends a request and resolves with the head of its answer.
+ * Sends a request and resolves with the head of its answer. A supervisor that runs since before the API had versions is asked
+ * again without.
  *
  * @throws the system's error (`ECONNREFUSED`, `ENOENT`, ...), an AbortError, or one that says what is wrong with the answer
  */
 export async function exchange(socketPath: string, options: ExchangeOptions): Promise<Answer> {
+  const answer = await send(socketPath, { ...options, path: VERSION + options.path });
+  if (answer.statusCode !== 404) return { ...answer, isOld: false };
+  answer.destroy();
+  return { ...(await send(socketPath, options)), isOld: true };
+}
+
+async function send(socketPath: string, options: ExchangeOptions): Promise<Omit<Answer, 'isOld'>> {
   const { signal, timeoutMs } = options;
   const socket = net.connect({ path: socketPath, ...(signal && { signal }) });
+  if (options.unref) socket.unref();
   // Told by who reads from it, if anybody still does.
   socket.on('error', () => {});
   if (timeoutMs !== undefined) {
@@ -156,11 +173,16 @@ function isObject(value: unknown): boolean {
 
 /** What a control server's answer says went wrong. */
 export function errorIn(text: string): string {
+  return refusalIn(text).error;
+}
+
+/** The same with what to do next; null where it does not say. */
+export function refusalIn(text: string): { readonly error: string; readonly hint: string | null } {
   try {
-    const { error } = JSON.parse(text) as { error?: unknown };
-    if (typeof error === 'string') return error;
+    const { error, hint } = (JSON.parse(text) ?? {}) as { error?: unknown; hint?: unknown };
+    if (typeof error === 'string') return { error, hint: typeof hint === 'string' ? hint : null };
   } catch {
     // Not of a control server's making: told as it is.
   }
-  return text.trim() || 'no reason given';
+  return { error: text.trim() || 'no reason given', hint: null };
 }

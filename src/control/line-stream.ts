@@ -1,5 +1,5 @@
 /**
- * Newline-delimited JSON to one client, never blocking and never growing without bound.
+ * Newline-delimited JSON, or other text in lines, to one client, never blocking and never growing without bound.
  *
  * A client that reads too slowly loses lines; it is told how many as soon as it has caught up.
  */
@@ -14,15 +14,19 @@ export class LineStream {
   #dropped = 0;
 
   /** @param describeDropped makes the line that stands for `count` lost ones */
-  constructor(response: ServerResponse, describeDropped: (count: number) => string) {
+  constructor(
+    response: ServerResponse,
+    describeDropped: (count: number) => string,
+    contentType = 'application/x-ndjson',
+  ) {
     this.#response = response;
     this.#describeDropped = describeDropped;
     response.on('drain', () => this.#tellDropped());
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
     response.flushHeaders();
   }
 
-  /** @param line JSON, without a newline */
+  /** @param line without its newline */
   write(line: string): void {
     if (this.#dropped > 0 || this.#response.writableLength > WAITING_LIMIT_BYTES) {
       this.#dropped += 1;

@@ -6,9 +6,11 @@
  */
 import type http from 'node:http';
 import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
+import { feedEvents } from './event-feed.js';
 import { KeptSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
 import { LineStream } from './line-stream.js';
+import { type AnswerFormat, ProgressStream } from './progress-stream.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -18,6 +20,20 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTION_LIMIT = 128;
 /** Each may have a mebibyte that waits for it. */
 const FOLLOWER_LIMIT = 16;
+/** Before every path: what this API says and answers, as config/openapi.yaml describes it, stays. */
+const VERSION = '/v1';
+/** Without a version, for a command line of before there was one: the same, with lines of JSON for events. */
+const OLD_PATHS = new Set('/status /logs /reload /promote /abort /restart /stop /scale'.split(' '));
+
+const BODY_HINT = 'config/openapi.yaml describes every body';
+const CODES = {
+  400: 'BAD_BODY',
+  404: 'NOT_FOUND',
+  405: 'WRONG_METHOD',
+  413: 'BODY_TOO_LARGE',
+  500: 'FAILED',
+  503: 'TOO_MANY_READERS',
+} as const;
 
 export interface ControlServerOptions {
   /** The runtime folder; created if need be. */
@@ -32,13 +48,14 @@ export interface ControlServerOptions {
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
 type Route = { readonly method: 'GET' | 'POST'; readonly handle: Handler };
-type Handler = (response: http.ServerResponse, body: unknown) => void | Promise<void>;
+type Handler = (response: http.ServerResponse, body: unknown, format: AnswerFormat) => void | Promise<void>;
 
 export class ControlServer {
   readonly #target: ControlTarget;
   readonly #name: string;
   readonly #routes: ReadonlyMap<string, Route>;
   #followers = 0;
+  #feeds = 0;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
   #socket: KeptSocket | undefined;
@@ -48,15 +65,20 @@ export class ControlServer {
     const { name, target } = options;
     this.#target = target;
     this.#name = name;
+    const perform =
+      (run: (progress: Progress) => Promise<ControlResult>, untilClosed = false): Handler =>
+      (response, _body, format) =>
+        this.#perform(response, format, run, untilClosed);
     this.#routes = new Map<string, Route>([
-      ['/status', { method: 'GET', handle: (response) => this.#status(response) }],
-      ['/logs', { method: 'GET', handle: (response) => this.#logs(response) }],
-      ['/reload', { method: 'POST', handle: (response, body) => this.#reload(response, body) }],
-      ['/promote', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.promote(on)) }],
-      ['/abort', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.abort(on)) }],
-      ['/restart', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.restart(on)) }],
-      ['/stop', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.stop(on), true) }],
-      ['/scale', { method: 'POST', handle: (response, body) => this.#scale(response, body) }],
+      ['/v1/status', { method: 'GET', handle: (response) => this.#status(response) }],
+      ['/v1/logs', { method: 'GET', handle: (response) => this.#logs(response) }],
+      ['/v1/events', { method: 'GET', handle: (response) => this.#events(response) }],
+      ['/v1/reload', { method: 'POST', handle: (response, body, format) => this.#reload(response, body, format) }],
+      ['/v1/promote', { method: 'POST', handle: perform((on) => target.promote(on)) }],
+      ['/v1/abort', { method: 'POST', handle: perform((on) => target.abort(on)) }],
+      ['/v1/restart', { method: 'POST', handle: perform((on) => target.restart(on)) }],
+      ['/v1/stop', { method: 'POST', handle: perform((on) => target.stop(on), true) }],
+      ['/v1/scale', { method: 'POST', handle: (response, body, format) => this.#scale(response, body, format) }],
     ]);
   }
 
@@ -65,8 +87,9 @@ export class ControlServer {
       // A client that has gone: what it asked for goes on all the same.
       response.on('error', () => {});
       this.#answer(request, response).catch((error: unknown) => {
-        if (!response.headersSent) refuse(response, 500, reasonOf(error));
-        else response.destroy();
+        if (response.headersSent) response.destroy();
+        else
+          refuse(response, 500, `cannot answer ${request.url}: ${reasonOf(error)}`, 'look at the log: holdfast logs');
       });
     });
     // One request a connection: what follows it, and be it thousands, is not looked at.
@@ -104,79 +127,97 @@ export class ControlServer {
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const path = request.url?.split('?')[0] ?? '';
-    const route = this.#routes.get(path);
+    const isOld = OLD_PATHS.has(path);
+    const route = this.#routes.get(isOld ? VERSION + path : path);
     const body = await readBody(request);
     if (route === undefined) {
-      return refuse(response, 404, `cannot find ${path}: there is ${[...this.#routes.keys()].join(', ')}`);
+      const error = `cannot find ${path}: there is ${[...this.#routes.keys()].join(', ')}`;
+      return refuse(response, 404, error, 'compare the versions: holdfast status --json');
     }
     if (route.method !== request.method) {
       response.setHeader('allow', route.method);
-      return refuse(response, 405, `cannot ${request.method} ${path}: use ${route.method}`);
+      return refuse(
+        response,
+        405,
+        `cannot ${request.method} ${path}: use ${route.method}`,
+        `send it as ${route.method}`,
+      );
     }
     if (body === null) {
-      return refuse(response, 413, `cannot read the body: it is larger than ${BODY_LIMIT_BYTES} bytes`);
+      return refuse(response, 413, `cannot read the body: it is larger than ${BODY_LIMIT_BYTES} bytes`, BODY_HINT);
     }
     let parsed: unknown;
     try {
       parsed = body.trim() === '' ? undefined : JSON.parse(body);
     } catch (error) {
-      return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`);
+      return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`, BODY_HINT);
     }
-    await route.handle(response, parsed);
+    await route.handle(response, parsed, isOld ? 'lines' : 'events');
   }
 
   async #status(response: http.ServerResponse): Promise<void> {
     sendJson(response, 200, await this.#target.status());
   }
 
-  #reload(response: http.ServerResponse, body: unknown): void | Promise<void> {
+  #reload(response: http.ServerResponse, body: unknown, format: AnswerFormat): void | Promise<void> {
     const options = readReloadOptions(body);
-    if (options !== null) return this.#perform(response, (on) => this.#target.reload(on, options));
-    return refuse(response, 400, `cannot reload: the body ${RELOAD_BODY_ALLOWED}`);
+    if (options !== null) return this.#perform(response, format, (on) => this.#target.reload(on, options));
+    return refuse(response, 400, `cannot reload: the body ${RELOAD_BODY_ALLOWED}`, BODY_HINT);
   }
 
-  #scale(response: http.ServerResponse, body: unknown): void | Promise<void> {
+  #scale(response: http.ServerResponse, body: unknown, format: AnswerFormat): void | Promise<void> {
     const change: unknown = typeof body === 'object' && body !== null && 'change' in body ? body.change : undefined;
     if (typeof change !== 'string' || !/^[+-]?\d{1,6}$/.test(change)) {
-      return refuse(
-        response,
-        400,
-        'cannot scale: the body must be like {"change":"4"}, {"change":"+2"}, {"change":"-1"}',
-      );
+      const allowed = 'must be like {"change":"4"}, {"change":"+2"}, {"change":"-1"}';
+      return refuse(response, 400, `cannot scale: the body ${allowed}`, BODY_HINT);
     }
-    return this.#perform(response, (on) => this.#target.scale(change, on));
+    return this.#perform(response, format, (on) => this.#target.scale(change, on));
   }
 
   /** @param untilClosed the answer to a stop ends when the name is free again: who waits for it can start anew */
   async #perform(
     response: http.ServerResponse,
+    format: AnswerFormat,
     run: (progress: Progress) => Promise<ControlResult>,
     untilClosed = false,
   ): Promise<void> {
-    const stream = new LineStream(response, (dropped) =>
-      progressLine({ type: 'progress', message: 'progress lines dropped', fields: { dropped } }),
-    );
+    const stream = new ProgressStream(response, format);
     let concluded = false;
     const end = (result: ControlResult) => {
       this.#open.delete(endUnanswered);
-      stream.end(concluded ? undefined : resultLine(result));
+      stream.end(concluded ? undefined : result);
       concluded = true;
     };
     const endUnanswered = () => end({ ok: false, message: 'failed', reason: 'the supervisor ended before' });
     this.#open.add(endUnanswered);
     const result = await settled(run, (line) => {
-      if (!concluded) stream.write(progressLine(line));
+      if (!concluded) stream.progress(line);
     });
     if (!this.#open.has(endUnanswered)) return;
     if (!untilClosed || !result.ok) return end(result);
-    stream.conclude(resultLine(result));
+    stream.conclude(result);
     concluded = true;
     response.once('close', () => this.#open.delete(endUnanswered));
   }
 
+  #events(response: http.ServerResponse): void {
+    if (this.#feeds >= FOLLOWER_LIMIT) {
+      const error = `cannot follow the events: ${FOLLOWER_LIMIT} follow them already`;
+      refuse(response, 503, error, 'end one of them');
+      return;
+    }
+    this.#feeds += 1;
+    const end = feedEvents(response, (onEvent) => this.#target.followEvents(onEvent));
+    this.#open.add(end);
+    response.once('close', () => {
+      this.#feeds -= 1;
+      this.#open.delete(end);
+    });
+  }
+
   #logs(response: http.ServerResponse): void {
     if (this.#followers >= FOLLOWER_LIMIT) {
-      refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`);
+      refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`, 'end one of them');
       return;
     }
     this.#followers += 1;
@@ -223,16 +264,9 @@ async function readBody(request: http.IncomingMessage): Promise<string | null> {
   return bytes > BODY_LIMIT_BYTES ? null : Buffer.concat(chunks).toString('utf8');
 }
 
-function progressLine(line: ControlLine & { type: 'progress' }): string {
-  return JSON.stringify(line);
-}
-
-function resultLine({ ok, message, reason, changes }: ControlResult): string {
-  return JSON.stringify({ type: 'result', ok, message, reason, ...(changes && { changes }) } satisfies ControlLine);
-}
-
-function refuse(response: http.ServerResponse, statusCode: number, error: string): void {
-  sendJson(response, statusCode, { error });
+/** What failed, for programs by a code as well, and what to do next. */
+function refuse(response: http.ServerResponse, statusCode: keyof typeof CODES, error: string, hint: string): void {
+  sendJson(response, statusCode, { error, code: CODES[statusCode], hint });
 }
 
 function sendJson(response: http.ServerResponse, statusCode: number, value: unknown): void {

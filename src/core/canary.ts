@@ -4,7 +4,7 @@
  * It is looked at once a second, and each look could be wrong by chance: so a difference has to be far beyond chance (3.5
  * standard errors), besides being larger than the owner allows.
  */
-import type { WorkerFigures } from '../protocol.js';
+import type { CanaryFigures, WorkerFigures } from '../protocol.js';
 
 export interface CanaryLimits {
   /** A canary that has answered fewer is not called good. */
@@ -80,6 +80,17 @@ export function compareCanary(canary: Side, baseline: Side, limits: CanaryLimits
   const { answers } = canary.figures;
   if (answers >= limits.minRequests) return { verdict: 'good', reason: null };
   return { verdict: 'undecided', reason: `it has answered ${answers} requests, and ${limits.minRequests} are needed` };
+}
+
+/** As it is shown to people. */
+export function figuresOf({ figures, loopDelaysMs }: Side): CanaryFigures {
+  const { answers, serverErrors, latency } = figures;
+  return {
+    answers,
+    serverErrors,
+    p99Ms: answers === 0 ? null : percentile(latency, 1 - TAIL),
+    loopDelayMs: loopDelaysMs.length === 0 ? null : median(loopDelaysMs),
+  };
 }
 
 function errorsOf({ figures: own }: Side, { figures: old }: Side, { maxErrorRate }: CanaryLimits): string | null {

@@ -5,6 +5,7 @@ import type { Log } from '../logs/logger.js';
 import type { Custody } from '../sockets/custody.js';
 import type { SharedSockets } from '../sockets/shared.js';
 import type { Releases } from './deployments/releases.js';
+import type { EventHub } from './events/event-hub.js';
 import type { Loop } from './loop.js';
 import type { Requests } from './requests.js';
 import type { CanaryWatch } from './upkeep/canary-watch.js';
@@ -18,6 +19,7 @@ export interface EffectParts {
   readonly releases: Releases;
   readonly requests: Requests;
   readonly canary: CanaryWatch;
+  readonly events: EventHub;
   readonly log: Log;
   /** Ends whatever asks the workers by itself, and deployments that have not begun. */
   readonly closeWatchers: () => void;
@@ -119,6 +121,7 @@ export class Effects {
         break;
       case 'report':
         log.logger[effect.level](effect.fields, effect.message);
+        this.#parts.events.reported(effect.message, effect.fields);
         if (effect.level !== 'debug') requests.progress(effect.message, effect.fields);
         break;
     }

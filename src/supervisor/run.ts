@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly takeOverSignals?: () => readonly NodeJS.Signals[];
   /** Whether the terminal that it was started in has been closed; null where it was started in none. */
   readonly isTerminalGone?: (() => boolean) | null;
+  /** Resolves when the program that has started it has gone; null where it was started by none. */
+  readonly hostGone?: Promise<void> | null;
   readonly environment: ServiceEnvironment;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker: FirstWorker | null;
@@ -144,6 +146,11 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       // Before anybody can hear that it runs: no worker has been listened to yet.
       kept = keepOwnProgram(release, options.runtimeDir, log);
       signals.begin();
+      void options.hostGone?.then(() => {
+        if (supervisor.stopping) return;
+        log.logger.info('the program that started it is gone: stop asked for');
+        void supervisor.stop(() => {});
+      });
       let hasStarted = false;
       void supervisor.started.then((started) => {
         hasStarted = true;

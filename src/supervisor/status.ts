@@ -34,6 +34,7 @@ export interface StatusSource {
   readonly weights: ReadonlyMap<CustodySocket, number>;
   readonly workers: ReadonlyMap<number, WorkerHandle>;
   readonly stats: WorkerStats;
+  readonly canaryFigures: CanaryStatus['figures'];
   readonly handover: HandoverTotals;
   readonly cutOff: ConnectionCounts;
 }
@@ -76,7 +77,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
       reason: state.rollout.reason,
       from: state.rollout.state === 'none' ? null : state.rollout.from,
       to: state.rollout.state === 'none' ? null : state.rollout.to,
-      canary: canaryStatus(state, source.steering.exact, now),
+      canary: canaryStatus(state, source, now),
       trial: trialStatus(state, now),
     },
     crashLoop: state.crashLoop,
@@ -112,10 +113,11 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
   };
 }
 
-function canaryStatus({ rollout: { canary } }: State, exact: boolean, now: number): CanaryStatus | null {
+function canaryStatus({ rollout: { canary } }: State, source: StatusSource, now: number): CanaryStatus | null {
   if (canary === null) return null;
   const { slot, share, until } = canary;
-  return { slot, share, exact, remainingMs: until === null ? null : Math.max(0, Math.round(until - now)) };
+  const remainingMs = until === null ? null : Math.max(0, Math.round(until - now));
+  return { slot, share, exact: source.steering.exact, remainingMs, figures: source.canaryFigures };
 }
 
 function trialStatus(state: State, now: number): TrialStatus | null {

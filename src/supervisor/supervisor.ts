@@ -19,6 +19,7 @@ import type {
   ProbeAnswer,
   ProbeName,
   ReloadOptions,
+  SupervisorEvent,
   SupervisorStatus,
 } from '../protocol.js';
 import type { Custody, CustodyOptions } from '../sockets/custody.js';
@@ -30,6 +31,7 @@ import { Deployments, type Ready } from './deployments/deployments.js';
 import { policyFor, type Release } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';
 import { Effects, isStopping } from './effects.js';
+import { EventHub } from './events/event-hub.js';
 import { Loop } from './loop.js';
 import { type Progress, Requests } from './requests.js';
 import { collectStatus } from './status.js';
@@ -91,6 +93,7 @@ export class Supervisor implements ControlTarget {
   readonly #vitals: Vitals;
   readonly #canary: CanaryWatch;
   readonly #requests = new Requests();
+  readonly #events: EventHub;
   readonly #startedAt = performance.now();
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
@@ -116,10 +119,12 @@ export class Supervisor implements ControlTarget {
         (settled) => this.#steering?.review(settled),
         (settled) => this.#vitals.review(settled),
         (settled) => this.#canary.review(settled),
+        (settled) => this.#events.review(settled),
         (settled) => options.onSettled?.(settled),
       ],
       onFault: (error, during) => this.#failed(error, during),
     });
+    this.#events = new EventHub(release.config.name, () => this.#loop.state);
     this.#deployments = new Deployments({
       read: () => this.#releases.next(),
       letGo: (release) => this.#releases.letGo(release, this.#loop.state),
@@ -169,7 +174,7 @@ export class Supervisor implements ControlTarget {
     }
     this.#effects = new Effects({
       ...{ loop: this.#loop, workforce, custody, shared, releases: this.#releases, requests: this.#requests },
-      ...{ canary: this.#canary, log },
+      ...{ canary: this.#canary, events: this.#events, log },
       closeWatchers: () => {
         this.#steering?.close();
         this.#vitals.close();
@@ -220,6 +225,7 @@ export class Supervisor implements ControlTarget {
       shared: this.#shared,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
+      canaryFigures: this.#canary.figures,
       handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });
@@ -285,6 +291,10 @@ export class Supervisor implements ControlTarget {
 
   followLogs(onLine: (line: string) => void): () => void {
     return this.#log.follow(onLine);
+  }
+
+  followEvents(onEvent: (event: SupervisorEvent) => void): () => void {
+    return this.#events.follow(onEvent);
   }
 
   #deploy({ type, canary, policy, size }: Ready, progress: Progress): Promise<ControlResult> {

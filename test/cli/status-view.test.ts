@@ -90,7 +90,7 @@ t.test('colours change no letter', async (t) => {
 });
 
 t.test('a canary, why workers were replaced, and a script that has changed are told', async (t) => {
-  const canary = { slot: 2, share: 0.05, exact: false, remainingMs: 61_000 };
+  const canary = { slot: 2, share: 0.05, exact: false, remainingMs: 61_000, figures: null };
   const rollout = { state: 'running', reason: null, from: 2, to: 3, canary, trial: null } as const;
   const worker = { ...WORKER, restarts: 2, recycled: 3, restartReason: 'boom\nat line 1', scriptChanged: true };
   const text = describeSupervisor(statusOf('shop', { rollout, workers: [worker] }), false);

@@ -4,7 +4,7 @@ import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { connectTo, listSupervisors, type ProgressLine } from '../../src/control/client.js';
-import { deferred, makeFolder, OK, open, statusOf } from './support/fake-target.js';
+import { deferred, makeFolder, OK, open, SNAPSHOT, statusOf } from './support/fake-target.js';
 
 /** Something that takes connections on a control socket and does `answer` with them. */
 async function impostor(t: Test, dir: string, name: string, answer: (socket: net.Socket) => void): Promise<void> {
@@ -142,10 +142,77 @@ t.test('a supervisor that goes away before the result is a lost connection', asy
 
 t.test('a result counts, however the connection ends after it', async (t) => {
   const dir = makeFolder(t);
-  const line = '{"type":"result","ok":true,"message":"stopped","reason":null}\n';
+  const line = 'id: 1\nevent: result\ndata: {"ok":true,"message":"stopped","reason":null}\n\n';
   const answer = `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${line.length.toString(16)}\r\n${line}\r\n`;
   await impostor(t, dir, 'shop', (socket) => socket.once('data', () => socket.end(answer)));
   t.match(await (await connectTo(dir)).perform('stop', () => {}), { ok: true, message: 'stopped' });
+});
+
+/** As one of before the API had versions: what is under a version is not there. */
+async function oldSupervisor(t: Test, dir: string, asked: string[]): Promise<void> {
+  const lines =
+    '{"type":"progress","message":"worker ready","fields":{}}\n{"type":"result","ok":true,"message":"reload","reason":null}\n';
+  await impostor(t, dir, 'old', (socket) =>
+    socket.once('data', (bytes) => {
+      const [, path = ''] = String(bytes).split(' ');
+      asked.push(path);
+      const known = { '/status': JSON.stringify(statusOf('old')), '/reload': lines, '/logs': '{"msg":"one"}\n' };
+      const body = known[path as keyof typeof known] ?? '{"error":"cannot find it: there is /status, /reload"}';
+      socket.end(
+        `HTTP/1.1 ${path in known ? 200 : 404} OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
+    }),
+  );
+}
+
+t.test('a supervisor that runs since before the API had versions is asked as it was then', async (t) => {
+  const dir = makeFolder(t);
+  const asked: string[] = [];
+  await oldSupervisor(t, dir, asked);
+  t.same(await listSupervisors(dir), [{ name: 'old', status: statusOf('old') }]);
+  const connection = await connectTo(dir, 'old');
+  const lines: ProgressLine[] = [];
+  t.match(await connection.perform('reload', (line) => lines.push(line)), { ok: true, message: 'reload' });
+  t.match(lines, [{ message: 'worker ready' }]);
+  for await (const line of connection.logs()) t.equal(line, '{"msg":"one"}');
+  t.same(
+    asked.filter((path) => path !== ''),
+    ['/v1/status', '/status', '/v1/reload', '/reload', '/v1/logs', '/logs'],
+  );
+  await t.rejects(connection.events().next(), {
+    code: 'REFUSED',
+    message: /^cannot follow the events of old: cannot find it: there is \/status/,
+    hint: /another version/,
+  });
+});
+
+t.test('follows events: how things are first, then each as it comes', async (t) => {
+  const { dir, target, server } = await open(t);
+  const connection = await connectTo(dir);
+  const events = connection.events();
+  t.same((await events.next()).value, SNAPSHOT);
+  target.tell({ id: 8, type: 'sizeChanged', from: 2, to: 3 });
+  t.same((await events.next()).value, { id: 8, type: 'sizeChanged', from: 2, to: 3 });
+  await events.return();
+  const interrupt = new AbortController();
+  const others = connection.events(interrupt.signal);
+  await others.next();
+  interrupt.abort();
+  t.same(await others.next(), { value: undefined, done: true });
+  const last = connection.events();
+  await last.next();
+  void server.close();
+  t.same(await last.next(), { value: undefined, done: true });
+  t.equal(target.eventReaders.size, 0);
+});
+
+t.test('events that were cut off say why', async (t) => {
+  const dir = makeFolder(t);
+  const text = 'id: 1\nevent: cutOff\ndata: {"reason":"too slow"}\n\n';
+  await impostor(t, dir, 'shop', (socket) =>
+    socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\ncontent-length: ${text.length}\r\n\r\n${text}`)),
+  );
+  await t.rejects((await connectTo(dir)).events().next(), { code: 'CUT_OFF', message: /too slow/ });
 });
 
 t.test('follows logs until it is told to stop', async (t) => {

@@ -29,7 +29,7 @@ t.test('a status that fails is told, and the next one works', async (t) => {
   target.answerStatus = () => Promise.reject(new Error('no status today'));
   const failed = await ask(server.path, 'GET', '/status');
   t.equal(failed.statusCode, 500);
-  t.same(JSON.parse(failed.text), { error: 'no status today' });
+  t.match(JSON.parse(failed.text), { error: 'cannot answer /status: no status today', code: 'FAILED', hint: /logs/ });
   target.answerStatus = answerStatus;
   t.equal((await ask(server.path, 'GET', '/status')).statusCode, 200);
 });
@@ -56,6 +56,58 @@ t.test('a request streams its progress while it goes on, then its result', async
     ]);
   }
   t.same(target.calls, ['reload', 'restart']);
+});
+
+t.test('under its version a request streams server-sent events with ids, the result last', async (t) => {
+  const { server, target } = await open(t);
+  const seen = deferred();
+  target.perform = async (progress) => {
+    progress({ type: 'progress', message: 'worker\nready', fields: { slot: 0 } });
+    await seen.promise;
+    return OK;
+  };
+  const response = await head(server.path, 'POST', '/v1/reload');
+  t.equal(response.headers['content-type'], 'text/event-stream');
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    text += chunk;
+    seen.resolve();
+  }
+  t.equal(
+    text,
+    'id: 1\nevent: progress\ndata: {"message":"worker\\nready","fields":{"slot":0}}\n\n' +
+      'id: 2\nevent: result\ndata: {"ok":true,"message":"reloaded","reason":null}\n\n',
+  );
+});
+
+t.test('who watches events and does not read them is told so and cut off, and costs nothing more', async (t) => {
+  const { server, target } = await open(t);
+  const response = await head(server.path, 'GET', '/v1/events');
+  response.on('error', () => {});
+  const closed = new Promise((resolve) => response.once('close', resolve));
+  const reason = 'x'.repeat(16 * 1024);
+  let told = 0;
+  // Nothing is read meanwhile: what the kernel takes is not in it.
+  while (target.eventReaders.size > 0 && told < 1_000) {
+    told += 1;
+    target.tell({ id: told, type: 'rolloutFailed', from: 1, to: 2, reason });
+  }
+  t.ok(told < 100, `${told} events of 16 KiB, and nobody follows any more`);
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  await closed;
+  t.match(
+    text.split('\n\n').at(-2),
+    /^id: \d+\nevent: cutOff\ndata: \{"reason":"more than 256 KiB were not read: .*snapshot"\}$/,
+  );
+  t.equal((await head(server.path, 'GET', '/v1/events')).statusCode, 200, 'and may come again');
+});
+
+t.test('what it said before it had versions it says as it did', async (t) => {
+  const { server } = await open(t);
+  t.equal((await ask(server.path, 'POST', '/scale', '{"change":"2"}')).headers['content-type'], 'application/x-ndjson');
+  t.equal((await ask(server.path, 'GET', '/status')).statusCode, 200);
+  t.equal((await ask(server.path, 'GET', '/events')).statusCode, 404, 'and no more');
 });
 
 t.test('a request that throws ends with a result that says why', async (t) => {
@@ -95,7 +147,7 @@ t.test('unknown paths are 404, wrong methods 405 with the right one', async (t) 
   const { server, target } = await open(t);
   const unknown = await ask(server.path, 'GET', '/nothing');
   t.equal(unknown.statusCode, 404);
-  t.match(JSON.parse(unknown.text), { error: /^cannot find \/nothing: .*\/status/ });
+  t.match(JSON.parse(unknown.text), { error: /^cannot find \/nothing: .*\/v1\/status/ });
   for (const [method, path, allow] of [
     ['GET', '/reload', 'POST'],
     ['POST', '/status', 'GET'],

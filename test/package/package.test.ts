@@ -49,7 +49,7 @@ t.test('it has what is needed and nothing else', async (t) => {
     t.ok(paths.includes(needed), needed);
   }
   const wanted =
-    /^(?:bin\/(?:holdfast\.js|package\.json)|dist\/(?:index|public)\.[.\w]+|dist\/program\/[-\w]+\.(?:cjs|cjs\.map|txt)|dist\/worker\/(?:preload\.js(?:\.map)?|trial\.js|package\.json)|config\/[^.][-\w@./]*|(?:package\.json|README\.md|CHANGELOG\.md|LICENSE))$/;
+    /^(?:bin\/(?:holdfast\.js|package\.json)|dist\/(?:index|public|errors|protocol)\.[.\w]+|dist\/api\/\w+(?:\.cjs|\.d\.c?ts)|dist\/api\/(?:client|supervisor)\.js|dist\/program\/[-\w]+\.(?:cjs|cjs\.map|txt)|dist\/worker\/(?:preload\.js(?:\.map)?|trial\.js|package\.json)|config\/[^.][-\w@./]*|(?:package\.json|README\.md|CHANGELOG\.md|LICENSE))$/;
   t.same(
     paths.filter((one) => !wanted.test(one)),
     [],
@@ -100,4 +100,13 @@ t.test('installed without scripts into an empty folder it serves, steered, and i
 
   const [node, words] = plainly(['-e', 'process.stdout.write(String(require("holdfast").status()))']);
   t.equal((await execute(node, words, { cwd: dir })).stdout, 'null', 'by require as well');
+
+  const program = `import { connect } from 'holdfast/client';
+    import { HoldfastError } from 'holdfast/supervisor';
+    const status = await (await connect('packed')).status();
+    const error = await connect('nobody').catch((error) => error);
+    console.log(status.name, error.code, error instanceof HoldfastError);`;
+  writeFileSync(path.join(dir, 'program.mjs'), program);
+  const [client, its] = plainly([path.join(dir, 'program.mjs')], { HOLDFAST_RUNTIME_DIR: holdfast.runtimeDir });
+  t.equal((await execute(client, its, { cwd: dir })).stdout, 'packed NO_SUPERVISOR true\n', 'and asked by a program');
 });

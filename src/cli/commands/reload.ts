@@ -9,7 +9,7 @@ import { type Column, formatTable, printable } from '../table.js';
 import { request } from './request.js';
 
 const DEFAULT_FOR = '2m';
-const EXCLUSIVE = ['canary', 'promote', 'abort', 'dry-run'];
+const EXCLUSIVE = ['canary', 'promote', 'abort', 'dry-run', 'follow'];
 
 /** @throws HoldfastError USAGE for flags that exclude each other, or cannot be read */
 export const run: Command = async (invocation, context) => {
@@ -24,6 +24,7 @@ export const run: Command = async (invocation, context) => {
   const canary = canaryOf(invocation);
   if (flags.promote) return request('promote', 'promote', invocation, context);
   if (flags.abort) return request('abort', 'abort', invocation, context);
+  if (flags.follow) return request('follow', 'reload', invocation, context);
   if (flags['dry-run']) return request({ reload: { dryRun: true } }, 'compare', invocation, context, showChanges);
   return request(canary === null ? 'reload' : { reload: { canary } }, 'reload', invocation, context);
 };

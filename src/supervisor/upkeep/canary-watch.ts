@@ -2,9 +2,17 @@
  * Compares a canary with the workers that serve beside it: asks both for their figures once a second while there is one, and
  * tells the core what they come to.
  */
-import { add, type CanaryLimits, compareCanary, NO_FIGURES, subtract, type Verdict } from '../../core/canary.js';
+import {
+  add,
+  type CanaryLimits,
+  compareCanary,
+  figuresOf,
+  NO_FIGURES,
+  subtract,
+  type Verdict,
+} from '../../core/canary.js';
 import type { Event, State } from '../../core/types.js';
-import type { WorkerFigures } from '../../protocol.js';
+import type { CanaryStatus, WorkerFigures } from '../../protocol.js';
 import type { Stats } from '../workers/stats.js';
 
 const INTERVAL_MS = 1_000;
@@ -27,6 +35,8 @@ export class CanaryWatch {
   readonly #before = new Map<number, WorkerFigures>();
   readonly #delays: Record<'canary' | 'baseline', number[]> = { canary: [], baseline: [] };
   #timer: NodeJS.Timeout | undefined;
+  /** Of the last look; null while no canary is watched. */
+  figures: CanaryStatus['figures'] = null;
 
   constructor(options: CanaryWatchOptions) {
     this.#options = options;
@@ -53,6 +63,7 @@ export class CanaryWatch {
   close(): void {
     clearInterval(this.#timer);
     this.#generation = null;
+    this.figures = null;
     this.#before.clear();
     this.#delays.canary = [];
     this.#delays.baseline = [];
@@ -78,10 +89,9 @@ export class CanaryWatch {
       if (before === undefined) this.#before.set(id, stats.figures);
       else figures[side] = add(figures[side], subtract(stats.figures, before));
     }
-    return compareCanary(
-      { figures: figures.canary, loopDelaysMs: this.#delays.canary },
-      { figures: figures.baseline, loopDelaysMs: this.#delays.baseline },
-      this.#options.limits(),
-    );
+    const canary = { figures: figures.canary, loopDelaysMs: this.#delays.canary };
+    const others = { figures: figures.baseline, loopDelaysMs: this.#delays.baseline };
+    if (this.#generation === generation) this.figures = { canary: figuresOf(canary), others: figuresOf(others) };
+    return compareCanary(canary, others, this.#options.limits());
   }
 }

@@ -9,6 +9,7 @@ import type {
   ControlResult,
   ControlTarget,
   ReloadOptions,
+  SupervisorEvent,
   SupervisorStatus,
 } from '../../../src/protocol.js';
 
@@ -45,11 +46,24 @@ export function statusOf(name: string, more: Partial<SupervisorStatus> = {}): Su
   };
 }
 
+export const SNAPSHOT: SupervisorEvent = {
+  id: 7,
+  type: 'snapshot',
+  name: 'shop',
+  state: 'running',
+  generation: 3,
+  size: 2,
+  crashLoop: false,
+  rollout: { state: 'none', from: null, to: null, reason: null, replaced: 0, canary: null },
+  workers: [{ worker: 5, slot: 0, generation: 3, pid: 4711, state: 'ready' }],
+};
+
 export class FakeTarget implements ControlTarget {
   readonly calls: string[] = [];
   readonly followers = new Set<(line: string) => void>();
   /** What every request does. */
   perform: (progress: Progress) => Promise<ControlResult> = async () => OK;
+  readonly eventReaders = new Set<(event: SupervisorEvent) => void>();
   answerStatus: () => Promise<SupervisorStatus>;
   onFollow: () => void = () => {};
 
@@ -96,6 +110,16 @@ export class FakeTarget implements ControlTarget {
     this.followers.add(onLine);
     this.onFollow();
     return () => this.followers.delete(onLine);
+  }
+
+  followEvents(onEvent: (event: SupervisorEvent) => void): () => void {
+    this.eventReaders.add(onEvent);
+    onEvent(SNAPSHOT);
+    return () => this.eventReaders.delete(onEvent);
+  }
+
+  tell(event: SupervisorEvent): void {
+    for (const reader of [...this.eventReaders]) reader(event);
   }
 
   log(line: string): void {

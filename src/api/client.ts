@@ -1,0 +1,159 @@
+/**
+ * `holdfast/client`: asks a running supervisor, from any program of its user.
+ *
+ * Loading it does nothing. Every call makes a connection of its own, and nothing is kept between them.
+ */
+import os from 'node:os';
+import path from 'node:path';
+import { type Action, Connection, connectTo, listSupervisors } from '../control/client.js';
+import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
+import { probeSocket } from '../control/socket-path.js';
+import { EXIT, HoldfastError } from '../errors.js';
+import type { ReloadOptions, SupervisorEvent, SupervisorStatus } from '../protocol.js';
+import { Task } from './task.js';
+
+export { HoldfastError } from '../errors.js';
+export type {
+  AddressStatus,
+  CanaryStatus,
+  Change,
+  ControlResult,
+  ReloadOptions,
+  RolloutStatus,
+  SocketStatus,
+  SupervisorEvent,
+  SupervisorSnapshot,
+  SupervisorStatus,
+  TrialStatus,
+  WorkerStatus,
+} from '../protocol.js';
+export type { Progress, Task } from './task.js';
+
+/** Where to look for a supervisor. */
+export interface Where {
+  /** Needed only where several run. */
+  readonly name?: string;
+  /** The control socket itself, in place of a name. */
+  readonly socketPath?: string;
+  /** As the command line finds it, if not given: HOLDFAST_RUNTIME_DIR and so on. */
+  readonly runtimeDir?: string;
+}
+
+export interface Following {
+  /** Ends it. */
+  readonly signal?: AbortSignal;
+}
+
+/** A line of the log: what is in it beside these depends on the message, and on the application. */
+export interface LogLine {
+  readonly level: string;
+  readonly time: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** What runs in a runtime folder; a `status` of null is one that does not answer. */
+export interface Listed {
+  readonly name: string;
+  readonly status: SupervisorStatus | null;
+}
+
+/**
+ * The supervisor of this name or path, or the only one that runs.
+ *
+ * @param where a name; a path, where there is a slash in it; or both in words
+ * @throws HoldfastError NO_SUPERVISOR, NAME_NEEDED where several run, RUNTIME_DIR_UNSAFE
+ */
+export async function connect(where: string | Where = {}): Promise<Client> {
+  const given = typeof where === 'string' ? (where.includes('/') ? { socketPath: where } : { name: where }) : where;
+  const { name, socketPath } = given;
+  if (socketPath === undefined) return new Client(await connectTo(runtimeDirOf(given), name));
+  const file = path.resolve(socketPath);
+  if ((await probeSocket(file)) !== 'listening') {
+    throw new HoldfastError('NO_SUPERVISOR', `cannot connect to ${file}: nobody listens there`, {
+      hint: 'see what runs: holdfast status',
+      exitCode: EXIT.noSupervisor,
+    });
+  }
+  return new Client(new Connection(path.basename(file, '.sock'), file));
+}
+
+/** Every running supervisor, by name. @throws HoldfastError RUNTIME_DIR_UNSAFE */
+export function list(where: Pick<Where, 'runtimeDir'> = {}): Promise<Listed[]> {
+  return listSupervisors(runtimeDirOf(where));
+}
+
+/** A running supervisor. */
+export class Client {
+  readonly name: string;
+  readonly socketPath: string;
+  readonly #connection: Connection;
+
+  /** @internal */
+  constructor(connection: unknown) {
+    this.#connection = connection as Connection;
+    this.name = this.#connection.name;
+    this.socketPath = this.#connection.socketPath;
+  }
+
+  /** @throws HoldfastError NOT_ANSWERING */
+  status(): Promise<SupervisorStatus> {
+    return this.#connection.status();
+  }
+
+  /** The next generation, rolling; rejects with the reason where it was taken back. */
+  reload(options: ReloadOptions = {}): Task {
+    return this.#ask('reload', { reload: options });
+  }
+
+  /** The canary's release takes over before its time is over. */
+  promote(): Task {
+    return this.#ask('promote', 'promote');
+  }
+
+  /** The rollout that is under way is taken back. */
+  abort(): Task {
+    return this.#ask('abort', 'abort');
+  }
+
+  /** Stops all workers, then starts all; clients wait meanwhile. */
+  restart(): Task {
+    return this.#ask('restart', 'restart');
+  }
+
+  /** @param change a number of slots, or a difference: 4, '+2', '-1' */
+  scale(change: number | string): Task {
+    return this.#ask('scale', { scale: String(change) });
+  }
+
+  /** Drains and stops; done when the name is free again. */
+  stop(): Task {
+    return this.#ask('stop', 'stop');
+  }
+
+  /** Log lines from now on, until the signal or the supervisor's end. @throws HoldfastError CONNECTION_LOST */
+  async *logs({ signal }: Following = {}): AsyncGenerator<LogLine, void, void> {
+    for await (const line of this.#connection.logs(signal)) yield JSON.parse(line) as LogLine;
+  }
+
+  /**
+   * How things are, then what happens, until the signal or the supervisor's end.
+   *
+   * @throws HoldfastError CONNECTION_LOST; CUT_OFF for who reads too slowly
+   */
+  events({ signal }: Following = {}): AsyncGenerator<SupervisorEvent, void, void> {
+    return this.#connection.events(signal);
+  }
+
+  #ask(verb: string, action: Action): Task {
+    const perform = (onProgress: Parameters<Connection['perform']>[1]) => this.#connection.perform(action, onProgress);
+    return new Task(perform, (reason) => {
+      const message = reason.startsWith('cannot ') ? reason : `cannot ${verb} ${this.name}: ${reason}`;
+      return new HoldfastError('FAILED', message, { hint: `how it stands: holdfast status --name ${this.name}` });
+    });
+  }
+}
+
+function runtimeDirOf({ runtimeDir }: Where): string {
+  return path.resolve(runtimeDir ?? resolveRuntimeDir(process.env, ownUid(), os.tmpdir()));
+}

@@ -1,0 +1,39 @@
+import t from 'tap';
+import type * as z from 'zod/mini';
+import type { Options } from '../../src/api/options.js';
+import { readGivenOptions } from '../../src/config/given-options.js';
+import { SETTING_NAMES, type SETTINGS, type SettingName } from '../../src/config/schema.js';
+
+/** What a configuration file may have, as the schema says it. */
+type Written = { readonly [K in SettingName]?: z.input<(typeof SETTINGS)[K]['schema']> };
+/** The compiler holds the options of a program to the schema: none more, none less, and nothing that it would refuse. */
+type Same = [keyof Options] extends [SettingName] ? ([SettingName] extends [keyof Options] ? true : never) : never;
+const same: Same = true;
+type Readable<T> = { [K in keyof T]: T[K] extends readonly (infer E)[] | undefined ? readonly E[] | undefined : T[K] };
+const fits = (options: Readable<Options>): Readable<Written> => options;
+
+t.test('the options of a program are those of the schema', async (t) => {
+  t.equal(same, true);
+  t.type(fits, 'function');
+  const { layer, faults } = readGivenOptions({ HOLDFAST_OPTIONS: '{"script":"app.js","surgee":1}' }, '/srv') ?? {};
+  t.same([...(layer?.given.keys() ?? [])], ['script']);
+  t.match(faults, [{ source: 'options', path: 'surgee', allowed: /did you mean "surge"/ }]);
+  const all = readGivenOptions(
+    { HOLDFAST_OPTIONS: JSON.stringify(Object.fromEntries(SETTING_NAMES.map((name) => [name, 1]))) },
+    '/',
+  );
+  t.same(all?.faults, []);
+});
+
+t.test('what is no object with options is refused with what it is', async (t) => {
+  t.equal(readGivenOptions({}, '/srv'), null);
+  t.equal(readGivenOptions({ HOLDFAST_OPTIONS: '' }, '/srv'), null);
+  for (const [text, allowed] of [
+    ['{"script":', 'must be JSON'],
+    ['[]', 'must be an object with options, not a list'],
+    ['null', 'must not be empty'],
+  ] as const) {
+    const read = readGivenOptions({ HOLDFAST_OPTIONS: text }, '/srv');
+    t.match(read, { layer: null, faults: [{ source: 'options', path: 'HOLDFAST_OPTIONS', value: null, allowed }] });
+  }
+});
