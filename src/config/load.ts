@@ -32,6 +32,8 @@ export interface ConfigSource {
   readonly cwd: string;
   /** Names of applications, where the file has several; all of them if not given. */
   readonly only?: readonly string[] | null;
+  /** Who will run it, where that is not who asks: a unit's user. */
+  readonly runsAs?: { readonly user?: string; readonly group?: string };
   /** As they are now: a limit may have been changed since the start. */
   readonly resources: Resources;
 }
@@ -83,7 +85,11 @@ export async function loadApplications(source: ConfigSource): Promise<LoadedAppl
   }
   const file = path.resolve(source.cwd, target);
   const { environment, flags } = withoutEnvironment(source.flags);
-  const read = await readApplications(file, { cwd: source.cwd, environment, facts: factsOf(source) });
+  const read = await readApplications(file, {
+    cwd: source.cwd,
+    environment,
+    facts: factsOf(source.resources, source.runsAs),
+  });
   if (read.faults.length > 0) {
     // What else is wrong is told with it.
     const { faults } = await loadOne(source, { file, folder: read.folder, layers: null });
@@ -148,15 +154,22 @@ function withoutEnvironment(flags: ConfigSource['flags']): Pick<ReadFrom, 'envir
   return { environment, flags: { ...flags, env: pairs.length === 0 ? undefined : pairs } };
 }
 
-function factsOf({ resources }: ConfigSource): Facts {
-  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
-  let name = String(uid);
+/** @param runsAs who will run it, where that is not who asks */
+export function factsOf({ processors }: Resources, runsAs: ConfigSource['runsAs'] = {}): Facts {
+  const [uid, gid] = [String(process.getuid?.() ?? 0), String(process.getgid?.() ?? 0)];
+  let name = uid;
   try {
     name = os.userInfo().username;
   } catch {
     // A user of a container that has no name.
   }
-  return { processors: resources.processors, home: os.homedir(), user: { uid, gid, name } };
+  const { user, group = user } = runsAs;
+  return {
+    processors,
+    home: os.homedir(),
+    users: user === undefined ? [name, uid] : [user],
+    groups: group === undefined ? [gid, name] : [group],
+  };
 }
 
 /** What only one application can have. */

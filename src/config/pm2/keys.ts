@@ -3,6 +3,7 @@
  * test holds the two together. What concerns several keys at once is in `translate.ts`.
  */
 import path from 'node:path';
+import { formatDuration } from '../duration.js';
 import type { SettingName } from '../schema.js';
 import { argumentsOf, cronOf, homePath, instancesOf, isNowhere, sizeOf, timeOf } from './values.js';
 
@@ -15,7 +16,9 @@ export type Options = Partial<Record<SettingName, unknown>>;
 export interface Facts {
   readonly processors: number;
   readonly home: string;
-  readonly user: { readonly uid: number; readonly gid: number; readonly name: string };
+  /** Every way to name who will run it; the first is the one that is told. */
+  readonly users: readonly [string, ...string[]];
+  readonly groups: readonly [string, ...string[]];
 }
 
 /** Why a value cannot be had here, as a phrase for a fault. */
@@ -42,7 +45,8 @@ export interface Pm2Key {
 const off = (value: unknown) => value === false;
 const on = (value: unknown) => value === true;
 const empty = (value: unknown) => value === '' || value === false || (Array.isArray(value) && value.length === 0);
-const ms = (value: number) => `${Math.round(value)}ms`;
+/** What is no time at all is for the schema to refuse. */
+const ms = (value: number) => (value >= 0 ? formatDuration(Math.round(value)) : `${value}ms`);
 const APM = "of PM2's own monitoring; holdfast has metrics at its admin address";
 const LOG = 'logFile: one log of all lines, standard error and the supervisor included, as JSON';
 
@@ -288,22 +292,22 @@ export const PM2_KEYS: Readonly<Record<string, Pm2Key>> = {
     kinds: ['number', 'text'],
     verdict: 'other',
     says: 'start holdfast itself as that user, or holdfast unit --user; another one than who starts is refused',
-    options: (value: number | string, { user }) =>
-      [user.name, String(user.uid)].includes(String(value))
+    options: (value: number | string, { users }) =>
+      users.includes(String(value))
         ? {}
         : new Refused(
-            `must be who runs holdfast (${user.name}): sudo -u ${value} holdfast start …, or holdfast unit --user=${value}`,
+            `must be who runs holdfast (${users[0]}): sudo -u ${value} holdfast start …, or holdfast unit --user=${value}`,
           ),
   },
   gid: {
     kinds: ['number', 'text'],
     verdict: 'other',
     says: 'start holdfast itself with that group, or holdfast unit --group; another one than who starts has is refused',
-    options: (value: number | string, { user }) =>
-      [user.name, String(user.gid)].includes(String(value))
+    options: (value: number | string, { groups }) =>
+      groups.includes(String(value))
         ? {}
         : new Refused(
-            `must be the group that runs holdfast (${user.gid}): sudo -g ${value} holdfast start …, or holdfast unit --group=${value}`,
+            `must be the group that runs holdfast (${groups[0]}): sudo -g ${value} holdfast start …, or holdfast unit --group=${value}`,
           ),
   },
   autostart: { kinds: ['boolean'], verdict: 'taken', says: 'false: only started where --only names it' },

@@ -1,7 +1,9 @@
 /**
  * From an application of PM2's file to options of holdfast. Pure: the same application on the same machine comes to the same options.
  */
+import path from 'node:path';
 import { didYouMean } from '../../nearest.js';
+import { formatDuration, parseDuration } from '../duration.js';
 import { type Fault, show } from '../fault.js';
 import type { Given } from '../layer.js';
 import type { SettingName } from '../schema.js';
@@ -112,7 +114,10 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
         continue;
       }
       give(options, spelled);
-      if (key === 'env_*' && spelled !== `env_${environment}`) continue;
+      if (key === 'env_*' && spelled !== `env_${environment}`) {
+        notes.push({ key: spelled, verdict: 'ignored', says: `only with --env ${spelled.slice(4)}` });
+        continue;
+      }
       notes.push({ key: spelled, verdict: row.isUsual?.(value) ? 'taken' : row.verdict, says: row.says });
     }
   }
@@ -164,39 +169,48 @@ function combine(
     give({ nodeArgs: [...own, '--enable-source-maps'] }, spelling('source_map_support'));
   }
 
+  // Where the application is, not where PM2 was started.
+  const [folder, logFile] = [given.get('cwd')?.raw, given.get('logFile')];
+  if (logFile !== undefined && typeof folder === 'string') {
+    const file = String(logFile.raw);
+    given.set('logFile', { ...logFile, raw: path.isAbsolute(file) ? file : path.join(folder, file) });
+  }
+
   const minUptime = given.get('minUptime');
   if (given.has('maxRestarts') || minUptime !== undefined) {
-    const uptimeMs = minUptime === undefined ? PM2_MIN_UPTIME_MS : Number.parseInt(String(minUptime.raw), 10);
+    const uptimeMs = minUptime === undefined ? PM2_MIN_UPTIME_MS : msOf(minUptime);
     const restarts = Number(given.get('maxRestarts')?.raw ?? PM2_MAX_RESTARTS);
     // PM2 counts within this time, but it does not wait between two restarts as holdfast does.
     const windowMs = uptimeMs * Math.max(1, restarts) + backoffMs(given, restarts);
     const spelled = given.has('maxRestarts') ? spelling('max_restarts') : spelling('min_uptime');
     if (restarts >= 0 && restarts <= 10_000)
-      give({ restartWindow: `${Math.min(DAY_MS, Math.max(1, Math.ceil(windowMs)))}ms` }, spelled);
+      give({ restartWindow: formatDuration(Math.min(DAY_MS, Math.max(1, Math.ceil(windowMs)))) }, spelled);
   }
   // A process that says nothing has to be up for less than it may take.
   if (given.get('ready')?.raw !== 'running') return;
-  const uptimeMs = minUptime === undefined ? PM2_MIN_UPTIME_MS : Number.parseInt(String(minUptime.raw), 10);
+  const uptimeMs = minUptime === undefined ? PM2_MIN_UPTIME_MS : msOf(minUptime);
   const timeout = given.get('readyTimeout');
-  const timeoutMs = timeout === undefined ? READY_TIMEOUT_MS : Number.parseInt(String(timeout.raw), 10);
+  const timeoutMs = timeout === undefined ? READY_TIMEOUT_MS : msOf(timeout);
   if (timeoutMs <= uptimeMs) {
     const spelled = spelling(timeout === undefined ? 'min_uptime' : 'listen_timeout');
-    give({ readyTimeout: `${Math.min(DAY_MS, uptimeMs + timeoutMs)}ms` }, spelled);
+    give({ readyTimeout: formatDuration(Math.min(DAY_MS, uptimeMs + timeoutMs)) }, spelled);
   }
+}
+
+/** A duration that `keys.ts` has written. */
+function msOf({ raw }: Given): number {
+  return parseDuration(String(raw)) ?? 0;
 }
 
 /** What `count` delays in a row come to. */
 function backoffMs(given: ReadonlyMap<SettingName, Given>, count: number): number {
-  const msOf = (name: 'backoffBase' | 'backoffMax') => {
-    const text = String(given.get(name)?.raw ?? BACKOFF[name]);
-    return Number.parseInt(text, 10) * (/\ds$/.test(text) ? 1_000 : 1);
-  };
   const factor = Number(given.get('backoffFactor')?.raw ?? BACKOFF.backoffFactor);
   let sum = 0;
-  let delay = msOf('backoffBase');
+  const max = parseDuration(String(given.get('backoffMax')?.raw ?? BACKOFF.backoffMax)) ?? 0;
+  let delay = parseDuration(String(given.get('backoffBase')?.raw ?? BACKOFF.backoffBase)) ?? 0;
   for (let at = 0; at < Math.min(count, 10_000); at++) {
-    sum += Math.min(delay, msOf('backoffMax'));
-    delay = Math.min(delay * factor, msOf('backoffMax'));
+    sum += Math.min(delay, max);
+    delay = Math.min(delay * factor, max);
   }
   return sum;
 }
