@@ -16,8 +16,10 @@ export function notesText({ config, notes }: Pick<LoadedApplication, 'notes'> & 
   return `holdfast: ${config.name}, from PM2's file; ${same}\n${lines.map((line) => `${line}\n`).join('')}`;
 }
 
-/** `--only api,worker`, or with spaces between; null if it was not given. */
+/** `--only api,worker`; null if it was not given. */
 export function onlyOf({ flags }: Invocation): readonly string[] | null {
   const { only } = flags;
-  return typeof only === 'string' ? only.split(/[\s,]+/).filter((word) => word !== '') : null;
+  if (typeof only !== 'string') return null;
+  const words = only.split(',').map((word) => word.trim());
+  return words.filter((word) => word !== '');
 }

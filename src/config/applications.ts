@@ -17,6 +17,8 @@ export interface Application {
   readonly name: string;
   /** The same as PM2 has it. */
   readonly givenName: string;
+  /** Where it is in the file: `apps[0].`, or '' for all of it. */
+  readonly at: string;
   /** From the weakest to the strongest. */
   readonly layers: readonly Layer[];
   readonly faults: readonly Fault[];
@@ -52,7 +54,7 @@ export async function readApplications(file: string, from: ReadFrom): Promise<Fi
   if (isPm2File(value, file)) return readPm2(value, file, from);
   if (!('apps' in value) || value.apps === undefined) {
     const { layer, faults } = readOptions(value, file);
-    const one = { name: '', givenName: '', layers: [layer], faults, notes: [], isLeftOut: false };
+    const one = { name: '', givenName: '', at: '', layers: [layer], faults, notes: [], isLeftOut: false };
     return { isPm2s: false, folder, applications: [one], faults: [] };
   }
   return readOwn(value as Readonly<Record<string, unknown>>, file);
@@ -70,9 +72,12 @@ export function chooseApplications(
     return { chosen, faults: [{ source: COMMAND_LINE, path: '--only', value: null, allowed }] };
   }
   const has = ({ name, givenName }: Application, word: string) => word === name || word === givenName;
+  const isOne = (word: string) => applications.some((application) => has(application, word));
+  // Spaces separate as well; but a name of PM2 may have some.
+  const words = only.flatMap((word) => (isOne(word) ? [word] : word.split(/\s+/)));
   const names = applications.map(({ name }) => name).filter((name) => name !== '');
-  const faults = only
-    .filter((word) => !applications.some((application) => has(application, word)))
+  const faults = words
+    .filter((word) => !isOne(word))
     .map((word) => {
       const allowed =
         names.length === 0
@@ -80,16 +85,17 @@ export function chooseApplications(
           : `must be of the file's applications: ${names.join(', ')}${didYouMean(word, names)}`;
       return { source: COMMAND_LINE, path: '--only', value: show(word), allowed };
     });
-  return { chosen: applications.filter((application) => only.some((word) => has(application, word))), faults };
+  return { chosen: applications.filter((application) => words.some((word) => has(application, word))), faults };
 }
 
 /** Two of one name: the second would find it taken. */
 export function repeatedNames(applications: readonly Application[], file: string): Fault[] {
-  return applications.flatMap(({ name }, index) => {
+  return applications.flatMap(({ name, at }, index) => {
     const first = applications.findIndex((other) => other.name === name);
-    if (name === '' || first === index) return [];
-    const allowed = `must be another one: apps[${first}] has it, and each supervisor has a name of its own`;
-    return [{ source: file, path: `apps[${index}].name`, value: show(name), allowed }];
+    const other = applications[first];
+    if (name === '' || first === index || other === undefined) return [];
+    const allowed = `must be another one: ${other.at.slice(0, -1)} has it, and each supervisor has a name of its own`;
+    return [{ source: file, path: `${at}name`, value: show(name), allowed }];
   });
 }
 
@@ -120,6 +126,7 @@ function readOwn(contents: Readonly<Record<string, unknown>>, file: string): Fil
     return {
       name: text,
       givenName: text,
+      at,
       layers: [shared.layer, layer],
       faults: [...faults, ...own, ...(isMissing ? [unnamed] : [])],
       notes: [],
@@ -145,6 +152,7 @@ function readPm2(contents: object, file: string, { cwd, environment, facts }: Re
     const { given, faults, ...rest } = translateApp(app, { at, environment, deployed, facts });
     return {
       ...rest,
+      at,
       layers: [{ source: file, base: cwd, given }],
       faults: faults.map((fault) => ({ source: file, ...fault })),
     };

@@ -63,6 +63,7 @@ t.test('--only chooses, by names with commas or spaces between', async (t) => {
   t.same(await namesOf(cwd, 'holdfast.yaml', { only: ['worker'] }), ['worker']);
   t.same(await namesOf(cwd, 'holdfast.yaml', { only: ['worker', 'api'] }), ['api', 'worker']);
   t.same(await namesOf(cwd, 'ecosystem.config.cjs', { only: ['HTTP API'] }), ['HTTP-API'], "PM2's own name will do");
+  t.same(await namesOf(cwd, 'holdfast.yaml', { only: ['worker api'] }), ['api', 'worker']);
   t.same(await namesOf(cwd, 'ecosystem.config.cjs', { only: ['HTTP-API'] }), ['HTTP-API']);
   t.same(await namesOf(cwd, 'ecosystem.config.cjs'), ['HTTP-API'], 'autostart: false is left out');
   t.same(await namesOf(cwd, 'ecosystem.config.cjs', { only: ['worker'] }), ['worker'], 'unless it is named');
@@ -256,7 +257,17 @@ t.test("mistakes in PM2's file are told with their place, and all at once", asyn
     [
       'ecosystem.config.cjs',
       'module.exports = {\n  apps: [{ name: "a" script: "b" }]\n}',
-      [{ path: '', allowed: /ecosystem\.config\.cjs:2|line 2|SyntaxError/ }],
+      [{ path: '', allowed: /; line 2: it threw SyntaxError: / }],
+    ],
+    [
+      'ecosystem.config.mjs',
+      'export default {\n\n  apps: [{ name: "a" script: "b" }]\n}',
+      [{ path: '', allowed: /; line 3: it threw SyntaxError: / }],
+    ],
+    [
+      'ecosystem.throws.config.mjs',
+      'export default () => ({\n  apps: undefined_list\n})',
+      [{ path: '', allowed: /; line 2: it threw ReferenceError: undefined_list is not defined$/ }],
     ],
     [
       'ecosystem.json',
