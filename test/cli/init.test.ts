@@ -90,11 +90,11 @@ t.test('the file may go elsewhere, and its paths lead to the same places', async
 });
 
 t.test('init writes a configuration for the script that is here', async (t) => {
-  for (const [files, script, name] of [
-    [{ 'server.js': '' }, 'server.js', 'server'],
-    [{ 'package.json': '{"scripts": {"start": "node dist/main.js"}}', dist: { 'main.js': '' } }, 'npm start', null],
-    [{ 'package.json': '{"scripts": {"start": "nodemon app.js"}}', 'app.js': '' }, 'app.js', null],
-    [{ src: { 'index.mjs': '' } }, 'src/index.mjs', null],
+  for (const [files, script] of [
+    [{ 'server.js': '' }, 'server.js'],
+    [{ 'package.json': '{"scripts": {"start": "node dist/main.js"}}', dist: { 'main.js': '' } }, 'npm start'],
+    [{ 'package.json': '{"scripts": {"start": "nodemon app.js"}}', 'app.js': '' }, 'app.js'],
+    [{ src: { 'index.mjs': '' } }, 'src/index.mjs'],
   ] as const) {
     const cwd = t.testdir(files);
     const { code, stderr } = await holdfast(['init'], { cwd, env });
@@ -103,7 +103,7 @@ t.test('init writes a configuration for the script that is here', async (t) => {
     t.match(text, new RegExp(`^script: ${script}$`, 'm'));
     t.match(text, /^# +drainTimeout: 75s$/m);
     const { applications } = await loadApplications(sourceIn(cwd, { target: 'holdfast.yaml', env }));
-    t.match(applications, [{ config: { instances: 2, ...(name !== null && { name }) } }]);
+    t.match(applications, [{ config: { instances: 2 } }]);
     // Every option that is offered is one, as it stands there.
     const whole = text.replaceAll(/^# (?=[a-zA-Z]+: \S+$)/gm, '');
     writeFileSync(path.join(cwd, '.env'), '');

@@ -111,6 +111,7 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
       const options = row.options?.(value as never, facts) ?? {};
       if (options instanceof Refused) {
         faults.push({ path: `${at}${spelled}`, value: shown(key, value), allowed: options.reason });
+        notes.push({ key: spelled, verdict: row.verdict, says: row.says });
         continue;
       }
       give(options, spelled);
