@@ -29,9 +29,9 @@ if (CODE) setTimeout(() => process.exit(Number(CODE)), 200);
 setInterval(() => {}, 1e6);
 `;
 
-/** The kinds of PM2's documentation; \`SEEN\` is put in by each. */
+/** The same for both; SEEN_IN is a folder of each. */
 const FILE = `const env = (APP, more) => ({ APP, SEEN: process.env.SEEN_IN, ...more });
-module.exports = () => ({
+module.exports = {
   apps: [
     { name: 'cluster', script: './app.cjs', instances: 2, exec_mode: 'cluster', args: '-a 13 --name "x y" k="v w"',
       node_args: '--max-old-space-size=300', port: 8080, kill_timeout: 3000,
@@ -45,7 +45,8 @@ module.exports = () => ({
     { name: 'enough', script: 'app.cjs', stop_exit_codes: [7], env: env('enough', { CODE: 7 }) },
     { name: 'again', script: 'app.cjs', exp_backoff_restart_delay: 100, env: env('again', { CODE: 1 }) },
   ],
-});`;
+};`;
+const PROGRAM = { name: 'pm2 7', packages: { pm2: '7.0.4' }, files: {} };
 const NAMES = ['cluster', 'fork', 'told', 'once', 'enough', 'again'];
 
 interface Line {
@@ -158,7 +159,7 @@ function view({ args, script, execArgv, cwd, env }: Line) {
 const byNumber = (a: Line, b: Line) => Number(a.env.NODE_APP_INSTANCE) - Number(b.env.NODE_APP_INSTANCE);
 
 t.test('an application sees the same under both', async (t) => {
-  const installed = await install(t, { name: 'pm2 7', packages: { pm2: '7.0.4' }, files: {}, start: 'pm2' } as never);
+  const installed = await install(t, PROGRAM);
   if (installed === null) return void t.comment('no network: PM2 cannot be installed');
   const dir = folderWithFile();
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
@@ -193,7 +194,7 @@ t.test('an application sees the same under both', async (t) => {
 });
 
 t.test('every key that this PM2 has is in the table', async (t) => {
-  const installed = await install(t, { name: 'pm2 7', packages: { pm2: '7.0.4' }, files: {}, start: 'pm2' } as never);
+  const installed = await install(t, PROGRAM);
   if (installed === null) return void t.comment('no network: PM2 cannot be installed');
   const file = path.join(installed, 'node_modules/pm2/lib/API/schema.json');
   const schema = JSON.parse(readFileSync(file, 'utf8')) as Record<string, { alias?: string | string[] }>;
