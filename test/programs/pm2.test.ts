@@ -10,22 +10,22 @@ import t, { type Test } from 'tap';
 import { KEY_OF_NAME, PM2_KEYS } from '../../src/config/pm2/keys.js';
 import { bin } from '../e2e/support/holdfast.js';
 import { endWith, haveEnded, isRunning } from '../e2e/support/processes.js';
-import { install, startCommand } from './install.js';
+import { type Command, install, startCommand } from './install.js';
 
-t.setTimeout(600_000);
+t.setTimeout(120_000);
 
 /** Writes down, line by line, what it sees; does what its variables say. */
 const APP = `const fs = require('node:fs');
 const { APP, SEEN, ENDS, CODE } = process.env;
 const say = (line) => fs.appendFileSync(SEEN + '/' + APP, JSON.stringify({ pid: process.pid, ...line }) + '\\n');
 const { env, execArgv, pid } = process;
-say({ saw: 'start', args: process.argv.slice(2), script: process.argv[1], execArgv, cwd: process.cwd(), env });
+say({ saw: 'start', args: process.argv.slice(2), execArgv, cwd: process.cwd(), env });
 const hear = (word) => { say({ saw: word }); process.exit(0); };
 for (const word of (ENDS || '').split(' ').filter(Boolean)) {
   if (word === 'message') process.on('message', (message) => message === 'shutdown' && hear('message'));
   else process.on(word, () => hear(word));
 }
-if (CODE) setTimeout(() => process.exit(Number(CODE)), 200);
+if (CODE) setTimeout(() => process.exit(Number(CODE)), APP === 'again' ? 1500 : 50);
 setInterval(() => {}, 1e6);
 `;
 
@@ -53,7 +53,6 @@ interface Line {
   readonly pid: number;
   readonly saw: string;
   readonly args: readonly string[];
-  readonly script: string;
   readonly execArgv: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
@@ -136,11 +135,21 @@ async function underHoldfast(t: Test, dir: string): Promise<Seen> {
   const env = { HOLDFAST_RUNTIME_DIR: runtimeDir, SEEN_IN: seen.dir };
   const words = `exec node ${bin} start ecosystem.config.cjs --env production`;
   const holdfast = startCommand(t, words, { cwd: dir, env });
-  await allDone(seen);
+  await orEnded(allDone(seen), holdfast);
   holdfast.child.kill('SIGTERM');
   const { code, output } = await holdfast.closed;
   t.equal(code, 0, code === 0 ? 'the parent ends with 0' : output().slice(-4_000));
   return seen;
+}
+
+/** Nothing more comes of what has ended. */
+async function orEnded(done: Promise<void>, { closed }: Command): Promise<void> {
+  await Promise.race([
+    done,
+    closed.then(({ output }) => {
+      throw new Error(`holdfast has ended:\n${output().slice(-4_000)}`);
+    }),
+  ]);
 }
 
 async function allDone(seen: Seen): Promise<void> {
@@ -151,9 +160,9 @@ async function allDone(seen: Seen): Promise<void> {
 /** The variables that the file gives, and where a worker is told its number. */
 const GIVEN = ['MODE', 'BOTH', 'OBJECT', 'NODE_ENV', 'PORT', 'APP', 'ENDS', 'CODE', 'SEAT', 'NODE_APP_INSTANCE'];
 
-function view({ args, script, execArgv, cwd, env }: Line) {
+function view({ args, execArgv, cwd, env }: Line) {
   const variables = Object.fromEntries(GIVEN.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
-  return { args, script, execArgv, cwd, variables };
+  return { args, execArgv, cwd, variables };
 }
 
 const byNumber = (a: Line, b: Line) => Number(a.env.NODE_APP_INSTANCE) - Number(b.env.NODE_APP_INSTANCE);

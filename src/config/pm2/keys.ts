@@ -161,14 +161,14 @@ export const PM2_KEYS: Readonly<Record<string, Pm2Key>> = {
   autorestart: {
     kinds: ['boolean'],
     verdict: 'taken',
-    says: 'stopExitCodes with all codes; a worker that a signal has ended is replaced',
+    says: 'stopExitCodes with all codes, and in fork mode ready at once; a worker that a signal has ended is replaced',
     isUsual: on,
     options: (value: boolean) => (value ? {} : { stopExitCodes: Array.from({ length: 256 }, (_, code) => code) }),
   },
   stop_exit_codes: {
     kinds: ['list', 'number'],
     verdict: 'taken',
-    says: 'stopExitCodes',
+    says: 'stopExitCodes; in fork mode ready at once',
     options: (value: number | unknown[]) => ({
       stopExitCodes: [value].flat().map((code) => (/^\d+$/.test(String(code)) ? Number(code) : code)),
     }),

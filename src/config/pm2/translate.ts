@@ -187,6 +187,10 @@ function combine(
     if (restarts >= 0 && restarts <= 10_000)
       give({ restartWindow: formatDuration(Math.min(DAY_MS, Math.max(1, Math.ceil(windowMs)))) }, spelled);
   }
+  // What may end by itself, and soon, has not failed to start.
+  if (given.has('stopExitCodes') && minUptime === undefined && given.get('ready')?.raw === 'running') {
+    give({ minUptime: '1ms' }, spelling(valueAt('autorestart') === false ? 'autorestart' : 'stop_exit_codes'));
+  }
   // A process that says nothing has to be up for less than it may take.
   if (given.get('ready')?.raw !== 'running') return;
   const uptimeMs = minUptime === undefined ? PM2_MIN_UPTIME_MS : msOf(minUptime);

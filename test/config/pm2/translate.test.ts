@@ -234,6 +234,9 @@ t.test('what concerns several keys is put together', async (t) => {
   t.match(optionsOf({ cwd: '/srv/api', out_file: 'logs/out.log' }), { logFile: '/srv/api/logs/out.log' });
   t.match(optionsOf({ cwd: '/srv/api', out_file: '/var/log/x' }), { logFile: '/var/log/x' });
   t.match(optionsOf({ out_file: 'out.log', log_file: 'all.log' }), { logFile: 'all.log' });
+  t.match(optionsOf({ exec_mode: 'fork', autorestart: false }), { minUptime: '1ms', ready: 'running' });
+  t.match(optionsOf({ exec_mode: 'fork', stop_exit_codes: 0 }), { minUptime: '1ms', stopExitCodes: [0] });
+  t.match(optionsOf({ exec_mode: 'fork', autorestart: false, min_uptime: '2s' }), { minUptime: '2s' });
   t.match(optionsOf({ exec_mode: 'fork', min_uptime: '1m' }), { minUptime: '1m', readyTimeout: '90s' });
   t.match(optionsOf({ exec_mode: 'fork', listen_timeout: 500 }), { readyTimeout: '1500ms' });
 });
