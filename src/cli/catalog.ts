@@ -216,7 +216,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'init',
     aliases: [],
     describe: "Write a configuration with comments, from the script that is here or from PM2's file",
-    operand: { name: 'from', describe: "The script, or PM2's file", required: false },
+    operand: { name: 'source', describe: "The script, or PM2's file", required: false },
     flags: async () => [
       {
         flag: 'from-pm2',

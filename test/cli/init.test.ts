@@ -194,5 +194,5 @@ t.test('a unit is for one application, and starts that', async (t) => {
     env,
   });
   t.equal(code, 0, stderr);
-  t.match(stdout, / start \S+\/ecosystem\.config\.cjs --name=HTTP-API --only=.*HTTP.API.* --env=production\n/);
+  t.match(stdout, / start \S+\/ecosystem\.config\.cjs --name=HTTP-API "--only=HTTP API" --env=production\n/);
 });
