@@ -47,17 +47,33 @@ async function supervisorFlags(json: string): Promise<readonly FlagSpec[]> {
   return [NAME, { flag: 'json', describe: json, kind: 'switch' }];
 }
 
+/** Of a file with several applications; see the option env as well. */
+const ONLY: FlagSpec = {
+  flag: 'only',
+  describe: 'Of a file with several applications, only these: --only api,worker',
+  kind: 'value',
+};
+
+const PM2_ENV: FlagSpec = {
+  flag: 'env',
+  describe: "Of PM2's file, the variables of env_NAME: --env production",
+  kind: 'value',
+};
+
 async function startFlags(): Promise<readonly FlagSpec[]> {
   const { OPTIONS } = await import('../config/options.js');
-  return OPTIONS.map(({ name, flag, alias, describe, default: value, repeat, choices, isSwitch }) => ({
-    flag,
-    alias,
-    describe,
-    kind: isSwitch ? 'switch' : repeat ? 'list' : 'value',
-    choices,
-    defaultText: value === undefined || value === null || isSwitch ? undefined : String(value),
-    option: name,
-  }));
+  const options: readonly FlagSpec[] = OPTIONS.map(
+    ({ name, flag, alias, describe, default: value, repeat, choices, isSwitch }) => ({
+      flag,
+      alias,
+      describe,
+      kind: isSwitch ? 'switch' : repeat ? 'list' : 'value',
+      choices,
+      defaultText: value === undefined || value === null || isSwitch ? undefined : String(value),
+      option: name,
+    }),
+  );
+  return [...options, ONLY];
 }
 
 const UNIT_FLAGS: readonly FlagSpec[] = [
@@ -101,6 +117,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       ['$0 start server.js -i 4', 'four workers'],
       ['$0 start holdfast.yaml', 'with a configuration file'],
+      ['$0 start ecosystem.config.cjs --env production', "PM2's file; --only api,worker for some of it"],
       ['$0 start server.js -i max -- --port 3000', 'with arguments for the application'],
     ],
     note: 'Ends with 0 after a stop that was asked for, with 1 when the application does not get up.',
@@ -191,10 +208,32 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: [],
     describe: 'Check a configuration and show what it comes to; start nothing',
     operand: { name: 'config', describe: 'The configuration file', required: true },
-    flags: async () => [{ flag: 'json', describe: 'Print the configuration as JSON', kind: 'switch' }],
+    flags: async () => [{ flag: 'json', describe: 'Print the configuration as JSON', kind: 'switch' }, ONLY, PM2_ENV],
     examples: [['$0 check holdfast.yaml', 'values of environment variables are not shown']],
     note: 'Ends with 2 when something is wrong with it, and shows every fault.',
     load: () => import('./commands/check.js'),
+  },
+  {
+    name: 'init',
+    aliases: [],
+    describe: "Write a configuration with comments, from the script that is here or from PM2's file",
+    operand: { name: 'source', describe: "The script, or PM2's file", required: false },
+    flags: async () => [
+      {
+        flag: 'from-pm2',
+        describe: "Translate PM2's file: the one that is here, or the one that is named",
+        kind: 'switch',
+      },
+      { flag: 'output', describe: 'The file to write', kind: 'value', defaultText: 'holdfast.yaml' },
+      { flag: 'force', describe: 'Write over a file that is there', kind: 'switch' },
+      PM2_ENV,
+    ],
+    examples: [
+      ['$0 init', 'holdfast.yaml for the script of this folder'],
+      ['$0 init --from-pm2', 'for what ecosystem.config.js has, and what of it is different here'],
+    ],
+    note: 'Writes over nothing, but with --force.',
+    load: () => import('./commands/init.js'),
   },
   {
     name: 'unit',

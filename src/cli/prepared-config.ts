@@ -14,6 +14,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/config.js';
 import { isConfigFile, isConfigProgram } from '../config/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
@@ -42,10 +43,16 @@ export interface PreparedFrom {
   readonly deadlineMs?: number;
 }
 
+/** Several applications of one file: each is to have a supervisor of its own, which loads what concerns it. */
+export interface Several {
+  readonly file: string | null;
+  readonly several: readonly Pick<Config, 'name' | 'logFormat' | 'logFile'>[];
+}
+
 /** No config means that this was all: what is wrong has been told, or help was asked for. */
 export interface Prepared {
   readonly exitCode: ExitCode;
-  readonly loaded: LoadedConfig | null;
+  readonly loaded: LoadedConfig | Several | null;
 }
 
 /** Reads it with the terminal as it is: what is wrong is told there. */
@@ -64,21 +71,27 @@ async function prepareHere({ argv }: PreparedFrom, context: Context): Promise<Pr
   };
   const exitCode = await dispatch(argv, Object.create(context, { onPrepared: { value: onPrepared } }));
   for (const file of Object.keys(require.cache)) if (!known.has(file)) delete require.cache[file];
-  return { exitCode, loaded: json === null ? null : (JSON.parse(json) as LoadedConfig) };
+  return { exitCode, loaded: json === null ? null : (JSON.parse(json) as LoadedConfig | Several) };
 }
 
 async function prepareApart(from: PreparedFrom): Promise<Prepared> {
   const { code, json } = await read(from, 'inherit');
   return {
     exitCode: code ?? EXIT.failed,
-    loaded: code === 0 && json !== '' ? (JSON.parse(json) as LoadedConfig) : null,
+    loaded: code === 0 && json !== '' ? (JSON.parse(json) as LoadedConfig | Several) : null,
   };
 }
 
 /** @throws HoldfastError with what is wrong in its message */
 export async function prepareConfigAgain(from: PreparedFrom): Promise<LoadedConfig> {
   const { code, json, stderr } = await read(from, 'pipe');
-  if (code === 0) return JSON.parse(json) as LoadedConfig;
+  if (code === 0) {
+    const loaded = JSON.parse(json) as LoadedConfig | Several;
+    if (!('several' in loaded)) return loaded;
+    const names = loaded.several.map(({ name }) => name).join(', ');
+    const hint = 'stop, and start the file anew: each of them gets a supervisor';
+    throw new HoldfastError('CONFIG_INVALID', `the file has several applications now: ${names}`, { hint });
+  }
   throw new HoldfastError('CONFIG_INVALID', stderr.replace(/^holdfast: /, '').trimEnd(), { exitCode: EXIT.usage });
 }
 

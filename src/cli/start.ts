@@ -25,6 +25,10 @@ export async function start(argv: readonly string[], context: Context): Promise<
   try {
     const { exitCode, loaded } = await prepareConfig(from, context);
     if (loaded === null) return exitCode;
+    if ('several' in loaded) {
+      const { runSeveral } = await import('./several/run.js');
+      return await runSeveral(loaded.several, { argv, takeOverSignals });
+    }
     // Of no concern to the workers; a reload has it from `from`.
     delete env.HOLDFAST_OPTIONS;
     return await launchSupervisor({

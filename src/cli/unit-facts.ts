@@ -11,6 +11,7 @@ import { type Installation, userName } from '../platform/installation.js';
 import { readResources } from '../platform/resources.js';
 import type { ServiceDescription, ServiceUser } from '../systemd/unit.js';
 import type { Context, Invocation } from './context.js';
+import { onlyOf } from './pm2-notes.js';
 import type { UnitFlags } from './unit-flags.js';
 
 export interface UnitFacts {
@@ -42,10 +43,13 @@ export async function gatherFacts(
   const given = startFlags(invocation, here);
   // What is in the environment of this shell is not in that of the service.
   const args = invocation.applicationArgs;
+  const only = onlyOf(invocation);
   const { config, file, warnings } = await loadConfig({
     target,
     args,
     flags: given,
+    only,
+    runsAs: { ...(flags.user !== null && { user: flags.user }), ...(flags.group !== null && { group: flags.group }) },
     env: {},
     cwd: folder,
     resources: await readResources(),
@@ -73,7 +77,7 @@ export async function gatherFacts(
       name: config.name,
       description: `${config.name} (holdfast)`,
       systemd: flags.systemd ?? installation.systemd ?? OLDEST_SYSTEMD,
-      start: [...program, 'start', ...startWords(target, given, config.name, args)],
+      start: [...program, 'start', ...startWords(target, { ...given, only }, config.name, args)],
       reload: [...program, 'reload', `--name=${config.name}`],
       workingFolder: folder,
       pwd: physical === folder ? null : folder,
@@ -138,6 +142,7 @@ function startWords(
   return [
     ...(target === undefined ? [] : [target]),
     `--name=${name}`,
+    ...(given.only === null ? [] : [`--only=${[given.only].flat().join(',')}`]),
     ...options,
     ...(args.length === 0 ? [] : ['--', ...args]),
   ];

@@ -1,6 +1,5 @@
 /** Options that a program gives to the supervisor that it starts: in one variable, as JSON, where nobody else sees them. */
-import { type ConfigFileRead, readContents } from './config-file.js';
-import { Unreadable } from './text-file.js';
+import { type ConfigFileRead, readOptions } from './config-file.js';
 
 /** Taken out of the environment before anything is started with it. */
 export const GIVEN_OPTIONS = 'HOLDFAST_OPTIONS';
@@ -10,10 +9,15 @@ const SOURCE = 'options';
 export function readGivenOptions(env: NodeJS.ProcessEnv, base: string): ConfigFileRead | null {
   const text = env[GIVEN_OPTIONS];
   if (text === undefined || text === '') return null;
+  let options: unknown;
   try {
-    return readContents(JSON.parse(text), SOURCE, base);
-  } catch (error) {
-    const allowed = error instanceof Unreadable ? error.message : 'must be JSON';
-    return { layer: null, faults: [{ source: SOURCE, path: GIVEN_OPTIONS, value: null, allowed }] };
+    options = JSON.parse(text);
+  } catch {
+    // Told with all else that is no object.
   }
+  if (typeof options === 'object' && options !== null && !Array.isArray(options))
+    return readOptions(options, SOURCE, '', base);
+  const allowed = 'must be a JSON object with options';
+  const nothing = { source: SOURCE, base, given: new Map() };
+  return { layer: nothing, faults: [{ source: SOURCE, path: GIVEN_OPTIONS, value: null, allowed }] };
 }

@@ -16,7 +16,7 @@ type Said =
   | { readonly value: unknown }
   /** It has no default export. */
   | { readonly missing: true }
-  | { readonly threw: string };
+  | { readonly threw: string; readonly stack?: string };
 
 /**
  * Reads the module, and what it imports, anew at each call.
@@ -29,8 +29,30 @@ export async function loadModule(file: string, timeoutMs: number = LOAD_TIMEOUT_
   const actual = await realpath(file);
   const said = await evaluate(pathToFileURL(actual).href, timeoutMs);
   if ('missing' in said) throw new Unreadable('must have a default export: export default { … }');
-  if ('threw' in said) throw new Unreadable(`must load without an error; it threw ${said.threw}`);
+  if ('threw' in said) {
+    const place = placeIn(said.stack ?? '', actual) ?? (await syntaxPlace(said.threw, actual));
+    throw new Unreadable(`must load without an error; ${place === null ? '' : `${place}: `}it threw ${said.threw}`);
+  }
   return revived(said.value);
+}
+
+/** Where in the file, or in one that it loads, as its stack has it. */
+function placeIn(stack: string, file: string): string | null {
+  const own = [file, pathToFileURL(file).href];
+  for (const line of stack.split('\n')) {
+    const [, named = '', at] = /(?:^|[\s(])((?:file:\/\/)?\/[^():]+):(\d+)(?::\d+)?\)?$/.exec(line) ?? [];
+    if (at !== undefined && !named.includes('/node_modules/'))
+      return own.includes(named) ? `line ${at}` : `${named}:${at}`;
+  }
+  return null;
+}
+
+/** An ES module's syntax error does not say where it is, but to who only has it checked. */
+async function syntaxPlace(threw: string, file: string): Promise<string | null> {
+  if (!threw.startsWith('SyntaxError')) return null;
+  const { spawnSync } = await import('node:child_process');
+  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', timeout: LOAD_TIMEOUT_MS });
+  return placeIn(String(stderr), file);
 }
 
 async function evaluate(url: string, timeoutMs: number): Promise<Said> {
@@ -42,7 +64,10 @@ async function evaluate(url: string, timeoutMs: number): Promise<Said> {
     return await new Promise<Said>((resolve, reject) => {
       timer = setTimeout(() => reject(new Unreadable(`must load within ${timeoutMs} ms`)), timeoutMs);
       thread.once('message', resolve);
-      thread.once('error', (error) => resolve({ threw: String(error).split('\n', 1)[0] ?? '' }));
+      thread.once('error', (error) => {
+        const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
+        resolve({ threw: String(error).split('\n', 1)[0] ?? '', ...stack });
+      });
       thread.once('exit', (code) => reject(new Unreadable(`must load; it ended with process.exit(${code})`)));
     });
   } finally {
@@ -75,7 +100,10 @@ function inThread(): void {
     return { value: sendable(typeof given === 'function' ? await given() : given) };
   };
   load()
-    .catch((error: unknown) => ({ threw: String(error).split('\n', 1)[0] }))
+    .catch((error: unknown) => ({
+      threw: String(error).split('\n', 1)[0],
+      stack: error instanceof Error ? String(error.stack) : '',
+    }))
     .then((said) => parentPort?.postMessage(said));
 }
 

@@ -295,8 +295,18 @@ export function jsonSchema(): Record<string, unknown> {
     }),
   );
   const file = z.strictObject({ $schema: z.optional(z.string()), ...shape });
-  const { $schema, ...rest } = z.toJSONSchema(file, { io: 'input', target: 'draft-7' });
-  return { $schema, title: 'Configuration of holdfast', ...rest };
+  const { $schema, properties, ...rest } = z.toJSONSchema(file, { io: 'input', target: 'draft-7' });
+  const apps = {
+    description: 'Several applications, each under a supervisor of its own; the options beside it are for all of them',
+    type: 'array',
+    minItems: 1,
+    items: {
+      type: 'object',
+      properties: Object.fromEntries(SETTING_NAMES.map((name) => [name, { $ref: `#/properties/${name}` }])),
+      additionalProperties: false,
+    },
+  };
+  return { $schema, title: 'Configuration of holdfast', ...rest, properties: { ...properties, apps } };
 }
 
 type About = Omit<Setting, 'schema' | 'value' | 'default' | 'reading'> & { readonly reading?: Reading };

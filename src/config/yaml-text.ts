@@ -19,12 +19,24 @@ export function parseYaml(text: string, texts: readonly string[]): unknown {
   }
   if (isMap(document.contents)) {
     for (const key of texts) keepSpelling(document, document.get(key, true) as Node | undefined);
+    const apps = document.get('apps', true);
+    for (const app of isSeq(apps) ? apps.items : []) keepSpellingIn(document, app, texts);
   }
+  // PM2's file may be a list of applications.
+  for (const app of isSeq(document.contents) ? document.contents.items : []) keepSpellingIn(document, app, texts);
   try {
     return document.toJS();
   } catch (cause) {
     // What is left to go wrong here are aliases: unknown ones, and those that unfold to something huge.
     throw new Unreadable('must be YAML whose aliases all have an anchor and unfold to little', { cause });
+  }
+}
+
+function keepSpellingIn(document: Document, app: unknown, texts: readonly string[]): void {
+  if (!isMap(app)) return;
+  for (const { key, value } of app.items) {
+    const name = isScalar(key) ? String(key.value) : '';
+    if (texts.includes(name) || /^env_/.test(name)) keepSpelling(document, value as Node | undefined);
   }
 }
 

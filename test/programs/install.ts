@@ -29,14 +29,17 @@ let last: Promise<unknown> = Promise.resolve();
 /** What npm and pnpm say where the registry cannot be reached. */
 const NO_NETWORK = /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT)\b/;
 
+/** What has to be known to install it. */
+type Installable = Pick<Program, 'name' | 'packages' | 'files' | 'installer' | 'build'>;
+
 /** @returns its folder; null where it would have to be installed first and there is no network. CI must have one */
-export function install(t: Test, program: Program): Promise<string | null> {
+export function install(t: Test, program: Installable): Promise<string | null> {
   const installed = last.then(() => installNow(t, program));
   last = installed.catch(() => {});
   return installed;
 }
 
-async function installNow(t: Test, program: Program): Promise<string | null> {
+async function installNow(t: Test, program: Installable): Promise<string | null> {
   const { name, packages, files, installer = 'npm', build = [] } = program;
   const folder = path.join(programsDir, folderName(name));
   const commands = [

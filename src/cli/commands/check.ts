@@ -1,29 +1,40 @@
 /** `holdfast check`: what a configuration comes to, without starting anything. */
 import type { Config } from '../../config/config.js';
-import { loadConfig, logicalCwd } from '../../config/load.js';
+import { loadApplications, logicalCwd } from '../../config/load.js';
 import { EXIT } from '../../errors.js';
 import { readResources } from '../../platform/resources.js';
 import type { Command } from '../context.js';
+import { notesText, onlyOf } from '../pm2-notes.js';
 import { printable } from '../table.js';
 
 /** @throws ConfigError, exit code 2, with every fault */
 export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => {
-  const { config, file, resolved, warnings } = await loadConfig({
+  const { environment, only } = { environment: invocation.flags.env, only: onlyOf(invocation) };
+  const { applications, file } = await loadApplications({
     target: invocation.operand,
     args: [],
-    flags: {},
+    flags: environment === undefined ? {} : { env: [environment] },
+    only,
     env,
     cwd: logicalCwd(env, cwd),
     resources: await readResources(),
   });
-  for (const warning of warnings) stderr.write(`holdfast: warning: ${warning}\n`);
-  if (resolved !== null) stderr.write(`holdfast: ${resolved}\n`);
-  const shown = withoutSecrets(config);
-  stdout.write(
-    invocation.flags.json
-      ? `${JSON.stringify({ file, config: shown }, null, 2)}\n`
-      : `${file ?? invocation.operand}: correct\n\n${settings(shown)}`,
-  );
+  for (const warning of new Set(applications.flatMap(({ warnings }) => warnings))) {
+    stderr.write(`holdfast: warning: ${warning}\n`);
+  }
+  for (const application of applications) {
+    stderr.write(notesText(application));
+    if (application.resolved !== null) stderr.write(`holdfast: ${application.resolved}\n`);
+  }
+  const shown = applications.map(({ config }) => withoutSecrets(config));
+  if (invocation.flags.json) {
+    const [config] = shown;
+    const content = shown.length === 1 ? { file, config } : { file, configs: shown };
+    stdout.write(`${JSON.stringify(content, null, 2)}\n`);
+  } else {
+    const parts = shown.map((one) => (shown.length === 1 ? '' : `${one.name}\n`) + settings(one));
+    stdout.write(`${file ?? invocation.operand}: correct\n\n${parts.join('\n')}`);
+  }
   return EXIT.done;
 };
 

@@ -2,11 +2,14 @@
  * `holdfast start`, first half: reads command line and configuration, and hands the result to who becomes the supervisor.
  * See `prepared-config.ts` for where it runs.
  */
-import { type ConfigSource, loadConfig, logicalCwd } from '../../config/load.js';
+import type { Config } from '../../config/config.js';
+import { type ConfigSource, loadApplications, logicalCwd } from '../../config/load.js';
 import { OPTIONS } from '../../config/options.js';
 import { EXIT } from '../../errors.js';
 import { readResources } from '../../platform/resources.js';
 import type { Command, Invocation } from '../context.js';
+import { notesText, onlyOf } from '../pm2-notes.js';
+import type { Several } from '../prepared-config.js';
 
 /** @throws ConfigError */
 export const run: Command = async (invocation, { env, cwd, stderr, onPrepared }) => {
@@ -14,15 +17,27 @@ export const run: Command = async (invocation, { env, cwd, stderr, onPrepared })
     target: invocation.operand,
     args: invocation.applicationArgs,
     flags: configFlags(invocation),
+    only: onlyOf(invocation),
     env,
     cwd: logicalCwd(env, cwd),
     resources: await readResources(),
   };
-  const loaded = await loadConfig(source);
-  if (loaded.resolved !== null) stderr.write(`holdfast: ${loaded.resolved}\n`);
-  onPrepared?.(JSON.stringify(loaded));
+  const { applications, file } = await loadApplications(source);
+  const [one, second] = applications;
+  if (one === undefined || second !== undefined) {
+    // Each of them is told about, and loaded, where it is started.
+    onPrepared?.(JSON.stringify({ file, several: applications.map(({ config }) => partOf(config)) } satisfies Several));
+    return EXIT.done;
+  }
+  stderr.write(notesText(one));
+  if (one.resolved !== null) stderr.write(`holdfast: ${one.resolved}\n`);
+  onPrepared?.(JSON.stringify(one));
   return EXIT.done;
 };
+
+function partOf({ name, logFormat, logFile }: Config): Several['several'][number] {
+  return { name, logFormat, logFile };
+}
 
 /** The flags that were given, by the names that the options have in the configuration. */
 function configFlags({ flags }: Invocation): Readonly<Record<string, unknown>> {
