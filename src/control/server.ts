@@ -5,10 +5,11 @@
  * nonsense must never disturb the supervisor, and never cancels what it asked for.
  */
 import type http from 'node:http';
-import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
+import type { ControlLine, ControlResult, ControlTarget, LogHead } from '../protocol.js';
 import { KeptSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
 import { LineStream } from './line-stream.js';
+import { readLogQuery } from './log-query.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -32,7 +33,7 @@ export interface ControlServerOptions {
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
 type Route = { readonly method: 'GET' | 'POST'; readonly handle: Handler };
-type Handler = (response: http.ServerResponse, body: unknown) => void | Promise<void>;
+type Handler = (response: http.ServerResponse, body: unknown, query: URLSearchParams) => void | Promise<void>;
 
 export class ControlServer {
   readonly #target: ControlTarget;
@@ -50,7 +51,7 @@ export class ControlServer {
     this.#name = name;
     this.#routes = new Map<string, Route>([
       ['/status', { method: 'GET', handle: (response) => this.#status(response) }],
-      ['/logs', { method: 'GET', handle: (response) => this.#logs(response) }],
+      ['/logs', { method: 'GET', handle: (response, _body, query) => this.#logs(response, query) }],
       ['/reload', { method: 'POST', handle: (response, body) => this.#reload(response, body) }],
       ['/promote', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.promote(on)) }],
       ['/abort', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.abort(on)) }],
@@ -103,7 +104,7 @@ export class ControlServer {
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const path = request.url?.split('?')[0] ?? '';
+    const [path = '', query] = request.url?.split('?', 2) ?? [];
     const route = this.#routes.get(path);
     const body = await readBody(request);
     if (route === undefined) {
@@ -122,7 +123,7 @@ export class ControlServer {
     } catch (error) {
       return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`);
     }
-    await route.handle(response, parsed);
+    await route.handle(response, parsed, new URLSearchParams(query));
   }
 
   async #status(response: http.ServerResponse): Promise<void> {
@@ -174,7 +175,12 @@ export class ControlServer {
     response.once('close', () => this.#open.delete(endUnanswered));
   }
 
-  #logs(response: http.ServerResponse): void {
+  #logs(response: http.ServerResponse, params: URLSearchParams): void {
+    const query = readLogQuery(params);
+    if (typeof query === 'string') {
+      refuse(response, 400, `cannot read the logs: ${query}`);
+      return;
+    }
     if (this.#followers >= FOLLOWER_LIMIT) {
       refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`);
       return;
@@ -193,7 +199,15 @@ export class ControlServer {
         msg: 'log lines dropped',
       }),
     );
-    const unfollow = this.#target.followLogs((line) => stream.write(line));
+    const isAsked = params.has('lines');
+    const recent = isAsked ? this.#target.recentLogs(query) : { lines: [], logFile: null };
+    const head: LogHead = { type: 'logs', recent: recent.lines.length, logFile: recent.logFile };
+    for (const line of isAsked ? [JSON.stringify(head), ...recent.lines] : []) stream.write(line);
+    if (!query.follow) {
+      stream.end();
+      return;
+    }
+    const unfollow = this.#target.followLogs((line) => stream.write(line), query);
     const end = () => {
       unfollow();
       this.#open.delete(end);
