@@ -10,7 +10,11 @@ export const ENVIRONMENT = 'environment';
 const PREFIX = 'HOLDFAST_';
 
 /** Not options: what a worker is told, and where the control socket is. */
-const RESERVED = new Set(['HOLDFAST_SLOT', 'HOLDFAST_GENERATION', 'HOLDFAST_RUNTIME_DIR', 'HOLDFAST_WORKER']);
+const RESERVED = new Set([
+  ...['HOLDFAST_SLOT', 'HOLDFAST_GENERATION', 'HOLDFAST_RUNTIME_DIR', 'HOLDFAST_WORKER'],
+  // Of a hook, which may start something itself.
+  ...['HOLDFAST_EVENT', 'HOLDFAST_HOST', 'HOLDFAST_TIME', 'HOLDFAST_OTHER_GENERATION', 'HOLDFAST_REASON'],
+]);
 
 /**
  * What Kubernetes puts into every container for services that are called `holdfast` or `holdfast-…`.
@@ -18,7 +22,7 @@ const RESERVED = new Set(['HOLDFAST_SLOT', 'HOLDFAST_GENERATION', 'HOLDFAST_RUNT
  */
 const OF_A_SERVICE = /^HOLDFAST_(?:PORT|SERVICE_|.+_SERVICE_(?:HOST|PORT)|.+_PORT(?:$|_\d+_(?:TCP|UDP|SCTP)))/;
 
-/** The variables that are options, by name. `env` is none: a variable for the workers is simply set. */
+/** The variables that are options, by name. Pairs are none: a variable for the workers is simply set. */
 const OPTION_OF = new Map<string, SettingName>(
   SETTING_NAMES.filter((name) => SETTINGS[name].reading !== 'pairs').map((name) => [variableOf(name), name]),
 );
