@@ -25,6 +25,8 @@ export interface EffectParts {
   readonly announce: () => void;
   /** The worker processes are as they will stay for a while. */
   readonly tidyUp: () => void;
+  /** Told of everything that the core reports. */
+  readonly onReport: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   /** @param reason where it is a failure */
   readonly end: (reason: string | null) => void;
 }
@@ -119,6 +121,7 @@ export class Effects {
         break;
       case 'report':
         log.logger[effect.level](effect.fields, effect.message);
+        this.#parts.onReport(effect.message, effect.fields);
         if (effect.level !== 'debug') requests.progress(effect.message, effect.fields);
         break;
     }
