@@ -19,7 +19,7 @@ const ENTRIES = {
   dispatch: 'src/cli/dispatch.ts',
 };
 /** Development dependencies that get in, each as a file of its own with what it depends on. */
-const LIBRARIES = ['croner', 'pidusage', 'pino', 'yaml', 'zod'];
+const LIBRARIES = ['croner', 'pidusage', 'pino', 'rotating-file-stream', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
   /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options)|platform\/own-package)\.ts$/;

@@ -358,8 +358,10 @@ export interface ControlTarget {
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
-  /** Calls `onLine` with each log line (JSON, no newline) until the returned function is called. */
-  followLogs(onLine: (line: string) => void): () => void;
+  /** Calls `onLine` with each log line (JSON, no newline) that fits, until the returned function is called. */
+  followLogs(onLine: (line: string) => void, filter?: LogFilter): () => void;
+  /** The last lines that fit, oldest first; with what comes to `followLogs` in the same turn, none is missing or double. */
+  recentLogs(query: LogQuery): RecentLogs;
   /** Calls `onEvent` with a snapshot at once, and with each event from then on, until the returned function is called. */
   followEvents(onEvent: (event: SupervisorEvent) => void): () => void;
 }
@@ -443,6 +445,41 @@ export interface SupervisorSnapshot {
     readonly canary: number | null;
   };
   readonly workers: readonly (WorkerLabel & { readonly state: WorkerState })[];
+}
+
+// ---- logs -------------------------------------------------------------------------------------------------------
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+/** Which log lines are wanted; what is left out does not matter. */
+export interface LogFilter {
+  readonly worker?: number;
+  readonly slot?: number;
+  /** And all that is more important. */
+  readonly level?: (typeof LOG_LEVELS)[number];
+  /** By the clock, in milliseconds since 1970. */
+  readonly sinceMs?: number;
+}
+
+/** Behind `GET /logs?`. */
+export interface LogQuery extends LogFilter {
+  /** How many of those that have come already. */
+  readonly lines: number;
+  /** Whether those that come from now on are wanted as well. */
+  readonly follow: boolean;
+}
+
+export interface RecentLogs {
+  readonly lines: readonly string[];
+  /** Where older ones are to be read; null where there is no log file. */
+  readonly logFile: string | null;
+}
+
+/** The first line of an answer to `GET /logs?lines=N`: how many lines follow that have come before. */
+export interface LogHead {
+  readonly type: 'logs';
+  readonly recent: number;
+  readonly logFile: string | null;
 }
 
 export interface ControlResult {

@@ -62,7 +62,7 @@ export function launch(options: Options, runtimeDir: string, how: Surroundings):
     ...Object.fromEntries(kept),
     HOLDFAST_RUNTIME_DIR: runtimeDir,
     HOLDFAST_OPTIONS: words,
-    HOLDFAST_HOST: outlives ? 'outlived' : 'bound',
+    HOLDFAST_BOND: outlives ? 'outlived' : 'bound',
   };
   const error = outlives ? openUnnamed() : null;
   try {

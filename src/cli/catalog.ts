@@ -2,6 +2,7 @@
  * What the command line offers: every command with its options and its help. Plain data, read by the parser and by
  * the help; a command's own module is loaded when it runs.
  */
+import { LOG_LEVELS } from '../protocol.js';
 import type { Command } from './context.js';
 
 export interface FlagSpec {
@@ -106,6 +107,16 @@ const RELOAD_FLAGS: readonly FlagSpec[] = [
   { flag: 'dry-run', describe: 'Only show what would change', kind: 'switch' },
 ];
 
+const LOGS_FLAGS: readonly FlagSpec[] = [
+  { flag: 'follow', alias: 'f', describe: 'Go on with the lines that come, until Ctrl-C', kind: 'switch' },
+  { flag: 'lines', describe: 'How many of the last lines (all with --since)', kind: 'value', defaultText: '20' },
+  { flag: 'worker', describe: 'Only of this worker', kind: 'value' },
+  { flag: 'slot', describe: 'Only of the workers of this slot', kind: 'value' },
+  { flag: 'level', describe: 'Only from this level on: warn', kind: 'value', choices: LOG_LEVELS },
+  { flag: 'grep', describe: 'Only what matches this regular expression', kind: 'value' },
+  { flag: 'since', describe: 'Only what is newer: 10m, 2h, 2026-01-31T14:00', kind: 'value' },
+];
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'start',
@@ -186,12 +197,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'logs',
     aliases: [],
     names: 'one',
-    describe: 'Follow the log lines of the workers and the supervisor',
-    flags: () => supervisorFlags('Print JSON lines, also in a terminal'),
+    describe: 'Show the last log lines of the workers and the supervisor, or follow them',
+    flags: async () => [...LOGS_FLAGS, ...(await supervisorFlags('Print JSON lines, also in a terminal'))],
     examples: [
-      ['$0 logs', 'until Ctrl-C'],
-      ['$0 logs --name shop --json | grep \'"level":"error"\'', 'for programs'],
+      ['$0 logs', 'the last 20 lines'],
+      ['$0 logs -f --slot 2 --level warn', 'what comes from a slot, until Ctrl-C'],
+      ['$0 logs --since 10m --grep "timed? out"', 'of the last ten minutes'],
+      ['$0 logs shop --json | jq .msg', 'for programs'],
     ],
+    note: 'Lines that the supervisor no longer remembers are read from its log file, where it has one.',
     load: () => import('./commands/logs.js'),
   },
   {

@@ -12,8 +12,8 @@ export interface Host {
 
 /** @param env this process's own: what is meant for it alone is taken out. @returns null where there is none */
 export function openHost(env: NodeJS.ProcessEnv): Host | null {
-  const bond = env.HOLDFAST_HOST;
-  delete env.HOLDFAST_HOST;
+  const bond = env.HOLDFAST_BOND;
+  delete env.HOLDFAST_BOND;
   if (bond === undefined || process.send === undefined) return null;
   const gone = new Promise<void>((resolve) => {
     if (bond === 'outlived') return;

@@ -82,6 +82,8 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     canaryMinRequests: value('canaryMinRequests'),
     beforeReload: chosen.get('beforeReload')?.value ?? null,
     beforeReloadTimeoutMs: value('beforeReloadTimeout'),
+    hooks: value('hooks'),
+    hookTimeoutMs: value('hookTimeout'),
     reloadCron: chosen.get('reloadCron')?.value ?? null,
     reloadCronTimeZone: chosen.get('reloadCronTimeZone')?.value ?? null,
     watch: value('watch'),
@@ -90,6 +92,10 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     logLevel: value('logLevel'),
     logFormat: value('logFormat'),
     logFile: found.logFile,
+    logMaxBytes: value('logMaxSize'),
+    logMaxAgeMs: value('logMaxAge'),
+    logKeep: value('logKeep'),
+    logCompress: value('logCompress'),
   });
 }
 

@@ -88,6 +88,9 @@ export interface Config {
   /** Shell command that must end with 0 before a reload begins; null for none. */
   readonly beforeReload: string | null;
   readonly beforeReloadTimeoutMs: number;
+  /** Shell commands that are told of what has happened, by the event. */
+  readonly hooks: { readonly [K in 'reloaded' | 'rolledBack' | 'crashLoop']?: string | undefined };
+  readonly hookTimeoutMs: number;
   /** Five fields of a cron expression; null for none. */
   readonly reloadCron: string | null;
   /** IANA name; null is the system's. */
@@ -103,4 +106,10 @@ export interface Config {
   readonly logFormat: 'auto' | 'json' | 'pretty';
   /** Log file, reopened on SIGUSR1; null is standard output. */
   readonly logFile: string | null;
+  /** At which size and age the log file is put aside; 0 for never. */
+  readonly logMaxBytes: number;
+  readonly logMaxAgeMs: number;
+  /** How many of those are kept. */
+  readonly logKeep: number;
+  readonly logCompress: boolean;
 }

@@ -11,7 +11,11 @@ const PREFIX = 'HOLDFAST_';
 
 /** Not options: what a worker is told, where the control socket is, and what a program gives to a supervisor of its own. */
 const RESERVED = new Set(
-  ['SLOT', 'GENERATION', 'RUNTIME_DIR', 'WORKER', 'OPTIONS', 'HOST'].map((word) => `HOLDFAST_${word}`),
+  [
+    ...['SLOT', 'GENERATION', 'RUNTIME_DIR', 'WORKER', 'OPTIONS', 'BOND'],
+    // Of a hook, which may start something itself.
+    ...['EVENT', 'HOST', 'TIME', 'OTHER_GENERATION', 'REASON'],
+  ].map((word) => `HOLDFAST_${word}`),
 );
 
 /**
@@ -20,7 +24,7 @@ const RESERVED = new Set(
  */
 const OF_A_SERVICE = /^HOLDFAST_(?:PORT|SERVICE_|.+_SERVICE_(?:HOST|PORT)|.+_PORT(?:$|_\d+_(?:TCP|UDP|SCTP)))/;
 
-/** The variables that are options, by name. `env` is none: a variable for the workers is simply set. */
+/** The variables that are options, by name. Pairs are none: a variable for the workers is simply set. */
 const OPTION_OF = new Map<string, SettingName>(
   SETTING_NAMES.filter((name) => SETTINGS[name].reading !== 'pairs').map((name) => [variableOf(name), name]),
 );

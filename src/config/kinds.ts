@@ -81,6 +81,43 @@ export function memory() {
   );
 }
 
+/** A size, or 0; yields bytes. */
+export function size() {
+  const error = 'must be a size such as 500K, 50M or 1G, or 0';
+  return z.pipe(
+    z.union(
+      [z.literal(0, { error }), z.string({ error }).check(z.regex(/^0$|^[1-9]\d{0,5}[KMG]$/, { error, abort: true }))],
+      {
+        error,
+      },
+    ),
+    z.transform((value: 0 | string) => parseSize(String(value)) ?? 0),
+  );
+}
+
+/** What a log file's age may be: it is put aside when the clock strikes. Yields milliseconds. */
+export function rotationAge() {
+  const error = 'must be 0, a part of a minute, of an hour or of a day, or days in hours: 10m, 1h, 12h, 24h, 168h';
+  return z.pipe(
+    z.union([z.literal(0, { error }), z.string({ error }).check(z.regex(DURATION_PATTERN, { error, abort: true }))], {
+      error,
+    }),
+    z.pipe(
+      z.transform((value: 0 | string) => parseDuration(String(value))),
+      z.number({ error }).check(z.refine((ms) => ms === 0 || isPartOfTime(ms), { error })),
+    ),
+  );
+}
+
+/** Whether the clock strikes evenly: 20 minutes do, 25 do not. */
+function isPartOfTime(ms: number): boolean {
+  const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+  if (ms % 1_000 !== 0 || ms > 365 * day) return false;
+  if (ms < minute) return minute % ms === 0;
+  if (ms < hour) return hour % ms === 0 && ms % minute === 0;
+  return (day % ms === 0 && ms % hour === 0) || ms % day === 0;
+}
+
 /** Where the supervisor itself listens; yields host and port. */
 export function listenAddress() {
   const error = 'must be host:port, :port for every address of the machine, or a port alone for 127.0.0.1';

@@ -28,7 +28,7 @@ export const OPTIONS: readonly Option[] = SETTING_NAMES.filter((name) => name !=
   return {
     name,
     flag: flagOf(name),
-    describe: setting.reading === 'pairs' ? `${setting.description}: --env KEY=VALUE` : setting.description,
+    describe: setting.reading === 'pairs' ? `${setting.description}: --${flagOf(name)} KEY=VALUE` : setting.description,
     ...(setting.alias !== undefined && { alias: setting.alias }),
     ...(setting.default !== undefined && { default: setting.default }),
     ...(setting.choices !== undefined && { choices: setting.choices }),

@@ -8,7 +8,20 @@
 import * as z from 'zod/mini';
 import { cronFault } from './cron.js';
 import { parseDuration } from './duration.js';
-import { choice, duration, line, listenAddress, memory, number, path, percentage, text, wholeNumber } from './kinds.js';
+import {
+  choice,
+  duration,
+  line,
+  listenAddress,
+  memory,
+  number,
+  path,
+  percentage,
+  rotationAge,
+  size,
+  text,
+  wholeNumber,
+} from './kinds.js';
 
 export const MAX_INSTANCES = 256;
 const HOUR_MS = 3_600_000;
@@ -45,6 +58,7 @@ const VARIABLE_ALLOWED = 'must be the name of a variable: letters, digits and "_
 const SURGE_ALLOWED = 'must be a whole number from 1 to 256, or a percentage of the instances from "1%" to "100%"';
 
 const HEALTH_ALLOWED = 'must be a path that begins with "/", without spaces';
+const HOOKS_ALLOWED = 'must be shell commands by what they are told of: reloaded, rolledBack, crashLoop';
 const CRON_ALLOWED = 'must be five fields of a cron expression that comes to pass, such as "0 4 * * *"';
 const HOSTS_ALLOWED = 'must be a host name without a port, such as shop.internal';
 const ZONE_ALLOWED = 'must be a time zone such as UTC or Europe/Berlin';
@@ -237,6 +251,19 @@ export const SETTINGS = {
     description: 'Shell command that must end with 0 before a reload begins: migrations, smoke tests',
   }),
   beforeReloadTimeout: time(1, DAY_MS, '10m', { description: 'How long it may take' }),
+  hooks: setting(
+    () => {
+      const command = () => z.optional(line('must be a shell command'));
+      const events = { reloaded: command(), rolledBack: command(), crashLoop: command() };
+      return z.strictObject(events, { error: HOOKS_ALLOWED });
+    },
+    {},
+    {
+      description: 'Shell commands that are told of what has happened: reloaded, rolledBack, crashLoop',
+      reading: 'pairs',
+    },
+  ),
+  hookTimeout: time(1, HOUR_MS, '30s', { description: 'How long such a command may take' }),
   reloadCron: optional(
     () =>
       z
@@ -277,6 +304,26 @@ export const SETTINGS = {
   logFile: optional(() => path('a log file'), {
     description: 'Log file, reopened on SIGUSR1. Standard output if not given',
     reading: 'path',
+  }),
+  logMaxSize: setting(
+    () => size(),
+    '50M',
+    { description: 'Size at which the log file is put aside and a new one begun; 0 is never' },
+    50 * 1024 ** 2,
+  ),
+  logMaxAge: setting(
+    () => rotationAge(),
+    '0',
+    { description: 'Age at which the log file is put aside: 1h, 12h, 24h; 0 is never' },
+    0,
+  ),
+  logKeep: setting(() => wholeNumber(0, 10_000), 10, {
+    description: 'How many log files that were put aside are kept',
+    reading: 'number',
+  }),
+  logCompress: setting(() => z.boolean({ error: 'must be true or false' }), true, {
+    description: 'Whether they are compressed (gzip)',
+    reading: 'switch',
   }),
 } as const;
 

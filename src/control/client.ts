@@ -8,8 +8,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { ControlLine, ReloadOptions, SupervisorEvent, SupervisorStatus } from '../protocol.js';
+import type { ControlLine, LogQuery, ReloadOptions, SupervisorEvent, SupervisorStatus } from '../protocol.js';
 import { type Answer, exchange, fetchStatus, readLines, readText, refusalIn } from './exchange.js';
+import { logQueryText } from './log-query.js';
 import { checkRuntimeDir } from './runtime-dir.js';
 import { readEvents } from './server-sent-events.js';
 import { absence, controlSocketPath, nameOfSocket, probeSocket } from './socket-path.js';
@@ -145,11 +146,13 @@ export class Connection {
   /**
    * Log lines as they come, each a JSON text, until the signal or the supervisor's end.
    *
+   * @param query also those that have come already, where it says so: the first line is then a `LogHead`
    * @throws HoldfastError CONNECTION_LOST when the supervisor goes away without a good-bye
    */
-  async *logs(signal?: AbortSignal): AsyncGenerator<string, void, void> {
+  async *logs(signal?: AbortSignal, query?: LogQuery): AsyncGenerator<string, void, void> {
     try {
-      const answer = await exchange(this.#socketPath, { method: 'GET', path: '/logs', signal });
+      const path = query === undefined ? '/logs' : `/logs?${logQueryText(query)}`;
+      const answer = await exchange(this.#socketPath, { method: 'GET', path, signal });
       await this.#refuseUnlessOk('follow the logs of', answer);
       yield* readLines(answer);
     } catch (cause) {

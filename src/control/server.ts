@@ -5,11 +5,12 @@
  * nonsense must never disturb the supervisor, and never cancels what it asked for.
  */
 import type http from 'node:http';
-import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
+import type { ControlLine, ControlResult, ControlTarget, LogHead } from '../protocol.js';
 import { feedEvents } from './event-feed.js';
 import { KeptSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
 import { LineStream } from './line-stream.js';
+import { readLogQuery } from './log-query.js';
 import { type AnswerFormat, ProgressStream } from './progress-stream.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
 
@@ -48,7 +49,13 @@ export interface ControlServerOptions {
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
 type Route = { readonly method: 'GET' | 'POST'; readonly handle: Handler };
-type Handler = (response: http.ServerResponse, body: unknown, format: AnswerFormat) => void | Promise<void>;
+/** What is asked, beside the path. */
+interface Asked {
+  readonly body: unknown;
+  readonly format: AnswerFormat;
+  readonly query: URLSearchParams;
+}
+type Handler = (response: http.ServerResponse, asked: Asked) => void | Promise<void>;
 
 export class ControlServer {
   readonly #target: ControlTarget;
@@ -67,18 +74,18 @@ export class ControlServer {
     this.#name = name;
     const perform =
       (run: (progress: Progress) => Promise<ControlResult>, untilClosed = false): Handler =>
-      (response, _body, format) =>
+      (response, { format }) =>
         this.#perform(response, format, run, untilClosed);
     this.#routes = new Map<string, Route>([
       ['/v1/status', { method: 'GET', handle: (response) => this.#status(response) }],
-      ['/v1/logs', { method: 'GET', handle: (response) => this.#logs(response) }],
+      ['/v1/logs', { method: 'GET', handle: (response, { query }) => this.#logs(response, query) }],
       ['/v1/events', { method: 'GET', handle: (response) => this.#events(response) }],
-      ['/v1/reload', { method: 'POST', handle: (response, body, format) => this.#reload(response, body, format) }],
+      ['/v1/reload', { method: 'POST', handle: (response, { body, format }) => this.#reload(response, body, format) }],
       ['/v1/promote', { method: 'POST', handle: perform((on) => target.promote(on)) }],
       ['/v1/abort', { method: 'POST', handle: perform((on) => target.abort(on)) }],
       ['/v1/restart', { method: 'POST', handle: perform((on) => target.restart(on)) }],
       ['/v1/stop', { method: 'POST', handle: perform((on) => target.stop(on), true) }],
-      ['/v1/scale', { method: 'POST', handle: (response, body, format) => this.#scale(response, body, format) }],
+      ['/v1/scale', { method: 'POST', handle: (response, { body, format }) => this.#scale(response, body, format) }],
     ]);
   }
 
@@ -126,7 +133,7 @@ export class ControlServer {
   }
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
-    const path = request.url?.split('?')[0] ?? '';
+    const [path = '', query] = request.url?.split('?', 2) ?? [];
     const isOld = OLD_PATHS.has(path);
     const route = this.#routes.get(isOld ? VERSION + path : path);
     const body = await readBody(request);
@@ -152,7 +159,7 @@ export class ControlServer {
     } catch (error) {
       return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`, BODY_HINT);
     }
-    await route.handle(response, parsed, isOld ? 'lines' : 'events');
+    await route.handle(response, { body: parsed, format: isOld ? 'lines' : 'events', query: new URLSearchParams(query) });
   }
 
   async #status(response: http.ServerResponse): Promise<void> {
@@ -215,7 +222,12 @@ export class ControlServer {
     });
   }
 
-  #logs(response: http.ServerResponse): void {
+  #logs(response: http.ServerResponse, params: URLSearchParams): void {
+    const query = readLogQuery(params);
+    if (typeof query === 'string') {
+      refuse(response, 400, `cannot read the logs: ${query}`, 'correct the query');
+      return;
+    }
     if (this.#followers >= FOLLOWER_LIMIT) {
       refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`, 'end one of them');
       return;
@@ -234,7 +246,15 @@ export class ControlServer {
         msg: 'log lines dropped',
       }),
     );
-    const unfollow = this.#target.followLogs((line) => stream.write(line));
+    const isAsked = params.has('lines');
+    const recent = isAsked ? this.#target.recentLogs(query) : { lines: [], logFile: null };
+    const head: LogHead = { type: 'logs', recent: recent.lines.length, logFile: recent.logFile };
+    for (const line of isAsked ? [JSON.stringify(head), ...recent.lines] : []) stream.write(line);
+    if (!query.follow) {
+      stream.end();
+      return;
+    }
+    const unfollow = this.#target.followLogs((line) => stream.write(line), query);
     const end = () => {
       unfollow();
       this.#open.delete(end);

@@ -3,12 +3,19 @@
  * stack trace in one entry. See systemd.journal-fields(7) and https://systemd.io/JOURNAL_NATIVE_PROTOCOL.
  */
 import { fstatSync } from 'node:fs';
+import { severityOf } from './levels.js';
 import type { Sink, WriteDone } from './sink.js';
 
 export const JOURNAL_SOCKET = '/run/systemd/journal/socket';
 
-/** By names of pino, as syslog(3) numbers them. */
-const PRIORITIES: Readonly<Record<string, number>> = { trace: 7, debug: 7, info: 6, warn: 4, error: 3, fatal: 2 };
+/** From which of pino's levels on, as syslog(3) numbers them. */
+const PRIORITIES = [
+  [60, 2],
+  [50, 3],
+  [40, 4],
+  [30, 6],
+] as const;
+const DEBUG = 7;
 const RETRY_MS = 20;
 /** How long an entry waits for lines that go on with it. */
 const HOLD_MS = 20;
@@ -121,7 +128,8 @@ export function withPriority(json: string): string {
 }
 
 function priorityOf({ level }: Line): number {
-  return PRIORITIES[String(level)] ?? 6;
+  const severity = severityOf(level);
+  return PRIORITIES.find(([from]) => severity >= from)?.[1] ?? DEBUG;
 }
 
 /** As the journal wants it: `NAME=value`, or where the value has line ends its length in 8 bytes and then the value. */

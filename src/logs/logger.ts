@@ -8,15 +8,20 @@ import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.js';
-import { HoldfastError } from '../errors.js';
+import type { LogFilter, LogQuery, RecentLogs } from '../protocol.js';
 import { terminalText } from '../terminal-text.js';
+import { lineFilter } from './filter.js';
+import { History } from './history.js';
 import { isJournal, type JournalSocket, journalSink, withPriority } from './journal.js';
+import { openLogFile } from './log-file.js';
 import { Outlet } from './outlet.js';
 import { prettifier } from './pretty.js';
-import { openFileSink, type Sink, sinkFor } from './sink.js';
+import { sinkFor } from './sink.js';
 
 export interface Log {
   readonly logger: Logger;
+  /** Logs a line that is one already, at any level: what `make` returns for the supervisor's name. */
+  write(make: (name: string) => Readonly<Record<string, unknown>>): void;
   /** Opens the log file anew under its name, after a rotation moved it. Standard output stays as it is. */
   reopen(): void;
   /** Resolves when all is written, or after `timeoutMs` (1000 if not given) at the latest. Never rejects. */
@@ -28,11 +33,16 @@ export interface Log {
   /** What is logged but not written yet, in bytes. */
   bufferedBytes(): number;
   /**
-   * Calls `onLine` with each line from now on: JSON without its newline, whatever the format of the log itself, and
+   * Calls `onLine` with each line from now on that fits: JSON without its newline, whatever the format of the log itself, and
    * also when the destination has to drop it. It must not throw, block, or keep lines without bound. Returns how to stop.
    */
-  follow(onLine: (jsonLine: string) => void): () => void;
+  follow(onLine: (jsonLine: string) => void, filter?: LogFilter): () => void;
+  /** The last lines, out of memory. */
+  recent(query: LogQuery): RecentLogs;
 }
+
+type LogConfig = Pick<Config, 'logLevel' | 'logFormat' | 'logFile' | 'name'> &
+  Partial<Pick<Config, 'logMaxBytes' | 'logMaxAgeMs' | 'logKeep' | 'logCompress'>>;
 
 export interface LogOptions {
   /** Standard output; file descriptor 1 if not given. */
@@ -46,10 +56,7 @@ const flushMs = 1000;
 /**
  * @throws HoldfastError LOG_FILE when the log file cannot be opened.
  */
-export function createLog(
-  config: Pick<Config, 'logLevel' | 'logFormat' | 'logFile' | 'name'>,
-  options: LogOptions = {},
-): Log {
+export function createLog(config: LogConfig, options: LogOptions = {}): Log {
   const stdout = options.stdout ?? { fd: 1, isTTY: isatty(1) };
   // Resolved now: the working folder may be another one, or gone, when the file is opened again.
   const logFile = config.logFile === null ? null : resolve(config.logFile);
@@ -62,14 +69,16 @@ export function createLog(
   const plain = logFile === null && stdout.isTTY ? terminalText : prefix;
   const render = pretty ? prettifier(stdout.isTTY) : plain;
   const sink = journal === null ? undefined : journalSink(journal);
-  const outlet = new Outlet(logFile === null ? (sink ?? sinkFor(stdout.fd)) : openLogFile(logFile), (dropped) => {
+  const history = new History();
+  const file = logFile === null ? null : openLogFile(logFile, config, () => unfiltered);
+  const outlet = new Outlet(file?.sink ?? sink ?? sinkFor(stdout.fd), (dropped) => {
     unfiltered.warn({ dropped }, 'log lines dropped');
   });
 
   function write(line: string): void {
     outlet.write(render === undefined ? line : render(line));
-    if (followers.size === 0) return;
     const jsonLine = line.slice(0, -1);
+    history.add(jsonLine);
     for (const onLine of [...followers]) onLine(jsonLine);
   }
 
@@ -90,10 +99,11 @@ export function createLog(
 
   return {
     logger,
+    write: (make) => write(`${JSON.stringify(make(config.name))}\n`),
     reopen() {
-      if (logFile === null) return;
       try {
-        outlet.replaceSink(openFileSink(logFile));
+        const reopened = file?.reopen() ?? null;
+        if (reopened !== null) outlet.replaceSink(reopened);
       } catch (err) {
         // The old file is still open: better there than nowhere.
         logger.error({ err, logFile }, 'cannot reopen log file');
@@ -103,25 +113,14 @@ export function createLog(
     writable: () => outlet.writable,
     onceWritable: (callback) => outlet.onceWritable(callback),
     bufferedBytes: () => outlet.bufferedBytes,
-    follow(onLine) {
-      const follower = (jsonLine: string) => onLine(jsonLine);
+    recent: ({ lines, ...filter }) => ({ lines: history.last(lines, lineFilter(filter) ?? undefined), logFile }),
+    follow(onLine, filter = {}) {
+      const fits = lineFilter(filter);
+      const follower = (jsonLine: string) => {
+        if (fits === null || fits(jsonLine)) onLine(jsonLine);
+      };
       followers.add(follower);
       return () => void followers.delete(follower);
     },
   };
-}
-
-function openLogFile(path: string): Sink {
-  try {
-    return openFileSink(path);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new HoldfastError('LOG_FILE', `cannot open log file ${path}: ${code}`, {
-      hint:
-        code === 'ENXIO'
-          ? 'it is a named pipe that nobody reads'
-          : 'check that its folder exists and may be written to',
-      cause,
-    });
-  }
 }

@@ -62,8 +62,9 @@ export function fileSink(fd: number): Sink {
 }
 
 function streamSink(fd: number): Sink {
-  // Two handles of the event loop on one descriptor would take each other's events: standard output has one already.
-  const stream = fd === 1 ? process.stdout : new Socket({ fd, readable: false, writable: true });
+  // Two handles of the event loop on one descriptor would take each other's events: standard output and error have one already.
+  const own = fd === 1 ? process.stdout : fd === 2 ? process.stderr : null;
+  const stream = own ?? new Socket({ fd, readable: false, writable: true });
   // The error comes to the write's own callback too; without a listener it would end the process.
   stream.on('error', () => {});
   return {

@@ -2,13 +2,15 @@
  * Reads what a worker writes to its standard output and error, and logs it line by line.
  *
  * Made by the supervisor for each worker. Loses nothing to a log that lags behind: it stops reading, the pipe fills, and
- * the worker waits, as it would with any reader. A line stays text even where it is JSON: its fields are the
- * application's own and must not pass for the supervisor's.
+ * the worker waits, as it would with any reader. A log line of pino stays one, with the worker's labels; all else is text. The
+ * lines of a stack trace are one entry.
  */
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
+import { Entries } from './entries.js';
 import { type Line, LineSplitter } from './lines.js';
 import type { Log } from './logger.js';
+import { type Labels, readStructured, withLabels } from './structured.js';
 
 export interface WorkerOutput {
   /** The last lines of standard error, oldest first: at most 32, each cut to 1 KiB. For error reports. */
@@ -48,14 +50,18 @@ export function captureOutput({ stdout, stderr, slot, worker, generation, log }:
   // Node prints warnings, console.warn, console.error and uncaught errors there, so it deserves to stand out. `error` would
   // be too loud: many programs log everything to standard error, and alerts count errors.
   const errorLogger = logger.child({ stream: 'stderr' });
+  const labels = { slot, worker, generation };
+  const errors = entriesTo((line) => logLine(errorLogger, 'warn', line));
   const error = capture(stderr, log, (line) => {
-    logLine(errorLogger, 'warn', line);
+    if (!logStructured(log, { ...labels, stream: 'stderr' }, line, errors.flush)) errors.add(line);
     // Addresses of a native stack tell nobody anything, and push the line above them out that does.
     if (!NATIVE_FRAME.test(line.text) && tail.push(head(line.text)) > tailLines) tail.shift();
     for (const listener of listeners) listener(line.text);
   });
   const outputLogger = logger.child({ stream: 'stdout' });
-  const output = capture(stdout, log, (line) => logLine(outputLogger, 'info', line));
+  const output = capture(stdout, log, (line) => {
+    if (!logStructured(log, { ...labels, stream: 'stdout' }, line)) logLine(outputLogger, 'info', line);
+  });
 
   return {
     tail: () => [...tail],
@@ -63,10 +69,11 @@ export function captureOutput({ stdout, stderr, slot, worker, generation, log }:
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    ended: Promise.all([output.ended, error.ended]).then(() => {}),
+    ended: Promise.all([output.ended, error.ended.then(errors.flush)]).then(() => {}),
     close() {
       output.close();
       error.close();
+      errors.flush();
     },
   };
 }
@@ -75,6 +82,42 @@ function logLine(logger: Logger, level: 'info' | 'warn', line: Line): void {
   // Without further arguments pino takes the text as it is, percent signs included.
   if (line.continued) logger[level]({ continued: true }, line.text);
   else logger[level](line.text);
+}
+
+/** @returns whether it was a log line of pino; what is held back is logged before it */
+function logStructured(log: Log, labels: Omit<Labels, 'name'>, line: Line, flush: () => void = () => {}): boolean {
+  const structured = line.continued ? null : readStructured(line.text);
+  if (structured === null) return false;
+  flush();
+  log.write((name) => withLabels(structured, { name, ...labels }, new Date().toISOString()));
+  return true;
+}
+
+/** Holds a line back for as long as more of its entry may follow. */
+function entriesTo(onEntry: (line: Line) => void): { add(line: Line): void; flush(): void } {
+  const entries = new Entries();
+  let timer: NodeJS.Timeout | undefined;
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    for (const entry of entries.flush()) onEntry(entry);
+  }
+  function look(): void {
+    timer = undefined;
+    const now = performance.now();
+    const { dueAt } = entries;
+    if (dueAt === null) return;
+    if (dueAt <= now) flush();
+    else timer = setTimeout(look, Math.ceil(dueAt - now));
+  }
+  return {
+    add(line) {
+      for (const entry of entries.add(line, performance.now())) onEntry(entry);
+      // One timer for all that comes while it runs: a flood sets none for each line.
+      if (timer === undefined) look();
+    },
+    flush,
+  };
 }
 
 /** The beginning of a line that fits into the tail, not cut inside a character. */

@@ -27,6 +27,8 @@ export interface EffectParts {
   readonly announce: () => void;
   /** The worker processes are as they will stay for a while. */
   readonly tidyUp: () => void;
+  /** Told of everything that the core reports. */
+  readonly onReport: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   /** @param reason where it is a failure */
   readonly end: (reason: string | null) => void;
 }
@@ -122,6 +124,7 @@ export class Effects {
       case 'report':
         log.logger[effect.level](effect.fields, effect.message);
         this.#parts.events.reported(effect.message, effect.fields);
+        this.#parts.onReport(effect.message, effect.fields);
         if (effect.level !== 'debug') requests.progress(effect.message, effect.fields);
         break;
     }

@@ -23,6 +23,7 @@ import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-bran
 import { resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
 import { surviveFaults } from './faults.js';
+import { Hooks } from './hooks/hooks.js';
 import { keepOwnProgram } from './keep-program.js';
 import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
@@ -100,7 +101,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const { bindTimeoutMs } = config;
     let custody: Custody | undefined;
     let shared: SharedSockets | undefined;
+    const hooks = new Hooks({ log });
     const supervisor = new Supervisor({
+      hooks,
       release,
       reloadConfig: options.reloadConfig,
       log,
@@ -133,7 +136,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const takeOver = options.takeOverSignals ?? (() => []);
     const isTerminalGone = options.isTerminalGone ?? null;
     const onReload = (reload: () => Promise<unknown>) => void systemd.reload(reload);
-    const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload });
+    const onStopNow = () => hooks.endNow();
+    const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload, onStopNow });
     let admin: AdminServer | null = null;
     let closeTriggers = () => {};
     let begun = false;
@@ -183,7 +187,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       signals.end();
       closeTriggers();
       (await kept)();
-      for (const error of await atMost(CLOSE_MS, failures([control.close(), admin?.close()]))) {
+      for (const error of await atMost(CLOSE_MS, failures([control.close(), admin?.close(), hooks.close()]))) {
         log.logger.warn({ reason: error }, 'cannot clean up');
       }
     }

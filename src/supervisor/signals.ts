@@ -15,6 +15,8 @@ export interface SignalOptions {
   readonly isTerminalGone: (() => boolean) | null;
   /** Told of a reload that a signal has asked for: whoever sent it may wait for its end. */
   readonly onReload: (reload: () => Promise<unknown>) => void;
+  /** Told of a second stop: nothing is to be waited for any more. */
+  readonly onStopNow: () => void;
 }
 
 /**
@@ -26,8 +28,10 @@ export function handleSignals(supervisor: Supervisor, log: Log, options: SignalO
   let ended = false;
   const stop = (signal: NodeJS.Signals) => {
     log.logger.info({ signal }, supervisor.stopping ? 'stopping at once' : 'stop asked for');
-    if (supervisor.stopping) supervisor.stopNow();
-    else void supervisor.stop(quiet);
+    if (supervisor.stopping) {
+      supervisor.stopNow();
+      options.onStopNow();
+    } else void supervisor.stop(quiet);
   };
   let terminal = options.isTerminalGone;
   const looks = watchTerminal(terminal, () => {

@@ -16,8 +16,11 @@ import type {
   ControlResult,
   ControlTarget,
   ListenMode,
+  LogFilter,
+  LogQuery,
   ProbeAnswer,
   ProbeName,
+  RecentLogs,
   ReloadOptions,
   SupervisorEvent,
   SupervisorStatus,
@@ -32,6 +35,7 @@ import { policyFor, type Release } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';
 import { Effects, isStopping } from './effects.js';
 import { EventHub } from './events/event-hub.js';
+import type { Hooks } from './hooks/hooks.js';
 import { Loop } from './loop.js';
 import { type Progress, Requests } from './requests.js';
 import { collectStatus } from './status.js';
@@ -65,6 +69,8 @@ export interface SupervisorOptions {
   readonly openCustody: (hooks: Required<Pick<CustodyOptions, 'onWaiting' | 'onInherited'>>) => Custody;
   /** The same for what is no TCP. */
   readonly openShared: (hooks: Pick<SharedOptions, 'onInherited'>) => SharedSockets;
+  /** Told of what the core reports; see `Hooks`. */
+  readonly hooks?: Hooks | undefined;
   /** Told of the state whenever the core has come to rest. */
   readonly onSettled?: ((state: State) => void) | undefined;
 }
@@ -175,6 +181,10 @@ export class Supervisor implements ControlTarget {
     this.#effects = new Effects({
       ...{ loop: this.#loop, workforce, custody, shared, releases: this.#releases, requests: this.#requests },
       ...{ canary: this.#canary, events: this.#events, log },
+      onReport: (message, fields) => {
+        const { state } = this.#loop;
+        options.hooks?.heard(message, fields, state.stable, () => this.#releases.of(state, state.stable));
+      },
       closeWatchers: () => {
         this.#steering?.close();
         this.#vitals.close();
@@ -289,8 +299,12 @@ export class Supervisor implements ControlTarget {
     return isStopping(this.#loop.state);
   }
 
-  followLogs(onLine: (line: string) => void): () => void {
-    return this.#log.follow(onLine);
+  followLogs(onLine: (line: string) => void, filter: LogFilter = {}): () => void {
+    return this.#log.follow(onLine, filter);
+  }
+
+  recentLogs(query: LogQuery): RecentLogs {
+    return this.#log.recent(query);
   }
 
   followEvents(onEvent: (event: SupervisorEvent) => void): () => void {

@@ -145,9 +145,9 @@ t.test('logs are followed until Ctrl-C, as JSON or for people', async (t) => {
   const { dir: runtimeDir, target } = await open(t);
   const line = JSON.stringify({ level: 'info', time: '2026-01-02T03:04:05.000Z', slot: 1, worker: 4, msg: 'hello' });
   for (const [argv, terminal, expected] of [
-    [['logs'], false, /^\{.*\}\n$/],
-    [['logs', '--json'], true, /^\{.*\}\n$/],
-    [['logs'], true, /slot 1 worker 4.* hello/],
+    [['logs', '-f'], false, /^\{.*\}\n$/],
+    [['logs', '-f', '--json'], true, /^\{.*\}\n$/],
+    [['logs', '-f'], true, /slot 1 worker 4.* hello/],
   ] as const) {
     const following = deferred();
     target.onFollow = following.resolve;
@@ -171,7 +171,11 @@ t.test('logs are followed until Ctrl-C, as JSON or for people', async (t) => {
 t.test('logs end with the supervisor', async (t) => {
   const { dir: runtimeDir, target, server } = await open(t);
   target.onFollow = () => void server.close();
-  t.match(await holdfast(['logs'], { runtimeDir }), { code: 0, stdout: '', stderr: /shop: the supervisor has ended/ });
+  t.match(await holdfast(['logs', '-f'], { runtimeDir }), {
+    code: 0,
+    stdout: '',
+    stderr: /shop: the supervisor has ended/,
+  });
 });
 
 t.test('check shows what a configuration comes to, without the values of variables', async (t) => {

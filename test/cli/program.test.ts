@@ -54,7 +54,7 @@ t.test('a reader that has gone is no error', async (t) => {
 
   const following = deferred();
   target.onFollow = following.resolve;
-  const logs = start(t, ['logs'], dir);
+  const logs = start(t, ['logs', '-f'], dir);
   const ended = outcome(logs);
   await following.promise;
   logs.stdout.destroy();
@@ -67,7 +67,7 @@ t.test('Ctrl-C ends logs with 0', async (t) => {
   const { dir, target } = await open(t);
   const following = deferred();
   target.onFollow = following.resolve;
-  const logs = start(t, ['logs'], dir);
+  const logs = start(t, ['logs', '-f'], dir);
   const ended = outcome(logs);
   await following.promise;
   target.log('{"msg":"one"}');

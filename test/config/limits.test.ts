@@ -29,6 +29,13 @@ const OPTIONS: [name: SettingName, text: string, inFile: unknown, expected: Part
   ['canaryMinRequests', '20', 20, { canaryMinRequests: 20 }],
   ['beforeReload', 'npm run migrate && echo "done"', 'npm run migrate', { beforeReload: 'npm run migrate' }],
   ['beforeReloadTimeout', '5m', '5m', { beforeReloadTimeoutMs: 5 * MINUTE_MS }],
+  ['hookTimeout', '5s', '5s', { hookTimeoutMs: 5_000 }],
+  ['logMaxSize', '500K', '500K', { logMaxBytes: 500 * 1024 }],
+  ['logMaxSize', '0', 0, { logMaxBytes: 0 }],
+  ['logMaxAge', '12h', '12h', { logMaxAgeMs: 12 * HOUR_MS }],
+  ['logMaxAge', '0', 0, { logMaxAgeMs: 0 }],
+  ['logKeep', '3', 3, { logKeep: 3 }],
+  ['logCompress', 'false', false, { logCompress: false }],
   ['reloadCron', '0 4 * * mon-fri', '0 4 * * mon-fri', { reloadCron: '0 4 * * mon-fri' }],
   ['watch', 'true', true, { watch: true }],
 ];
@@ -67,6 +74,10 @@ t.test('values out of bounds are refused with what is allowed', async (t) => {
     ['beforeReloadTimeout', ['0', '25h'], /from 1ms to 24h/],
     ['reloadCron', ['@daily', '* * * *', '0 0 4 * * *', '60 * * * *', '0 0 30 2 *', '', 4], /five fields/],
     ['reloadCronTimeZone', ['Atlantis/City', '', 1], /^must be a time zone/],
+    ['hookTimeout', ['0', '61m'], /from 1ms to 1h/],
+    ['logMaxSize', ['50', '5MB', '01M', 50, -1], /^must be a size such as 500K, 50M or 1G, or 0$/],
+    ['logMaxAge', ['7s', '25m', '5h', '90m', '1ms', '9000h', 24], /^must be 0, a part of a minute/],
+    ['logKeep', [-1, 1.5, '3', 10_001], /^must be a whole number from 0 to 10000$/],
     ['watch', ['true', 1, 'src'], /^must be true or false$/],
   ];
   for (const [name, wrong, allowed] of table) {
@@ -154,4 +165,24 @@ t.test('--watch needs no value, and a variable takes true, false, 1 and 0', asyn
   t.match(await faultsOf(sourceIn(cwd, { target: 'app.js', env: { HOLDFAST_WATCH: 'yes' } })), [
     { path: 'HOLDFAST_WATCH', value: '"yes"', allowed: 'must be true or false' },
   ]);
+});
+
+t.test('hooks are commands by what they are told of, in a file and on the command line', async (t) => {
+  const cwd = t.testdir({ 'app.js': '', 'x.json': '{"script":"app.js","hooks":{"reloaded":"a","crashLoop":"b"}}' });
+  const load = async (source: object) => (await loadConfig(sourceIn(cwd, source))).config.hooks;
+  t.same(await load({ target: 'app.js' }), {});
+  t.same(await load({ target: 'x.json' }), { reloaded: 'a', crashLoop: 'b' });
+  t.same(await load({ target: 'app.js', flags: { hooks: ['reloaded=a --x=1', 'rolledBack=c'] } }), {
+    ...{ reloaded: 'a --x=1', rolledBack: 'c' },
+  });
+  const faults = [
+    [{ deployed: 'a' }, /^must be shell commands by what they are told of: reloaded, rolledBack, crashLoop$/],
+    ['a', /^must be shell commands by/],
+    [{ reloaded: '' }, /^must be a shell command$/],
+    [{ reloaded: ['a'] }, /^must be a shell command$/],
+  ] as const;
+  for (const [hooks, allowed] of faults) {
+    const folder = t.testdir({ 'app.js': '', 'x.json': JSON.stringify({ script: 'app.js', hooks }) });
+    t.match(await faultsOf(sourceIn(folder, { target: 'x.json' })), [{ allowed }], JSON.stringify(hooks));
+  }
 });

@@ -67,6 +67,12 @@ t.test('a script alone gets every default', async (t) => {
     logLevel: 'info',
     logFormat: 'auto',
     logFile: null,
+    logMaxBytes: 50 * 1024 ** 2,
+    logMaxAgeMs: 0,
+    logKeep: 10,
+    logCompress: true,
+    hooks: {},
+    hookTimeoutMs: 30_000,
   });
 });
 

@@ -33,6 +33,30 @@ t.test('log lines come as they are logged, until the client goes away', async (t
   t.equal(target.followers.size, 0);
 });
 
+t.test('the last lines come first, with how many they are, and without follow that is all', async (t) => {
+  const { server, target } = await open(t);
+  target.recent = ['{"slot":0,"msg":"a"}', '{"slot":1,"msg":"b"}', '{"slot":0,"msg":"c"}'];
+  target.logFile = '/var/log/shop.log';
+  const response = await head(server.path, 'GET', '/logs?lines=5&follow=false&slot=0');
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  t.same(jsonLines(text), [
+    { type: 'logs', recent: 2, logFile: '/var/log/shop.log' },
+    { slot: 0, msg: 'a' },
+    { slot: 0, msg: 'c' },
+  ]);
+  t.equal(target.followers.size, 0);
+});
+
+t.test('a question that makes no sense is refused', async (t) => {
+  const { server } = await open(t);
+  const response = await head(server.path, 'GET', '/logs?lines=many');
+  t.equal(response.statusCode, 400);
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  t.match(JSON.parse(text).error, /cannot read the logs: lines must be a number/);
+});
+
 t.test('a close ends the stream', async (t) => {
   const { server, target } = await open(t);
   const following = deferred();

@@ -55,7 +55,7 @@ t.test('keeps a line as the text that it is', async (t) => {
   const { log, lines } = followed(t);
   const { stdout, stderr, output } = streams(log);
   const texts = [
-    '{"level":30,"msg":"from the application","pid":1}',
+    '{"level":30,"msg":"no log line of pino" "pid":1}',
     '100%% %s %d %j',
     '',
     '"quoted" \u001b[31mred\u001b[0m',
@@ -67,6 +67,57 @@ t.test('keeps a line as the text that it is', async (t) => {
     lines.map((line) => line.msg),
     texts,
   );
+});
+
+t.test('a log line of pino stays one, with the labels of its worker', async (t) => {
+  const { log, lines } = followed(t, 'error');
+  const { stdout, stderr, output } = streams(log);
+  stdout.end('{"level":20,"time":1764000000000,"pid":9,"hostname":"h","worker":99,"msg":"query","sql":"select 1"}\n');
+  stderr.end('oh\n{"level":50,"msg":"bad"}\n    after\n');
+  await output.ended;
+  t.same(
+    lines.find((line) => line.stream === 'stdout'),
+    {
+      ...{ level: 'debug', time: '2025-11-24T16:00:00.000Z', name: 'app', ...who, stream: 'stdout' },
+      ...{ pid: 9, hostname: 'h', sql: 'select 1', app: { worker: 99 }, msg: 'query' },
+    },
+  );
+  t.match(
+    lines.filter((line) => line.stream === 'stderr'),
+    [
+      { level: 'warn', msg: 'oh' },
+      { ...who, level: 'error', msg: 'bad' },
+      { level: 'warn', msg: '    after' },
+    ],
+    'in order',
+  );
+});
+
+t.test('a stack trace is one entry, and its lines are told one by one to who listens', async (t) => {
+  const { log, lines } = followed(t);
+  const { stdout, stderr, output } = streams(log);
+  const heard: string[] = [];
+  output.onErrorLine((line) => heard.push(line));
+  const trace = ['Error: no', '    at one (file.js:1:2)', '    at two (file.js:3:4) {', "  code: 'NO'", '}'];
+  stdout.end();
+  stderr.write(`before\n${trace.slice(0, 2).join('\n')}\n`);
+  stderr.end(`${trace.slice(2).join('\n')}\nafter\n`);
+  await output.ended;
+  t.same(
+    lines.map((line) => line.msg),
+    ['before', trace.join('\n'), 'after'],
+  );
+  t.same(heard, ['before', ...trace, 'after']);
+  t.same(output.tail(), heard);
+});
+
+t.test('a line that nothing follows is logged by itself', async (t) => {
+  const { log } = followed(t);
+  const { stderr, output } = streams(log);
+  const logged = new Promise((resolve) => log.follow((line) => resolve(JSON.parse(line).msg)));
+  stderr.write('alone\n');
+  t.equal(await logged, 'alone');
+  output.close();
 });
 
 t.test('marks the pieces of a line that is too long', async (t) => {

@@ -1,23 +1,135 @@
-/** `holdfast logs`: follows the log lines of the workers and the supervisor until Ctrl-C. */
+/** `holdfast logs`: the last log lines of the workers and the supervisor; with `-f` also those that come, until Ctrl-C. */
 import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import { connectTo } from '../../control/client.js';
-import { EXIT } from '../../errors.js';
-import { type Command, flagText, wantsColour } from '../context.js';
+import { MOST_LINES } from '../../control/log-query.js';
+import { EXIT, HoldfastError } from '../../errors.js';
+import { lineFilter } from '../../logs/filter.js';
+import type { LogHead, LogQuery } from '../../protocol.js';
+import { terminalText } from '../../terminal-text.js';
+import { type Command, type Context, flagText, type Invocation, wantsColour } from '../context.js';
+import { grep } from '../grep.js';
+import { readLogFlags } from '../log-flags.js';
 
-/** @throws HoldfastError CONNECTION_LOST when the supervisor is killed meanwhile */
+/** Of some lines at once, which are wanted. */
+type Matches = (lines: readonly string[]) => readonly boolean[];
+
+const MOST_AT_ONCE = 500;
+
+/** @throws HoldfastError CONNECTION_LOST when the supervisor is killed meanwhile; USAGE for flags that make no sense */
 export const run: Command = async (invocation, context) => {
-  const { stdout, stderr, env, runtimeDir } = context;
+  const { stdout, stderr, runtimeDir } = context;
+  const query = readLogFlags(invocation, Date.now());
+  const expression = flagText(invocation, 'grep');
+  const matches: Matches = expression === undefined ? (lines) => lines.map(() => true) : grep(expression);
   const connection = await connectTo(runtimeDir, flagText(invocation, 'name'));
-  const pretty = stdout.isTTY === true && !invocation.flags.json;
-  const render = pretty
-    ? (await import('../../logs/pretty.js')).prettifier(wantsColour(stdout, env))
-    : (line: string) => `${line}\n`;
   const interrupted = context.interrupted();
-  for await (const line of connection.logs(interrupted)) {
-    if (stdout.write(render(line))) continue;
-    // Waits: the supervisor counts what is lost meanwhile, and nothing piles up here.
-    await once(stdout, 'drain', { signal: interrupted }).catch(() => {});
+  const render = await renderer(invocation, context);
+  const show = async (lines: readonly string[]) => {
+    for (const line of lines) {
+      if (interrupted.aborted) return;
+      // Waits: the supervisor counts what is lost meanwhile, and nothing piles up here.
+      if (!stdout.write(render(line))) await once(stdout, 'drain', { signal: interrupted }).catch(() => {});
+    }
+  };
+
+  const askedAt = Date.now();
+  // Which lines are the last ones that match is only known here.
+  const asked = expression === undefined || query.lines === 0 ? query : { ...query, lines: MOST_LINES };
+  let recent: string[] | null = null;
+  let head: LogHead | null = null;
+  const showRecent = async () => {
+    const found = picked(recent ?? [], matches);
+    const file = found.length < query.lines ? (head?.logFile ?? null) : null;
+    const older = file === null ? [] : await olderLines(file, { query, matches, found, askedAt }, stderr);
+    recent = null;
+    await show(query.lines === 0 ? [] : [...older, ...found].slice(-query.lines));
+  };
+  for await (const lines of inBatches(connection.logs(interrupted, asked))) {
+    let rest: readonly string[] = lines;
+    if (head === null) {
+      head = headOf(connection.name, rest[0]);
+      recent = [];
+      rest = rest.slice(1);
+    }
+    if (recent !== null) {
+      const missing = head.recent - recent.length;
+      recent.push(...rest.slice(0, missing));
+      rest = rest.slice(missing);
+      if (recent.length === head.recent) await showRecent();
+    }
+    await show(picked(rest, matches));
   }
-  if (!interrupted.aborted) stderr.write(`${connection.name}: the supervisor has ended\n`);
+  // The rest of them was lost on the way.
+  if (recent !== null) await showRecent();
+  if (query.follow && !interrupted.aborted) stderr.write(`${connection.name}: the supervisor has ended\n`);
   return EXIT.done;
 };
+
+/** @throws HoldfastError REFUSED where it is none: a supervisor that knows nothing of lines that have come already */
+function headOf(name: string, line = ''): LogHead {
+  const head = JSON.parse(line) as Partial<LogHead>;
+  if (head.type === 'logs' && typeof head.recent === 'number') return head as LogHead;
+  throw new HoldfastError('REFUSED', `cannot read the logs of ${name}: the supervisor is of another version`, {
+    hint: 'compare with holdfast status --json',
+  });
+}
+
+async function renderer(invocation: Invocation, { stdout, env }: Context): Promise<(line: string) => string> {
+  if (stdout.isTTY !== true) return (line) => `${line}\n`;
+  if (invocation.flags.json === true) return (line) => terminalText(`${line}\n`);
+  return (await import('../../logs/pretty.js')).prettifier(wantsColour(stdout, env));
+}
+
+function picked(lines: readonly string[], matches: Matches): string[] {
+  if (lines.length === 0) return [];
+  const wanted = matches(lines);
+  return lines.filter((_line, index) => wanted[index]);
+}
+
+interface Older {
+  readonly query: LogQuery;
+  readonly matches: Matches;
+  /** What the supervisor remembers of what is asked for. */
+  readonly found: readonly string[];
+  readonly askedAt: number;
+}
+
+/** Those that the supervisor no longer remembers, out of its log file. */
+async function olderLines(
+  file: string,
+  { query, matches, found, askedAt }: Older,
+  stderr: Context['stderr'],
+): Promise<readonly string[]> {
+  const { linesFromFiles, linesBefore } = await import('../../logs/file-history.js');
+  const isWanted = lineFilter(query) ?? (() => true);
+  // Where none is remembered, nothing tells what is in the file from what comes by itself but the time.
+  const isNew = found.length > 0 ? null : lineFilter({ sinceMs: askedAt });
+  const fits = (lines: readonly string[]) => {
+    const matching = matches(lines);
+    return lines.map((line, index) => matching[index] === true && isWanted(line) && !isNew?.(line));
+  };
+  try {
+    const count = query.lines + found.length;
+    return linesBefore(await linesFromFiles(file, { count, fits, sinceMs: query.sinceMs ?? null }), found);
+  } catch (error) {
+    stderr.write(`older lines cannot be read: ${(error as Error).message}\n`);
+    return [];
+  }
+}
+
+/** What has come at once, together. */
+async function* inBatches(lines: AsyncGenerator<string, void, void>): AsyncGenerator<string[], void, void> {
+  let next = lines.next();
+  for (;;) {
+    const batch: string[] = [];
+    let first: IteratorResult<string, void> | undefined = await next;
+    while (first !== undefined && !first.done) {
+      batch.push(first.value);
+      next = lines.next();
+      first = batch.length < MOST_AT_ONCE ? await Promise.race([next, turn(undefined)]) : undefined;
+    }
+    if (batch.length > 0) yield batch;
+    if (first?.done) return;
+  }
+}

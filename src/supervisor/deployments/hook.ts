@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Line, LineSplitter } from '../../logs/lines.js';
 import type { Log } from '../../logs/logger.js';
@@ -22,12 +22,15 @@ export interface HookOptions {
   readonly log: Log;
   /** Ends it early; its reason, for people, is part of the answer. */
   readonly signal?: AbortSignal;
+  /** For its standard input; it may be left unread. */
+  readonly input?: string;
+  /** From SIGTERM to SIGKILL; 5 s if not given. */
+  readonly killMs?: number;
 }
 
 /** `reason` is a sentence that begins with the hook's name; the last lines of standard error follow, each on its own. */
 export type HookResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-/** From SIGTERM to SIGKILL. */
 const KILL_MS = 5_000;
 /** How long the group's end is waited for after SIGKILL: a process may be stuck in the kernel, or be left unburied. */
 const BURIAL_MS = 500;
@@ -38,18 +41,19 @@ const LAST_LINES = 5;
 const LAST_LINE_CHARACTERS = 1_000;
 
 /**
- * In a process group of its own. When the time is over, or at the signal, the whole group is sent SIGTERM, and SIGKILL 5 s
- * later if any of it is left; the answer comes when it is gone. What a command that ends by itself leaves behind goes on
+ * In a process group of its own. When the time is over, or at the signal, the whole group is sent SIGTERM, and SIGKILL
+ * `killMs` later if any of it is left; the answer comes when it is gone. What a command that ends by itself leaves behind goes on
  * without its pipes. The command never waits for the log: what that cannot take is dropped and counted there.
  *
  * Never rejects.
  */
 export async function runHook(options: HookOptions): Promise<HookResult> {
-  const { name, command, cwd, env, timeoutMs, log, signal } = options;
+  const { name, command, cwd, env, timeoutMs, log, signal, input, killMs = KILL_MS } = options;
   if (signal?.aborted) return { ok: false, reason: `${name} was not run: ${signal.reason}` };
-  let child: ChildProcessByStdio<null, Readable, Readable>;
+  let child: ChildProcessByStdio<Writable | null, Readable, Readable>;
   try {
-    const options = { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'], detached: true };
+    const stdin = input === undefined ? ('ignore' as const) : ('pipe' as const);
+    const options = { cwd, env, stdio: [stdin, 'pipe', 'pipe'] as ['pipe', 'pipe', 'pipe'], detached: true };
     child = spawning(() => spawn('/bin/sh', ['-c', command], options));
   } catch (error) {
     return { ok: false, reason: `${name} could not be run: ${(error as Error).message}` };
@@ -59,6 +63,8 @@ export async function runHook(options: HookOptions): Promise<HookResult> {
     child.on('error', () => {});
     return { ok: false, reason: `${name} could not be run: the system has no file descriptor left for its output` };
   }
+  // Who does not read it closes it.
+  child.stdin?.on('error', () => {}).end(input);
   const output = captureHook(child, log.logger.child({ hook: name }, { level: 'trace' }));
 
   let cutShort: string | null = null;
@@ -67,7 +73,7 @@ export async function runHook(options: HookOptions): Promise<HookResult> {
     cutShort ??= why;
     if (killTimer !== undefined) return;
     signalGroup(child, 'SIGTERM');
-    killTimer = setTimeout(() => signalGroup(child, 'SIGKILL'), KILL_MS);
+    killTimer = setTimeout(() => signalGroup(child, 'SIGKILL'), killMs);
   };
   const stopped = () => end(`was ended: ${signal?.reason}`);
   const timer = setTimeout(() => end(`did not end within ${timeoutMs / 1000} s`), timeoutMs);
@@ -77,8 +83,9 @@ export async function runHook(options: HookOptions): Promise<HookResult> {
   clearTimeout(timer);
   signal?.removeEventListener('abort', stopped);
   // The shell is often the first to go: what it has started has its 5 s all the same.
-  if (cutShort !== null) await groupGone(child);
+  if (cutShort !== null) await groupGone(child, killMs);
   clearTimeout(killTimer);
+  child.stdin?.destroy();
   const lastLines = await output.finish();
   const failure = cutShort ?? how;
   if (failure === null) return { ok: true };
@@ -156,8 +163,8 @@ function eachLine(stream: Readable | null | undefined, onLine: (line: Line) => v
 }
 
 /** Resolves when no process of the group is left, or when nothing more can be done about it. */
-async function groupGone(child: ChildProcess): Promise<void> {
-  const deadline = performance.now() + KILL_MS + BURIAL_MS;
+async function groupGone(child: ChildProcess, killMs: number): Promise<void> {
+  const deadline = performance.now() + killMs + BURIAL_MS;
   while (performance.now() < deadline && signalGroup(child, 0)) await delay(GROUP_POLL_MS);
 }
 

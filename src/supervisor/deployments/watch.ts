@@ -52,7 +52,7 @@ export async function watchFiles(options: WatchOptions): Promise<{ close(): Prom
   const watcher = watch(dir, {
     ignoreInitial: true,
     followSymlinks: false,
-    ignored: (file) => ignored.has(file) || isIgnored(path.relative(dir, file)),
+    ignored: (file) => isWritten(file, ignored) || isIgnored(path.relative(dir, file)),
   });
   const complaints = new Set<string>();
   watcher.on('error', (error) => {
@@ -88,6 +88,11 @@ async function resolved(file: string): Promise<string> {
     const parent = path.dirname(file);
     return parent === file ? file : path.join(await resolved(parent), path.basename(file));
   }
+}
+
+/** What the supervisor writes, with what it puts aside of it: `shop.log.2026-…`. */
+function isWritten(file: string, written: ReadonlySet<string>): boolean {
+  return [...written].some((own) => file === own || file.startsWith(`${own}.`));
 }
 
 /** What installs and versions, and what begins with a dot, is not the application's code. */

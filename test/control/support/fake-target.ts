@@ -4,10 +4,14 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
 import { ControlServer } from '../../../src/control/server.js';
+import { lineFilter } from '../../../src/logs/filter.js';
 import type {
   ControlLine,
   ControlResult,
   ControlTarget,
+  LogFilter,
+  LogQuery,
+  RecentLogs,
   ReloadOptions,
   SupervisorEvent,
   SupervisorStatus,
@@ -60,6 +64,9 @@ export const SNAPSHOT: SupervisorEvent = {
 
 export class FakeTarget implements ControlTarget {
   readonly calls: string[] = [];
+  /** What it remembers. */
+  recent: string[] = [];
+  logFile: string | null = null;
   readonly followers = new Set<(line: string) => void>();
   /** What every request does. */
   perform: (progress: Progress) => Promise<ControlResult> = async () => OK;
@@ -106,10 +113,22 @@ export class FakeTarget implements ControlTarget {
     return this.perform(progress);
   }
 
-  followLogs(onLine: (line: string) => void): () => void {
-    this.followers.add(onLine);
+  followLogs(onLine: (line: string) => void, filter: LogFilter = {}): () => void {
+    const fits = lineFilter(filter);
+    const follower = (line: string) => {
+      if (fits === null || fits(line)) onLine(line);
+    };
+    this.followers.add(follower);
     this.onFollow();
-    return () => this.followers.delete(onLine);
+    return () => this.followers.delete(follower);
+  }
+
+  recentLogs({ lines, ...filter }: LogQuery): RecentLogs {
+    const fits = lineFilter(filter) ?? (() => true);
+    return {
+      lines: this.recent.filter(fits).slice(this.recent.length === 0 || lines === 0 ? this.recent.length : -lines),
+      logFile: this.logFile,
+    };
   }
 
   followEvents(onEvent: (event: SupervisorEvent) => void): () => void {
