@@ -283,6 +283,13 @@ export interface HandoverTotals {
   readonly stayed: Readonly<Record<string, number>>;
 }
 
+export interface ReleaseStatus {
+  /** Working folder, symbolic links resolved. */
+  readonly folder: string;
+  /** When it was loaded, in milliseconds since 1970. */
+  readonly loadedAtMs: number;
+}
+
 /** `GET /status`, and `holdfast status --json`. */
 export interface SupervisorStatus {
   readonly name: string;
@@ -292,6 +299,8 @@ export interface SupervisorStatus {
   readonly state: SupervisorState;
   readonly uptimeMs: number;
   readonly script: string;
+  /** That of the generation that every slot is on its way to. */
+  readonly release?: ReleaseStatus;
   readonly listenMode: ListenMode;
   readonly listenModeReason: string;
   readonly steering: boolean;

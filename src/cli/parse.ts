@@ -10,6 +10,7 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
 import type { Invocation } from './context.js';
+import { commandOfPm2, flagsFromPm2 } from './pm2-words.js';
 
 export type Parsed =
   | { readonly wants: 'version' }
@@ -45,10 +46,14 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   const flagless = words.findIndex((word) => !word.startsWith('-'));
   const word = words[flagless];
   const spec = word === undefined ? null : (commands.get(word) ?? null);
-  if (word !== undefined && spec === null) throw unknownCommand(word, [...commands.keys()], flagless > 0);
+  if (word !== undefined && spec === null) {
+    throw commandOfPm2(word) ?? unknownCommand(word, [...commands.keys()], flagless > 0);
+  }
 
   const flags = [...GLOBAL_FLAGS, ...((await spec?.flags()) ?? [])];
-  const read = readWords(spec === null ? words : words.toSpliced(flagless, 1), flags);
+  const meant = spec === null ? words : words.toSpliced(flagless, 1);
+  const names = new Set(flags.map(({ flag }) => flag));
+  const read = readWords(spec?.applicationArgs ? flagsFromPm2(meant, names) : meant, flags);
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
@@ -57,7 +62,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   if (spec === null) {
     throw usage('cannot run: no command given', `one of ${[...commands.keys()].join(', ')}; more with holdfast --help`);
   }
-  return { wants: 'run', spec, invocation: invoke(spec, read, behind) };
+  return { wants: 'run', spec, invocation: { ...invoke(spec, read, behind), word } };
 }
 
 interface Words {
@@ -113,7 +118,10 @@ function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invo
   const operands = all.slice(names.length);
   const surplus = operands[operand === undefined ? 0 : 1];
   if (surplus !== undefined) {
-    const takes = [...(spec.names === undefined ? [] : ['one name']), ...(operand ? [`one ${operand.name}`] : [])];
+    const takes = [
+      ...(spec.names === undefined ? [] : [spec.names === 'one' ? 'one name' : 'names']),
+      ...(operand ? [`one ${operand.name}`] : []),
+    ];
     throw usage(
       `cannot use ${JSON.stringify(surplus)}: ${spec.name} takes ${takes.join(' and ') || 'nothing'}`,
       spec.applicationArgs ? 'arguments for the application go behind --' : `see holdfast ${spec.name} --help`,

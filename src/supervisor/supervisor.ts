@@ -210,6 +210,7 @@ export class Supervisor implements ControlTarget {
       name: release.config.name,
       version,
       script: present.script,
+      release: { folder: present.cwd, loadedAtMs: present.loadedAtMs },
       startedAt: this.#startedAt,
       listenMode,
       listenModeReason,

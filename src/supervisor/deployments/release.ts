@@ -17,6 +17,8 @@ export interface Release {
   readonly cwd: string;
   /** Of the entry file, to find out whether it has been changed since. */
   readonly fingerprint: string;
+  /** When it was resolved, in milliseconds since 1970. */
+  readonly loadedAtMs: number;
 }
 
 /** What changes with a file: writing it in place changes its time, replacing it its number. */
@@ -39,7 +41,7 @@ export async function resolveRelease(id: number, config: Config): Promise<Releas
       exitCode: EXIT.usage,
     });
   }
-  return { id, config, script, cwd, fingerprint: fingerprintOf(script) };
+  return { id, config, script, cwd, fingerprint: fingerprintOf(script), loadedAtMs: Date.now() };
 }
 
 /** What the core needs to know of a release. */
