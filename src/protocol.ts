@@ -321,6 +321,65 @@ export interface SupervisorStatus {
   readonly workers: readonly WorkerStatus[];
 }
 
+/** What has become of a worker or of a reload. */
+export interface RestartRecord {
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  /** `crashed` is whatever made a slot's worker unfit: it ended, failed or hung. */
+  readonly what: 'crashed' | 'recycled' | 'reloaded' | 'rolledBack';
+  /** null where it is about all of them. */
+  readonly slot: number | null;
+  readonly reason: string;
+}
+
+export interface SettingDescription {
+  readonly name: string;
+  /** As its owner would write it, masked where it may be a secret; null where there is none. */
+  readonly value: string | null;
+  /** A file, `environment`, `command line` or `default`. */
+  readonly source: string;
+  /** The place there, as it is spelt there. */
+  readonly path: string;
+}
+
+export interface VariableDescription {
+  readonly name: string;
+  readonly value: string;
+  readonly source: string;
+}
+
+/** The body of `POST /describe`. */
+export interface DescribeOptions {
+  /** A worker's id, or a slot where there is no such id; `first` for any worker. The application where it is not given. */
+  readonly of?: number | 'first';
+  /** Whether values are told that may be secrets. */
+  readonly secrets?: boolean;
+}
+
+export interface Description {
+  readonly status: SupervisorStatus;
+  /** The worker's id; null for the application as a whole. */
+  readonly worker: number | null;
+  /** Now, in milliseconds since 1970. */
+  readonly atMs: number;
+  readonly release: {
+    readonly generation: number;
+    readonly folder: string;
+    readonly script: string;
+    readonly loadedAtMs: number;
+    /** When the entry file was last changed before it was loaded. */
+    readonly scriptChangedAtMs: number;
+    /** The configuration file. */
+    readonly file: string | null;
+    /** What a command comes to: `npm start → node app.js`. */
+    readonly resolved: string | null;
+  };
+  readonly settings: readonly SettingDescription[];
+  readonly environment: readonly VariableDescription[];
+  /** The newest last. */
+  readonly restarts: readonly RestartRecord[];
+}
+
 /** One line of the newline-delimited JSON that all `POST` requests answer with. */
 export type ControlLine =
   | { readonly type: 'progress'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
@@ -355,6 +414,8 @@ export interface ControlTarget {
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  /** @throws HoldfastError NO_WORKER */
+  describe(options: DescribeOptions): Promise<Description>;
   /** Calls `onLine` with each log line (JSON, no newline) until the returned function is called. */
   followLogs(onLine: (line: string) => void): () => void;
 }

@@ -22,7 +22,13 @@ export interface CommandSpec {
   readonly describe: string;
   /** Names of supervisors may stand behind the command: one, or several and `all`. */
   readonly names?: 'one' | 'many';
-  readonly operand?: { readonly name: string; readonly describe: string; readonly required: boolean };
+  readonly operand?: {
+    readonly name: string;
+    readonly describe: string;
+    readonly required: boolean;
+    /** What does not look like it is a name. */
+    readonly pattern?: RegExp;
+  };
   /** What follows `--` is the application's. */
   readonly applicationArgs?: boolean;
   readonly flags: () => Promise<readonly FlagSpec[]>;
@@ -59,6 +65,20 @@ async function startFlags(): Promise<readonly FlagSpec[]> {
     option: name,
   }));
 }
+
+/** Of commands that are about one worker. */
+const WORKER = {
+  name: 'N',
+  describe: 'A worker, by its id; where no worker has it, the one in that slot. holdfast status shows both',
+  required: false,
+  pattern: /^\d{1,9}$/,
+} as const;
+
+const SHOW_SECRETS: FlagSpec = {
+  flag: 'show-secrets',
+  describe: 'Show values that may be secrets, too',
+  kind: 'switch',
+};
 
 const UNIT_FLAGS: readonly FlagSpec[] = [
   { flag: 'output', describe: 'Folder to write the files to; none is written over', kind: 'value' },
@@ -179,6 +199,33 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['$0 logs --name shop --json | grep \'"level":"error"\'', 'for programs'],
     ],
     load: () => import('./commands/logs.js'),
+  },
+  {
+    name: 'describe',
+    aliases: ['show'],
+    names: 'one',
+    describe: 'Show everything of an application or a worker: where each option comes from, what was restarted and why',
+    operand: WORKER,
+    flags: async () => [SHOW_SECRETS, ...(await supervisorFlags('Print it as JSON'))],
+    examples: [
+      ['$0 describe', 'the only supervisor that runs'],
+      ['$0 describe shop', 'one of several'],
+      ['$0 describe shop 3', 'its worker 3'],
+    ],
+    load: () => import('./commands/describe.js'),
+  },
+  {
+    name: 'env',
+    aliases: [],
+    names: 'one',
+    describe: 'Show the environment that a worker was started with; what may be a secret is masked',
+    operand: WORKER,
+    flags: async () => [SHOW_SECRETS, ...(await supervisorFlags('Print an object of names and values'))],
+    examples: [
+      ['$0 env', 'of the first worker'],
+      ['$0 env shop 3 --show-secrets', 'of worker 3 of shop, with everything'],
+    ],
+    load: () => import('./commands/env.js'),
   },
   {
     name: 'doctor',

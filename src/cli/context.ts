@@ -93,3 +93,8 @@ export function flagText(invocation: Invocation, flag: string): string | undefin
   const value = invocation.flags[flag];
   return typeof value === 'string' ? value : undefined;
 }
+
+/** The width of a terminal; undefined for what is none. */
+export function columnsOf(output: Output): number | undefined {
+  return 'columns' in output && typeof output.columns === 'number' ? output.columns : undefined;
+}

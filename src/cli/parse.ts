@@ -113,10 +113,12 @@ function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invo
   const { operand } = spec;
   const all = operandsOf(spec, read, behind);
   // The operand of a command comes after the names.
-  const count = spec.names === undefined ? 0 : operand === undefined ? all.length : Math.max(0, all.length - 1);
+  const hasOperand = operand !== undefined && (operand.pattern?.test(all.at(-1) ?? '') ?? true);
+  const count = spec.names === undefined ? 0 : hasOperand ? Math.max(0, all.length - 1) : all.length;
   const names = all.slice(0, spec.names === 'one' ? Math.min(count, 1) : count);
   const operands = all.slice(names.length);
-  const surplus = operands[operand === undefined ? 0 : 1];
+  const isMeant = operand !== undefined && (hasOperand || operands.length === 0);
+  const surplus = operands[isMeant ? 1 : 0];
   if (surplus !== undefined) {
     const takes = [
       ...(spec.names === undefined ? [] : [spec.names === 'one' ? 'one name' : 'names']),

@@ -12,6 +12,7 @@ import { ConfigError, type Fault } from './fault.js';
 import { COMMAND_LINE, readFlags } from './flags.js';
 import { checkLayer, type Layer, Rejected } from './layer.js';
 import { locate, type Uncertainty } from './locate.js';
+import { type Origins, originsOf } from './origins.js';
 import { choose } from './precedence.js';
 import type { Resources } from './resources.js';
 
@@ -38,6 +39,8 @@ export interface LoadedConfig {
   /** `npm start → node dist/server.js`, where the script is a command, a package or a folder. */
   readonly resolved: string | null;
   readonly warnings: readonly string[];
+  /** Where its values have come from. */
+  readonly origins: Origins;
 }
 
 /** @throws ConfigError with all faults at once */
@@ -61,7 +64,8 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const config = assemble(chosen, found, { isUncertain, resources: source.resources, faults });
   if (faults.length > 0) throw new ConfigError(faults);
   const resolved = found.program?.said ?? null;
-  return { config, file, resolved, warnings: [...environment.warnings, ...readableByAll(source)] };
+  const warnings = [...environment.warnings, ...readableByAll(source)];
+  return { config, file, resolved, warnings, origins: originsOf(checked, chosen, { found, config }) };
 }
 
 /** A command line is no place for secrets: every user of the machine sees it, in `ps` and in a unit. */

@@ -8,8 +8,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { ControlLine, ReloadOptions, SupervisorStatus } from '../protocol.js';
-import { type Answer, errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
+import type { ControlLine, DescribeOptions, Description, ReloadOptions, SupervisorStatus } from '../protocol.js';
+import { checkDescription } from './describe-options.js';
+import { type Answer, checkStatus, errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
 import { checkRuntimeDir } from './runtime-dir.js';
 import { absence, controlSocketPath, nameOfSocket, probeSocket } from './socket-path.js';
 
@@ -137,6 +138,20 @@ export class Connection {
     return result;
   }
 
+  /** @throws HoldfastError REFUSED where there is no such worker; CONNECTION_LOST */
+  async describe(options: DescribeOptions): Promise<Description> {
+    try {
+      const request = { method: 'POST', path: '/describe', body: options, timeoutMs: ANSWER_TIMEOUT_MS } as const;
+      const answer = await exchange(this.#socketPath, request);
+      await this.#refuseUnlessOk('describe', answer);
+      const description = checkDescription(JSON.parse(await readText(answer)));
+      checkStatus(description.status);
+      return description;
+    } catch (cause) {
+      throw this.#lost('describe', cause);
+    }
+  }
+
   /**
    * Log lines as they come, each a JSON text, until the signal or the supervisor's end.
    *
@@ -154,8 +169,12 @@ export class Connection {
 
   async #refuseUnlessOk(verb: string, answer: Answer): Promise<void> {
     if (answer.statusCode === 200) return;
+    // It has understood what is asked for, and cannot do it.
+    const isPlain = answer.statusCode === 422;
     throw new HoldfastError('REFUSED', `cannot ${verb} ${this.name}: ${errorIn(await readText(answer))}`, {
-      hint: 'the supervisor may be of another version: compare with holdfast status --json',
+      hint: isPlain
+        ? `which there are: holdfast status --name ${this.name}`
+        : 'the supervisor may be of another version: compare with holdfast status --json',
     });
   }
 

@@ -5,7 +5,9 @@
  * nonsense must never disturb the supervisor, and never cancels what it asked for.
  */
 import type http from 'node:http';
+import { HoldfastError } from '../errors.js';
 import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
+import { DESCRIBE_BODY_ALLOWED, readDescribeOptions } from './describe-options.js';
 import { KeptSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
 import { LineStream } from './line-stream.js';
@@ -56,6 +58,7 @@ export class ControlServer {
       ['/abort', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.abort(on)) }],
       ['/restart', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.restart(on)) }],
       ['/stop', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.stop(on), true) }],
+      ['/describe', { method: 'POST', handle: (response, body) => this.#describe(response, body) }],
       ['/scale', { method: 'POST', handle: (response, body) => this.#scale(response, body) }],
     ]);
   }
@@ -127,6 +130,17 @@ export class ControlServer {
 
   async #status(response: http.ServerResponse): Promise<void> {
     sendJson(response, 200, await this.#target.status());
+  }
+
+  async #describe(response: http.ServerResponse, body: unknown): Promise<void> {
+    const options = readDescribeOptions(body);
+    if (options === null) return refuse(response, 400, `cannot describe: the body ${DESCRIBE_BODY_ALLOWED}`);
+    try {
+      sendJson(response, 200, await this.#target.describe(options));
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      refuse(response, 422, error.message);
+    }
   }
 
   #reload(response: http.ServerResponse, body: unknown): void | Promise<void> {

@@ -15,6 +15,8 @@ import type { SteeringChoice } from '../platform/mode.js';
 import type {
   ControlResult,
   ControlTarget,
+  DescribeOptions,
+  Description,
   ListenMode,
   ProbeAnswer,
   ProbeName,
@@ -29,9 +31,11 @@ import { whatWouldChange } from './deployments/changes.js';
 import { Deployments, type Ready } from './deployments/deployments.js';
 import { policyFor, type Release } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';
+import { chooseWorker, describe } from './describe.js';
 import { Effects, isStopping } from './effects.js';
 import { Loop } from './loop.js';
 import { type Progress, Requests } from './requests.js';
+import { RestartHistory } from './restart-history.js';
 import { collectStatus } from './status.js';
 import { CanaryWatch } from './upkeep/canary-watch.js';
 import { limitsOfCanary, limitsOfWorker } from './upkeep/limits.js';
@@ -91,6 +95,7 @@ export class Supervisor implements ControlTarget {
   readonly #vitals: Vitals;
   readonly #canary: CanaryWatch;
   readonly #requests = new Requests();
+  readonly #history = new RestartHistory();
   readonly #startedAt = performance.now();
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
@@ -116,6 +121,7 @@ export class Supervisor implements ControlTarget {
         (settled) => this.#steering?.review(settled),
         (settled) => this.#vitals.review(settled),
         (settled) => this.#canary.review(settled),
+        (settled) => this.#history.review(settled),
         (settled) => options.onSettled?.(settled),
       ],
       onFault: (error, during) => this.#failed(error, during),
@@ -224,6 +230,14 @@ export class Supervisor implements ControlTarget {
       handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });
+  }
+
+  async describe({ of, secrets = false }: DescribeOptions): Promise<Description> {
+    const { state } = this.#loop;
+    const worker = of === undefined ? null : { ...chooseWorker(state, of === 'first' ? null : of) };
+    const release = this.#releases.of(state, worker?.generation ?? state.target);
+    const restarts = this.#history.records;
+    return describe({ status: await this.status(), worker, release, restarts, inherited: process.env, secrets });
   }
 
   /** As things are at this moment. */

@@ -4,10 +4,13 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
 import { ControlServer } from '../../../src/control/server.js';
+import { HoldfastError } from '../../../src/errors.js';
 import type {
   ControlLine,
   ControlResult,
   ControlTarget,
+  DescribeOptions,
+  Description,
   ReloadOptions,
   SupervisorStatus,
 } from '../../../src/protocol.js';
@@ -90,6 +93,16 @@ export class FakeTarget implements ControlTarget {
   stop(progress: Progress): Promise<ControlResult> {
     this.calls.push('stop');
     return this.perform(progress);
+  }
+
+  /** What it is asked to describe. */
+  answerDescribe: (options: DescribeOptions) => Promise<Description> = async () => {
+    throw new HoldfastError('NO_WORKER', 'there is no worker');
+  };
+
+  describe(options: DescribeOptions): Promise<Description> {
+    this.calls.push(`describe ${JSON.stringify(options)}`);
+    return this.answerDescribe(options);
   }
 
   followLogs(onLine: (line: string) => void): () => void {
