@@ -88,6 +88,22 @@ export type WorkerMessage = {
   | { readonly type: 'unlinked' }
   /** The application has called `cluster.worker.disconnect()`: it wants to go when its connections have. */
   | { readonly type: 'resigned' }
+  /** The answer to `profile`. `aside`: it is in the spare file. */
+  | {
+      readonly type: 'profiled';
+      readonly seq: number;
+      readonly ok: boolean;
+      readonly aside: boolean;
+      readonly detail: string;
+    }
+  /** The answer to `inspect`; an empty URL and the reason where it has no inspector. */
+  | {
+      readonly type: 'inspected';
+      readonly seq: number;
+      readonly url: string;
+      readonly wasOpen: boolean;
+      readonly detail: string;
+    }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
@@ -155,9 +171,23 @@ export type SupervisorMessage = {
   | { readonly type: 'terminate' }
   /** Asks the application's own HTTP server for that path, inside the worker. */
   | { readonly type: 'health'; readonly path: string; readonly timeoutMs: number }
+  /** Writes a profile of itself to `file`, if that is the one of this device and number (`id`), or else to `spare`. */
+  | {
+      readonly type: 'profile';
+      readonly seq: number;
+      readonly what: ProfileKind;
+      readonly forMs: number;
+      readonly file: string;
+      readonly id: string;
+      readonly spare: string;
+    }
+  /** Opens its inspector. */
+  | { readonly type: 'inspect'; readonly seq: number }
   /** `sentAtMs` is of the system's monotonic clock, which all processes of a machine share. */
   | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number; readonly figures?: boolean }
 );
+
+export type ProfileKind = 'cpu' | 'heap' | 'sampling';
 
 /** What a worker has answered since it began. */
 export interface WorkerFigures {
@@ -348,6 +378,23 @@ export interface VariableDescription {
   readonly source: string;
 }
 
+/** The body of `POST /profile`. */
+export interface ProfileOptions {
+  readonly of: number | 'first';
+  readonly what: ProfileKind;
+  /** Of no account for a snapshot of the heap. */
+  readonly forMs: number;
+  /** An empty file that who asks has made, by its absolute path. */
+  readonly file: string;
+  /** Its device and number, `DEV INO`: the worker may see another file at that path. */
+  readonly id: string;
+}
+
+/** The body of `POST /inspect`. */
+export interface InspectOptions {
+  readonly of: number | 'first';
+}
+
 /** The body of `POST /describe`. */
 export interface DescribeOptions {
   /** A worker's id, or a slot where there is no such id; `first` for any worker. The application where it is not given. */
@@ -414,6 +461,16 @@ export interface ControlTarget {
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  profile(
+    options: ProfileOptions,
+    progress: (line: ControlLine & { type: 'progress' }) => void,
+  ): Promise<ControlResult>;
+  /** Tells the URL as progress, and closes the inspector when `gone` is aborted. */
+  inspect(
+    options: InspectOptions,
+    progress: (line: ControlLine & { type: 'progress' }) => void,
+    gone: AbortSignal,
+  ): Promise<ControlResult>;
   /** @throws HoldfastError NO_WORKER */
   describe(options: DescribeOptions): Promise<Description>;
   /** Calls `onLine` with each log line (JSON, no newline) until the returned function is called. */
@@ -424,6 +481,8 @@ export interface ControlResult {
   readonly ok: boolean;
   readonly message: string;
   readonly reason: string | null;
+  /** Where a profile is, if not in the file that was given: its asker is to take it from there. */
+  readonly file?: string;
   /** The answer to a dry run. */
   readonly changes?: readonly Change[];
 }

@@ -8,7 +8,15 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { ControlLine, DescribeOptions, Description, ReloadOptions, SupervisorStatus } from '../protocol.js';
+import type {
+  ControlLine,
+  DescribeOptions,
+  Description,
+  InspectOptions,
+  ProfileOptions,
+  ReloadOptions,
+  SupervisorStatus,
+} from '../protocol.js';
 import { checkDescription } from './describe-options.js';
 import { type Answer, checkStatus, errorIn, exchange, fetchStatus, readLines, readText } from './exchange.js';
 import { checkRuntimeDir } from './runtime-dir.js';
@@ -27,6 +35,8 @@ export type Action =
   | 'promote'
   | 'abort'
   | { readonly reload: ReloadOptions }
+  | { readonly profile: ProfileOptions }
+  | { readonly inspect: InspectOptions }
   | { readonly scale: string };
 
 export interface ListedSupervisor {
@@ -82,7 +92,9 @@ export async function connectTo(dir: string, name?: string): Promise<Connection>
 
 function requestFor(action: Action): readonly [verb: string, body?: unknown] {
   if (typeof action === 'string') return [action];
-  return 'scale' in action ? ['scale', { change: action.scale }] : ['reload', action.reload];
+  if ('scale' in action) return ['scale', { change: action.scale }];
+  if ('reload' in action) return ['reload', action.reload];
+  return 'profile' in action ? ['profile', action.profile] : ['inspect', action.inspect];
 }
 
 /** A running supervisor. Each call makes a connection of its own. */
@@ -115,12 +127,12 @@ export class Connection {
    * @throws HoldfastError CONNECTION_LOST when the supervisor goes away before the result is known; REFUSED when it
    *   does not take the request
    */
-  async perform(action: Action, onProgress: (line: ProgressLine) => void): Promise<ResultLine> {
+  async perform(action: Action, onProgress: (line: ProgressLine) => void, signal?: AbortSignal): Promise<ResultLine> {
     const [verb, body] = requestFor(action);
     let result: ResultLine | null = null;
     let timer: NodeJS.Timeout | undefined;
     try {
-      const answer = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body });
+      const answer = await exchange(this.#socketPath, { method: 'POST', path: `/${verb}`, body, signal });
       await this.#refuseUnlessOk(verb, answer);
       for await (const text of readLines(answer)) {
         const line = JSON.parse(text) as ControlLine;

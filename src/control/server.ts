@@ -11,6 +11,7 @@ import { DESCRIBE_BODY_ALLOWED, readDescribeOptions } from './describe-options.j
 import { KeptSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
 import { LineStream } from './line-stream.js';
+import { PROFILE_BODY_ALLOWED, readInspectOptions, readProfileOptions } from './profile-options.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
@@ -58,6 +59,8 @@ export class ControlServer {
       ['/abort', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.abort(on)) }],
       ['/restart', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.restart(on)) }],
       ['/stop', { method: 'POST', handle: (response) => this.#perform(response, (on) => target.stop(on), true) }],
+      ['/profile', { method: 'POST', handle: (response, body) => this.#profile(response, body) }],
+      ['/inspect', { method: 'POST', handle: (response, body) => this.#inspect(response, body) }],
       ['/describe', { method: 'POST', handle: (response, body) => this.#describe(response, body) }],
       ['/scale', { method: 'POST', handle: (response, body) => this.#scale(response, body) }],
     ]);
@@ -130,6 +133,20 @@ export class ControlServer {
 
   async #status(response: http.ServerResponse): Promise<void> {
     sendJson(response, 200, await this.#target.status());
+  }
+
+  #profile(response: http.ServerResponse, body: unknown): void | Promise<void> {
+    const options = readProfileOptions(body);
+    if (options !== null) return this.#perform(response, (on) => this.#target.profile(options, on));
+    return refuse(response, 400, `cannot profile: the body ${PROFILE_BODY_ALLOWED}`);
+  }
+
+  #inspect(response: http.ServerResponse, body: unknown): void | Promise<void> {
+    const options = readInspectOptions(body);
+    if (options === null) return refuse(response, 400, 'cannot inspect: the body must be like {"of":3}');
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    return this.#perform(response, (on) => this.#target.inspect(options, on, gone.signal));
   }
 
   async #describe(response: http.ServerResponse, body: unknown): Promise<void> {
@@ -241,8 +258,9 @@ function progressLine(line: ControlLine & { type: 'progress' }): string {
   return JSON.stringify(line);
 }
 
-function resultLine({ ok, message, reason, changes }: ControlResult): string {
-  return JSON.stringify({ type: 'result', ok, message, reason, ...(changes && { changes }) } satisfies ControlLine);
+function resultLine({ ok, message, reason, changes, file }: ControlResult): string {
+  const more = { ...(changes && { changes }), ...(file !== undefined && { file }) };
+  return JSON.stringify({ type: 'result', ok, message, reason, ...more } satisfies ControlLine);
 }
 
 function refuse(response: http.ServerResponse, statusCode: number, error: string): void {

@@ -17,9 +17,11 @@ import type {
   ControlTarget,
   DescribeOptions,
   Description,
+  InspectOptions,
   ListenMode,
   ProbeAnswer,
   ProbeName,
+  ProfileOptions,
   ReloadOptions,
   SupervisorStatus,
 } from '../protocol.js';
@@ -44,7 +46,9 @@ import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
 import { Vitals } from './upkeep/vitals.js';
 import { boundYoungGeneration } from './upkeep/young-generation.js';
+import { Examinations } from './workers/examinations.js';
 import type { FirstWorker } from './workers/first-worker.js';
+import type { WorkerHandle } from './workers/handle.js';
 import { Listening } from './workers/listening.js';
 import { Workforce } from './workers/workforce.js';
 
@@ -95,6 +99,7 @@ export class Supervisor implements ControlTarget {
   readonly #vitals: Vitals;
   readonly #canary: CanaryWatch;
   readonly #requests = new Requests();
+  readonly #examinations: Examinations;
   readonly #history = new RestartHistory();
   readonly #startedAt = performance.now();
   #begun = false;
@@ -147,8 +152,10 @@ export class Supervisor implements ControlTarget {
     const { firstWorker } = options;
     const shared = this.#shared;
     const isRestarting = () => this.#loop.state.phase === 'restarting';
+    this.#examinations = new Examinations(options.runtimeDir);
+    const examinations = this.#examinations;
     const workforce = new Workforce({
-      ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker },
+      ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
     });
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
@@ -230,6 +237,29 @@ export class Supervisor implements ControlTarget {
       handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });
+  }
+
+  profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
+    return this.#examine(options.of, (handle, worker) => {
+      progress({ type: 'progress', message: 'profiling', fields: { worker } });
+      return this.#examinations.profile(handle, options);
+    });
+  }
+
+  inspect({ of }: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
+    return this.#examine(of, (handle, worker) => {
+      const opened = (url: string) => progress({ type: 'progress', message: 'inspector', fields: { worker, url } });
+      return this.#examinations.inspect(handle, opened, gone);
+    });
+  }
+
+  async #examine(
+    of: number | 'first',
+    act: (handle: WorkerHandle, worker: number) => Promise<ControlResult>,
+  ): Promise<ControlResult> {
+    const { id } = chooseWorker(this.#loop.state, of === 'first' ? null : of);
+    const handle = this.#workforce.workers.get(id);
+    return handle === undefined ? { ok: false, message: 'failed', reason: `worker ${id} has ended` } : act(handle, id);
   }
 
   async describe({ of, secrets = false }: DescribeOptions): Promise<Description> {

@@ -11,6 +11,8 @@ import type {
   ControlTarget,
   DescribeOptions,
   Description,
+  InspectOptions,
+  ProfileOptions,
   ReloadOptions,
   SupervisorStatus,
 } from '../../../src/protocol.js';
@@ -104,6 +106,21 @@ export class FakeTarget implements ControlTarget {
     this.calls.push(`describe ${JSON.stringify(options)}`);
     return this.answerDescribe(options);
   }
+
+  profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
+    this.calls.push(`profile ${options.what} ${options.of} ${options.forMs}`);
+    return this.answerProfile(options, progress);
+  }
+
+  answerProfile = async (_options: ProfileOptions, progress: Progress): Promise<ControlResult> =>
+    this.perform(progress);
+
+  inspect({ of }: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
+    this.calls.push(`inspect ${of}`);
+    return this.answerInspect(progress, gone);
+  }
+
+  answerInspect = async (progress: Progress, _gone: AbortSignal): Promise<ControlResult> => this.perform(progress);
 
   followLogs(onLine: (line: string) => void): () => void {
     this.followers.add(onLine);
