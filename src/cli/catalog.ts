@@ -267,6 +267,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/doctor.js'),
   },
   {
+    name: 'completion',
+    aliases: [],
+    describe: 'Print a script by which a shell completes commands, flags and names',
+    operand: { name: 'shell', describe: 'bash, zsh or fish', required: true },
+    flags: async () => [],
+    examples: [
+      ['source <($0 completion bash)', 'in this shell'],
+      ['$0 completion fish > ~/.config/fish/completions/holdfast.fish', 'in each shell'],
+    ],
+    load: () => import('./commands/completion.js'),
+  },
+  {
     name: 'check',
     aliases: [],
     describe: 'Check a configuration and show what it comes to; start nothing',

@@ -83,8 +83,12 @@ export function processContext(): Context {
   };
 }
 
-/** Whether to colour: only in a terminal, and never against https://no-color.org. */
+/**
+ * Whether to colour: in a terminal, unless somebody says otherwise: https://force-color.org, which wins as it does in Node, and
+ * https://no-color.org.
+ */
 export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
+  if (env.FORCE_COLOR) return !/^(?:0|false)$/.test(env.FORCE_COLOR);
   return output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 

@@ -19,7 +19,7 @@ export async function dispatch(argv: readonly string[], context: Context): Promi
         return EXIT.done;
       case 'help': {
         const { helpFor } = await import('./help.js');
-        context.stdout.write(`${await helpFor(parsed.spec, columnsOf(context.stdout))}\n`);
+        context.stdout.write(`${await helpFor(parsed.spec, columnsOf(context.stdout), parsed.topic)}\n`);
         return EXIT.done;
       }
       case 'run': {

@@ -15,7 +15,7 @@ import { commandOfPm2, flagsFromPm2 } from './pm2-words.js';
 export type Parsed =
   | { readonly wants: 'version' }
   /** null: of holdfast as a whole. */
-  | { readonly wants: 'help'; readonly spec: CommandSpec | null }
+  | { readonly wants: 'help'; readonly spec: CommandSpec | null; readonly topic?: string }
   | { readonly wants: 'run'; readonly spec: CommandSpec; readonly invocation: Invocation };
 
 const PARSER_CONFIGURATION = {
@@ -42,6 +42,8 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
 
   const asksHelp = own[0] === 'help';
   const words = asksHelp ? own.slice(1) : own;
+  const topic = asksHelp ? await topicIn(words) : null;
+  if (topic !== null) return { wants: 'help', spec: commandsByWord().get(topic) ?? null, topic };
   const commands = commandsByWord();
   const flagless = words.findIndex((word) => !word.startsWith('-'));
   const word = words[flagless];
@@ -63,6 +65,11 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
     throw usage('cannot run: no command given', `one of ${[...commands.keys()].join(', ')}; more with holdfast --help`);
   }
   return { wants: 'run', spec, invocation: { ...invoke(spec, read, behind), word } };
+}
+
+/** Loaded where help is asked for. */
+async function topicIn(words: readonly string[]): Promise<string | null> {
+  return (await import('./topics.js')).topicOf(words);
 }
 
 interface Words {

@@ -200,6 +200,11 @@ export class Connection {
   }
 }
 
+/** The names of running supervisors; none of them is asked for anything. @throws HoldfastError RUNTIME_DIR_UNSAFE */
+export async function runningNames(dir: string): Promise<string[]> {
+  return runningOf(dir, await socketNames(dir));
+}
+
 /** Of every control socket in the folder, also of one that nobody listens on. */
 async function socketNames(dir: string): Promise<string[]> {
   if (!(await checkRuntimeDir(dir))) return [];

@@ -179,6 +179,10 @@ t.test('colours are for terminals, and not for those who do not want them', asyn
   t.equal(await coloured(true, { NO_COLOR: '1' }), false);
   t.equal(await coloured(true, { NO_COLOR: '' }), true);
   t.equal(await coloured(true, { TERM: 'dumb' }), false);
+  t.equal(await coloured(false, { FORCE_COLOR: '1' }), true);
+  t.equal(await coloured(true, { FORCE_COLOR: '0' }), false);
+  t.equal(await coloured(false, { FORCE_COLOR: '' }), false);
+  t.equal(await coloured(true, { FORCE_COLOR: '1', NO_COLOR: '1' }), true);
 });
 
 t.test('logs are followed until Ctrl-C, as JSON or for people', async (t) => {

@@ -23,8 +23,13 @@ t.test('every command is found by its name and by its aliases', async (t) => {
   for (const alias of ['ls', 'list', 'ps']) t.match(await invocation(alias), { command: 'status' });
   t.same(COMMANDS.map(({ name }) => name).sort(), [
     'check',
+    'completion',
+    'describe',
     'doctor',
+    'env',
+    'inspect',
     'logs',
+    'profile',
     'reload',
     'restart',
     'scale',
