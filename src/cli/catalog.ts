@@ -102,6 +102,12 @@ const UNIT_FLAGS: readonly FlagSpec[] = [
   },
 ];
 
+const DETACH: FlagSpec = {
+  flag: 'detach',
+  describe: 'Return when it is ready; it goes on without the terminal, its log in a file',
+  kind: 'switch',
+};
+
 const REQUEST_JSON = 'Print the result as JSON';
 
 const RELOAD_FLAGS: readonly FlagSpec[] = [
@@ -119,7 +125,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     describe: 'Run an application in the foreground',
     operand: { name: 'target', describe: 'The application, or a configuration file', required: false },
     applicationArgs: true,
-    flags: startFlags,
+    flags: async () => [DETACH, ...(await startFlags())],
     examples: [
       ['$0 start server.js -i 4', 'four workers'],
       ['$0 start holdfast.yaml', 'with a configuration file'],

@@ -9,6 +9,7 @@ import { launchSupervisor } from '../supervisor/launch.js';
 import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
+import { takeDetached, tellReady, wantsDetach } from './detached.js';
 import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
 import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { describeError } from './report-error.js';
@@ -16,18 +17,24 @@ import { describeError } from './report-error.js';
 /** Never throws: what goes wrong is on stderr. */
 export async function start(argv: readonly string[], context: Context): Promise<ExitCode> {
   const { env, cwd, runtimeDir } = context;
+  const detached = takeDetached(env);
   const ended = new AbortController();
   // As it is now: a reload starts from what the owner gave, not from what has been changed since.
   const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd), signal: ended.signal };
   beforeEarlyEnd(() => ended.abort());
   try {
+    if (wantsDetach(argv)) return await (await import('./detach.js')).detach(from, context);
     const { exitCode, loaded } = await prepareConfig(from, context);
     if (loaded === null) return exitCode;
     return await launchSupervisor({
       loaded,
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,
-      onStarted: (started) => context.stderr.write(whatNext(started, env)),
+      onStarted(started) {
+        const text = whatNext(started, env);
+        if (detached === null) context.stderr.write(text);
+        else tellReady(detached, text);
+      },
       takeOverSignals,
       isTerminalGone: hadTerminal ? isTerminalGone : null,
     });
