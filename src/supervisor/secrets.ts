@@ -5,7 +5,7 @@
 
 const SECRET_NAMES = new RegExp(
   [
-    'pass(?:w(?:or)?d|phrase)?(?:_|$)',
+    'pass(?:w(?:or)?d|phrase)|(?:^|_)pass(?:_|$)',
     'pwd$|secret|token|credential|private|jwt|dsn|salt|signature|cookie',
     '(?:^|_)auth(?:_|$|orization)|(?:^|_)(?:api)?keys?(?:_|$)|connection_?string',
   ].join('|'),
