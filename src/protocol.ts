@@ -88,6 +88,22 @@ export type WorkerMessage = {
   | { readonly type: 'unlinked' }
   /** The application has called `cluster.worker.disconnect()`: it wants to go when its connections have. */
   | { readonly type: 'resigned' }
+  /** The answer to `profile`. `aside`: it is in the spare file. */
+  | {
+      readonly type: 'profiled';
+      readonly seq: number;
+      readonly ok: boolean;
+      readonly aside: boolean;
+      readonly detail: string;
+    }
+  /** The answer to `inspect`; an empty URL and the reason where it has no inspector. */
+  | {
+      readonly type: 'inspected';
+      readonly seq: number;
+      readonly url: string;
+      readonly wasOpen: boolean;
+      readonly detail: string;
+    }
   /** It accepts no longer on that socket, which it had been given by `adopt`. */
   | { readonly type: 'released'; readonly key: AddressKey; readonly slot: number }
   | {
@@ -155,9 +171,23 @@ export type SupervisorMessage = {
   | { readonly type: 'terminate' }
   /** Asks the application's own HTTP server for that path, inside the worker. */
   | { readonly type: 'health'; readonly path: string; readonly timeoutMs: number }
+  /** Writes a profile of itself to `file`, if that is the one of this device and number (`id`), or else to `spare`. */
+  | {
+      readonly type: 'profile';
+      readonly seq: number;
+      readonly what: ProfileKind;
+      readonly forMs: number;
+      readonly file: string;
+      readonly id: string;
+      readonly spare: string;
+    }
+  /** Opens its inspector. */
+  | { readonly type: 'inspect'; readonly seq: number }
   /** `sentAtMs` is of the system's monotonic clock, which all processes of a machine share. */
   | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number; readonly figures?: boolean }
 );
+
+export type ProfileKind = 'cpu' | 'heap' | 'sampling';
 
 /** What a worker has answered since it began. */
 export interface WorkerFigures {
@@ -295,6 +325,13 @@ export interface HandoverTotals {
   readonly stayed: Readonly<Record<string, number>>;
 }
 
+export interface ReleaseStatus {
+  /** Working folder, symbolic links resolved. */
+  readonly folder: string;
+  /** When it was loaded, in milliseconds since 1970. */
+  readonly loadedAtMs: number;
+}
+
 /** `GET /v1/status`, and `holdfast status --json`. */
 export interface SupervisorStatus {
   readonly name: string;
@@ -304,6 +341,8 @@ export interface SupervisorStatus {
   readonly state: SupervisorState;
   readonly uptimeMs: number;
   readonly script: string;
+  /** That of the generation that every slot is on its way to. */
+  readonly release?: ReleaseStatus;
   readonly listenMode: ListenMode;
   readonly listenModeReason: string;
   readonly steering: boolean;
@@ -324,7 +363,83 @@ export interface SupervisorStatus {
   readonly workers: readonly WorkerStatus[];
 }
 
-/** What all `POST` requests answer with: server-sent events, whose name is the type; the result is the last one. */
+/** What has become of a worker or of a reload. */
+export interface RestartRecord {
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+  /** `crashed` is whatever made a slot's worker unfit: it ended, failed or hung. */
+  readonly what: 'crashed' | 'recycled' | 'reloaded' | 'rolledBack';
+  /** null where it is about all of them. */
+  readonly slot: number | null;
+  readonly reason: string;
+}
+
+export interface SettingDescription {
+  readonly name: string;
+  /** As its owner would write it, masked where it may be a secret; null where there is none. */
+  readonly value: string | null;
+  /** A file, `environment`, `command line` or `default`. */
+  readonly source: string;
+  /** The place there, as it is spelt there. */
+  readonly path: string;
+}
+
+export interface VariableDescription {
+  readonly name: string;
+  readonly value: string;
+  readonly source: string;
+}
+
+/** The body of `POST /v1/profile`. */
+export interface ProfileOptions {
+  readonly of: number | 'first';
+  readonly what: ProfileKind;
+  /** Of no account for a snapshot of the heap. */
+  readonly forMs: number;
+  /** An empty file that who asks has made, by its absolute path. */
+  readonly file: string;
+  /** Its device and number, `DEV INO`: the worker may see another file at that path. */
+  readonly id: string;
+}
+
+/** The body of `POST /v1/inspect`. */
+export interface InspectOptions {
+  readonly of: number | 'first';
+}
+
+/** The body of `POST /v1/describe`. */
+export interface DescribeOptions {
+  /** A worker's id, or a slot where there is no such id; `first` for any worker. The application where it is not given. */
+  readonly of?: number | 'first';
+  /** Whether values are told that may be secrets. */
+  readonly secrets?: boolean;
+}
+
+export interface Description {
+  readonly status: SupervisorStatus;
+  /** The worker's id; null for the application as a whole. */
+  readonly worker: number | null;
+  /** Now, in milliseconds since 1970. */
+  readonly atMs: number;
+  readonly release: {
+    readonly generation: number;
+    readonly folder: string;
+    readonly script: string;
+    readonly loadedAtMs: number;
+    /** When the entry file was last changed before it was loaded. */
+    readonly scriptChangedAtMs: number;
+    /** The configuration file. */
+    readonly file: string | null;
+    /** What a command comes to: `npm start → node app.js`. */
+    readonly resolved: string | null;
+  };
+  readonly settings: readonly SettingDescription[];
+  readonly environment: readonly VariableDescription[];
+  /** The newest last. */
+  readonly restarts: readonly RestartRecord[];
+}
+
+/** What most `POST` requests answer with: server-sent events, whose name is the type; the result is the last one. */
 export type ControlLine =
   | { readonly type: 'progress'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
   | ({ readonly type: 'result' } & ControlResult);
@@ -358,6 +473,18 @@ export interface ControlTarget {
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  profile(
+    options: ProfileOptions,
+    progress: (line: ControlLine & { type: 'progress' }) => void,
+  ): Promise<ControlResult>;
+  /** Tells the URL as progress, and closes the inspector when `gone` is aborted. */
+  inspect(
+    options: InspectOptions,
+    progress: (line: ControlLine & { type: 'progress' }) => void,
+    gone: AbortSignal,
+  ): Promise<ControlResult>;
+  /** @throws HoldfastError NO_WORKER */
+  describe(options: DescribeOptions): Promise<Description>;
   /** Calls `onLine` with each log line (JSON, no newline) that fits, until the returned function is called. */
   followLogs(onLine: (line: string) => void, filter?: LogFilter): () => void;
   /** The last lines that fit, oldest first; with what comes to `followLogs` in the same turn, none is missing or double. */
@@ -486,6 +613,8 @@ export interface ControlResult {
   readonly ok: boolean;
   readonly message: string;
   readonly reason: string | null;
+  /** Where a profile is, if not in the file that was given: its asker is to take it from there. */
+  readonly file?: string;
   /** The answer to a dry run. */
   readonly changes?: readonly Change[];
 }

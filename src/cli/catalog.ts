@@ -23,7 +23,13 @@ export interface CommandSpec {
   readonly describe: string;
   /** Names of supervisors may stand behind the command: one, or several and `all`. */
   readonly names?: 'one' | 'many';
-  readonly operand?: { readonly name: string; readonly describe: string; readonly required: boolean };
+  readonly operand?: {
+    readonly name: string;
+    readonly describe: string;
+    readonly required: boolean;
+    /** What does not look like it is a name. */
+    readonly pattern?: RegExp;
+  };
   /** What follows `--` is the application's. */
   readonly applicationArgs?: boolean;
   readonly flags: () => Promise<readonly FlagSpec[]>;
@@ -77,6 +83,20 @@ async function startFlags(): Promise<readonly FlagSpec[]> {
   return [...options, ONLY];
 }
 
+/** Of commands that are about one worker. */
+const WORKER = {
+  name: 'N',
+  describe: 'A worker, by its id; where no worker has it, the one in that slot. holdfast status shows both',
+  required: false,
+  pattern: /^\d{1,9}$/,
+} as const;
+
+const SHOW_SECRETS: FlagSpec = {
+  flag: 'show-secrets',
+  describe: 'Show values that may be secrets, too',
+  kind: 'switch',
+};
+
 const UNIT_FLAGS: readonly FlagSpec[] = [
   { flag: 'output', describe: 'Folder to write the files to; none is written over', kind: 'value' },
   {
@@ -88,6 +108,9 @@ const UNIT_FLAGS: readonly FlagSpec[] = [
   { flag: 'socket', describe: 'A socket unit as well, with 80, 127.0.0.1:80, /run/shop.sock, udp:53', kind: 'list' },
   { flag: 'privileged-ports', describe: 'The application binds ports below 1024 itself', kind: 'switch' },
   { flag: 'writable', describe: 'A folder that it may write to', kind: 'list' },
+  { flag: 'install', describe: 'Write the unit, load, enable and start it; asks before', kind: 'switch' },
+  { flag: 'uninstall', describe: 'Stop and disable the unit, and remove its file; asks before', kind: 'switch' },
+  { flag: 'yes', alias: 'y', describe: 'Do not ask', kind: 'switch' },
   { flag: 'template', describe: 'A unit for every configuration in /etc/holdfast', kind: 'switch' },
   {
     flag: 'systemd-version',
@@ -95,6 +118,12 @@ const UNIT_FLAGS: readonly FlagSpec[] = [
     kind: 'value',
   },
 ];
+
+const DETACH: FlagSpec = {
+  flag: 'detach',
+  describe: 'Return when it is ready; it goes on without the terminal, its log in a file',
+  kind: 'switch',
+};
 
 const REQUEST_JSON = 'Print the result as JSON';
 
@@ -124,7 +153,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     describe: 'Run an application in the foreground',
     operand: { name: 'target', describe: 'The application, or a configuration file', required: false },
     applicationArgs: true,
-    flags: startFlags,
+    flags: async () => [DETACH, ...(await startFlags())],
     examples: [
       ['$0 start server.js -i 4', 'four workers'],
       ['$0 start holdfast.yaml', 'with a configuration file'],
@@ -161,11 +190,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'status',
     aliases: ['ls', 'list', 'ps'],
-    names: 'one',
+    names: 'many',
     describe: 'Show the supervisors and their workers',
-    flags: () => supervisorFlags('Print JSON: an object for one supervisor, an array for several'),
+    flags: () => supervisorFlags('Print JSON: an object for one supervisor, an array for several and with ls'),
     examples: [
-      ['$0 status', 'every supervisor that runs'],
+      ['$0 status', 'the workers of the only supervisor; where several run, a line for each'],
+      ['$0 ls', 'a line for each supervisor in any case'],
       ['$0 status shop --json', 'one of them, for programs'],
     ],
     load: () => import('./commands/status.js'),
@@ -173,20 +203,20 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'scale',
     aliases: [],
-    names: 'one',
+    names: 'many',
     describe: 'Change the number of workers',
     operand: { name: 'change', describe: 'N for a number, +N for more, -N for less', required: true },
     flags: () => supervisorFlags(REQUEST_JSON),
     examples: [
       ['$0 scale 4', 'four workers'],
       ['$0 scale +2', 'two more'],
-      ['$0 scale shop -1', 'one less, where several supervisors run'],
+      ['$0 scale shop -1', 'one less, where several supervisors run; also: scale shop api +1, scale all 2'],
     ],
     load: () => import('./commands/scale.js'),
   },
   {
     name: 'stop',
-    aliases: [],
+    aliases: ['delete'],
     names: 'many',
     describe: 'Let the workers finish what they have, then end the supervisor',
     flags: () => supervisorFlags(REQUEST_JSON),
@@ -209,6 +239,63 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/logs.js'),
   },
   {
+    name: 'describe',
+    aliases: ['show'],
+    names: 'one',
+    describe: 'Show everything of an application or a worker: where each option comes from, what was restarted and why',
+    operand: WORKER,
+    flags: async () => [SHOW_SECRETS, ...(await supervisorFlags('Print it as JSON'))],
+    examples: [
+      ['$0 describe', 'the only supervisor that runs'],
+      ['$0 describe shop', 'one of several'],
+      ['$0 describe shop 3', 'its worker 3'],
+    ],
+    load: () => import('./commands/describe.js'),
+  },
+  {
+    name: 'env',
+    aliases: [],
+    names: 'one',
+    describe: 'Show the environment that a worker was started with; what may be a secret is masked',
+    operand: WORKER,
+    flags: async () => [SHOW_SECRETS, ...(await supervisorFlags('Print an object of names and values'))],
+    examples: [
+      ['$0 env', 'of the first worker'],
+      ['$0 env shop 3 --show-secrets', 'of worker 3 of shop, with everything'],
+    ],
+    load: () => import('./commands/env.js'),
+  },
+  {
+    name: 'profile',
+    aliases: [],
+    names: 'one',
+    describe: "Profile a live worker, into a file that Chrome's tools open",
+    operand: WORKER,
+    flags: async () => [
+      { flag: 'cpu', describe: 'Where its time goes, over that long: 10s', kind: 'value' },
+      { flag: 'heap', describe: 'A snapshot of its heap; it stands still meanwhile', kind: 'switch' },
+      { flag: 'sampling-heap', describe: 'What allocates memory, over that long: 30s', kind: 'value' },
+      { flag: 'output', alias: 'o', describe: 'The file to write; must not be there', kind: 'value' },
+      ...(await supervisorFlags(REQUEST_JSON)),
+    ],
+    examples: [
+      ['$0 profile --cpu 10s', 'of the first worker, into this folder'],
+      ['$0 profile shop 3 --heap -o leak.heapsnapshot', 'of worker 3 of shop'],
+    ],
+    note: 'The file is for its owner alone: a snapshot has every secret of the application in it.',
+    load: () => import('./commands/profile.js'),
+  },
+  {
+    name: 'inspect',
+    aliases: [],
+    names: 'one',
+    describe: 'Open the inspector of a live worker on loopback until Ctrl-C',
+    operand: WORKER,
+    flags: () => supervisorFlags('Print worker and URL as JSON'),
+    examples: [['$0 inspect shop 3', 'prints the URL by which a debugger attaches']],
+    load: () => import('./commands/inspect.js'),
+  },
+  {
     name: 'doctor',
     aliases: [],
     describe: 'Try what this machine supports, by doing it, and say what that means',
@@ -216,6 +303,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [['$0 doctor', 'takes a moment; uses the loopback interface only, and leaves nothing behind']],
     note: 'Ends with 1 and the remedy when a promise cannot be kept on this machine.',
     load: () => import('./commands/doctor.js'),
+  },
+  {
+    name: 'completion',
+    aliases: [],
+    describe: 'Print a script by which a shell completes commands, flags and names',
+    operand: { name: 'shell', describe: 'bash, zsh or fish', required: true },
+    flags: async () => [],
+    examples: [
+      ['source <($0 completion bash)', 'in this shell'],
+      ['$0 completion fish > ~/.config/fish/completions/holdfast.fish', 'in each shell'],
+    ],
+    load: () => import('./commands/completion.js'),
   },
   {
     name: 'check',
@@ -258,7 +357,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     flags: async () => [...UNIT_FLAGS, ...(await startFlags())],
     examples: [
       ['$0 unit server.js -i max', 'runs what `holdfast start server.js -i max` does'],
-      ['$0 unit holdfast.yaml --output /etc/systemd/system', 'writes the file'],
+      ['sudo $0 unit holdfast.yaml --install', 'writes the file, and has systemd start it now and at boot'],
+      ['sudo $0 unit --name shop --uninstall', 'the other way'],
       ['$0 unit holdfast.yaml --socket 80', 'the port is opened by systemd'],
       ['$0 unit --template', 'holdfast@shop runs /etc/holdfast/shop.yaml'],
     ],

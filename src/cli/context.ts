@@ -2,6 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import type { ExitCode } from '../errors.js';
 import { terminalText } from '../terminal-text.js';
@@ -17,12 +18,16 @@ export interface Context {
   readonly runtimeDir: string;
   /** From now on Ctrl-C does not end the process: it aborts the signal, and so does a reader that has gone. */
   readonly interrupted: () => AbortSignal;
+  /** Asks for a yes or no. null where nobody is there to answer. */
+  readonly confirm?: ((question: string) => Promise<boolean>) | null;
   /** Takes the configuration that `start` has read, as JSON. */
   readonly onPrepared?: (json: string) => void;
 }
 
 /** The command line after parsing. */
 export interface Invocation {
+  /** The command as it was typed: its name, or another one of it. */
+  readonly word?: string | undefined;
   readonly operand: string | undefined;
   /** Several supervisors, or `all`; a single name is the flag `name`. */
   readonly names?: readonly string[];
@@ -68,6 +73,9 @@ export function processContext(): Context {
     env: process.env,
     cwd: process.cwd(),
     runtimeDir: path.resolve(resolveRuntimeDir(process.env, ownUid(), os.tmpdir())),
+    get confirm() {
+      return isatty(0) ? async (question: string) => (await import('./confirm.js')).confirm(question) : null;
+    },
     interrupted() {
       process.once('SIGINT', () => interrupt().abort());
       return interrupt().signal;
@@ -75,8 +83,12 @@ export function processContext(): Context {
   };
 }
 
-/** Whether to colour: only in a terminal, and never against https://no-color.org. */
+/**
+ * Whether to colour: in a terminal, unless somebody says otherwise: https://force-color.org, which wins as it does in Node, and
+ * https://no-color.org.
+ */
 export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
+  if (env.FORCE_COLOR) return !/^(?:0|false)$/.test(env.FORCE_COLOR);
   return output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
@@ -84,4 +96,9 @@ export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
 export function flagText(invocation: Invocation, flag: string): string | undefined {
   const value = invocation.flags[flag];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** The width of a terminal; undefined for what is none. */
+export function columnsOf(output: Output): number | undefined {
+  return 'columns' in output && typeof output.columns === 'number' ? output.columns : undefined;
 }

@@ -1,7 +1,7 @@
 /** From words to an exit code: parses, loads the one command that is meant, and tells errors to the user. */
 import { EXIT, type ExitCode } from '../errors.js';
 import { ownPackage } from '../platform/own-package.js';
-import type { Context } from './context.js';
+import { type Context, columnsOf } from './context.js';
 import { parseCommandLine } from './parse.js';
 import { describeError } from './report-error.js';
 
@@ -19,7 +19,7 @@ export async function dispatch(argv: readonly string[], context: Context): Promi
         return EXIT.done;
       case 'help': {
         const { helpFor } = await import('./help.js');
-        context.stdout.write(`${await helpFor(parsed.spec, columnsOf(context))}\n`);
+        context.stdout.write(`${await helpFor(parsed.spec, columnsOf(context.stdout), parsed.topic)}\n`);
         return EXIT.done;
       }
       case 'run': {
@@ -32,8 +32,4 @@ export async function dispatch(argv: readonly string[], context: Context): Promi
     context.stderr.write(text);
     return exitCode;
   }
-}
-
-function columnsOf({ stdout }: Context): number | undefined {
-  return 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : undefined;
 }

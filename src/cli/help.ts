@@ -1,6 +1,7 @@
 /** The help texts, laid out by yargs. Loaded only when somebody asks. */
 import Yargs from 'yargs';
 import { COMMANDS, type CommandSpec, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
+import { TOPICS } from './topics.js';
 
 const EXIT_CODES = `Exit codes:
   0  done
@@ -8,8 +9,16 @@ const EXIT_CODES = `Exit codes:
   2  wrong use, or a bad configuration
   3  no such supervisor`;
 
+const EXAMPLES = [
+  ['$0 start server.js -i max', 'a worker for each processor'],
+  ['$0 ls', 'what runs'],
+  ['$0 reload shop', 'after a deployment'],
+] as const;
+
 /** @param columns the width of the terminal; 100 at most is used */
-export async function helpFor(spec: CommandSpec | null, columns = 80): Promise<string> {
+export async function helpFor(spec: CommandSpec | null, columns = 80, topic?: string): Promise<string> {
+  const text = topic === undefined ? undefined : TOPICS.get(topic);
+  if (text !== undefined && spec === null) return text;
   const help = Yargs()
     .scriptName('holdfast')
     .locale('en')
@@ -23,7 +32,10 @@ export async function helpFor(spec: CommandSpec | null, columns = 80): Promise<s
       help.command([`${name}${namesText(names)}${operandText(operand)}`, ...aliases], describe);
     }
     addFlags(help, GLOBAL_FLAGS);
-    help.epilogue(`${EXIT_CODES}\n\nMore about a command: holdfast <command> --help`);
+    for (const [command, meaning] of EXAMPLES) help.example(command, meaning);
+    help.epilogue(
+      `${EXIT_CODES}\n\nMore about a command: holdfast <command> --help\nTopics: holdfast help ${[...TOPICS.keys()].join(', ')}`,
+    );
   } else {
     const { names, operand, applicationArgs } = spec;
     const behind = applicationArgs ? ' [-- application args]' : '';
@@ -36,7 +48,8 @@ export async function helpFor(spec: CommandSpec | null, columns = 80): Promise<s
     for (const [command, meaning] of spec.examples) help.example(command, meaning);
     help.epilogue(spec.note === undefined ? EXIT_CODES : `${EXIT_CODES}\n\n${spec.note}`);
   }
-  return help.getHelp();
+  const shown = await help.getHelp();
+  return text === undefined ? shown : `${shown}\n\n${text}`;
 }
 
 function namesText(names: CommandSpec['names']): string {

@@ -10,11 +10,12 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
 import type { Invocation } from './context.js';
+import { commandOfPm2, flagsFromPm2 } from './pm2-words.js';
 
 export type Parsed =
   | { readonly wants: 'version' }
   /** null: of holdfast as a whole. */
-  | { readonly wants: 'help'; readonly spec: CommandSpec | null }
+  | { readonly wants: 'help'; readonly spec: CommandSpec | null; readonly topic?: string }
   | { readonly wants: 'run'; readonly spec: CommandSpec; readonly invocation: Invocation };
 
 const PARSER_CONFIGURATION = {
@@ -41,14 +42,20 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
 
   const asksHelp = own[0] === 'help';
   const words = asksHelp ? own.slice(1) : own;
+  const topic = asksHelp ? await topicIn(words) : null;
+  if (topic !== null) return { wants: 'help', spec: commandsByWord().get(topic) ?? null, topic };
   const commands = commandsByWord();
   const flagless = words.findIndex((word) => !word.startsWith('-'));
   const word = words[flagless];
   const spec = word === undefined ? null : (commands.get(word) ?? null);
-  if (word !== undefined && spec === null) throw unknownCommand(word, [...commands.keys()], flagless > 0);
+  if (word !== undefined && spec === null) {
+    throw commandOfPm2(word) ?? unknownCommand(word, [...commands.keys()], flagless > 0);
+  }
 
   const flags = [...GLOBAL_FLAGS, ...((await spec?.flags()) ?? [])];
-  const read = readWords(spec === null ? words : words.toSpliced(flagless, 1), flags);
+  const meant = spec === null ? words : words.toSpliced(flagless, 1);
+  const names = new Set(flags.map(({ flag }) => flag));
+  const read = readWords(spec?.applicationArgs ? flagsFromPm2(meant, names) : meant, flags);
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
@@ -57,7 +64,12 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   if (spec === null) {
     throw usage('cannot run: no command given', `one of ${[...commands.keys()].join(', ')}; more with holdfast --help`);
   }
-  return { wants: 'run', spec, invocation: invoke(spec, read, behind) };
+  return { wants: 'run', spec, invocation: { ...invoke(spec, read, behind), word } };
+}
+
+/** Loaded where help is asked for. */
+async function topicIn(words: readonly string[]): Promise<string | null> {
+  return (await import('./topics.js')).topicOf(words);
 }
 
 interface Words {
@@ -108,12 +120,17 @@ function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invo
   const { operand } = spec;
   const all = operandsOf(spec, read, behind);
   // The operand of a command comes after the names.
-  const count = spec.names === undefined ? 0 : operand === undefined ? all.length : Math.max(0, all.length - 1);
+  const hasOperand = operand !== undefined && (operand.pattern?.test(all.at(-1) ?? '') ?? true);
+  const count = spec.names === undefined ? 0 : hasOperand ? Math.max(0, all.length - 1) : all.length;
   const names = all.slice(0, spec.names === 'one' ? Math.min(count, 1) : count);
   const operands = all.slice(names.length);
-  const surplus = operands[operand === undefined ? 0 : 1];
+  const isMeant = operand !== undefined && (hasOperand || operands.length === 0);
+  const surplus = operands[isMeant ? 1 : 0];
   if (surplus !== undefined) {
-    const takes = [...(spec.names === undefined ? [] : ['one name']), ...(operand ? [`one ${operand.name}`] : [])];
+    const takes = [
+      ...(spec.names === undefined ? [] : [spec.names === 'one' ? 'one name' : 'names']),
+      ...(operand ? [`one ${operand.name}`] : []),
+    ];
     throw usage(
       `cannot use ${JSON.stringify(surplus)}: ${spec.name} takes ${takes.join(' and ') || 'nothing'}`,
       spec.applicationArgs ? 'arguments for the application go behind --' : `see holdfast ${spec.name} --help`,

@@ -60,6 +60,22 @@ export function prepareConfig(from: PreparedFrom, context: Context): Promise<Pre
   return from.argv.some(isConfigProgram) ? prepareApart(from) : prepareHere(from, context);
 }
 
+/** The same, and nothing is told where all is well. */
+export async function prepareQuietly(from: PreparedFrom, context: Context): Promise<Prepared> {
+  let said = '';
+  let prepared: Prepared;
+  if (from.argv.some(isConfigProgram)) {
+    const { code, json, stderr } = await read(from, { stdout: 'inherit', stderr: 'pipe' });
+    said = stderr;
+    prepared = preparedOf(code, json);
+  } else {
+    const stderr = { write: (text: string) => (said += text) };
+    prepared = await prepareHere(from, Object.create(context, { stderr: { value: stderr } }));
+  }
+  if (prepared.loaded === null) context.stderr.write(said);
+  return prepared;
+}
+
 async function prepareHere({ argv }: PreparedFrom, context: Context): Promise<Prepared> {
   // Of its own, or the module that is forgotten would be known by this one.
   const require = createRequire(import.meta.url);
@@ -75,7 +91,11 @@ async function prepareHere({ argv }: PreparedFrom, context: Context): Promise<Pr
 }
 
 async function prepareApart(from: PreparedFrom): Promise<Prepared> {
-  const { code, json } = await read(from, 'inherit');
+  const { code, json } = await read(from, { stdout: 'inherit', stderr: 'inherit' });
+  return preparedOf(code, json);
+}
+
+function preparedOf(code: ExitCode | null, json: string): Prepared {
   return {
     exitCode: code ?? EXIT.failed,
     loaded: code === 0 && json !== '' ? (JSON.parse(json) as LoadedConfig | Several) : null,
@@ -84,7 +104,7 @@ async function prepareApart(from: PreparedFrom): Promise<Prepared> {
 
 /** @throws HoldfastError with what is wrong in its message */
 export async function prepareConfigAgain(from: PreparedFrom): Promise<LoadedConfig> {
-  const { code, json, stderr } = await read(from, 'pipe');
+  const { code, json, stderr } = await read(from, { stdout: 'ignore', stderr: 'pipe' });
   if (code === 0) {
     const loaded = JSON.parse(json) as LoadedConfig | Several;
     if (!('several' in loaded)) return loaded;
@@ -95,6 +115,11 @@ export async function prepareConfigAgain(from: PreparedFrom): Promise<LoadedConf
   throw new HoldfastError('CONFIG_INVALID', stderr.replace(/^holdfast: /, '').trimEnd(), { exitCode: EXIT.usage });
 }
 
+interface ReaderOutput {
+  readonly stdout: 'inherit' | 'ignore';
+  readonly stderr: 'inherit' | 'pipe';
+}
+
 interface Outcome {
   readonly code: ExitCode | null;
   readonly json: string;
@@ -102,7 +127,7 @@ interface Outcome {
 }
 
 /** @throws HoldfastError where the process cannot be run, is too slow, or is killed */
-async function read(from: PreparedFrom, output: 'inherit' | 'pipe'): Promise<Outcome> {
+async function read(from: PreparedFrom, output: ReaderOutput): Promise<Outcome> {
   const { argv, env, cwd, signal, deadlineMs = DEADLINE_MS } = from;
   if (signal?.aborted) throw unreadable('the supervisor stops');
   const isHere = existsSync(cwd);
@@ -113,7 +138,7 @@ async function read(from: PreparedFrom, output: 'inherit' | 'pipe'): Promise<Out
   // What NODE_OPTIONS preload is not for the process that reads.
   const child = spawnReader(argv, { env: plainEnvironment(env) ?? env, cwd: isHere ? cwd : '/', output });
   const json = collect(child.stdio?.[3] as Readable | null | undefined);
-  const stderr = collect(output === 'pipe' ? child.stderr : null);
+  const stderr = collect(output.stderr === 'pipe' ? child.stderr : null);
   let timer: NodeJS.Timeout | undefined;
   let stopped: (() => void) | undefined;
   try {
@@ -147,7 +172,7 @@ async function read(from: PreparedFrom, output: 'inherit' | 'pipe'): Promise<Out
 
 function spawnReader(
   argv: readonly string[],
-  { env, cwd, output }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly output: 'inherit' | 'pipe' },
+  { env, cwd, output }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string; readonly output: ReaderOutput },
 ): ChildProcess {
   try {
     const program = programFile(PROGRAM, cwd);
@@ -158,7 +183,7 @@ function spawnReader(
       spawn(process.execPath, [program, ...argv], {
         env,
         cwd,
-        stdio: ['ignore', output === 'inherit' ? 'inherit' : 'ignore', output, 'pipe'],
+        stdio: ['ignore', output.stdout, output.stderr, 'pipe'],
       }),
     );
   } catch (cause) {

@@ -37,3 +37,21 @@ export function formatDelay(ms: number | null): string {
 export function formatCount(count: number | null): string {
   return count === null ? UNKNOWN : String(count);
 }
+
+/** `0.3 s`, `55 ms`, `2 min 5 s`: a duration in a sentence, where a tenth of a second is enough. */
+export function formatTime(ms: number): string {
+  if (ms < 100) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${Number((ms / 1000).toFixed(1))} s`;
+  return formatDuration(ms).replaceAll(
+    /(\d)([hmsd])/g,
+    (_all, digit, unit) => `${digit} ${unit === 'm' ? 'min' : unit}`,
+  );
+}
+
+/** A field of a log line as `name=value`: the unit is in the name there, here it is in the value. */
+export function formatField(name: string, value: unknown): string {
+  if (typeof value === 'number' && /[a-z]Ms$/.test(name)) return `${name.slice(0, -2)}=${formatTime(value)}`;
+  if (typeof value === 'number' && /[a-z]Bytes$/.test(name)) return `${name.slice(0, -5)}=${formatBytes(value)}`;
+  if (typeof value === 'number') return `${name}=${Math.round(value * 10) / 10}`;
+  return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
+}

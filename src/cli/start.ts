@@ -9,6 +9,7 @@ import { launchSupervisor } from '../supervisor/launch.js';
 import type { Started } from '../supervisor/supervisor.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
+import { takeDetached, tellReady, wantsDetach } from './detached.js';
 import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
 import { openHost } from './host.js';
 import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
@@ -17,12 +18,18 @@ import { describeError } from './report-error.js';
 /** Never throws: what goes wrong is on stderr. */
 export async function start(argv: readonly string[], context: Context): Promise<ExitCode> {
   const { env, cwd, runtimeDir } = context;
+  const detached = takeDetached(env);
   const host = openHost(env);
   const ended = new AbortController();
   // As it is now: a reload starts from what the owner gave, not from what has been changed since.
   const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd), signal: ended.signal };
   beforeEarlyEnd(() => ended.abort());
+  const tellStarted = (text: string) => {
+    if (detached === null) context.stderr.write(text);
+    else tellReady(detached, text);
+  };
   try {
+    if (wantsDetach(argv)) return await (await import('./detach.js')).detach(from, context);
     const { exitCode, loaded } = await prepareConfig(from, context);
     if (loaded === null) return exitCode;
     if ('several' in loaded) {
@@ -35,7 +42,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
       loaded,
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,
-      onStarted: host?.tell ?? ((started) => context.stderr.write(whatNext(started, env))),
+      onStarted: host?.tell ?? ((started) => tellStarted(whatNext(started, env))),
       hostGone: host?.gone ?? null,
       takeOverSignals,
       isTerminalGone: hadTerminal ? isTerminalGone : null,

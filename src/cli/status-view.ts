@@ -1,4 +1,5 @@
 /** The status of supervisors as text for people: pure. */
+import path from 'node:path';
 import type { ListedSupervisor } from '../control/client.js';
 import type {
   AddressStatus,
@@ -130,31 +131,52 @@ function supervisorColumns(paint: Palette): Column<ListedSupervisor>[] {
     listed.status === null ? '-' : text(listed.status);
   return [
     left('name', ({ name }) => ({ text: printable(name) })),
-    right(
-      'pid',
-      known(({ pid }) => pid),
-    ),
     left('state', ({ status }) => {
       const state = status?.state ?? 'not answering';
       return { text: state, paint: paintState(state, paint) };
     }),
-    right(
-      'gen',
-      known(({ generation }) => generation),
-    ),
-    right(
-      'workers',
-      known((status) => `${readyCount(status)}/${status.size}`),
-    ),
-    right(
-      'uptime',
-      known(({ uptimeMs }) => formatDuration(uptimeMs)),
-    ),
-    left('listens on', (listed) => ({
-      text: known(({ addresses }) => addresses.map(addressText).join(', ') || '-')(listed).toString(),
-    })),
-    left('rollout', (listed) => ({ text: printable(String(known(({ rollout }) => rolloutText(rollout))(listed))) })),
+    right('workers', known(workersOf)),
+    left('mode', (listed) => ({ text: printable(String(known(({ listenMode }) => listenMode)(listed))) })),
+    right('cpu', known(cpuOf)),
+    right('mem', known(memoryOf)),
+    right('uptime', known(uptimeOf)),
+    right('restarts', known(restartsOf)),
+    right('gen', known(generationOf)),
+    right('pid', known(pidOf)),
+    left('listens on', (listed) => ({ text: printable(String(known(listensOn)(listed))) })),
+    left('release', (listed) => ({ text: printable(String(known(releaseOf)(listed))) })),
   ];
+}
+
+const workersOf = (status: SupervisorStatus) => `${readyCount(status)}/${status.size}`;
+const uptimeOf = ({ uptimeMs }: SupervisorStatus) => formatDuration(uptimeMs);
+const generationOf = ({ generation }: SupervisorStatus) => generation;
+const pidOf = ({ pid }: SupervisorStatus) => pid;
+const listensOn = ({ addresses }: SupervisorStatus) => addresses.map(addressText).join(', ') || '-';
+
+/** Of the supervisor and its workers together. */
+function cpuOf({ cpuPercent, workers }: SupervisorStatus): string {
+  return formatPercent(sumOf([cpuPercent, ...workers.map((worker) => worker.cpuPercent)]));
+}
+
+function memoryOf({ rssBytes, workers }: SupervisorStatus): string {
+  return formatBytes(sumOf([rssBytes, ...workers.map((worker) => worker.rssBytes)]));
+}
+
+/** null where nothing is known. */
+function sumOf(amounts: readonly (number | null)[]): number | null {
+  const known = amounts.filter((amount) => amount !== null);
+  return known.length === 0 ? null : known.reduce((sum, amount) => sum + amount, 0);
+}
+
+function restartsOf({ totals }: SupervisorStatus): number {
+  return Object.values(totals.restarts).reduce((sum, count) => sum + count, 0);
+}
+
+/** Its folder, and what is under way there. A supervisor of an earlier version does not tell the folder. */
+function releaseOf({ release, script, rollout }: SupervisorStatus): string {
+  const folder = release?.folder ?? path.dirname(script);
+  return rollout.state === 'running' || rollout.state === 'rolledBack' ? `${folder}  ${rolloutText(rollout)}` : folder;
 }
 
 function right<Row>(title: string, text: (row: Row) => string | number): Column<Row> {

@@ -14,6 +14,7 @@ import { COMMAND_LINE, readFlags } from './flags.js';
 import { readGivenOptions } from './given-options.js';
 import { checkLayer, type Layer, Rejected } from './layer.js';
 import { locate, type Uncertainty } from './locate.js';
+import { type Origins, originsOf } from './origins.js';
 import type { Facts } from './pm2/keys.js';
 import type { Note } from './pm2/translate.js';
 import { choose } from './precedence.js';
@@ -46,6 +47,8 @@ export interface LoadedConfig {
   /** `npm start → node dist/server.js`, where the script is a command, a package or a folder. */
   readonly resolved: string | null;
   readonly warnings: readonly string[];
+  /** Where its values have come from. */
+  readonly origins: Origins;
 }
 
 /** Those of a file that are to be started. */
@@ -145,7 +148,8 @@ async function loadOne(
   const config = assemble(chosen, found, { isUncertain, resources: source.resources, faults });
   const resolved = found.program?.said ?? null;
   const warnings = [...environment.warnings, ...readableByAll(source)];
-  return { application: { config, file, resolved, warnings, notes: [] }, faults };
+  const origins = originsOf(checked, chosen, { found, config });
+  return { application: { config, file, resolved, warnings, origins, notes: [] }, faults };
 }
 
 /** `--env production` names one of PM2's environments; `--env KEY=VALUE` is a variable. */

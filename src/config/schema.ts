@@ -66,6 +66,7 @@ const ZONE_ALLOWED = 'must be a time zone such as UTC or Europe/Berlin';
 export const SETTINGS = {
   name: optional(() => z.string({ error: NAME_ALLOWED }).check(z.regex(NAME_PATTERN, { error: NAME_ALLOWED })), {
     description: 'Name of the supervisor, for --name. From the script or its folder if not given',
+    alias: 'n',
   }),
   script: optional(() => path('the entry file'), {
     description:

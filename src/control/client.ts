@@ -8,8 +8,19 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
-import type { ControlLine, LogQuery, ReloadOptions, SupervisorEvent, SupervisorStatus } from '../protocol.js';
-import { type Answer, exchange, fetchStatus, readLines, readText, refusalIn } from './exchange.js';
+import type {
+  ControlLine,
+  DescribeOptions,
+  Description,
+  InspectOptions,
+  LogQuery,
+  ProfileOptions,
+  ReloadOptions,
+  SupervisorEvent,
+  SupervisorStatus,
+} from '../protocol.js';
+import { checkDescription } from './describe-options.js';
+import { type Answer, checkStatus, exchange, fetchStatus, readLines, readText, refusalIn } from './exchange.js';
 import { logQueryText } from './log-query.js';
 import { checkRuntimeDir } from './runtime-dir.js';
 import { readEvents } from './server-sent-events.js';
@@ -28,6 +39,8 @@ export type Action =
   | 'promote'
   | 'abort'
   | { readonly reload: ReloadOptions }
+  | { readonly profile: ProfileOptions }
+  | { readonly inspect: InspectOptions }
   | { readonly scale: string };
 
 export interface ListedSupervisor {
@@ -83,7 +96,9 @@ export async function connectTo(dir: string, name?: string): Promise<Connection>
 
 function requestFor(action: Action): readonly [verb: string, body?: unknown] {
   if (typeof action === 'string') return [action];
-  return 'scale' in action ? ['scale', { change: action.scale }] : ['reload', action.reload];
+  if ('scale' in action) return ['scale', { change: action.scale }];
+  if ('reload' in action) return ['reload', action.reload];
+  return 'profile' in action ? ['profile', action.profile] : ['inspect', action.inspect];
 }
 
 /** A running supervisor. Each call makes a connection of its own. */
@@ -141,6 +156,20 @@ export class Connection {
     }
     if (result === null) throw this.#lost(verb);
     return result;
+  }
+
+  /** @throws HoldfastError REFUSED where there is no such worker; CONNECTION_LOST */
+  async describe(options: DescribeOptions): Promise<Description> {
+    try {
+      const request = { method: 'POST', path: '/describe', body: options, timeoutMs: ANSWER_TIMEOUT_MS } as const;
+      const answer = await exchange(this.#socketPath, request);
+      await this.#refuseUnlessOk('describe', answer);
+      const description = checkDescription(JSON.parse(await readText(answer)));
+      checkStatus(description.status);
+      return description;
+    } catch (cause) {
+      throw this.#lost('describe', cause);
+    }
   }
 
   /**
@@ -212,6 +241,11 @@ async function* readControlLines(answer: Answer): AsyncGenerator<ControlLine, vo
     return;
   }
   for await (const { event, data } of readEvents(lines)) yield { type: event, ...JSON.parse(data) } as ControlLine;
+}
+
+/** The names of running supervisors; none of them is asked for anything. @throws HoldfastError RUNTIME_DIR_UNSAFE */
+export async function runningNames(dir: string): Promise<string[]> {
+  return runningOf(dir, await socketNames(dir));
 }
 
 /** Of every control socket in the folder, also of one that nobody listens on. */

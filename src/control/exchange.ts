@@ -150,7 +150,7 @@ export async function fetchStatus(socketPath: string, timeoutMs: number): Promis
 }
 
 /** As far as what shows it relies on. @throws Error for what is no status: the socket may be anybody's */
-function checkStatus(value: unknown): SupervisorStatus {
+export function checkStatus(value: unknown): SupervisorStatus {
   const status = (value ?? {}) as Partial<SupervisorStatus>;
   const { name, state, script, listenMode, listenModeReason, steeringReason, version, nodeVersion } = status;
   const { size, uptimeMs, addresses, workers, rollout, cutOff } = status;

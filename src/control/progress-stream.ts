@@ -48,6 +48,6 @@ export class ProgressStream {
   }
 }
 
-function asLine({ ok, message, reason, changes }: ControlResult): ControlLine {
-  return { type: 'result', ok, message, reason, ...(changes && { changes }) };
+function asLine({ ok, message, reason, changes, file }: ControlResult): ControlLine {
+  return { type: 'result', ok, message, reason, ...(changes && { changes }), ...(file !== undefined && { file }) };
 }

@@ -5,16 +5,19 @@
  * nonsense must never disturb the supervisor, and never cancels what it asked for.
  */
 import type http from 'node:http';
-import type { ControlLine, ControlResult, ControlTarget, LogHead } from '../protocol.js';
+import { HoldfastError } from '../errors.js';
+import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
+import { BODY_HINT, BODY_LIMIT_BYTES, readBody, refuse, sendJson } from './answer.js';
+import { DESCRIBE_BODY_ALLOWED, readDescribeOptions } from './describe-options.js';
 import { feedEvents } from './event-feed.js';
 import { KeptSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
-import { LineStream } from './line-stream.js';
+import { sendLogs } from './log-feed.js';
 import { readLogQuery } from './log-query.js';
+import { PROFILE_BODY_ALLOWED, readInspectOptions, readProfileOptions } from './profile-options.js';
 import { type AnswerFormat, ProgressStream } from './progress-stream.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
 
-const BODY_LIMIT_BYTES = 64 * 1024;
 /** A request is a few hundred bytes from the same machine. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Its owner's programs are few; a script that opens connections without end must not take the supervisor's descriptors. */
@@ -25,16 +28,6 @@ const FOLLOWER_LIMIT = 16;
 const VERSION = '/v1';
 /** Without a version, for a command line of before there was one: the same, with lines of JSON for events. */
 const OLD_PATHS = new Set('/status /logs /reload /promote /abort /restart /stop /scale'.split(' '));
-
-const BODY_HINT = 'config/openapi.yaml describes every body';
-const CODES = {
-  400: 'BAD_BODY',
-  404: 'NOT_FOUND',
-  405: 'WRONG_METHOD',
-  413: 'BODY_TOO_LARGE',
-  500: 'FAILED',
-  503: 'TOO_MANY_READERS',
-} as const;
 
 export interface ControlServerOptions {
   /** The runtime folder; created if need be. */
@@ -80,12 +73,15 @@ export class ControlServer {
       ['/v1/status', { method: 'GET', handle: (response) => this.#status(response) }],
       ['/v1/logs', { method: 'GET', handle: (response, { query }) => this.#logs(response, query) }],
       ['/v1/events', { method: 'GET', handle: (response) => this.#events(response) }],
-      ['/v1/reload', { method: 'POST', handle: (response, { body, format }) => this.#reload(response, body, format) }],
+      ['/v1/describe', { method: 'POST', handle: (response, { body }) => this.#describe(response, body) }],
+      ['/v1/profile', { method: 'POST', handle: (response, asked) => this.#profile(response, asked) }],
+      ['/v1/inspect', { method: 'POST', handle: (response, asked) => this.#inspect(response, asked) }],
+      ['/v1/reload', { method: 'POST', handle: (response, asked) => this.#reload(response, asked) }],
       ['/v1/promote', { method: 'POST', handle: perform((on) => target.promote(on)) }],
       ['/v1/abort', { method: 'POST', handle: perform((on) => target.abort(on)) }],
       ['/v1/restart', { method: 'POST', handle: perform((on) => target.restart(on)) }],
       ['/v1/stop', { method: 'POST', handle: perform((on) => target.stop(on), true) }],
-      ['/v1/scale', { method: 'POST', handle: (response, { body, format }) => this.#scale(response, body, format) }],
+      ['/v1/scale', { method: 'POST', handle: (response, asked) => this.#scale(response, asked) }],
     ]);
   }
 
@@ -159,20 +155,53 @@ export class ControlServer {
     } catch (error) {
       return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`, BODY_HINT);
     }
-    await route.handle(response, { body: parsed, format: isOld ? 'lines' : 'events', query: new URLSearchParams(query) });
+    await route.handle(response, {
+      body: parsed,
+      format: isOld ? 'lines' : 'events',
+      query: new URLSearchParams(query),
+    });
   }
 
   async #status(response: http.ServerResponse): Promise<void> {
     sendJson(response, 200, await this.#target.status());
   }
 
-  #reload(response: http.ServerResponse, body: unknown, format: AnswerFormat): void | Promise<void> {
+  async #describe(response: http.ServerResponse, body: unknown): Promise<void> {
+    const options = readDescribeOptions(body);
+    if (options === null) {
+      return refuse(response, 400, `cannot describe: the body ${DESCRIBE_BODY_ALLOWED}`, BODY_HINT);
+    }
+    try {
+      sendJson(response, 200, await this.#target.describe(options));
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      refuse(response, 422, error.message, `which there are: holdfast status --name ${this.#name}`);
+    }
+  }
+
+  #profile(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
+    const options = readProfileOptions(body);
+    if (options !== null) return this.#perform(response, format, (on) => this.#target.profile(options, on));
+    return refuse(response, 400, `cannot profile: the body ${PROFILE_BODY_ALLOWED}`, BODY_HINT);
+  }
+
+  #inspect(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
+    const options = readInspectOptions(body);
+    if (options === null) {
+      return refuse(response, 400, 'cannot inspect: the body must be like {"of":3}', BODY_HINT);
+    }
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    return this.#perform(response, format, (on) => this.#target.inspect(options, on, gone.signal));
+  }
+
+  #reload(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
     const options = readReloadOptions(body);
     if (options !== null) return this.#perform(response, format, (on) => this.#target.reload(on, options));
     return refuse(response, 400, `cannot reload: the body ${RELOAD_BODY_ALLOWED}`, BODY_HINT);
   }
 
-  #scale(response: http.ServerResponse, body: unknown, format: AnswerFormat): void | Promise<void> {
+  #scale(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
     const change: unknown = typeof body === 'object' && body !== null && 'change' in body ? body.change : undefined;
     if (typeof change !== 'string' || !/^[+-]?\d{1,6}$/.test(change)) {
       const allowed = 'must be like {"change":"4"}, {"change":"+2"}, {"change":"-1"}';
@@ -236,29 +265,11 @@ export class ControlServer {
     response.once('close', () => {
       this.#followers -= 1;
     });
-    const stream = new LineStream(response, (dropped) =>
-      JSON.stringify({
-        level: 'warn',
-        time: new Date().toISOString(),
-        pid: process.pid,
-        name: this.#name,
-        dropped,
-        msg: 'log lines dropped',
-      }),
-    );
-    const isAsked = params.has('lines');
-    const recent = isAsked ? this.#target.recentLogs(query) : { lines: [], logFile: null };
-    const head: LogHead = { type: 'logs', recent: recent.lines.length, logFile: recent.logFile };
-    for (const line of isAsked ? [JSON.stringify(head), ...recent.lines] : []) stream.write(line);
-    if (!query.follow) {
-      stream.end();
-      return;
-    }
-    const unfollow = this.#target.followLogs((line) => stream.write(line), query);
+    const logs = sendLogs(response, { target: this.#target, name: this.#name, query, isAsked: params.has('lines') });
+    if (logs === null) return;
     const end = () => {
-      unfollow();
       this.#open.delete(end);
-      stream.end();
+      logs.end();
     };
     this.#open.add(end);
     response.once('close', end);
@@ -271,25 +282,4 @@ async function settled(run: (progress: Progress) => Promise<ControlResult>, prog
   } catch (error) {
     return { ok: false, message: 'failed', reason: reasonOf(error) } satisfies ControlResult;
   }
-}
-
-/** Reads to the end in any case, so that the client hears the answer. Null for a body that is too large. */
-async function readBody(request: http.IncomingMessage): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= BODY_LIMIT_BYTES) chunks.push(chunk);
-  }
-  return bytes > BODY_LIMIT_BYTES ? null : Buffer.concat(chunks).toString('utf8');
-}
-
-/** What failed, for programs by a code as well, and what to do next. */
-function refuse(response: http.ServerResponse, statusCode: keyof typeof CODES, error: string, hint: string): void {
-  sendJson(response, statusCode, { error, code: CODES[statusCode], hint });
-}
-
-function sendJson(response: http.ServerResponse, statusCode: number, value: unknown): void {
-  response.writeHead(statusCode, { 'content-type': 'application/json' });
-  response.end(`${JSON.stringify(value)}\n`);
 }

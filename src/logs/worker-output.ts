@@ -33,6 +33,8 @@ export interface WorkerStreams {
   readonly worker: number;
   readonly generation: number;
   readonly log: Log;
+  /** What the log gets to see of a line of standard error. */
+  readonly conceal?: (text: string) => string;
 }
 
 /** ` 1: 0xb78db3 node::OOMErrorHandler(…)`, after V8 has aborted. */
@@ -41,7 +43,8 @@ const NATIVE_FRAME = /^ {0,2}\d+: 0x[0-9a-f]+ /;
 const tailLines = 32;
 const tailLineBytes = 1024;
 
-export function captureOutput({ stdout, stderr, slot, worker, generation, log }: WorkerStreams): WorkerOutput {
+export function captureOutput(streams: WorkerStreams): WorkerOutput {
+  const { stdout, stderr, slot, worker, generation, log, conceal = (text) => text } = streams;
   // logLevel is about holdfast's own lines: it has no say in what an application prints.
   const logger = log.logger.child({ slot, worker, generation }, { level: 'trace' });
   const tail: string[] = [];
@@ -53,7 +56,8 @@ export function captureOutput({ stdout, stderr, slot, worker, generation, log }:
   const labels = { slot, worker, generation };
   const errors = entriesTo((line) => logLine(errorLogger, 'warn', line));
   const error = capture(stderr, log, (line) => {
-    if (!logStructured(log, { ...labels, stream: 'stderr' }, line, errors.flush)) errors.add(line);
+    const shown = { ...line, text: conceal(line.text) };
+    if (!logStructured(log, { ...labels, stream: 'stderr' }, shown, errors.flush)) errors.add(shown);
     // Addresses of a native stack tell nobody anything, and push the line above them out that does.
     if (!NATIVE_FRAME.test(line.text) && tail.push(head(line.text)) > tailLines) tail.shift();
     for (const listener of listeners) listener(line.text);

@@ -71,7 +71,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const leaveOrphans = reapOrphans(native, log);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
-    const release = await resolveRelease(1, config);
+    const release = await resolveRelease(1, config, options.loaded);
     const capabilities = await probe(native);
     const { mode, how, reason } = chooseListenMode(config, capabilities);
     const { sockets: inherited, shared: inheritedShared, refused } = inherit(environment.fdNames, native);

@@ -8,6 +8,7 @@ import type {
   ConnectionCounts,
   HandoverTotals,
   ListenMode,
+  ReleaseStatus,
   SocketStatus,
   SupervisorStatus,
   TrialStatus,
@@ -23,6 +24,7 @@ export interface StatusSource {
   readonly name: string;
   readonly version: string;
   readonly script: string;
+  readonly release: ReleaseStatus;
   readonly startedAt: number;
   readonly listenMode: ListenMode;
   readonly listenModeReason: string;
@@ -64,6 +66,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
     state: state.phase === 'restarting' ? 'running' : state.phase,
     uptimeMs: Math.round(now - source.startedAt),
     script: source.script,
+    release: source.release,
     listenMode: source.listenMode,
     listenModeReason: source.listenModeReason,
     steering: source.steering.steered,

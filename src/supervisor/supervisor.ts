@@ -15,11 +15,15 @@ import type { SteeringChoice } from '../platform/mode.js';
 import type {
   ControlResult,
   ControlTarget,
+  DescribeOptions,
+  Description,
+  InspectOptions,
   ListenMode,
   LogFilter,
   LogQuery,
   ProbeAnswer,
   ProbeName,
+  ProfileOptions,
   RecentLogs,
   ReloadOptions,
   SupervisorEvent,
@@ -33,11 +37,13 @@ import { whatWouldChange } from './deployments/changes.js';
 import { Deployments, type Ready } from './deployments/deployments.js';
 import { policyFor, type Release } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';
+import { chooseWorker, describe } from './describe.js';
 import { Effects, isStopping } from './effects.js';
 import { EventHub } from './events/event-hub.js';
 import type { Hooks } from './hooks/hooks.js';
 import { Loop } from './loop.js';
 import { type Progress, Requests } from './requests.js';
+import { RestartHistory } from './restart-history.js';
 import { collectStatus } from './status.js';
 import { CanaryWatch } from './upkeep/canary-watch.js';
 import { limitsOfCanary, limitsOfWorker } from './upkeep/limits.js';
@@ -46,7 +52,9 @@ import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
 import { Vitals } from './upkeep/vitals.js';
 import { boundYoungGeneration } from './upkeep/young-generation.js';
+import { Examinations } from './workers/examinations.js';
 import type { FirstWorker } from './workers/first-worker.js';
+import type { WorkerHandle } from './workers/handle.js';
 import { Listening } from './workers/listening.js';
 import { Workforce } from './workers/workforce.js';
 
@@ -100,6 +108,8 @@ export class Supervisor implements ControlTarget {
   readonly #canary: CanaryWatch;
   readonly #requests = new Requests();
   readonly #events: EventHub;
+  readonly #examinations: Examinations;
+  readonly #history = new RestartHistory();
   readonly #startedAt = performance.now();
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
@@ -126,6 +136,7 @@ export class Supervisor implements ControlTarget {
         (settled) => this.#vitals.review(settled),
         (settled) => this.#canary.review(settled),
         (settled) => this.#events.review(settled),
+        (settled) => this.#history.review(settled),
         (settled) => options.onSettled?.(settled),
       ],
       onFault: (error, during) => this.#failed(error, during),
@@ -152,8 +163,10 @@ export class Supervisor implements ControlTarget {
     const { firstWorker } = options;
     const shared = this.#shared;
     const isRestarting = () => this.#loop.state.phase === 'restarting';
+    this.#examinations = new Examinations(options.runtimeDir);
+    const examinations = this.#examinations;
     const workforce = new Workforce({
-      ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker },
+      ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
     });
     this.#workforce = workforce;
     const ask = (worker: number) => workforce.ask(worker);
@@ -225,6 +238,7 @@ export class Supervisor implements ControlTarget {
       name: release.config.name,
       version,
       script: present.script,
+      release: { folder: present.cwd, loadedAtMs: present.loadedAtMs },
       startedAt: this.#startedAt,
       listenMode,
       listenModeReason,
@@ -239,6 +253,37 @@ export class Supervisor implements ControlTarget {
       handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });
+  }
+
+  profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
+    return this.#examine(options.of, (handle, worker) => {
+      progress({ type: 'progress', message: 'profiling', fields: { worker } });
+      return this.#examinations.profile(handle, options);
+    });
+  }
+
+  inspect({ of }: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
+    return this.#examine(of, (handle, worker) => {
+      const opened = (url: string) => progress({ type: 'progress', message: 'inspector', fields: { worker, url } });
+      return this.#examinations.inspect(handle, opened, gone);
+    });
+  }
+
+  async #examine(
+    of: number | 'first',
+    act: (handle: WorkerHandle, worker: number) => Promise<ControlResult>,
+  ): Promise<ControlResult> {
+    const { id } = chooseWorker(this.#loop.state, of === 'first' ? null : of);
+    const handle = this.#workforce.workers.get(id);
+    return handle === undefined ? { ok: false, message: 'failed', reason: `worker ${id} has ended` } : act(handle, id);
+  }
+
+  async describe({ of, secrets = false }: DescribeOptions): Promise<Description> {
+    const { state } = this.#loop;
+    const worker = of === undefined ? null : { ...chooseWorker(state, of === 'first' ? null : of) };
+    const release = this.#releases.of(state, worker?.generation ?? state.target);
+    const restarts = this.#history.records;
+    return describe({ status: await this.status(), worker, release, restarts, inherited: process.env, secrets });
   }
 
   /** As things are at this moment. */

@@ -44,6 +44,15 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   },
   ticketKey: { key: isText },
   terminate: {},
+  profile: {
+    seq: isCount,
+    what: (value) => ['cpu', 'heap', 'sampling'].includes(value as string),
+    forMs: isTimeMs,
+    file: isKey,
+    id: isText,
+    spare: isKey,
+  },
+  inspect: { seq: isCount },
   health: { path: isText, timeoutMs: isTimeMs },
   stats: { seq: isCount, sentAtMs: isAmount, figures: isTruthOrNothing },
 };

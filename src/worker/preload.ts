@@ -25,6 +25,7 @@ import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
 import { OwnPaths } from './paths.js';
+import { openInspector, takeProfile } from './profile.js';
 import { Resignation } from './resign.js';
 import { Tickets } from './tickets.js';
 
@@ -131,6 +132,12 @@ function install(): void {
         void askHealth(listeners.shared, message.path, message.timeoutMs).then((answer) =>
           channel?.send({ type: 'health', ...answer }),
         );
+        return;
+      case 'profile':
+        takeProfile(message, (outcome) => channel?.send({ type: 'profiled', seq: message.seq, ...outcome }));
+        return;
+      case 'inspect':
+        channel?.send({ type: 'inspected', seq: message.seq, ...openInspector() });
         return;
       case 'stats':
         channel?.send({

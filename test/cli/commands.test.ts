@@ -59,7 +59,7 @@ t.test('reload shows progress on stderr and the result on stdout', async (t) => 
   const { code, stdout, stderr } = await holdfast(['reload'], { runtimeDir: dir });
   t.equal(code, 0);
   t.equal(stdout, 'shop: reloaded\n');
-  t.equal(stderr, '  worker ready slot=1 reason=it said so afterMs=55 signal=null\n');
+  t.equal(stderr, '  worker ready slot=1 reason=it said so after=55 ms signal=null\n');
 });
 
 t.test('a reload that was taken back ends with 1 and the reason', async (t) => {
@@ -111,12 +111,52 @@ t.test('status is an object for one supervisor and an array for several', async 
   t.equal(code, 0);
   t.same(JSON.parse(stdout), [statusOf('api'), statusOf('shop')]);
   t.match((await holdfast(['ps'], { runtimeDir })).stdout, /^name .*\napi .*\nshop .*\n$/);
+  t.match((await holdfast(['status', 'shop', 'api'], { runtimeDir })).stdout, /^shop {2}pid[\s\S]*\napi {2}pid/);
+  t.same(JSON.parse((await holdfast(['status', 'shop', 'api', '--json'], { runtimeDir })).stdout), [
+    statusOf('shop'),
+    statusOf('api'),
+  ]);
+  t.match((await holdfast(['status', 'all'], { runtimeDir })).stdout, /^api {2}pid[\s\S]*\nshop {2}pid/);
+  t.match((await holdfast(['ls', 'shop'], { runtimeDir })).stdout, /^name .*\nshop .*\n$/);
+  t.match(await holdfast(['status', 'shop', 'shpo'], { runtimeDir }), { code: 3, stdout: '' });
 
   const named = await holdfast(['status', '--name', 'api', '--json'], { runtimeDir });
   t.same(JSON.parse(named.stdout), statusOf('api'));
   const unknown = await holdfast(['status', '--name', 'shpo'], { runtimeDir });
   t.equal(unknown.code, 3);
   t.match(unknown.stderr, /did you mean shop\?/);
+});
+
+t.test('ls is a line for each supervisor, also for the only one', async (t) => {
+  const { dir: runtimeDir } = await open(t);
+  const { code, stdout } = await holdfast(['ls'], { runtimeDir });
+  t.equal(code, 0);
+  const [titles = '', row = ''] = stdout.split('\n');
+  t.same(titles.split(/ {2,}/), [
+    ...['name', 'state', 'workers', 'mode', 'cpu', 'mem', 'uptime', 'restarts', 'gen'],
+    ...['pid', 'listens on', 'release'],
+  ]);
+  t.match(
+    row,
+    /^shop {2}running +0\/2 {2}reuseport {2}0\.5% {2}50\.0M +1m 5s +0 +3 +\d+ {2}127\.0\.0\.1:3000 {2}\/srv\/app$/,
+  );
+  t.same(JSON.parse((await holdfast(['ls', '--json'], { runtimeDir })).stdout), [statusOf('shop')]);
+  t.match(await holdfast(['ls'], { runtimeDir: makeFolder(t) }), { code: 3, stderr: /none runs/ });
+});
+
+t.test('scale takes several names, and all', async (t) => {
+  const { dir: runtimeDir, target } = await open(t);
+  const { target: api } = await open(t, 'api', runtimeDir);
+  t.equal((await holdfast(['scale', 'shop', 'api', '+1'], { runtimeDir })).code, 0);
+  t.equal((await holdfast(['scale', 'all', '4'], { runtimeDir })).code, 0);
+  t.equal((await holdfast(['scale', 'api', '-1'], { runtimeDir })).code, 0);
+  t.same(
+    [target.calls, api.calls],
+    [
+      ['scale +1', 'scale 4'],
+      ['scale +1', 'scale 4', 'scale -1'],
+    ],
+  );
 });
 
 t.test('where several run, all but status need a name', async (t) => {
@@ -139,6 +179,10 @@ t.test('colours are for terminals, and not for those who do not want them', asyn
   t.equal(await coloured(true, { NO_COLOR: '1' }), false);
   t.equal(await coloured(true, { NO_COLOR: '' }), true);
   t.equal(await coloured(true, { TERM: 'dumb' }), false);
+  t.equal(await coloured(false, { FORCE_COLOR: '1' }), true);
+  t.equal(await coloured(true, { FORCE_COLOR: '0' }), false);
+  t.equal(await coloured(false, { FORCE_COLOR: '' }), false);
+  t.equal(await coloured(true, { FORCE_COLOR: '1', NO_COLOR: '1' }), true);
 });
 
 t.test('logs are followed until Ctrl-C, as JSON or for people', async (t) => {
@@ -227,7 +271,7 @@ t.test('help goes to stdout with examples and exit codes', async (t) => {
   t.equal(general.code, 0);
   for (const part of [
     /holdfast start/,
-    /holdfast scale \[name\] <change>/,
+    /holdfast scale \[names, all\] <change>/,
     /ls, list, ps/,
     /3 {2}no such supervisor/,
   ]) {

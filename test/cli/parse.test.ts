@@ -23,9 +23,14 @@ t.test('every command is found by its name and by its aliases', async (t) => {
   for (const alias of ['ls', 'list', 'ps']) t.match(await invocation(alias), { command: 'status' });
   t.same(COMMANDS.map(({ name }) => name).sort(), [
     'check',
+    'completion',
+    'describe',
     'doctor',
+    'env',
     'init',
+    'inspect',
     'logs',
+    'profile',
     'reload',
     'restart',
     'scale',
@@ -123,7 +128,7 @@ t.test('missing and surplus words are refused', async (t) => {
   await refused(t, '', /no command given/, /reload/);
   await refused(t, 'scale', /<change> is missing/);
   await refused(t, 'check', /<config> is missing/);
-  await refused(t, 'scale shop 1 2', /"2": scale takes one name and one change/);
+  t.match(await invocation('scale shop api 2'), { names: ['shop', 'api'], operand: '2' });
   await refused(t, 'doctor shop', /"shop": doctor takes nothing/);
   await refused(t, 'doctor -- shop', /"shop"/);
   await refused(t, 'start app.js 3000', /"3000"/, /behind --/);

@@ -1,5 +1,13 @@
 import t from 'tap';
-import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from '../../src/cli/quantity.js';
+import {
+  formatBytes,
+  formatCount,
+  formatDelay,
+  formatDuration,
+  formatField,
+  formatPercent,
+  formatTime,
+} from '../../src/cli/quantity.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -44,4 +52,28 @@ t.test('small delays keep a decimal', async (t) => {
   t.equal(formatDelay(212.4), '212ms');
   t.equal(formatPercent(12.345), '12.3%');
   t.equal(formatCount(0), '0');
+});
+
+t.test('times in a sentence are rounded for people', async (t) => {
+  for (const [ms, text] of [
+    [0.4, '0 ms'],
+    [55.0356, '55 ms'],
+    [333.39386000000013, '0.3 s'],
+    [12_345.6, '12.3 s'],
+    [59_999, '59 s'],
+    [125_000, '2 min 5 s'],
+    [2 * HOUR + 14 * MINUTE, '2 h 14 min'],
+  ] as const) {
+    t.equal(formatTime(ms), text);
+  }
+});
+
+t.test('fields of log lines have their unit in the value', async (t) => {
+  t.equal(formatField('afterMs', 333.39386000000013), 'after=0.3 s');
+  t.equal(formatField('rssBytes', 48.3 * 1024 ** 2), 'rss=48.3M');
+  t.equal(formatField('share', 0.333333), 'share=0.3');
+  t.equal(formatField('slot', 1), 'slot=1');
+  t.equal(formatField('reason', 'it said so'), 'reason=it said so');
+  t.equal(formatField('signal', null), 'signal=null');
+  t.equal(formatField('afterMs', null), 'afterMs=null');
 });

@@ -121,9 +121,18 @@ t.test('several supervisors: a line for each', async (t) => {
   ];
   t.equal(
     listOfSupervisors(listed, false),
-    `name  pid  state          gen  workers  uptime  listens on      rollout
-api     7  running          3      1/2   1m 5s  127.0.0.1:3000  none
-hung    -  not answering    -        -       -  -               -
+    `name  state          workers  mode        cpu     mem  uptime  restarts  gen  pid  listens on      release
+api   running            1/2  reuseport  2.0%  110.0M   1m 5s         0    3    7  127.0.0.1:3000  /srv/app
+hung  not answering        -  -             -       -       -         -    -    -  -               -
 `,
   );
+});
+
+t.test('the list shows the folder of the release, and a rollout that is under way', async (t) => {
+  const release = { folder: '/srv/shop/releases/42', loadedAtMs: 0 };
+  const rollout = { state: 'running', reason: null, from: 2, to: 3, canary: null, trial: null } as const;
+  const list = (status: Parameters<typeof statusOf>[1]) =>
+    listOfSupervisors([{ name: 'api', status: statusOf('api', status) }], false);
+  t.match(list({ release }), /\/srv\/shop\/releases\/42\n$/);
+  t.match(list({ release, rollout }), /\/releases\/42 {2}running \(generation 2 to 3\)\n$/);
 });

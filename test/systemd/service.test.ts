@@ -145,6 +145,36 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     t.equal(await show('shop', 'NFileDescriptorStore'), '2', 'nothing is left in the store');
   });
 
+  await t.test('unit --install has it run at once and at boot, --uninstall leaves nothing of it', async (t) => {
+    const port = await freePort();
+    const unit = (...words: string[]) => inside([node, HOLDFAST, 'unit', ...words, '--yes']);
+    const words = ['--name', 'set-up', '--user', 'nobody', '--env', `PORT=${port}`];
+    const installed = await unit(`${APPS}/busy.cjs`, ...words, '--install');
+    t.match(installed, { code: 0, stdout: /^set-up: installed, enabled and started\n/ }, installed.stderr);
+    t.equal(await show('set-up', 'ActiveState'), 'active');
+    t.equal(await show('set-up', 'UnitFileState'), 'enabled');
+    t.match(await show('set-up', 'StatusText'), /^1 worker ready/);
+    t.match(await unit('--name', 'set-up', '--uninstall'), { code: 0, stdout: 'set-up: stopped and removed\n' });
+    t.equal(await show('set-up', 'LoadState'), 'not-found');
+
+    const broken = await unit(
+      `${APPS}/busy.cjs`,
+      ...words,
+      '--log-level',
+      'info',
+      '--ready',
+      'message',
+      '--ready-timeout',
+      '1s',
+      '--install',
+    );
+    t.match(broken, {
+      code: 1,
+      stderr: /^holdfast: cannot systemctl enable --now set-up\.service: .*\n {2}its last words: journalctl/m,
+    });
+    t.equal((await unit('--name', 'set-up', '--uninstall')).code, 0);
+  });
+
   await t.test('a release that is taken back is to be seen, and the service goes on', async (t) => {
     const port = await freePort();
     await shell('mkdir -p /srv/tried && cp /opt/holdfast/test/fixtures/apps/busy.cjs /srv/tried/app.cjs');

@@ -25,6 +25,8 @@ t.test('what the supervisor says is understood', async (t) => {
     { type: 'release', slot: 0, key: `unix:/${'x'.repeat(4_095)}` },
     { type: 'health', path: '/healthz', timeoutMs: 500 },
     { type: 'stats', seq: 4, sentAtMs: 12.5, figures: true },
+    { type: 'profile', seq: 1, what: 'cpu', forMs: 10_000, file: '/a', id: '1 2', spare: '/b' },
+    { type: 'inspect', seq: 2 },
     { type: 'stats', seq: 4, sentAtMs: 12.5, since: 'a field of a later version' },
   ]) {
     t.ok(isSupervisorMessage(message), JSON.stringify(message));
@@ -47,6 +49,9 @@ t.test('what it would not say is not', async (t) => {
     { type: 'release', slot: 0, key: `unix:/${'x'.repeat(4_096)}` },
     { type: 'health', path: '/'.repeat(2_000), timeoutMs: 1 },
     { type: 'stats', seq: 4 },
+    { type: 'profile', seq: 1, what: 'tea', forMs: 10_000, file: '/a', id: '1 2', spare: '/b' },
+    { type: 'profile', seq: 1, what: 'cpu', forMs: -1, file: '/a', id: '1 2', spare: '/b' },
+    { type: 'inspect' },
     { type: 'ticketKey', key: {} },
   ]) {
     t.notOk(isSupervisorMessage(message), JSON.stringify(message).slice(0, 80));

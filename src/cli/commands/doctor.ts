@@ -3,7 +3,7 @@ import { ensureRuntimeDir } from '../../control/runtime-dir.js';
 import { checkPathLength, controlSocketPath } from '../../control/socket-path.js';
 import { EXIT } from '../../errors.js';
 import { examine, thisMachine } from '../../platform/doctor.js';
-import { type Command, wantsColour } from '../context.js';
+import { type Command, columnsOf, wantsColour } from '../context.js';
 import { complaints, describeReport } from '../doctor-view.js';
 import { errorText } from '../report-error.js';
 
@@ -13,8 +13,7 @@ export const run: Command = async (invocation, { stdout, stderr, env, runtimeDir
   if (invocation.flags.json) {
     stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else {
-    const columns = 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : undefined;
-    stdout.write(describeReport(report, wantsColour(stdout, env), columns));
+    stdout.write(describeReport(report, wantsColour(stdout, env), columnsOf(stdout)));
   }
   for (const { message, hint } of complaints(report)) stderr.write(errorText(message, hint));
   return report.ok ? EXIT.done : EXIT.failed;

@@ -9,6 +9,7 @@ import {
 } from '../../control/client.js';
 import { EXIT, type ExitCode } from '../../errors.js';
 import type { Context, Invocation } from '../context.js';
+import { formatField } from '../quantity.js';
 import { describeError, errorText } from '../report-error.js';
 import { printable } from '../table.js';
 
@@ -127,11 +128,6 @@ async function follow(...args: Parameters<Perform>): Promise<ResultLine> {
 }
 
 function progressText({ message, fields }: ProgressLine): string {
-  const details = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`);
+  const details = Object.entries(fields).map(([name, value]) => ` ${formatField(name, value)}`);
   return printable(`  ${message}${details.join('')}`);
-}
-
-function fieldText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return typeof value === 'number' ? String(Math.round(value * 10) / 10) : JSON.stringify(value);
 }

@@ -5,21 +5,35 @@ import type { SupervisorStatus } from '../../protocol.js';
 import { type Command, flagText, wantsColour } from '../context.js';
 import { describeSupervisor, listOfSupervisors } from '../status-view.js';
 
+/** Words that ask for a line for each supervisor, also where there is one. */
+const LIST = /^(?:ls|list|ps)$/;
+
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), NOT_ANSWERING */
 export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
   const json = Boolean(invocation.flags.json);
   const colour = wantsColour(stdout, env);
+  const asList = LIST.test(invocation.word ?? '');
   const name = flagText(invocation, 'name');
-  const listed = name === undefined ? await listSupervisors(runtimeDir) : [];
-  if (listed.length > 1) {
-    stdout.write(json ? asJson(listed.map(jsonOf)) : listOfSupervisors(listed, colour));
-    return EXIT.done;
-  }
-  const [only] = listed;
-  const status = only === undefined ? await (await connectTo(runtimeDir, name)).status() : answerOf(only);
-  stdout.write(json ? asJson(status) : describeSupervisor(status, colour));
+  const names = invocation.names ?? (name === undefined ? ['all'] : [name]);
+  const listed = names.includes('all')
+    ? await listSupervisors(runtimeDir)
+    : await Promise.all([...new Set(names)].map((one) => ask(runtimeDir, one)));
+  const [only, ...others] = listed;
+  // None runs: the error of who asks for the only one.
+  if (only === undefined) await connectTo(runtimeDir);
+  else if (others.length === 0 && !asList) {
+    const status = answerOf(only);
+    stdout.write(json ? asJson(status) : describeSupervisor(status, colour));
+  } else if (json) stdout.write(asJson(listed.map(jsonOf)));
+  else if (asList || invocation.names === undefined) stdout.write(listOfSupervisors(listed, colour));
+  else stdout.write(listed.map((one) => describeSupervisor(answerOf(one), colour)).join('\n'));
   return EXIT.done;
 };
+
+async function ask(runtimeDir: string, name: string): Promise<ListedSupervisor> {
+  const connection = await connectTo(runtimeDir, name);
+  return { name, status: await connection.status().catch(() => null) };
+}
 
 function answerOf({ name, status }: ListedSupervisor): SupervisorStatus {
   if (status !== null) return status;

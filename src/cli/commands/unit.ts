@@ -5,22 +5,30 @@ import { EXIT, HoldfastError } from '../../errors.js';
 import { findInstallation } from '../../platform/installation.js';
 import { serviceUnit, socketUnit } from '../../systemd/unit.js';
 import { templateUnit } from '../../systemd/unit-template.js';
-import type { Command, Context, Invocation } from '../context.js';
+import { type Command, type Context, flagText, type Invocation } from '../context.js';
 import { gatherFacts, type UnitFacts } from '../unit-facts.js';
 import { readUnitFlags, type UnitFlags } from '../unit-flags.js';
+import { installUnits, type UnitFile, uninstallUnits } from '../unit-install.js';
 
 const FOLDER = '/etc/systemd/system';
-
-interface UnitFile {
-  readonly name: string;
-  readonly text: string;
-}
 
 /** @throws HoldfastError; ConfigError, exit code 2 */
 export const run: Command = async (invocation, context) => {
   const flags = readUnitFlags(invocation, context.cwd);
+  const { install, uninstall, yes } = invocation.flags;
+  const how = { folder: flags.output ?? FOLDER, yes: yes === true };
+  if (install && uninstall) {
+    throw wrongUse('cannot install and uninstall at once', 'give one of --install and --uninstall');
+  }
+  if (uninstall) {
+    await uninstallUnits(await nameOf(invocation, flags, context), how, context);
+    return EXIT.done;
+  }
+  if (yes && !install) throw wrongUse('cannot use --yes: nothing is asked', 'it is for --install and --uninstall');
   const units = await makeUnits(invocation, flags, context);
-  if (flags.output === null) {
+  if (install) {
+    await installUnits(units, how, context, () => writeUnits(units, how.folder));
+  } else if (flags.output === null) {
     context.stdout.write(units.map(({ text }) => text).join('\n'));
   } else {
     context.stdout.write(await writeUnits(units, flags.output));
@@ -46,7 +54,20 @@ async function makeUnits(invocation: Invocation, flags: UnitFlags, context: Cont
   return unitsOf(facts, flags);
 }
 
-const FOR_TEMPLATES: ReadonlySet<string> = new Set(['template', 'output']);
+const FOR_TEMPLATES: ReadonlySet<string> = new Set(['template', 'output', 'install', 'yes']);
+
+/** By its name alone where that is given: the application may be gone already. */
+async function nameOf(invocation: Invocation, flags: UnitFlags, context: Context): Promise<string> {
+  if (invocation.flags.template) return 'holdfast@';
+  const name = flagText(invocation, 'name');
+  // The name becomes that of a file.
+  if (name !== undefined && /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(name)) return name;
+  if (name !== undefined || (invocation.operand === undefined && invocation.flags.script === undefined)) {
+    throw wrongUse('cannot uninstall: no name given', 'holdfast unit --name shop --uninstall');
+  }
+  const installation = await findInstallation(context.env.PATH ?? '');
+  return (await gatherFacts(invocation, flags, context, installation)).name;
+}
 
 function unitsOf({ name, service }: UnitFacts, { listen }: UnitFlags): UnitFile[] {
   const { systemd, user } = service;

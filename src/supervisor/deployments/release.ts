@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../../config/config.js';
+import type { LoadedConfig } from '../../config/load.js';
 import type { Policy } from '../../core/types.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 
@@ -17,7 +18,15 @@ export interface Release {
   readonly cwd: string;
   /** Of the entry file, to find out whether it has been changed since. */
   readonly fingerprint: string;
+  /** When it was resolved, in milliseconds since 1970. */
+  readonly loadedAtMs: number;
+  /** When its entry file was last changed, likewise. */
+  readonly scriptChangedAtMs: number;
+  /** What the configuration was made of; none for a worker's own view of it. */
+  readonly source?: ReleaseSource | undefined;
 }
+
+export type ReleaseSource = Pick<LoadedConfig, 'file' | 'resolved' | 'origins'>;
 
 /** What changes with a file: writing it in place changes its time, replacing it its number. */
 export function fingerprintOf(script: string): string {
@@ -26,20 +35,22 @@ export function fingerprintOf(script: string): string {
 }
 
 /** @throws HoldfastError `SCRIPT_NOT_FOUND` or `CWD_NOT_FOUND` */
-export async function resolveRelease(id: number, config: Config): Promise<Release> {
+export async function resolveRelease(id: number, config: Config, source?: ReleaseSource): Promise<Release> {
   const cwd = await realpath(config.cwd).catch((cause: unknown) => {
     throw missing('CWD_NOT_FOUND', 'enter the working folder', config.cwd, cause);
   });
   const script = await realpath(path.resolve(config.cwd, config.script)).catch((cause: unknown) => {
     throw missing('SCRIPT_NOT_FOUND', 'run', path.resolve(config.cwd, config.script), cause);
   });
-  if ((await stat(script)).isDirectory()) {
+  const stats = await stat(script);
+  if (stats.isDirectory()) {
     throw new HoldfastError('SCRIPT_IS_FOLDER', `cannot run ${script}: it is a folder`, {
       hint: 'name the entry file in it',
       exitCode: EXIT.usage,
     });
   }
-  return { id, config, script, cwd, fingerprint: fingerprintOf(script) };
+  const times = { loadedAtMs: Date.now(), scriptChangedAtMs: Math.round(stats.mtimeMs) };
+  return { id, config, script, cwd, fingerprint: fingerprintOf(script), ...times, source };
 }
 
 /** What the core needs to know of a release. */

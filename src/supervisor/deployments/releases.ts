@@ -53,10 +53,10 @@ export class Releases {
    * @throws HoldfastError for what is wrong with either
    */
   async next(): Promise<Release> {
-    const { config, warnings } = await this.#reloadConfig();
-    for (const warning of warnings) this.#log.logger.warn({ warning }, 'configuration');
+    const loaded = await this.#reloadConfig();
+    for (const warning of loaded.warnings) this.#log.logger.warn({ warning }, 'configuration');
     this.#lastId += 1;
-    const release = await resolveRelease(this.#lastId, config);
+    const release = await resolveRelease(this.#lastId, loaded.config, loaded);
     this.#warnOfFixed(release);
     this.#known.set(release.id, release);
     this.#held.add(release.id);

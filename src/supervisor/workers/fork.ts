@@ -9,13 +9,9 @@ import { spawning } from '../../spawn.js';
 import type { Release } from '../deployments/release.js';
 import { type ChannelListener, WorkerChannel } from './channel.js';
 import { killGroup } from './process-groups.js';
+import { type WorkerIdentity, workerVariables } from './variables.js';
 
-export interface WorkerIdentity {
-  readonly worker: number;
-  readonly slot: number;
-  readonly generation: number;
-  readonly name: string;
-}
+export type { WorkerIdentity } from './variables.js';
 
 /** What comes over the channel, and what `child_process` tells. */
 export interface ForkListener extends ChannelListener {
@@ -108,13 +104,12 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPa
     silent: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  const { [config.instanceVar]: instance, ...own } = workerVariables(identity, config);
   return detached(hidden(config), () =>
     cluster.fork({
-      [config.instanceVar]: String(identity.slot),
+      [config.instanceVar]: instance,
       ...config.env,
-      HOLDFAST_NAME: identity.name,
-      HOLDFAST_SLOT: String(identity.slot),
-      HOLDFAST_GENERATION: String(identity.generation),
+      ...own,
       HOLDFAST_WORKER: String(identity.worker),
       // Always: one of this process's own environment means nothing.
       HOLDFAST_CHILDREN: config.keepChildren ? 'kept' : 'ended',

@@ -10,6 +10,7 @@ import { Debugged } from './debugged.js';
 import type { Fork, WorkerIdentity } from './fork.js';
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
+const INSPECTOR_ID = /(Debugger (?:listening|ending) on ws:\/\/[^/]+\/).*/;
 
 /** How long the last output of a worker that has ended is waited for; a grandchild may hold the pipe open. */
 const LAST_OUTPUT_MS = 250;
@@ -43,6 +44,8 @@ export class WorkerHandle {
   held = false;
   /** It has been asked to end: what it is given from now on it does not accept on. */
   leaving = false;
+  /** What its inspector says of itself is not for the log: who knows the id in it can attach. */
+  concealsInspector = false;
   readonly debugged = new Debugged();
   readonly #fork: Fork;
   readonly #output: WorkerOutput;
@@ -61,7 +64,8 @@ export class WorkerHandle {
     const child = fork.process;
     // Where no descriptor is left, the process never comes to be and has no streams at all: its fault comes as an event.
     if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
-    this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log });
+    const conceal = (text: string) => (this.concealsInspector ? text.replace(INSPECTOR_ID, '$1...') : text);
+    this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log, conceal });
     this.#output.onErrorLine((line) => this.debugged.heard(line));
 
     const { worker, slot, generation } = identity;

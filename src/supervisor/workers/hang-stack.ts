@@ -23,6 +23,7 @@ type Message =
   | { readonly method: 'Debugger.paused'; readonly params: { readonly callFrames: readonly CallFrame[] } };
 
 const MOST_FRAMES = 20;
+const END_MS = 5_000;
 /**
  * The application may have left a line of its own unfinished before it. Nowhere but on loopback: what an application
  * prints must not have the supervisor connect to another machine.
@@ -94,6 +95,31 @@ async function ask(target: HangTarget, over: AbortSignal, tell: (stack: readonly
         // Whoever it is, it is no inspector: what an event listener throws would end the supervisor.
         reject(error);
       }
+    });
+  });
+}
+
+/** Whether it is one of an inspector on loopback: what a worker says must not have the supervisor connect elsewhere. */
+export function isInspectorUrl(url: string): boolean {
+  return /^ws:\/\/127\.0\.0\.1:\d{1,5}\/[\da-f-]{1,64}$/.test(url);
+}
+
+/** Closes the inspector with all its connections; a worker that stands at a breakpoint runs on. Never rejects. */
+export async function endInspector(url: string): Promise<void> {
+  const { default: WebSocket } = await import('ws');
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  await new Promise<void>((resolve) => {
+    const late = setTimeout(() => socket.terminate(), END_MS);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      clearTimeout(late);
+      resolve();
+    });
+    socket.on('open', () => {
+      socket.send('{"id":1,"method":"Debugger.enable"}');
+      socket.send('{"id":2,"method":"Debugger.setBreakpointsActive","params":{"active":false}}');
+      socket.send('{"id":3,"method":"Debugger.resume"}');
+      socket.send('{"id":4,"method":"Runtime.evaluate","params":{"expression":"process._debugEnd()"}}');
     });
   });
 }

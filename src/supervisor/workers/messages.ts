@@ -38,6 +38,7 @@ const LAST_SLOT = 256;
 const LAST_ORDINAL = 65_535;
 const DETAIL_CHARACTERS = 8 * 1024;
 const PATH_CHARACTERS = 1024;
+const URL_CHARACTERS = 128;
 const MOST_NAMED = 64;
 const MOST_REASONS = 32;
 const MOST_BUCKETS = 128;
@@ -124,6 +125,8 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   leftover: { counts, named: list(named, MOST_NAMED) },
   health: { ok: truth, detail: text(DETAIL_CHARACTERS) },
   released: { key, slot },
+  profiled: { seq: count, ok: truth, aside: truth, detail: text(DETAIL_CHARACTERS) },
+  inspected: { seq: count, url: text(URL_CHARACTERS), wasOpen: truth, detail: text(DETAIL_CHARACTERS) },
   stats: {
     seq: count,
     eventLoopDelayMs: amount,

@@ -21,6 +21,8 @@ export class Told {
   readonly #queried = new Set<unknown>();
   /** What it is to acknowledge to node:cluster. */
   readonly #handedOver = new Set<unknown>();
+  /** Profiles and inspectors that it was asked for. */
+  readonly #examined = new Set<unknown>();
   #lastQuestion = 0;
   #asked = 0;
   #leftover = false;
@@ -32,6 +34,7 @@ export class Told {
       if (type === 'socket' && errno === 0) this.#addresses.set(String(key), this.#open(String(key)) + 1);
       else if (type === 'adopt') this.#lend(`${slot} ${key}`, under === undefined ? null : String(key));
       else if (type === 'release') this.#lent.add(`${slot} ${key}`);
+      else if (type === 'profile' || type === 'inspect') this.#examined.add(seq);
       else if (type === 'stats') this.#lastQuestion = Number(seq);
     } else if (cmd === 'NODE_CLUSTER') {
       if (act === 'newconn') this.#handedOver.add(seq);
@@ -83,6 +86,10 @@ export class Told {
       case 'released':
         if (this.#lent.has(`${message.slot} ${message.key}`)) return;
         throw new Mismatch(`released: it was not lent ${JSON.stringify(message.key)} of slot ${message.slot}`);
+      case 'profiled':
+      case 'inspected':
+        if (this.#examined.delete(message.seq)) return;
+        throw new Mismatch(`${message.type}: nobody asked for it`);
       case 'stats':
         if (message.seq < 1 || message.seq > this.#lastQuestion) throw new Mismatch('stats: nobody asked for them');
         return;

@@ -12,6 +12,7 @@ import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
 import { OomWatch } from '../upkeep/oom.js';
+import type { Examinations } from './examinations.js';
 import type { FirstWorker } from './first-worker.js';
 import { Fork } from './fork.js';
 import { WorkerHandle } from './handle.js';
@@ -43,6 +44,7 @@ export interface WorkforceOptions {
   readonly dispatch: (event: AnyEvent) => void;
   /** Whether all are to have gone before the next one is started. */
   readonly isRestarting: () => boolean;
+  readonly examinations: Examinations;
   /** One that has been forked already. */
   readonly firstWorker?: FirstWorker | null | undefined;
 }
@@ -64,10 +66,12 @@ export class Workforce {
   readonly #links: Links;
   readonly #health: WorkerHealth;
   readonly #oom = new OomWatch();
+  readonly #examinations: Examinations;
 
   constructor(options: WorkforceOptions) {
     this.#options = options;
     this.leftBehind = new ProcessGroups(options.log);
+    this.#examinations = options.examinations;
     this.#health = new WorkerHealth(options.dispatch);
     this.#leftovers = new Leftovers(options.log);
     this.#links = new Links(options.openStreamPair, options.log);
@@ -94,6 +98,7 @@ export class Workforce {
       this.#options.listening.forget(worker);
       this.#leftovers.forget(worker);
       this.#health.forget(worker);
+      this.#examinations.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
@@ -147,6 +152,7 @@ export class Workforce {
 
   /** Whether a debugger is attached to a worker. */
   async isDebugged(worker: number): Promise<boolean> {
+    if (this.#examinations.isBusy(worker)) return true;
     return (await this.#workers.get(worker)?.debugged.isAttached()) ?? false;
   }
 
@@ -309,6 +315,10 @@ export class Workforce {
         break;
       case 'health':
         this.#health.answered(worker, message);
+        break;
+      case 'profiled':
+      case 'inspected':
+        this.#examinations.answered(worker, message);
         break;
       case 'stats':
         this.stats.answered(worker, message);

@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly env?: NodeJS.ProcessEnv;
   readonly terminal?: boolean;
   readonly interrupt?: AbortController;
+  /** Who answers a question; nobody if not given. */
+  readonly confirm?: (question: string) => Promise<boolean>;
   /** Called with each piece that comes on stdout. */
   readonly onOutput?: (text: string) => void;
 }
@@ -35,6 +37,7 @@ export async function holdfast(argv: readonly string[], surroundings: Surroundin
     cwd: surroundings.cwd ?? process.cwd(),
     runtimeDir: surroundings.runtimeDir ?? '/nonexistent/holdfast',
     interrupted: () => interrupt.signal,
+    confirm: surroundings.confirm ?? null,
   };
   const code = await dispatch(argv, context);
   // What was written is on its way through the streams.

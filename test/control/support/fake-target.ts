@@ -4,13 +4,18 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
 import { ControlServer } from '../../../src/control/server.js';
+import { HoldfastError } from '../../../src/errors.js';
 import { lineFilter } from '../../../src/logs/filter.js';
 import type {
   ControlLine,
   ControlResult,
   ControlTarget,
+  DescribeOptions,
+  Description,
+  InspectOptions,
   LogFilter,
   LogQuery,
+  ProfileOptions,
   RecentLogs,
   ReloadOptions,
   SupervisorEvent,
@@ -112,6 +117,31 @@ export class FakeTarget implements ControlTarget {
     this.calls.push('stop');
     return this.perform(progress);
   }
+
+  /** What it is asked to describe. */
+  answerDescribe: (options: DescribeOptions) => Promise<Description> = async () => {
+    throw new HoldfastError('NO_WORKER', 'there is no worker');
+  };
+
+  describe(options: DescribeOptions): Promise<Description> {
+    this.calls.push(`describe ${JSON.stringify(options)}`);
+    return this.answerDescribe(options);
+  }
+
+  profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
+    this.calls.push(`profile ${options.what} ${options.of} ${options.forMs}`);
+    return this.answerProfile(options, progress);
+  }
+
+  answerProfile = async (_options: ProfileOptions, progress: Progress): Promise<ControlResult> =>
+    this.perform(progress);
+
+  inspect({ of }: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
+    this.calls.push(`inspect ${of}`);
+    return this.answerInspect(progress, gone);
+  }
+
+  answerInspect = async (progress: Progress, _gone: AbortSignal): Promise<ControlResult> => this.perform(progress);
 
   followLogs(onLine: (line: string) => void, filter: LogFilter = {}): () => void {
     const fits = lineFilter(filter);

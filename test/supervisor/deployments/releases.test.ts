@@ -10,7 +10,15 @@ import { Releases } from '../../../src/supervisor/deployments/releases.js';
 function rig(t: Test, reads: Partial<Config>[]) {
   const cwd = t.testdir({ 'app.js': '' });
   const config = { script: 'app.js', cwd, instances: 1, admin: { host: null, port: 1 } } as unknown as Config;
-  const first: Release = { id: 1, config, script: path.join(cwd, 'app.js'), cwd, fingerprint: '' };
+  const first: Release = {
+    id: 1,
+    config,
+    script: path.join(cwd, 'app.js'),
+    cwd,
+    fingerprint: '',
+    loadedAtMs: 0,
+    scriptChangedAtMs: 0,
+  };
   const state = initialState({ size: 1, listenMode: 'reuseaddr', policy: policyFor(first) });
   const warned: unknown[] = [];
   const log = { logger: { warn: (fields: unknown) => warned.push(fields) } } as unknown as Log;
@@ -19,6 +27,7 @@ function rig(t: Test, reads: Partial<Config>[]) {
     file: null,
     resolved: null,
     warnings: [],
+    origins: { settings: [], variables: {} },
   });
   return { releases: new Releases(first, read, log), state, warned };
 }

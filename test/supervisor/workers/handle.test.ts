@@ -13,7 +13,7 @@ t.test('what was to be sent to a worker that has ended is over with: its handles
   });
   const script = path.join(folder, 'app.cjs');
   const config = { script, args: [], nodeArgs: [], env: { NODE_OPTIONS: '' } } as unknown as Config;
-  const release = { id: 1, config, script, cwd: folder, fingerprint: '' };
+  const release = { id: 1, config, script, cwd: folder, fingerprint: '', loadedAtMs: 0, scriptChangedAtMs: 0 };
   const log = createLog({ name: 'x', logLevel: 'info', logFormat: 'json', logFile: path.join(folder, 'log') });
   const identity = { worker: 1, slot: 0, generation: 1, name: 'x' };
   const fork = new Fork(identity, release);

@@ -23,6 +23,8 @@ t.test('what a worker says rightly is read as it is', async (t) => {
     { type: 'adopted', key: '*:80', slot: 1, ok: false },
     { type: 'health', ok: false, detail: 'GET / answered 500' },
     { type: 'released', key: 'x', slot: 255 },
+    { type: 'profiled', seq: 1, ok: true, aside: false, detail: '' },
+    { type: 'inspected', seq: 1, url: 'ws://127.0.0.1:1/a', wasOpen: false, detail: '' },
     { type: 'stats', seq: 9, eventLoopDelayMs: 0.5, connections: 1, accepted: 2, requests: 3 },
     {
       ...{ type: 'stats', seq: 9, eventLoopDelayMs: 0, connections: 0, accepted: 0, requests: 0 },

@@ -1,0 +1,125 @@
+/**
+ * Words of PM2 that holdfast says differently: what does the same is taken over, for what does not the error says what stands
+ * for it. Pure. What both call the same is not in here.
+ */
+import { EXIT, HoldfastError } from '../errors.js';
+
+/** A word that cannot be done as it is. */
+interface Instead {
+  readonly why: string;
+  readonly instead: string;
+}
+
+type Meaning =
+  | Instead
+  /** The option of holdfast, and its value there. */
+  | { readonly flag: string; readonly value: (text: string) => string }
+  /** It needs no value. */
+  | { readonly words: readonly string[] };
+
+/** PM2 counts in milliseconds, and takes a bare number. */
+const milliseconds = (text: string) => (/^\d+$/.test(text) ? `${text}ms` : text);
+const asItIs = (text: string) => text;
+/** A bare number is of bytes. */
+const size = (text: string) => (/^\d+$/.test(text) ? `${Math.ceil(Number(text) / 1024 ** 2)}M` : text);
+
+const ONE_LOG = { why: 'there is one log for both outputs', instead: '--log-file FILE' };
+
+/** Options of `start`. */
+const FLAGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ['--max-memory-restart', { flag: 'max-memory', value: size }],
+  ['--wait-ready', { words: ['--ready=message'] }],
+  ['--listen-timeout', { flag: 'ready-timeout', value: milliseconds }],
+  ['--kill-timeout', { flag: 'kill-timeout', value: milliseconds }],
+  ['--min-uptime', { flag: 'min-uptime', value: milliseconds }],
+  ['--exp-backoff-restart-delay', { flag: 'backoff-base', value: milliseconds }],
+  ['--restart-delay', { flag: 'backoff-base', value: milliseconds }],
+  ['--cron-restart', { flag: 'reload-cron', value: asItIs }],
+  ['--no-treekill', { words: ['--keep-children'] }],
+  ['--log', { flag: 'log-file', value: asItIs }],
+  // What it does anyway.
+  ['--no-daemon', { words: [] }],
+  ['--output', ONE_LOG],
+  ['--error', ONE_LOG],
+  [
+    '--no-autorestart',
+    {
+      why: 'a worker that ends is replaced, unless its exit code says otherwise',
+      instead: '--stop-exit-codes 0 leaves one that ended well; for a job that runs once, use cron or a systemd timer',
+    },
+  ],
+]);
+
+/** @param own options that the command has under these very names */
+export function flagsFromPm2(words: readonly string[], own: ReadonlySet<string>): string[] {
+  const read: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? '';
+    const [, option = '', given] = /^(--[a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const meaning = FLAGS.get(option);
+    const isOwn = own.has(option.slice(2));
+    if (meaning === undefined || (isOwn && !('flag' in meaning && option === `--${meaning.flag}`))) {
+      read.push(word);
+    } else if ('why' in meaning) {
+      throw instead(`use ${option}`, meaning);
+    } else if ('words' in meaning) {
+      read.push(...meaning.words);
+    } else {
+      const value = given ?? words[++i];
+      // Without a value it is the parser's to refuse.
+      read.push(value === undefined ? `--${meaning.flag}` : `--${meaning.flag}=${meaning.value(value)}`);
+    }
+  }
+  return read;
+}
+
+const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
+  [
+    'startup',
+    {
+      why: 'there is no daemon that would have to be started at boot; each application has a systemd unit of its own',
+      instead: 'sudo holdfast unit <script or config file> --install',
+    },
+  ],
+  [
+    'unstartup',
+    { why: 'each application has a systemd unit of its own', instead: 'sudo holdfast unit --name NAME --uninstall' },
+  ],
+  [
+    'save',
+    {
+      why: 'there is no list of processes to save: what is to be there after a boot has a systemd unit',
+      instead: 'sudo holdfast unit <script or config file> --install',
+    },
+  ],
+  [
+    'resurrect',
+    {
+      why: 'there is no saved list of processes: systemd starts the units that are installed',
+      instead: 'sudo holdfast unit <script or config file> --install',
+    },
+  ],
+  ['kill', { why: 'there is no daemon beside the supervisors', instead: 'to stop all of them: holdfast stop all' }],
+  ['update', { why: 'there is no daemon in memory', instead: 'stop and start the supervisor: holdfast stop NAME' }],
+  [
+    'flush',
+    {
+      why: 'a log file belongs to its owner',
+      instead: 'to empty it: truncate --size 0 FILE; it is written on at its end',
+    },
+  ],
+  ['reloadLogs', { why: 'log files are opened anew on a signal', instead: 'kill -USR1 PID, which holdfast ls shows' }],
+  ['jlist', { why: 'it has another name', instead: 'holdfast ls --json' }],
+  ['prettylist', { why: 'it has another name', instead: 'holdfast ls --json' }],
+  ['gracefulReload', { why: 'every reload lets connections finish', instead: 'holdfast reload NAME' }],
+]);
+
+/** null for a word that is not PM2's either. */
+export function commandOfPm2(word: string): HoldfastError | null {
+  const meaning = COMMANDS.get(word) ?? (word === 'dump' ? COMMANDS.get('save') : undefined);
+  return meaning === undefined ? null : instead(`run ${word}`, meaning);
+}
+
+function instead(what: string, meaning: Instead): HoldfastError {
+  return new HoldfastError('USAGE', `cannot ${what}: ${meaning.why}`, { hint: meaning.instead, exitCode: EXIT.usage });
+}

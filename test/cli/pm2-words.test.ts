@@ -1,0 +1,92 @@
+import t, { type Test } from 'tap';
+import { parseCommandLine } from '../../src/cli/parse.js';
+import { OPTIONS } from '../../src/config/options.js';
+import { HoldfastError } from '../../src/errors.js';
+import { holdfast } from './support/command-line.js';
+
+const read = async (line: string) => {
+  const parsed = await parseCommandLine(line.split(' '));
+  if (parsed.wants !== 'run') throw new Error(`${line} asks for ${parsed.wants}`);
+  return parsed.invocation;
+};
+
+async function refused(t: Test, line: string, message: RegExp, hint: RegExp): Promise<void> {
+  const error = await read(line).catch((error: unknown) => error);
+  if (!(error instanceof HoldfastError)) return void t.fail(`${line} is taken`);
+  t.match(error, { code: 'USAGE', exitCode: 2, message, hint }, line);
+}
+
+t.test('options of pm2 start become those of holdfast, with the same meaning', async (t) => {
+  const rows: [line: string, flags: Record<string, unknown>][] = [
+    ['-i max', { instances: 'max' }],
+    ['-n shop', { name: 'shop' }],
+    ['--name shop', { name: 'shop' }],
+    ['--max-memory-restart 300M', { 'max-memory': '300M' }],
+    ['--max-memory-restart 314572800', { 'max-memory': '300M' }],
+    ['--wait-ready', { ready: 'message' }],
+    ['--wait-ready --listen-timeout 3000', { ready: 'message', 'ready-timeout': '3000ms' }],
+    ['--listen-timeout=3000', { 'ready-timeout': '3000ms' }],
+    ['--kill-timeout 1600', { 'kill-timeout': '1600ms' }],
+    ['--kill-timeout 5s', { 'kill-timeout': '5s' }],
+    ['--min-uptime 1000', { 'min-uptime': '1000ms' }],
+    ['--exp-backoff-restart-delay 100', { 'backoff-base': '100ms' }],
+    ['--restart-delay=3000', { 'backoff-base': '3000ms' }],
+    ['--no-treekill', { 'keep-children': true }],
+    ['--log app.log', { 'log-file': 'app.log' }],
+    ['--no-daemon', {}],
+    ['--watch', { watch: true }],
+    ['--max-restarts 5', { 'max-restarts': '5' }],
+  ];
+  const known = new Set(OPTIONS.map(({ flag }) => flag));
+  for (const [line, flags] of rows) {
+    t.same((await read(`start app.js ${line}`)).flags, flags, line);
+    for (const flag of Object.keys(flags)) t.ok(known.has(flag), `${flag} is an option`);
+  }
+  t.same((await parseCommandLine(['start', 'app.js', '--cron-restart', '0 4 * * *'])) as object, {
+    ...(await parseCommandLine(['start', 'app.js', '--reload-cron=0 4 * * *'])),
+  });
+  t.match(await read('unit app.js --listen-timeout 3000 --output units'), {
+    flags: { 'ready-timeout': '3000ms', output: 'units' },
+  });
+});
+
+t.test("what is behind -- is the application's, in whatever words", async (t) => {
+  t.match(await read('start app.js -- --wait-ready --no-autorestart'), {
+    flags: {},
+    applicationArgs: ['--wait-ready', '--no-autorestart'],
+  });
+});
+
+t.test('an option that has no counterpart says what stands for it', async (t) => {
+  await refused(t, 'start app.js --no-autorestart', /^cannot use --no-autorestart: /, /--stop-exit-codes 0/);
+  await refused(t, 'start app.js --output out.log', /^cannot use --output: /, /--log-file/);
+  await refused(t, 'start app.js --error err.log', /^cannot use --error: /, /--log-file/);
+  await refused(t, 'start app.js --listen-timeout', /^cannot use --ready-timeout: its value is missing/, /./);
+});
+
+t.test('the values are checked as those of holdfast are', async (t) => {
+  const cwd = t.testdir({ 'app.js': '' });
+  const { code, stderr } = await holdfast(['start', 'app.js', '--listen-timeout', 'soon'], { cwd });
+  t.equal(code, 2);
+  t.match(stderr, /--ready-timeout/);
+});
+
+t.test('commands of pm2 that there are not say what stands for them', async (t) => {
+  for (const word of ['startup', 'save', 'dump', 'resurrect']) {
+    await refused(t, word, new RegExp(`^cannot run ${word}: `), /^sudo holdfast unit .* --install$/);
+  }
+  await refused(t, 'unstartup', /^cannot run unstartup: /, /--uninstall/);
+  await refused(t, 'kill', /^cannot run kill: /, /holdfast stop all/);
+  await refused(t, 'flush', /^cannot run flush: /, /truncate/);
+  await refused(t, 'reloadLogs', /^cannot run reloadLogs: /, /USR1/);
+  await refused(t, 'jlist', /^cannot run jlist: /, /holdfast ls --json/);
+  await refused(t, 'update', /^cannot run update: /, /stop/);
+  await refused(t, 'startpu', /^cannot run startpu: no such command/, /start/);
+});
+
+t.test('delete is stop', async (t) => {
+  t.match(await parseCommandLine(['delete', 'shop']), {
+    spec: { name: 'stop' },
+    invocation: { flags: { name: 'shop' } },
+  });
+});
