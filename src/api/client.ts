@@ -5,11 +5,20 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { type Action, Connection, connectTo, listSupervisors } from '../control/client.js';
+import { type Action, Connection, connectTo, listSupervisors, type ResultLine } from '../control/client.js';
+import { profileInto } from '../control/profile-file.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { probeSocket } from '../control/socket-path.js';
 import { EXIT, HoldfastError } from '../errors.js';
-import type { ReloadOptions, SupervisorEvent, SupervisorStatus } from '../protocol.js';
+import type {
+  DescribeOptions,
+  Description,
+  LogQuery,
+  ProfileOptions,
+  ReloadOptions,
+  SupervisorEvent,
+  SupervisorStatus,
+} from '../protocol.js';
 import { Task } from './task.js';
 
 export { HoldfastError } from '../errors.js';
@@ -18,13 +27,19 @@ export type {
   CanaryStatus,
   Change,
   ControlResult,
+  DescribeOptions,
+  Description,
+  LogFilter,
   ReloadOptions,
+  RestartRecord,
   RolloutStatus,
+  SettingDescription,
   SocketStatus,
   SupervisorEvent,
   SupervisorSnapshot,
   SupervisorStatus,
   TrialStatus,
+  VariableDescription,
   WorkerStatus,
 } from '../protocol.js';
 export type { Progress, Task } from './task.js';
@@ -42,6 +57,26 @@ export interface Where {
 export interface Following {
   /** Ends it. */
   readonly signal?: AbortSignal;
+}
+
+/** Which log lines: those from now on, unless `lines` asks for some that have come already, or `follow` is false. */
+export interface LogsWanted extends Following, Partial<LogQuery> {}
+
+export interface ProfileWanted extends Omit<ProfileOptions, 'id' | 'of' | 'forMs'> {
+  /** A worker's id, or a slot where there is no such id. Any worker if not given. */
+  readonly of?: number;
+  /** Must not be there yet. */
+  readonly file: string;
+  /** From 100 to 600,000; 10 s if not given. Of no account for a snapshot of the heap. */
+  readonly forMs?: number;
+}
+
+/** An inspector that is open. Who has the URL commands the worker. */
+export interface Inspection {
+  readonly worker: number;
+  readonly url: string;
+  /** Closes it. */
+  close(): Promise<void>;
 }
 
 /** A line of the log: what is in it beside these depends on the message, and on the application. */
@@ -131,9 +166,50 @@ export class Client {
     return this.#ask('stop', 'stop');
   }
 
-  /** Log lines from now on, until the signal or the supervisor's end. @throws HoldfastError CONNECTION_LOST */
-  async *logs({ signal }: Following = {}): AsyncGenerator<LogLine, void, void> {
-    for await (const line of this.#connection.logs(signal)) yield JSON.parse(line) as LogLine;
+  /** Everything of the application or of a worker, and why it is so. @throws HoldfastError REFUSED without such a worker */
+  describe(options: DescribeOptions = {}): Promise<Description> {
+    return this.#connection.describe(options);
+  }
+
+  /** A CPU profile, a snapshot of the heap or a sampling heap profile of a live worker, for Chrome's tools. */
+  profile({ of, what, file, forMs = 10_000 }: ProfileWanted): Task {
+    const wanted = { of: of ?? 'first', what, forMs, file: path.resolve(file) } as const;
+    return this.#task('profile', (onProgress) => profileInto(this.#connection, wanted, onProgress));
+  }
+
+  /** Opens the inspector of a live worker on loopback. @throws HoldfastError FAILED where it cannot be opened */
+  inspect(of?: number): Promise<Inspection> {
+    const leave = new AbortController();
+    return new Promise((resolve, reject) => {
+      const task = this.#task('inspect', (onProgress) =>
+        this.#connection.perform(
+          { inspect: { of: of ?? 'first' } },
+          (line) => {
+            onProgress(line);
+            const { worker, url } = line.fields;
+            if (typeof url !== 'string') return;
+            const close = async () => {
+              leave.abort();
+              await task.result.catch(() => {});
+            };
+            resolve({ worker: Number(worker), url, close });
+          },
+          leave.signal,
+        ),
+      );
+      task.result.catch(reject);
+    });
+  }
+
+  /** Log lines, until the signal or the supervisor's end. @throws HoldfastError CONNECTION_LOST */
+  async *logs({ signal, ...query }: LogsWanted = {}): AsyncGenerator<LogLine, void, void> {
+    const isAsked = Object.keys(query).length > 0;
+    const wanted = isAsked ? { lines: 0, follow: true, ...query } : undefined;
+    let isHead = isAsked;
+    for await (const line of this.#connection.logs(signal, wanted)) {
+      if (!isHead) yield JSON.parse(line) as LogLine;
+      isHead = false;
+    }
   }
 
   /**
@@ -146,7 +222,10 @@ export class Client {
   }
 
   #ask(verb: string, action: Action): Task {
-    const perform = (onProgress: Parameters<Connection['perform']>[1]) => this.#connection.perform(action, onProgress);
+    return this.#task(verb, (onProgress) => this.#connection.perform(action, onProgress));
+  }
+
+  #task(verb: string, perform: (onProgress: Parameters<Connection['perform']>[1]) => Promise<ResultLine>): Task {
     return new Task(perform, (reason) => {
       const message = reason.startsWith('cannot ') ? reason : `cannot ${verb} ${this.name}: ${reason}`;
       return new HoldfastError('FAILED', message, { hint: `how it stands: holdfast status --name ${this.name}` });

@@ -57,6 +57,12 @@ export interface Options {
   readonly canaryMinRequests?: number;
   readonly beforeReload?: string;
   readonly beforeReloadTimeout?: Duration;
+  readonly hooks?: {
+    readonly reloaded?: string;
+    readonly rolledBack?: string;
+    readonly crashLoop?: string;
+  };
+  readonly hookTimeout?: Duration;
   readonly reloadCron?: string;
   readonly reloadCronTimeZone?: string;
   readonly watch?: boolean;
@@ -65,4 +71,8 @@ export interface Options {
   readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   readonly logFormat?: 'auto' | 'json' | 'pretty';
   readonly logFile?: string;
+  readonly logMaxSize?: string | 0;
+  readonly logMaxAge?: Duration;
+  readonly logKeep?: number;
+  readonly logCompress?: boolean;
 }

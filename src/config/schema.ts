@@ -348,11 +348,8 @@ export function jsonSchema(): Record<string, unknown> {
     description: 'Several applications, each under a supervisor of its own; the options beside it are for all of them',
     type: 'array',
     minItems: 1,
-    items: {
-      type: 'object',
-      properties: Object.fromEntries(SETTING_NAMES.map((name) => [name, { $ref: `#/properties/${name}` }])),
-      additionalProperties: false,
-    },
+    // Each is a configuration of its own, but for what only the whole file can have.
+    items: { allOf: [{ $ref: '#' }], not: { anyOf: [{ required: ['apps'] }, { required: ['$schema'] }] } },
   };
   return { $schema, title: 'Configuration of holdfast', ...rest, properties: { ...properties, apps } };
 }

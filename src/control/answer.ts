@@ -31,8 +31,9 @@ export function refuse(
   statusCode: keyof typeof CODES,
   error: string,
   hint: string,
+  code: string = CODES[statusCode],
 ): void {
-  sendJson(response, statusCode, { error, code: CODES[statusCode], hint });
+  sendJson(response, statusCode, { error, code, hint });
 }
 
 export function sendJson(response: http.ServerResponse, statusCode: number, value: unknown): void {

@@ -254,7 +254,7 @@ export class ControlServer {
   #logs(response: http.ServerResponse, params: URLSearchParams): void {
     const query = readLogQuery(params);
     if (typeof query === 'string') {
-      refuse(response, 400, `cannot read the logs: ${query}`, 'correct the query');
+      refuse(response, 400, `cannot read the logs: ${query}`, 'correct the query', 'BAD_QUERY');
       return;
     }
     if (this.#followers >= FOLLOWER_LIMIT) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Ajv } from 'ajv';
 import t from 'tap';
 import * as z from 'zod/mini';
 import { variableOf } from '../../src/config/environment.js';
@@ -21,6 +22,18 @@ t.test('the JSON Schema describes every option and allows no other key', async (
   t.strictSame(Object.keys(properties), ['$schema', ...SETTING_NAMES, 'apps']);
   t.equal(additionalProperties, false);
   for (const name of SETTING_NAMES) t.match(properties[name].description, /\w/, name);
+});
+
+t.test('an application of apps may have every option, but no applications of its own', async (t) => {
+  const isValid = new Ajv({ strict: true, strictTypes: false }).compile(committed);
+  const api = { name: 'api', script: 'api.js', instances: 2 };
+  t.ok(isValid(api));
+  t.ok(isValid({ $schema: 'https://example.com/schema.json', env: { A: '1' }, apps: [api, { ...api, surge: '50%' }] }));
+  for (const app of [{ surgee: 1 }, { instances: 'many' }, { apps: [api] }, { $schema: 'x' }, 'api']) {
+    t.notOk(isValid({ apps: [app] }), JSON.stringify(app));
+  }
+  t.notOk(isValid({ apps: [] }));
+  t.ok(JSON.stringify(committed).length < 20_000, 'no option is described twice');
 });
 
 t.test('every option is offered as a flag, but args, which come after --', async (t) => {

@@ -1,8 +1,10 @@
 /** config/openapi.yaml and the server say the same: paths, methods, bodies, answers and errors. */
 import { Validator } from '@seriousme/openapi-schema-validator';
 import t from 'tap';
+import { readDescribeOptions } from '../../src/control/describe-options.js';
+import { readInspectOptions, readProfileOptions } from '../../src/control/profile-options.js';
 import { readReloadOptions } from '../../src/control/reload-options.js';
-import type { ControlResult, SupervisorEvent, SupervisorStatus } from '../../src/protocol.js';
+import type { ControlResult, Description, SupervisorEvent, SupervisorStatus } from '../../src/protocol.js';
 import { document, faultsOf, faultsOfAnswer, type Operation, operations, valuesIn } from './support/api.js';
 import { deferred, OK, type Opened, open, SNAPSHOT, statusOf } from './support/fake-target.js';
 import { type Answer, ask, head } from './support/http.js';
@@ -12,6 +14,7 @@ const READERS = 16;
 
 /** Everything that may be in a status. */
 const FULL: SupervisorStatus = statusOf('shop', {
+  release: { folder: '/srv/app', loadedAtMs: 1_767_225_600_000 },
   addresses: [
     { kind: 'tcp', host: '::', port: 80, sockets: [{ slot: 0, weight: 0.5, queueLength: 1, backlog: 511 }] },
     {
@@ -46,6 +49,27 @@ const FULL: SupervisorStatus = statusOf('shop', {
     },
   ],
 });
+
+const DESCRIPTION: Description = {
+  ...{ status: FULL, worker: 9, atMs: 1_767_225_600_001 },
+  release: {
+    ...{
+      generation: 3,
+      folder: '/srv/app',
+      script: '/srv/app/server.js',
+      file: null,
+      resolved: 'npm start → node server.js',
+    },
+    ...{ loadedAtMs: 1_767_225_600_000.5, scriptChangedAtMs: 1_767_225_600_000 },
+  },
+  settings: [{ name: 'logFile', value: null, source: 'default', path: '' }],
+  environment: [{ name: 'PORT', value: '80', source: 'env, /srv/holdfast.yaml' }],
+  restarts: [
+    { atMs: 1_767_225_600_000, what: 'crashed', slot: 0, reason: 'exit code 1' },
+    { atMs: 1_767_225_600_000, what: 'reloaded', slot: null, reason: 'generation 3' },
+  ],
+};
+const PROFILE = { of: 'first', what: 'cpu', forMs: 100, file: '/tmp/a.cpuprofile', id: '1 2' };
 
 const LABEL = { worker: 9, slot: 1, generation: 4, pid: 4711 };
 type Plain = SupervisorEvent extends infer E ? (E extends SupervisorEvent ? Omit<E, 'id'> : never) : never;
@@ -126,6 +150,24 @@ t.test('each kind of event and of result is as it is described', async (t) => {
   t.not(faultsOf('Event', { id: '1', event: 'sizeChanged', data: { from: 1, to: 2, by: 'somebody' } }).length, 0);
 });
 
+t.test(
+  'log lines that have come already are as it describes them, and a query of which it knows nothing is refused',
+  async (t) => {
+    const { server, target } = await open(t);
+    target.recent = ['{"level":"warn","time":"2026-01-02T03:04:05.678Z","msg":"worker crashed","slot":1,"worker":1}'];
+    const logs = operations().find(({ path }) => path === '/v1/logs') as Operation;
+    const values: Readonly<Record<string, string>> = { follow: 'false', level: 'info' };
+    const query = logs.parameters.map((name) => `${name}=${values[name] ?? 1}`).join('&');
+    const answer = await ask(server.path, 'GET', `/v1/logs?${query}`);
+    t.equal(answer.statusCode, 200);
+    t.equal(answer.text.split('\n')[0], '{"type":"logs","recent":1,"logFile":null}');
+    t.same(await faultsOfAnswer(logs, answer), []);
+    const [refused] = await valuesIn('application/json', (await ask(server.path, 'GET', '/v1/logs?line=1')).text);
+    t.match(refused, { code: 'BAD_QUERY' });
+    for (const name of logs.parameters) t.match((refused as { error: string }).error, name);
+  },
+);
+
 t.test('bodies that it describes are taken, and others are refused by both', async (t) => {
   const { server, target } = await open(t);
   const reloads = [
@@ -145,6 +187,25 @@ t.test('bodies that it describes are taken, and others are refused by both', asy
   for (const body of reloads) {
     t.equal(faultsOf('ReloadOptions', body).length === 0, readReloadOptions(body) !== null, JSON.stringify(body));
   }
+  for (const body of [
+    {},
+    { of: 3 },
+    { of: 'first', secrets: true },
+    { of: -1 },
+    { of: 1.5 },
+    { of: 'last' },
+    { off: 1 },
+    [],
+  ]) {
+    t.equal(faultsOf('DescribeOptions', body).length === 0, readDescribeOptions(body) !== null, JSON.stringify(body));
+  }
+  for (const part of [{}, { of: 0 }, { what: 'gpu' }, { forMs: 99 }, { forMs: 600_001 }, { file: 'a' }, { id: '1' }]) {
+    const body = { ...PROFILE, ...part };
+    t.equal(faultsOf('ProfileOptions', body).length === 0, readProfileOptions(body) !== null, JSON.stringify(part));
+  }
+  for (const body of [{ of: 3 }, { of: 'first' }, { of: '3' }, {}, 3]) {
+    t.equal(faultsOf('InspectOptions', body).length === 0, readInspectOptions(body) !== null, JSON.stringify(body));
+  }
   for (const change of ['4', '+2', '-1', '', 'abc', '1e3', '+-1', '1234567', 4]) {
     const { statusCode } = await ask(server.path, 'POST', '/v1/scale', JSON.stringify({ change }));
     t.equal(faultsOf('Scale', { change }).length === 0, statusCode === 200, String(change));
@@ -156,26 +217,36 @@ t.test('bodies that it describes are taken, and others are refused by both', asy
 async function provoke({ server, target }: Opened, operation: Operation, status: number): Promise<Answer> {
   const { method, path } = operation;
   const plain = (body?: string) => ask(server.path, method, path, body);
-  const good = path === '/v1/scale' ? '{"change":"+1"}' : undefined;
+  const good = { '/v1/scale': '{"change":"+1"}', '/v1/profile': JSON.stringify(PROFILE), '/v1/inspect': '{"of":9}' }[
+    path
+  ];
   switch (status) {
     case 200: {
       target.answerStatus = async () => FULL;
+      target.answerDescribe = async () => DESCRIPTION;
       target.perform = async (progress): Promise<ControlResult> => {
         progress({ type: 'progress', message: 'worker ready', fields: { slot: 0, pid: null } });
-        return { ...OK, changes: [{ what: 'option', name: 'surge', from: null, to: '2' }] };
+        return {
+          ...OK,
+          file: '/run/holdfast/.shop.profile',
+          changes: [{ what: 'option', name: 'surge', from: null, to: '2' }],
+        };
       };
       if (method === 'POST' && path !== '/v1/stop') return plain(good);
       if (path === '/v1/status') return plain();
       return ended({ server, target } as Opened, operation);
     }
     case 400:
-      return plain('{"change":');
+      return method === 'GET' ? ask(server.path, method, `${path}?lines=many`) : plain('{"change":');
     case 405:
       return ask(server.path, method === 'GET' ? 'POST' : 'GET', path);
     case 413:
       return plain(LARGE);
+    case 422:
+      return plain('{"of":7}');
     case 500:
       target.answerStatus = () => Promise.reject(new Error('disk full'));
+      target.answerDescribe = () => Promise.reject(new Error('disk full'));
       return plain();
     case 503: {
       for (let reader = 0; reader < READERS; reader++) await head(server.path, method, path);

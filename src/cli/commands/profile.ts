@@ -1,8 +1,9 @@
 /** `holdfast profile`: a profile of a live worker, in a file that Chrome's tools open. */
-import { copyFile, open, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseDuration } from '../../config/duration.js';
 import { type Connection, connectTo, type ProgressLine } from '../../control/client.js';
+import { profileInto } from '../../control/profile-file.js';
 import { isProfileTimeMs, PROFILE_MS } from '../../control/profile-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { ProfileKind } from '../../protocol.js';
@@ -24,16 +25,13 @@ export const run: Command = async (invocation, context) => {
   const connection = await connectTo(runtimeDir, flagText(invocation, 'name'));
   const of = invocation.operand === undefined ? 'first' : Number(invocation.operand);
   const file = path.resolve(cwd, flagText(invocation, 'output') ?? defaultName(connection, invocation.operand, ending));
-  const id = await makeFile(file);
   const interrupted = context.interrupted();
-  let written = false;
+  const time = what === 'heap' ? 'it stands still meanwhile' : `for ${formatTime(forMs)}`;
+  const tell = ({ fields }: ProgressLine) => {
+    stderr.write(`${connection.name}: profiling worker ${printable(String(fields.worker))}, ${time}\n`);
+  };
   try {
-    const order = { profile: { of, what, forMs, file, id } } as const;
-    const time = what === 'heap' ? 'it stands still meanwhile' : `for ${formatTime(forMs)}`;
-    const tell = ({ fields }: ProgressLine) => {
-      stderr.write(`${connection.name}: profiling worker ${printable(String(fields.worker))}, ${time}\n`);
-    };
-    const result = await connection.perform(order, tell, interrupted);
+    const result = await profileInto(connection, { of, what, forMs, file }, tell, interrupted);
     if (!result.ok) {
       const reason = result.reason ?? result.message;
       stderr.write(
@@ -41,8 +39,6 @@ export const run: Command = async (invocation, context) => {
       );
       return EXIT.failed;
     }
-    if (result.file !== undefined) await takeFrom(result.file, file);
-    written = true;
     const { size } = await stat(file);
     const line = { file, bytes: size, worker: result.message };
     stdout.write(invocation.flags.json ? `${JSON.stringify(line)}\n` : `${file}  (${formatBytes(size)})\n`);
@@ -51,8 +47,6 @@ export const run: Command = async (invocation, context) => {
     if (!interrupted.aborted) throw error;
     stderr.write(errorText('cannot go on: interrupted', 'nothing was written'));
     return EXIT.failed;
-  } finally {
-    if (!written) await rm(file, { force: true });
   }
 };
 
@@ -82,29 +76,6 @@ function wantedOf(invocation: Invocation): Wanted {
 function defaultName({ name }: Connection, operand: string | undefined, ending: string): string {
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   return `${[name, ...(operand === undefined ? [] : [operand]), time].join('-')}.${ending}`;
-}
-
-/** For its owner alone: a snapshot has every secret of the application in it. @returns by what it is known again */
-async function makeFile(file: string): Promise<string> {
-  try {
-    const made = await open(file, 'wx', 0o600);
-    const { dev, ino } = await made.stat({ bigint: true });
-    await made.close();
-    return `${dev} ${ino}`;
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new HoldfastError('PROFILE_UNWRITABLE', `cannot write ${file}: ${code}`, {
-      hint:
-        code === 'EEXIST' ? 'it is there already: give another name with --output' : 'give a place with --output FILE',
-      cause,
-    });
-  }
-}
-
-/** The worker may not write to the file, or sees another file system: then it has written to the runtime folder. */
-async function takeFrom(spare: string, file: string): Promise<void> {
-  await copyFile(spare, file);
-  await rm(spare, { force: true });
 }
 
 function usage(message: string, hint: string): HoldfastError {

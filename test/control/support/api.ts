@@ -13,6 +13,8 @@ export interface Operation {
   /** By status code. */
   readonly responses: Readonly<Record<string, Media>>;
   readonly requestBody: unknown;
+  /** Names of what may stand in the query. */
+  readonly parameters: readonly string[];
 }
 
 /** Schemas by content type. */
@@ -22,7 +24,16 @@ interface Document {
   readonly paths: Readonly<
     Record<
       string,
-      Readonly<Record<string, { responses: Record<string, Media | { $ref: string }>; requestBody?: unknown }>>
+      Readonly<
+        Record<
+          string,
+          {
+            readonly responses: Record<string, Media | { $ref: string }>;
+            readonly requestBody?: unknown;
+            readonly parameters?: readonly { readonly name: string }[];
+          }
+        >
+      >
     >
   >;
   readonly components: {
@@ -42,11 +53,12 @@ ajv.addSchema({ $id: 'api', components: { schemas: closed(document.components.sc
 
 export function operations(): Operation[] {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { responses, requestBody }]) => ({
+    Object.entries(methods).map(([method, { responses, requestBody, parameters = [] }]) => ({
       path,
       method: method.toUpperCase(),
       responses: Object.fromEntries(Object.entries(responses).map(([status, one]) => [status, resolved(one)])),
       requestBody,
+      parameters: parameters.map(({ name }) => name),
     })),
   );
 }

@@ -12,7 +12,7 @@ import { withResolvers } from '../support/with-resolvers.js';
 function releaseWith(t: Test, hooks: Config['hooks'], hookTimeoutMs = 20_000): Release {
   const cwd = t.testdir({});
   const config = { name: 'shop', env: { OWN: 'own' }, hooks, hookTimeoutMs } as unknown as Config;
-  return { id: 1, config, cwd, script: '', fingerprint: '' };
+  return { id: 1, config, cwd, script: '', fingerprint: '', loadedAtMs: 0, scriptChangedAtMs: 0 };
 }
 
 function logIn(t: Test) {
