@@ -1,33 +1,45 @@
 // Bundles the program into dist/program/: a command that loads 5 files starts in half the time of one that loads 150.
 //
 // What every start needs is in the bundle, its libraries included, with their licences beside it. What few need (coloured
-// logs, metrics, the help, file watching) is loaded from its package when it is asked for.
+// logs, metrics, the help, file watching, cron expressions, rotation) is loaded from its package when it is asked for.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/utils';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = path.join(root, 'dist/program');
+/** For programs beside a supervisor: `holdfast/client` and the like. */
+const API = { client: 'src/api/client.ts', supervisor: 'src/api/supervisor.ts' };
 /** What is run, and what is loaded by its name. */
 const ENTRIES = {
   begin: 'src/cli/begin.ts',
   main: 'src/cli/main.ts',
   prepare: 'src/cli/prepare.ts',
   dispatch: 'src/cli/dispatch.ts',
+  ...Object.fromEntries(Object.entries(API).map(([name, file]) => [`api-${name}`, file])),
 };
 /** Development dependencies that get in, each as a file of its own with what it depends on. */
-const LIBRARIES = ['croner', 'pidusage', 'pino', 'rotating-file-stream', 'yaml', 'zod'];
+const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options)|platform\/own-package)\.ts$/;
+  /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-package|protocol)\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
+/** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
+const NAMES = { class: true, function: false };
+const SHORT = {
+  compress: { keepNames: NAMES },
+  mangle: { toplevel: true, keepNames: NAMES },
+  codegen: { removeWhitespace: true },
+};
 /** As ES modules are: what would be ignored throws. */
 const STRICT = "'use strict';";
+const SOURCE_MAPPING = /\n\/\/# sourceMappingURL=.*\s*$/;
 const PACKAGE = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
@@ -44,6 +56,23 @@ const shortLibraries = {
   },
 };
 
+/** holdfast reads YAML and never writes it. */
+const readsYaml = {
+  name: 'reads-yaml',
+  transform(code, id) {
+    if (!/\/node_modules\/yaml\/browser\/dist\/stringify\//.test(id)) return null;
+    const [, names] = /^export \{ (.*) \};$/m.exec(code) ?? [];
+    if (names === undefined) throw new Error(`cannot leave out ${id}: it is not known what it exports`);
+    return {
+      code: names
+        .split(', ')
+        .map((name) => `export const ${name} = undefined;`)
+        .join('\n'),
+      map: { mappings: '' },
+    };
+  },
+};
+
 /** @throws where a library would get in that nobody has chosen */
 export async function bundle() {
   const build = await rolldown({
@@ -52,9 +81,10 @@ export async function bundle() {
     platform: 'node',
     // Where others import what is in it, it has that for them: no second file between.
     preserveEntrySignatures: 'allow-extension',
-    // As ES modules, of which what nobody calls is left out.
+    // As ES modules, of which what nobody calls is left out. Its package would take 50 ms longer to load, and a reload has to
+    // read its file also where the installation is gone: see src/platform/own-program.ts.
     resolve: { alias: { yaml: path.join(root, 'node_modules/yaml/browser/dist/index.js') } },
-    plugins: [shortLibraries],
+    plugins: [shortLibraries, readsYaml],
     external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
   });
   const { output } = await build.generate({
@@ -65,8 +95,7 @@ export async function bundle() {
     sourcemap: true,
     sourcemapExcludeSources: true,
     comments: false,
-    // The names within functions and classes are shortened.
-    minify: { compress: false, mangle: { toplevel: true, keepNames: true }, codegen: { removeWhitespace: true } },
+    minify: SHORT,
     banner: STRICT,
     chunkFileNames: '[name].cjs',
     codeSplitting: {
@@ -82,43 +111,46 @@ export async function bundle() {
   mkdirSync(out, { recursive: true });
   for (const file of output) if (file.type === 'chunk') writeChunk(file);
   writeFileSync(path.join(out, 'LICENSES.txt'), licences(output));
+  return output;
 }
 
-/** The public API for `require`: the same once more, as it keeps nothing that must be there only once. */
-export async function writeCommonJsApi() {
+/**
+ * The public API for `require`: the same once more, as it keeps nothing that must be there only once.
+ *
+ * @param output of the program
+ */
+export async function writeCommonJsApi(output) {
   const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
   await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
   await build.close();
-  await writeClientApi();
   const types = ['index', 'public', 'protocol', 'errors', ...readdirSync(path.join(root, 'src/api')).map(typesOfApi)];
   for (const name of types) {
     const text = readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
     writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
   }
+  writeApi(output);
 }
 
 function typesOfApi(file) {
   return `api/${path.basename(file, '.ts')}`;
 }
 
-/** For programs beside a supervisor: CommonJS that ES modules import as well, so that an error is of the same class for all. */
-async function writeClientApi() {
+/**
+ * CommonJS that ES modules import as well, so that an error is of the same class for all; made of the program's files, most of
+ * which it needs.
+ */
+function writeApi(output) {
   const folder = path.join(root, 'dist/api');
-  const input = { client: 'src/api/client.ts', supervisor: 'src/api/supervisor.ts' };
-  const build = await rolldown({ cwd: root, input, platform: 'node' });
-  const { output } = await build.write({
-    dir: folder,
-    format: 'cjs',
-    entryFileNames: '[name].cjs',
-    chunkFileNames: 'shared.cjs',
-    comments: false,
-  });
-  await build.close();
-  for (const { isEntry, name, exports } of output) {
-    if (!isEntry) continue;
-    const text = `import api from './${name}.cjs';\nexport const { ${exports.join(', ')} } = api;\n`;
-    writeFileSync(path.join(folder, `${name}.js`), text);
-    rmSync(path.join(folder, `${name}.js.map`), { force: true });
+  for (const name of Object.keys(API)) {
+    const { modules } = output.find((file) => file.isEntry && file.name === `api-${name}`);
+    const names = `{ ${modules[path.join(root, API[name])].renderedExports.toSorted().join(', ')} }`;
+    writeFileSync(
+      path.join(folder, `${name}.cjs`),
+      `const ${names} = require('../program/api-${name}.cjs');\nmodule.exports = ${names};\n`,
+    );
+    writeFileSync(path.join(folder, `${name}.mjs`), `import api from './${name}.cjs';\nexport const ${names} = api;\n`);
+    // So are its types.
+    writeFileSync(path.join(folder, `${name}.d.mts`), `export * from './${name}.cjs';\n`);
   }
 }
 
@@ -129,9 +161,10 @@ function writeChunk({ fileName, code, map, modules }) {
     writeFileSync(file, minifySync(fileName, code).code);
     return;
   }
-  const lined = inLines(fileName, code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, ''), decode(map.mappings));
-  writeFileSync(file, `${lined.code}\n//# sourceMappingURL=${fileName}.map\n`);
-  writeFileSync(`${file}.map`, JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) })));
+  const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
+  writeFileSync(file, `${lined.code}\n`);
+  // Read where something has gone wrong; as text they would be an eighth of the package.
+  writeFileSync(`${file}.map.gz`, gzipSync(JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }))));
 }
 
 /**
@@ -171,7 +204,8 @@ function inLines(fileName, code, mappings) {
 
 /**
  * What runs in a worker, in one file: it begins sooner by a third of plain Node's start than with a file for every module. The
- * preload stays readable; the modules beside it are for the tests.
+ * preload keeps its lines and the names of its functions: a trace in an application may lead there. The modules beside it, and
+ * its map, are for those who work on it.
  */
 export async function bundleWorker() {
   const folder = path.join(root, 'dist/worker');
@@ -185,6 +219,7 @@ export async function bundleWorker() {
       sourcemapExcludeSources: true,
       // They are in the sources, which the map names.
       comments: false,
+      minify: { compress: false, mangle: { toplevel: true, keepNames: true }, codegen: { removeWhitespace: true } },
       banner: STRICT,
     });
     await build.close();
@@ -196,8 +231,9 @@ export async function bundleWorker() {
     // The trial is the doctor's, and no application ever sees it.
     if (name === 'trial') writeFileSync(file, minifySync(fileName, code).code);
     else {
-      writeFileSync(file, code);
-      writeFileSync(`${file}.map`, JSON.stringify({ ...linesOnly(map), file: fileName }));
+      const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
+      writeFileSync(file, `${lined.code}\n`);
+      writeFileSync(`${file}.map`, JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) })));
     }
   }
 }

@@ -1,10 +1,13 @@
 /**
- * Stack traces that name the sources. The program is bundled, with a map of its lines beside each file: Node's own support
- * for such maps would read them all at every start, here one is read when a trace shows its file.
+ * Stack traces that name the sources. The program is bundled, with a compressed map of its lines beside each file: Node's own
+ * support for such maps would read them all at every start, here one is read when a trace shows its file.
  */
 import { readFileSync } from 'node:fs';
-import { SourceMap, type SourceMapPayload } from 'node:module';
+import { createRequire, SourceMap, type SourceMapPayload } from 'node:module';
 import path from 'node:path';
+
+/** What most processes never need. */
+const load = createRequire(import.meta.url);
 
 /** @param folder whose files have maps; frames of other files stay as they are */
 export function nameSources(folder: string): void {
@@ -35,7 +38,9 @@ function withSource(frame: NodeJS.CallSite, mapOf: (file: string) => SourceMap |
 /** A trace is wanted because something has gone wrong: nothing here may go wrong in turn. */
 function readMap(file: string): SourceMap | null {
   try {
-    return new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8')) as SourceMapPayload);
+    const { gunzipSync } = load('node:zlib') as typeof import('node:zlib');
+    const map = gunzipSync(readFileSync(`${file}.map.gz`)).toString();
+    return new SourceMap(JSON.parse(map) as SourceMapPayload);
   } catch {
     return null;
   }

@@ -1,5 +1,8 @@
 /** Whether a cron expression is one that a schedule can follow. */
-import { Cron } from 'croner';
+import { createRequire } from 'node:module';
+
+/** Few configurations have one. */
+const load = createRequire(import.meta.url);
 
 /**
  * @param timeZone an IANA name; undefined is the system's
@@ -8,6 +11,7 @@ import { Cron } from 'croner';
 export function cronFault(expression: string, timeZone: string | undefined): string | null {
   if (expression.trim().split(/\s+/).length !== 5) return 'there are not five fields';
   try {
+    const { Cron } = load('croner') as typeof import('croner');
     const pattern = new Cron(expression.trim(), {
       paused: true,
       ...(timeZone !== undefined && { timezone: timeZone }),

@@ -17,6 +17,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { ownFile, ownPackage } from './own-package.js';
@@ -24,6 +25,9 @@ import { ownFile, ownPackage } from './own-package.js';
 const ROOT = ownFile('.');
 const WORKER_FILES = ['package.json', 'dist/worker/package.json', 'dist/worker/preload.js'];
 const PROGRAM = 'dist/program';
+/** Packages that a reader of the configuration loads. */
+const PACKAGES = ['croner'];
+const PACKAGE_FOLDER = 'node_modules';
 /** Whose change says that the whole has changed. */
 const TELLING = ['package.json', 'dist/worker/preload.js', 'dist/program/prepare.cjs'];
 
@@ -77,7 +81,9 @@ export function keepProgram(folder: string): () => void {
   const marks = marksOf(ROOT);
   const names = readdirSync(path.join(ROOT, PROGRAM)).filter((name) => name.endsWith('.cjs'));
   const paths = [...WORKER_FILES, ...names.map((name) => path.join(PROGRAM, name))];
-  const files = Object.fromEntries(paths.map((file) => [file, readFileSync(path.join(ROOT, file), 'utf8')]));
+  const own = paths.map((file) => [file, path.join(ROOT, file)] as const);
+  const all = [...own, ...PACKAGES.flatMap(packageFiles)];
+  const files = Object.fromEntries(all.map(([file, from]) => [file, readFileSync(from, 'utf8')]));
   // One of a supervisor that was killed.
   rmSync(folder, { recursive: true, force: true });
   const keeping: Kept = { files: () => files, version: ownPackage().version, marks, folder, copyMarks: null };
@@ -94,6 +100,15 @@ export function keepProgram(folder: string): () => void {
       // A file system that has become read-only keeps it.
     }
   };
+}
+
+/** Its manifest and its entry: where a copy of the program finds it, and where it is. */
+function packageFiles(name: string): [file: string, from: string][] {
+  const { resolve } = createRequire(import.meta.url);
+  const manifest = resolve(`${name}/package.json`);
+  const root = path.dirname(manifest);
+  const place = (from: string) => path.join(PACKAGE_FOLDER, name, path.relative(root, from));
+  return [manifest, resolve(name)].map((from) => [place(from), from]);
 }
 
 /** As brotli of a JSON object: a fraction of the memory, for months. */
@@ -122,10 +137,10 @@ function sameProgramIn(folder: string, version: string, files: Readonly<Record<s
     const root = realpathSync(path.join(folder, 'node_modules/holdfast'));
     const found = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { readonly version?: unknown };
     const names = readdirSync(path.join(root, PROGRAM)).filter((name) => name.endsWith('.cjs'));
-    const isSame = Object.entries(files).every(([file, text]) => readFileSync(path.join(root, file), 'utf8') === text);
-    return found.version === version && names.length + WORKER_FILES.length === Object.keys(files).length && isSame
-      ? root
-      : null;
+    // Its packages are wherever npm has put them.
+    const own = Object.entries(files).filter(([file]) => !file.startsWith(PACKAGE_FOLDER));
+    const isSame = own.every(([file, text]) => readFileSync(path.join(root, file), 'utf8') === text);
+    return found.version === version && names.length + WORKER_FILES.length === own.length && isSame ? root : null;
   } catch {
     return null;
   }

@@ -194,7 +194,7 @@ t.test('when the program is killed the supervisor stops; it goes on where it was
     const file = path.join(runtimeDir, 'host.mjs');
     writeFileSync(
       file,
-      `import { Supervisor } from ${JSON.stringify(path.join(root, 'dist/api/supervisor.js'))};
+      `import { Supervisor } from ${JSON.stringify(path.join(root, 'dist/api/supervisor.mjs'))};
        const shop = new Supervisor(${JSON.stringify(options)}, { output: 'ignore', outlives: ${outlives} });
        await shop.start();
        console.log('pid ' + shop.pid);

@@ -39,7 +39,8 @@ async function begin(t: Test) {
   deploy(shop, '1');
   const port = await freePort();
   const current = path.join(shop, 'current');
-  const env = { PORT: String(port), PWD: current };
+  // What reads the configuration at a reload needs a package for it.
+  const env = { PORT: String(port), PWD: current, HOLDFAST_RELOAD_CRON: '0 4 1 1 *' };
   const admin = await freePort();
   const args = ['--admin', String(admin), '--name', 'shop', '--backoff-base', '10ms'];
   const holdfast = new Holdfast(t, 'app.cjs', { bin, cwd: current, env, args });
