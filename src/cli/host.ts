@@ -2,7 +2,7 @@
  * The program that has started this supervisor, with `holdfast/supervisor`, over a channel of node:child_process. It is told
  * when the workers are ready; when it is gone the supervisor stops, unless it is to outlive it.
  */
-import type { Started } from '../supervisor/supervisor.js';
+import type { Started } from '../supervisor/supervisor-options.js';
 
 export interface Host {
   readonly tell: (started: Started) => void;

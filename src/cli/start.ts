@@ -6,7 +6,7 @@ import './engine.js';
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
 import { launchSupervisor } from '../supervisor/launch.js';
-import type { Started } from '../supervisor/supervisor.js';
+import type { Started } from '../supervisor/supervisor-options.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
 import { takeDetached, tellReady, wantsDetach } from './detached.js';

@@ -349,7 +349,7 @@ export function jsonSchema(): Record<string, unknown> {
     type: 'array',
     minItems: 1,
     // Each is a configuration of its own, but for what only the whole file can have.
-    items: { allOf: [{ $ref: '#' }], not: { anyOf: [{ required: ['apps'] }, { required: ['$schema'] }] } },
+    items: { allOf: [{ $ref: '#' }], properties: { apps: false, $schema: false } },
   };
   return { $schema, title: 'Configuration of holdfast', ...rest, properties: { ...properties, apps } };
 }

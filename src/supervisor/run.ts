@@ -27,7 +27,8 @@ import { Hooks } from './hooks/hooks.js';
 import { keepOwnProgram } from './keep-program.js';
 import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
-import { type Started, Supervisor } from './supervisor.js';
+import { Supervisor } from './supervisor.js';
+import type { Started } from './supervisor-options.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
 /** For what is to be closed at the end, and for workers that are to end at once. */

@@ -3,22 +3,17 @@
  *
  * Every decision is the core's; what is here is passed on, not weighed.
  */
-import type { LoadedConfig } from '../config/load.js';
 import { judgeProbe } from '../core/probes.js';
 import { servedSlots, serves } from '../core/standing.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
-import type { SocketId, State, Worker } from '../core/types.js';
+import type { SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
-import { usage } from '../monitor/usage.js';
-import type { NativeLoad } from '../native/libc.js';
-import type { SteeringChoice } from '../platform/mode.js';
 import type {
   ControlResult,
   ControlTarget,
   DescribeOptions,
   Description,
   InspectOptions,
-  ListenMode,
   LogFilter,
   LogQuery,
   ProbeAnswer,
@@ -29,69 +24,30 @@ import type {
   SupervisorEvent,
   SupervisorStatus,
 } from '../protocol.js';
-import type { Custody, CustodyOptions } from '../sockets/custody.js';
-import type { SharedOptions, SharedSockets } from '../sockets/shared.js';
+import type { Custody } from '../sockets/custody.js';
+import type { SharedSockets } from '../sockets/shared.js';
 import { makeStreamPair } from '../sockets/stream-pair.js';
 import { beforeReload } from './deployments/before-reload.js';
 import { whatWouldChange } from './deployments/changes.js';
 import { Deployments, type Ready } from './deployments/deployments.js';
-import { policyFor, type Release } from './deployments/release.js';
+import { policyFor } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';
-import { chooseWorker, describe } from './describe.js';
 import { Effects, isStopping } from './effects.js';
 import { EventHub } from './events/event-hub.js';
-import type { Hooks } from './hooks/hooks.js';
+import { Insight } from './insight.js';
 import { Loop } from './loop.js';
 import { type Progress, Requests } from './requests.js';
-import { RestartHistory } from './restart-history.js';
 import { collectStatus } from './status.js';
-import { CanaryWatch } from './upkeep/canary-watch.js';
-import { limitsOfCanary, limitsOfWorker } from './upkeep/limits.js';
-import { Steering } from './upkeep/steering.js';
+import type { Started, SupervisorOptions } from './supervisor-options.js';
 import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
-import { Vitals } from './upkeep/vitals.js';
+import { Watchers } from './upkeep/watchers.js';
 import { boundYoungGeneration } from './upkeep/young-generation.js';
 import { Examinations } from './workers/examinations.js';
-import type { FirstWorker } from './workers/first-worker.js';
-import type { WorkerHandle } from './workers/handle.js';
 import { Listening } from './workers/listening.js';
 import { Workforce } from './workers/workforce.js';
 
 const SIZE_LIMIT = 256;
-
-export interface SupervisorOptions {
-  readonly release: Release;
-  readonly reloadConfig: () => Promise<LoadedConfig>;
-  readonly log: Log;
-  readonly version: string;
-  readonly listenMode: ListenMode;
-  readonly listenModeReason: string;
-  readonly steering: SteeringChoice;
-  readonly native: NativeLoad;
-  /** Only this user may enter it. */
-  readonly runtimeDir: string;
-  /** Worker 1, where it has been forked already. */
-  readonly firstWorker?: FirstWorker | null;
-  /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */
-  readonly openCustody: (hooks: Required<Pick<CustodyOptions, 'onWaiting' | 'onInherited'>>) => Custody;
-  /** The same for what is no TCP. */
-  readonly openShared: (hooks: Pick<SharedOptions, 'onInherited'>) => SharedSockets;
-  /** Told of what the core reports; see `Hooks`. */
-  readonly hooks?: Hooks | undefined;
-  /** Told of the state whenever the core has come to rest. */
-  readonly onSettled?: ((state: State) => void) | undefined;
-}
-
-/** What there is to tell when the workers are ready for the first time. */
-export interface Started {
-  readonly name: string;
-  readonly size: number;
-  /** How many of them are ready. */
-  readonly ready: number;
-  /** On which they listen; not what one of them has only looked at. */
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
-}
 
 export class Supervisor implements ControlTarget {
   readonly #options: SupervisorOptions;
@@ -103,13 +59,10 @@ export class Supervisor implements ControlTarget {
   readonly #effects: Effects;
   readonly #releases: Releases;
   readonly #deployments: Deployments;
-  #steering: Steering | undefined;
-  readonly #vitals: Vitals;
-  readonly #canary: CanaryWatch;
+  readonly #watchers: Watchers;
   readonly #requests = new Requests();
   readonly #events: EventHub;
-  readonly #examinations: Examinations;
-  readonly #history = new RestartHistory();
+  readonly #insight: Insight;
   readonly #startedAt = performance.now();
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
@@ -132,11 +85,9 @@ export class Supervisor implements ControlTarget {
     this.#loop = new Loop(supervision, {
       perform: (effect) => this.#effects.perform(effect),
       subscribers: [
-        (settled) => this.#steering?.review(settled),
-        (settled) => this.#vitals.review(settled),
-        (settled) => this.#canary.review(settled),
+        (settled) => this.#watchers.review(settled),
         (settled) => this.#events.review(settled),
-        (settled) => this.#history.review(settled),
+        (settled) => this.#insight.review(settled),
         (settled) => options.onSettled?.(settled),
       ],
       onFault: (error, during) => this.#failed(error, during),
@@ -157,51 +108,35 @@ export class Supervisor implements ControlTarget {
       onInherited: ({ slot, key }) => this.#inherited({ slot, key }),
     });
     this.#shared = options.openShared({ onInherited: ({ slot, key }) => this.#inherited({ slot, key }) });
-    const { name, affinity, adoptAfterMs } = release.config;
+    const { name } = release.config;
     const custody = this.#custody;
     const openStreamPair = () => makeStreamPair(native, options.runtimeDir);
     const { firstWorker } = options;
     const shared = this.#shared;
     const isRestarting = () => this.#loop.state.phase === 'restarting';
-    this.#examinations = new Examinations(options.runtimeDir);
-    const examinations = this.#examinations;
+    const examinations = new Examinations(options.runtimeDir);
     const workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
     });
     this.#workforce = workforce;
-    const ask = (worker: number) => workforce.ask(worker);
-    const configOf = (worker: Worker) => this.#releases.of(this.#loop.state, worker.generation).config;
-    const expected = (worker: Worker) => limitsOfWorker(configOf(worker), this.#loop.state.size);
-    const isDebugged = (worker: number) => workforce.isDebugged(worker);
-    this.#vitals = new Vitals({ dispatch, ask, usage, expected, isDebugged });
-    this.#canary = new CanaryWatch({
-      dispatch,
-      figures: (worker) => workforce.figures(worker),
-      limits: () => {
-        const { state } = this.#loop;
-        return limitsOfCanary(this.#releases.of(state, state.rollout.to).config);
-      },
+    this.#insight = new Insight({
+      ...{ releases: this.#releases, examinations },
+      state: () => this.#loop.state,
+      workers: () => workforce.workers,
     });
-    workforce.onStats = (worker, stats) => {
-      this.#vitals.heard(worker, stats);
-      this.#steering?.heard(worker, stats);
-    };
-    if (custody.groups !== null && native.ok) {
-      const how = { groups: custody.groups, native: native.native, log, affinity, adoptAfterMs, dispatch, ask };
-      const steering = new Steering(how, supervision.state);
-      this.#steering = steering;
-    }
+    this.#watchers = new Watchers({
+      ...{ release, releases: this.#releases, workforce, custody, native, log, dispatch },
+      state: () => this.#loop.state,
+    });
     this.#effects = new Effects({
       ...{ loop: this.#loop, workforce, custody, shared, releases: this.#releases, requests: this.#requests },
-      ...{ canary: this.#canary, events: this.#events, log },
+      ...{ canary: this.#watchers.canary, events: this.#events, log },
       onReport: (message, fields) => {
         const { state } = this.#loop;
         options.hooks?.heard(message, fields, state.stable, () => this.#releases.of(state, state.stable));
       },
       closeWatchers: () => {
-        this.#steering?.close();
-        this.#vitals.close();
-        this.#canary.close();
+        this.#watchers.close();
         this.#deployments.close('the supervisor stops');
       },
       announce: () => this.#announce(this.#startedNow()),
@@ -244,46 +179,27 @@ export class Supervisor implements ControlTarget {
       listenModeReason,
       steering: this.#steeringNow(),
       affinity: release.config.affinity,
-      weights: this.#steering?.programs.weights ?? new Map(),
+      weights: this.#watchers.steering?.programs.weights ?? new Map(),
       custody: this.#custody,
       shared: this.#shared,
       workers: this.#workforce.workers,
       stats: this.#workforce.stats,
-      canaryFigures: this.#canary.figures,
+      canaryFigures: this.#watchers.canary.figures,
       handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
       cutOff: this.#workforce.cutOff,
     });
   }
 
   profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
-    return this.#examine(options.of, (handle, worker) => {
-      progress({ type: 'progress', message: 'profiling', fields: { worker } });
-      return this.#examinations.profile(handle, options);
-    });
+    return this.#insight.profile(options, progress);
   }
 
-  inspect({ of }: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
-    return this.#examine(of, (handle, worker) => {
-      const opened = (url: string) => progress({ type: 'progress', message: 'inspector', fields: { worker, url } });
-      return this.#examinations.inspect(handle, opened, gone);
-    });
+  inspect(options: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
+    return this.#insight.inspect(options, progress, gone);
   }
 
-  async #examine(
-    of: number | 'first',
-    act: (handle: WorkerHandle, worker: number) => Promise<ControlResult>,
-  ): Promise<ControlResult> {
-    const { id } = chooseWorker(this.#loop.state, of === 'first' ? null : of);
-    const handle = this.#workforce.workers.get(id);
-    return handle === undefined ? { ok: false, message: 'failed', reason: `worker ${id} has ended` } : act(handle, id);
-  }
-
-  async describe({ of, secrets = false }: DescribeOptions): Promise<Description> {
-    const { state } = this.#loop;
-    const worker = of === undefined ? null : { ...chooseWorker(state, of === 'first' ? null : of) };
-    const release = this.#releases.of(state, worker?.generation ?? state.target);
-    const restarts = this.#history.records;
-    return describe({ status: await this.status(), worker, release, restarts, inherited: process.env, secrets });
+  async describe(options: DescribeOptions): Promise<Description> {
+    return this.#insight.describe(options, await this.status());
   }
 
   /** As things are at this moment. */
@@ -376,7 +292,7 @@ export class Supervisor implements ControlTarget {
 
   #steeringNow(): SteeringState {
     const { state, sockets } = this.#loop;
-    const failure = this.#steering?.programs.failure ?? null;
+    const failure = this.#watchers.steering?.programs.failure ?? null;
     const missing = (worker: number) => this.#workforce.workers.get(worker)?.missing ?? [];
     return steeringState({ choice: this.#options.steering, failure, state, sockets, missing });
   }

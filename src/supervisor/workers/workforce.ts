@@ -16,6 +16,7 @@ import type { Examinations } from './examinations.js';
 import type { FirstWorker } from './first-worker.js';
 import { Fork } from './fork.js';
 import { WorkerHandle } from './handle.js';
+import { HandlesUnderWay } from './handles-under-way.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { Leftovers } from './leftovers.js';
@@ -29,9 +30,6 @@ import { TicketKey } from './ticket-key.js';
 type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs' | 'sayShutdown'>;
 /** Who takes over the connections of a draining worker, and of which addresses. */
 type Succession = Pick<Extract<Effect, { do: 'link' }>, 'heirs' | 'addresses'>;
-
-/** A worker that is stuck must not hold up a stop for the sake of a handle that it cannot take. */
-const PENDING_HANDLES_MS = 1_000;
 
 export interface WorkforceOptions {
   readonly name: string;
@@ -59,9 +57,7 @@ export class Workforce {
   });
   readonly #options: WorkforceOptions;
   readonly #workers = new Map<number, WorkerHandle>();
-  /** Handles that are on their way to a worker: their sockets must stay open until they are written. */
-  readonly #handlesUnderWay = new Set<Promise<void>>();
-
+  readonly #handles = new HandlesUnderWay();
   readonly #leftovers: Leftovers;
   readonly #links: Links;
   readonly #health: WorkerHealth;
@@ -243,13 +239,13 @@ export class Workforce {
     const socket = this.#options.custody.find(slot, key);
     const handle = this.#workers.get(worker);
     if (socket === undefined || handle === undefined) return;
-    this.#track(handle.send({ type: 'adopt', slot, key, ...(under !== undefined && { under }) }, socket.handle));
+    this.#handles.add(handle.send({ type: 'adopt', slot, key, ...(under !== undefined && { under }) }, socket.handle));
   }
 
   openContested(worker: number, key: AddressKey): void {
     const { custody, listening } = this.#options;
     const handle = this.#workers.get(worker);
-    if (handle !== undefined) this.#track(listening.open(custody, handle, key));
+    if (handle !== undefined) this.#handles.add(listening.open(custody, handle, key));
   }
 
   release(worker: number, { slot, key }: SocketId): void {
@@ -259,14 +255,7 @@ export class Workforce {
   /** Closes all sockets of custody, once those that are being handed over have been. */
   async closeCustody(): Promise<void> {
     this.#ticketKey.close();
-    if (this.#handlesUnderWay.size > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      const patience = new Promise((resolve) => {
-        timer = setTimeout(resolve, PENDING_HANDLES_MS);
-      });
-      await Promise.race([Promise.allSettled(this.#handlesUnderWay), patience]);
-      clearTimeout(timer);
-    }
+    await this.#handles.settled();
     this.#options.custody.closeAll();
     this.#options.shared.closeAll();
   }
@@ -276,10 +265,10 @@ export class Workforce {
     const { worker } = handle.identity;
     switch (message.type) {
       case 'listen':
-        this.#track(listening.give(custody, handle, message.seq, message.request));
+        this.#handles.add(listening.give(custody, handle, message.seq, message.request));
         break;
       case 'share':
-        this.#track(listening.share(shared, handle, message.seq, message.request));
+        this.#handles.add(listening.share(shared, handle, message.seq, message.request));
         break;
       case 'opened':
         listening.opened(worker, message.key);
@@ -336,10 +325,5 @@ export class Workforce {
     const { worker, slot, generation } = handle.identity;
     const hint = 'this version of Node lacks something that holdfast builds on: the application runs without it';
     this.#options.log.logger.warn({ worker, slot, generation, missing, hint }, 'worker lacks something');
-  }
-
-  #track(sending: Promise<void>): void {
-    this.#handlesUnderWay.add(sending);
-    void sending.finally(() => this.#handlesUnderWay.delete(sending));
   }
 }
