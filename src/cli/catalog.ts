@@ -226,12 +226,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'logs',
     aliases: [],
-    names: 'one',
+    names: 'many',
     describe: 'Show the last log lines of the workers and the supervisor, or follow them',
     flags: async () => [...LOGS_FLAGS, ...(await supervisorFlags('Print JSON lines, also in a terminal'))],
     examples: [
       ['$0 logs', 'the last 20 lines'],
       ['$0 logs -f --slot 2 --level warn', 'what comes from a slot, until Ctrl-C'],
+      ['$0 logs api worker -f', 'of several supervisors; all for every one'],
       ['$0 logs --since 10m --grep "timed? out"', 'of the last ten minutes'],
       ['$0 logs shop --json | jq .msg', 'for programs'],
     ],

@@ -62,6 +62,56 @@ t.test('with -f what comes goes on from there, by the same filters', async (t) =
   t.same(numbersIn(text), [7, 9, 11, 13]);
 });
 
+t.test(
+  'those of several come one after the other, then as they come; one that cannot be asked costs nothing but its own',
+  async (t) => {
+    const { dir: runtimeDir, target: api } = await open(t, 'api');
+    const { target: worker, server } = await open(t, 'worker', runtimeDir);
+    api.recent = lines(0, 10);
+    worker.recent = lines(20, 30);
+    const shown = async (...argv: string[]) => numbersIn((await holdfast(['logs', ...argv], { runtimeDir })).stdout);
+    t.same(await shown('worker', 'api', '--lines', '2'), [28, 29, 8, 9]);
+    t.same(await shown('all', '--lines', '1'), [9, 29]);
+    t.same(await shown('api', '--lines', '1'), [9]);
+    t.match(await holdfast(['logs', 'api', 'webb'], { runtimeDir }), { code: 3, stdout: '', stderr: /webb/ });
+    const onTerminal = await holdfast(['logs', 'all', '--lines', '1'], {
+      runtimeDir,
+      terminal: true,
+      env: { NO_COLOR: '1' },
+    });
+    t.match(onTerminal.stdout, /^api {4}\| .*line 9\nworker \| .*line 29\n$/);
+
+    const following = [deferred(), deferred()];
+    api.onFollow = following[0]?.resolve ?? (() => {});
+    worker.onFollow = following[1]?.resolve ?? (() => {});
+    const interrupt = new AbortController();
+    let text = '';
+    let heard = () => {};
+    const outcome = holdfast(['logs', 'all', '-f', '--lines', '1'], {
+      runtimeDir,
+      interrupt,
+      onOutput: (piece) => {
+        text += piece;
+        heard();
+      },
+    });
+    await Promise.all(following.map(({ promise }) => promise));
+    const said = (what: string) =>
+      new Promise<void>((resolve) => {
+        heard = () => text.includes(what) && resolve();
+        heard();
+      });
+    worker.log(line(30));
+    await said('line 30');
+    await server.close();
+    api.log(line(10));
+    await said('line 10');
+    interrupt.abort();
+    t.match(await outcome, { code: 0, stderr: 'worker: the supervisor has ended\n' });
+    t.same(numbersIn(text), [9, 29, 30, 10]);
+  },
+);
+
 t.test('what the supervisor no longer remembers is read from its log files', async (t) => {
   const { dir: runtimeDir, target } = await open(t);
   const folder = t.testdir({});

@@ -1,7 +1,7 @@
 /** `holdfast logs`: the last log lines of the workers and the supervisor; with `-f` also those that come, until Ctrl-C. */
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
-import { connectTo } from '../../control/client.js';
+import type { Connection } from '../../control/client.js';
 import { MOST_LINES } from '../../control/log-query.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { lineFilter } from '../../logs/filter.js';
@@ -10,32 +10,72 @@ import { terminalText } from '../../terminal-text.js';
 import { type Command, type Context, flagText, type Invocation, wantsColour } from '../context.js';
 import { grep } from '../grep.js';
 import { readLogFlags } from '../log-flags.js';
+import { describeError } from '../report-error.js';
+import { connectToAll } from './request.js';
 
 /** Of some lines at once, which are wanted. */
 type Matches = (lines: readonly string[]) => readonly boolean[];
 
 const MOST_AT_ONCE = 500;
 
-/** @throws HoldfastError CONNECTION_LOST when the supervisor is killed meanwhile; USAGE for flags that make no sense */
+/**
+ * Those of several supervisors in one stream: the last lines of one after the other, then what comes, as it comes.
+ *
+ * @returns 1 where one of several could not be asked to its end
+ * @throws HoldfastError CONNECTION_LOST when the supervisor is killed meanwhile; USAGE for flags that make no sense
+ */
 export const run: Command = async (invocation, context) => {
-  const { stdout, stderr, runtimeDir } = context;
+  const { stdout, stderr } = context;
   const query = readLogFlags(invocation, Date.now());
   const expression = flagText(invocation, 'grep');
   const matches: Matches = expression === undefined ? (lines) => lines.map(() => true) : grep(expression);
-  const connection = await connectTo(runtimeDir, flagText(invocation, 'name'));
+  const connections = await connectToAll(invocation, context);
   const interrupted = context.interrupted();
   const render = await renderer(invocation, context);
-  const show = async (lines: readonly string[]) => {
-    for (const line of lines) {
-      if (interrupted.aborted) return;
-      // Waits: the supervisor counts what is lost meanwhile, and nothing piles up here.
-      if (!stdout.write(render(line))) await once(stdout, 'drain', { signal: interrupted }).catch(() => {});
-    }
-  };
-
-  const askedAt = Date.now();
   // Which lines are the last ones that match is only known here.
   const asked = expression === undefined || query.lines === 0 ? query : { ...query, lines: MOST_LINES };
+  const width = connections.length === 1 ? 0 : Math.max(...connections.map(({ name }) => name.length));
+  let shownBefore: Promise<unknown> = Promise.resolve();
+  const shown = connections.map((connection) => {
+    const label = width > 0 && render.forPeople ? `${connection.name.padEnd(width)} | ` : '';
+    const show = async (lines: readonly string[]) => {
+      for (const line of lines) {
+        if (interrupted.aborted) return;
+        // Waits: the supervisor counts what is lost meanwhile, and nothing piles up here.
+        if (!stdout.write(label + render.line(line)))
+          await once(stdout, 'drain', { signal: interrupted }).catch(() => {});
+      }
+    };
+    const after = shownBefore;
+    let told = () => {};
+    shownBefore = new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    const wanted = { query, asked, matches, interrupted, stderr, show, told };
+    return after.then(() => showLogs(connection, wanted)).finally(told);
+  });
+  const [only] = shown;
+  if (only !== undefined && shown.length === 1) await only;
+  const failures = (await Promise.allSettled(shown)).filter((one) => one.status === 'rejected');
+  for (const { reason } of failures) stderr.write(describeError(reason).text);
+  return failures.length > 0 ? EXIT.failed : EXIT.done;
+};
+
+interface Wanted {
+  readonly query: LogQuery;
+  /** As the supervisor is asked. */
+  readonly asked: LogQuery;
+  readonly matches: Matches;
+  readonly interrupted: AbortSignal;
+  readonly stderr: Context['stderr'];
+  readonly show: (lines: readonly string[]) => Promise<void>;
+  /** Called when those that have come already are shown. */
+  readonly told: () => void;
+}
+
+async function showLogs(connection: Connection, wanted: Wanted): Promise<void> {
+  const { query, asked, matches, interrupted, stderr, show, told } = wanted;
+  const askedAt = Date.now();
   let recent: string[] | null = null;
   let head: LogHead | null = null;
   const showRecent = async () => {
@@ -44,6 +84,7 @@ export const run: Command = async (invocation, context) => {
     const older = file === null ? [] : await olderLines(file, { query, matches, found, askedAt }, stderr);
     recent = null;
     await show(query.lines === 0 ? [] : [...older, ...found].slice(-query.lines));
+    told();
   };
   for await (const lines of inBatches(connection.logs(interrupted, asked))) {
     let rest: readonly string[] = lines;
@@ -63,8 +104,7 @@ export const run: Command = async (invocation, context) => {
   // The rest of them was lost on the way.
   if (recent !== null) await showRecent();
   if (query.follow && !interrupted.aborted) stderr.write(`${connection.name}: the supervisor has ended\n`);
-  return EXIT.done;
-};
+}
 
 /** @throws HoldfastError REFUSED where it is none: a supervisor that knows nothing of lines that have come already */
 function headOf(name: string, line = ''): LogHead {
@@ -75,10 +115,16 @@ function headOf(name: string, line = ''): LogHead {
   });
 }
 
-async function renderer(invocation: Invocation, { stdout, env }: Context): Promise<(line: string) => string> {
-  if (stdout.isTTY !== true) return (line) => `${line}\n`;
-  if (invocation.flags.json === true) return (line) => terminalText(`${line}\n`);
-  return (await import('../../logs/pretty.js')).prettifier(wantsColour(stdout, env));
+interface Rendering {
+  readonly line: (line: string) => string;
+  readonly forPeople: boolean;
+}
+
+async function renderer(invocation: Invocation, { stdout, env }: Context): Promise<Rendering> {
+  if (stdout.isTTY !== true) return { line: (line) => `${line}\n`, forPeople: false };
+  if (invocation.flags.json === true) return { line: (line) => terminalText(`${line}\n`), forPeople: false };
+  const line = (await import('../../logs/pretty.js')).prettifier(wantsColour(stdout, env));
+  return { line, forPeople: true };
 }
 
 function picked(lines: readonly string[], matches: Matches): string[] {

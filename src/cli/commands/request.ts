@@ -54,8 +54,12 @@ export async function request(
   return worst;
 }
 
-/** @throws HoldfastError before anybody is asked for anything */
-async function connectToAll({ names, flags }: Invocation, { runtimeDir }: Context): Promise<Connection[]> {
+/**
+ * Those that are meant: by their names, all, or the only one.
+ *
+ * @throws HoldfastError before anybody is asked for anything
+ */
+export async function connectToAll({ names, flags }: Invocation, { runtimeDir }: Context): Promise<Connection[]> {
   if (names === undefined)
     return [await connectTo(runtimeDir, typeof flags.name === 'string' ? flags.name : undefined)];
   const meant = names.includes('all') ? (await listSupervisors(runtimeDir)).map(({ name }) => name) : new Set(names);
