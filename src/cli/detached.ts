@@ -28,16 +28,28 @@ export function takeDetached(env: NodeJS.ProcessEnv): Detached | null {
   return logFile === undefined ? null : { logFile };
 }
 
-/** Who has started it may go. What Node itself has to say from now on, at a crash, is for the log file. */
+/**
+ * What Node itself says at a crash, and log lines while the log file cannot be written. A file of its own: the log file is put
+ * aside and compressed one day, and this descriptor would go with it.
+ */
+export function errorFileOf(logFile: string): string {
+  return `${logFile}.stderr`;
+}
+
+/** Who has started it may go: from now on standard error is a file. */
 export function tellReady({ logFile }: Detached, text: string): void {
   try {
     writeSync(READY_FD, text);
     closeSync(READY_FD);
-    closeSync(2);
-    // It is given the lowest number that is free.
-    openSync(logFile, 'a', 0o600);
   } catch {
     // Who has started it has gone already.
+  }
+  closeSync(2);
+  // Each is given the lowest number that is free. Without any, the next file that is opened would be standard error.
+  try {
+    openSync(errorFileOf(logFile), 'a', 0o600);
+  } catch {
+    openSync('/dev/null', 'a');
   }
 }
 

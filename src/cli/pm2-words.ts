@@ -41,13 +41,8 @@ const FLAGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['--no-daemon', { words: [] }],
   ['--output', ONE_LOG],
   ['--error', ONE_LOG],
-  [
-    '--no-autorestart',
-    {
-      why: 'a worker that ends is replaced, unless its exit code says otherwise',
-      instead: '--stop-exit-codes 0 leaves one that ended well; for a job that runs once, use cron or a systemd timer',
-    },
-  ],
+  // As `autorestart: false` in PM2's file.
+  ['--no-autorestart', { words: [`--stop-exit-codes=${Array.from({ length: 256 }, (_, code) => code).join(' ')}`] }],
 ]);
 
 /** @param own options that the command has under these very names */
@@ -70,7 +65,13 @@ export function flagsFromPm2(words: readonly string[], own: ReadonlySet<string>)
       read.push(value === undefined ? `--${meaning.flag}` : `--${meaning.flag}=${meaning.value(value)}`);
     }
   }
-  return read;
+  return words.includes('--no-autorestart') ? [...read, ...readyAtOnce(read)] : read;
+}
+
+/** PM2 takes a process outside of a cluster for started at once; what ends by itself may end soon. */
+function readyAtOnce(words: readonly string[]): string[] {
+  const isSaid = words.some((word) => /^(?:--(?:ready|min-uptime|instances)|-i)(?:=|\d|$)/.test(word));
+  return isSaid ? [] : ['--ready=running', '--min-uptime=1ms'];
 }
 
 const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([

@@ -50,6 +50,16 @@ t.test('options of pm2 start become those of holdfast, with the same meaning', a
   });
 });
 
+t.test('--no-autorestart is what autorestart: false is in the file', async (t) => {
+  const all = Array.from({ length: 256 }, (_, code) => code).join(' ');
+  const flagsOf = async (line: string) => (await read(`start job.js ${line}`)).flags;
+  const atOnce = { ready: 'running', 'min-uptime': '1ms' };
+  t.same(await flagsOf('--no-autorestart'), { 'stop-exit-codes': [all], ...atOnce });
+  t.same(await flagsOf('--no-autorestart -n job'), { 'stop-exit-codes': [all], name: 'job', ...atOnce });
+  t.same(await flagsOf('--no-autorestart --wait-ready'), { 'stop-exit-codes': [all], ready: 'message' });
+  t.same(await flagsOf('-i 2 --no-autorestart'), { 'stop-exit-codes': [all], instances: '2' });
+});
+
 t.test("what is behind -- is the application's, in whatever words", async (t) => {
   t.match(await read('start app.js -- --wait-ready --no-autorestart'), {
     flags: {},
@@ -58,7 +68,6 @@ t.test("what is behind -- is the application's, in whatever words", async (t) =>
 });
 
 t.test('an option that has no counterpart says what stands for it', async (t) => {
-  await refused(t, 'start app.js --no-autorestart', /^cannot use --no-autorestart: /, /--stop-exit-codes 0/);
   await refused(t, 'start app.js --output out.log', /^cannot use --output: /, /--log-file/);
   await refused(t, 'start app.js --error err.log', /^cannot use --error: /, /--log-file/);
   await refused(t, 'start app.js --listen-timeout', /^cannot use --ready-timeout: its value is missing/, /./);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, statSync, watch } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { SupervisorStatus } from '../../src/protocol.js';
@@ -30,8 +30,7 @@ function makePlace(t: Test, more: Readonly<Record<string, string>> = {}) {
     holdfast,
     start: async (...words: string[]): Promise<Outcome> => {
       const outcome = await holdfast('start', ...words);
-      const pid = Number(/PID (\d+)/.exec(outcome.stderr)?.[1]);
-      if (pid > 0) pids.add(pid);
+      for (const [, pid] of outcome.stderr.matchAll(/PID (\d+)/g)) pids.add(Number(pid));
       return outcome;
     },
     async status(): Promise<SupervisorStatus> {
@@ -40,6 +39,16 @@ function makePlace(t: Test, more: Readonly<Record<string, string>> = {}) {
       return found;
     },
   };
+}
+
+/** Resolves when the folder has such files. */
+async function filled(folder: string, fits: (names: readonly string[]) => boolean): Promise<void> {
+  const watcher = watch(folder);
+  try {
+    while (!fits(readdirSync(folder))) await once(watcher, 'change');
+  } finally {
+    watcher.close();
+  }
 }
 
 /** Resolves when the log has such a line. */
@@ -70,7 +79,9 @@ t.test('returns when it is ready; it goes on in a session of its own, its log in
   t.same([group, session], [String(before.pid), String(before.pid)]);
   const streams = [0, 1].map((fd) => statSync(`/proc/${before.pid}/fd/${fd}`).rdev);
   t.same(streams, [statSync('/dev/null').rdev, statSync('/dev/null').rdev]);
-  t.equal(statSync(`/proc/${before.pid}/fd/2`).ino, statSync(log).ino, 'what Node says at a crash is not lost');
+  const errors = statSync(`${log}.stderr`);
+  t.equal(statSync(`/proc/${before.pid}/fd/2`).ino, errors.ino, 'what Node says at a crash is not lost');
+  t.equal(errors.mode & 0o077, 0);
   t.equal(statSync(path.dirname(log)).mode & 0o077, 0, 'for its owner alone');
   t.notMatch(readFileSync(`/proc/${before.workers[0]?.pid}/environ`, 'utf8'), /HOLDFAST_DETACHED/);
 
@@ -79,6 +90,57 @@ t.test('returns when it is ready; it goes on in a session of its own, its log in
   t.equal((await status()).generation, 2, 'a HUP is a reload: there is no terminal that could go');
   t.match(await holdfast('stop'), { code: 0, stdout: 'shop: stopped\n' });
   t.match(readFileSync(log, 'utf8'), /"supervisor stopped"/);
+});
+
+t.test('its log is rotated', async (t) => {
+  const { start, holdfast, log } = makePlace(t);
+  const cwd = t.testdir({
+    'loud.cjs': `require('node:http').createServer().listen(0, '127.0.0.1', () => {
+      for (let n = 0; n < 200; n++) console.log('loud '.repeat(50), n);
+    });`,
+  });
+  const words = ['--name', 'shop', '--trial', '0', '--log-max-size', '8K', '--log-keep', '100'];
+  t.equal((await start(path.join(cwd, 'loud.cjs'), '--detach', ...words)).code, 0);
+  await filled(path.dirname(log), (names) => names.some((name) => /^shop\.log\.\d{4}-/.test(name)));
+  const shown = await holdfast('logs', '--lines', '150', '--grep', 'loud');
+  t.equal(shown.stdout.trimEnd().split('\n').length, 150, 'and logs finds its lines');
+  t.equal((await holdfast('stop')).code, 0);
+});
+
+t.test('several applications of one file: each goes on by itself, with a log of its own', async (t) => {
+  const { start, holdfast, log } = makePlace(t);
+  const cwd = t.testdir({
+    'ecosystem.config.cjs': `module.exports = { apps: [
+      { name: 'shop', script: ${JSON.stringify(APP)}, exec_mode: 'cluster', max_memory_restart: '300M', vizion: false },
+      { name: 'job', script: 'job.cjs' },
+    ] };`,
+    'job.cjs': 'setInterval(() => {}, 60_000);',
+    'bad.cjs': "throw new Error('not today')",
+    'holdfast.yaml':
+      'trial: 0\napps:\n  - name: good\n    script: job.cjs\n    ready: running\n  - name: bad\n    script: bad.cjs\n',
+  });
+  const { code, stderr } = await start(path.join(cwd, 'ecosystem.config.cjs'), '--detach', '--cwd', cwd);
+  t.equal(code, 0, stderr);
+  for (const name of ['shop', 'job']) {
+    t.match(stderr, new RegExp(`^holdfast: ${name} runs with 1 worker, PID \\d+$`, 'm'));
+    t.match(stderr, `  log       ${path.join(path.dirname(log), `${name}.log`)}\n`);
+  }
+  t.equal(stderr.split("shop, from PM2's file").length, 2, 'what becomes of the keys is said once');
+  const listed = JSON.parse((await holdfast('ls', '--json')).stdout) as SupervisorStatus[];
+  t.same(
+    listed.map(({ name, state }) => [name, state]),
+    [
+      ['job', 'running'],
+      ['shop', 'running'],
+    ],
+  );
+  t.match(await holdfast('stop', 'all'), { code: 0 });
+
+  const failed = await start(path.join(cwd, 'holdfast.yaml'), '--detach');
+  t.equal(failed.code, 1);
+  t.match(failed.stderr, /cannot start .*bad\.cjs: [\s\S]*not today/);
+  t.match(failed.stderr, /not all have started; good goes on, to stop: holdfast stop good\n$/);
+  t.match(await holdfast('stop'), { code: 0, stdout: 'good: stopped\n' });
 });
 
 t.test('what keeps it from its start is told, with its exit code, and leaves nothing', async (t) => {
