@@ -112,6 +112,23 @@ const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
   ['reloadLogs', { why: 'log files are opened anew on a signal', instead: 'kill -USR1 PID, which holdfast ls shows' }],
   ['jlist', { why: 'it has another name', instead: 'holdfast ls --json' }],
   ['prettylist', { why: 'it has another name', instead: 'holdfast ls --json' }],
+  ['ecosystem', { why: 'it has another name', instead: 'holdfast init' }],
+  ['pid', { why: 'it has another name', instead: 'holdfast status NAME' }],
+  ['id', { why: 'workers have numbers of their own, which change', instead: 'holdfast status NAME' }],
+  ['ping', { why: 'there is no daemon that could answer', instead: 'holdfast ls' }],
+  ['reset', { why: 'restarts are counted for as long as the supervisor runs', instead: 'holdfast describe NAME' }],
+  [
+    'sendSignal',
+    { why: 'signals are sent by the system', instead: 'kill -SIGNAL PID, which holdfast status NAME shows' },
+  ],
+  [
+    'deploy',
+    {
+      why: 'it brings no release to a machine',
+      instead: 'bring it with what you deploy with, then: holdfast reload NAME',
+    },
+  ],
+  ['install', { why: 'there are no modules', instead: 'holdfast start --help, which has what PM2 has modules for' }],
   ['gracefulReload', { why: 'every reload lets connections finish', instead: 'holdfast reload NAME' }],
 ]);
 

@@ -11,6 +11,8 @@ export interface Given {
   /** As its owner spells it there: `instances`, `HOLDFAST_INSTANCES`, `--instances`. */
   readonly path: string;
   readonly raw: unknown;
+  /** Of an object that several places have given: which of them has given a member. */
+  readonly members?: Readonly<Record<string, string>>;
 }
 
 /** Stands for a value that is wrong by the rules of its source already, whatever the schema says. */

@@ -59,11 +59,14 @@ function textOf(raw: unknown): string | null {
 /** In the order in which they are laid over each other, as in the configuration itself. */
 function variablesOf(layers: readonly Checked[], found: Found, chosen: ChosenOptions): Record<string, string> {
   const origins: Record<string, string> = {};
-  const note = (names: object | undefined, origin: string) => {
-    for (const name of Object.keys(names ?? {})) origins[name] = origin;
+  const note = (names: object | undefined, origin: (name: string) => string) => {
+    for (const name of Object.keys(names ?? {})) origins[name] = origin(name);
   };
-  note(found.program?.env, found.program?.said ?? 'the command');
-  note(found.envFileVariables, `envFile ${chosen.get('envFile')?.value ?? ''}`);
-  for (const { layer, values } of layers) note(values.env, `${layer.given.get('env')?.path ?? 'env'}, ${layer.source}`);
+  note(found.program?.env, () => found.program?.said ?? 'the command');
+  note(found.envFileVariables, () => `envFile ${chosen.get('envFile')?.value ?? ''}`);
+  for (const { layer, values } of layers) {
+    const given = layer.given.get('env');
+    note(values.env, (name) => `${given?.members?.[name] ?? given?.path ?? 'env'}, ${layer.source}`);
+  }
   return origins;
 }

@@ -126,13 +126,17 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
   const valueAt = (key: string) => entries.get(key)?.value;
   const spelling = (key: string) => entries.get(key)?.spelled ?? key;
   combine(given, valueAt, give, spelling);
-  const variables = variablesOf({
-    ...whence.deployed,
-    ...(valueAt('env') as object | undefined),
-    ...(valueAt('port') !== undefined && { PORT: valueAt('port') }),
-    ...(environment !== null && (valueAt(`env_${environment}`) as object | undefined)),
-  });
-  if (Object.keys(variables).length > 0) give({ env: variables }, 'env');
+  const sources: readonly (readonly [place: string, variables: object | undefined])[] = [
+    [`deploy.${environment}.env`, whence.deployed],
+    [`${at}${spelling('env')}`, valueAt('env') as object | undefined],
+    [`${at}${spelling('port')}`, valueAt('port') === undefined ? {} : { PORT: valueAt('port') }],
+    [`${at}env_${environment}`, environment === null ? {} : (valueAt(`env_${environment}`) as object | undefined)],
+  ];
+  const variables = variablesOf(Object.assign({}, ...sources.map(([, variables]) => variables)));
+  const members = Object.fromEntries(
+    sources.flatMap(([place, variables]) => Object.keys(variables ?? {}).map((name) => [name, place])),
+  );
+  if (Object.keys(variables).length > 0) given.set('env', { path: `${at}env`, raw: variables, members });
   if (environment !== null && !entries.has(`env_${environment}`) && Object.keys(whence.deployed).length === 0) {
     notes.push({ key: `env_${environment}`, verdict: 'ignored', says: 'the application has none: env alone counts' });
   }
