@@ -128,7 +128,13 @@ const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
       instead: 'bring it with what you deploy with, then: holdfast reload NAME',
     },
   ],
-  ['install', { why: 'there are no modules', instead: 'holdfast start --help, which has what PM2 has modules for' }],
+  [
+    'install',
+    {
+      why: 'there are no modules',
+      instead: 'a log file is rotated by itself: holdfast start --log-file FILE --log-max-size 50M',
+    },
+  ],
   ['gracefulReload', { why: 'every reload lets connections finish', instead: 'holdfast reload NAME' }],
 ]);
 
