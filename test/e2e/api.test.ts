@@ -1,7 +1,8 @@
 /** A supervisor that a program starts, and a program that asks one. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
@@ -19,6 +20,16 @@ const EXAMPLE = path.join(root, 'examples/embedded/program.js');
 const SERVER = path.join(root, 'examples/embedded/server.js');
 /** Without what the test runner puts there for every child. */
 const ENV = { PATH: process.env.PATH, HOME: process.env.HOME };
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
 
 function supervisorOf(t: Test, options: object = {}, how: object = {}) {
   const supervisor = new Supervisor(
@@ -72,6 +83,42 @@ t.test('it starts, tells what happens, reloads, scales and stops', async (t) => 
     t.ok(types.includes(type as never), type);
   }
   t.equal(types.filter((type) => type === 'rolloutProgress').length, 2);
+});
+
+t.test('a client describes, profiles and inspects a worker, and has the last log lines', async (t) => {
+  const shop = supervisorOf(t, { env: { PORT: await freePort() } });
+  await shop.start();
+  const { client } = shop;
+  const description = await client.describe({ of: 0 });
+  t.same(faultsOf('Description', description), [], 'as config/openapi.yaml describes it');
+  t.match(description, { status: { name: 'shop' }, worker: 1 });
+  t.match(
+    description.settings.find(({ name }) => name === 'instances'),
+    { value: '2', source: 'options', path: 'instances' },
+  );
+  await t.rejects(client.describe({ of: 99 }), {
+    code: 'REFUSED',
+    hint: 'which there are: holdfast status --name shop',
+  });
+
+  const file = path.join(t.testdir({}), 'shop.cpuprofile');
+  t.match(await client.profile({ what: 'cpu', file, forMs: 100 }), { ok: true });
+  t.ok(JSON.parse(readFileSync(file, 'utf8')).nodes.length > 0);
+  await t.rejects(Promise.resolve(client.profile({ what: 'cpu', file })), { code: 'PROFILE_UNWRITABLE' });
+  await t.rejects(Promise.resolve(client.profile({ of: 99, what: 'heap', file: `${file}.2` })), { code: 'FAILED' });
+  t.notOk(existsSync(`${file}.2`), 'nothing is left of one that failed');
+
+  const { url, worker, close } = await client.inspect(0);
+  t.equal(worker, 1);
+  const port = Number(new URL(url).port);
+  t.ok(await accepts(port), url);
+  await close();
+  while (await accepts(port));
+  await t.rejects(client.inspect(99), { code: 'FAILED', message: /^cannot inspect shop: there is no worker 99/ });
+
+  const messages: string[] = [];
+  for await (const { msg } of client.logs({ lines: 1_000, follow: false, level: 'info' })) messages.push(msg);
+  t.ok(messages.includes('supervisor started'), messages.join(', '));
 });
 
 t.test('options are checked by the schema, all faults at once; what cannot start says why', async (t) => {
