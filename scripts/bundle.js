@@ -73,6 +73,19 @@ const readsYaml = {
   },
 };
 
+/** No log line goes through a thread of pino's. */
+const noThreads = {
+  name: 'no-threads',
+  transform(_code, id) {
+    return /\/node_modules\/pino\/lib\/transport\.js$/.test(id)
+      ? {
+          code: `module.exports = () => { throw new Error('cannot use a transport: it is left out'); };`,
+          map: { mappings: '' },
+        }
+      : null;
+  },
+};
+
 /** @throws where a library would get in that nobody has chosen */
 export async function bundle() {
   const build = await rolldown({
@@ -84,7 +97,7 @@ export async function bundle() {
     // As ES modules, of which what nobody calls is left out. Its package would take 50 ms longer to load, and a reload has to
     // read its file also where the installation is gone: see src/platform/own-program.ts.
     resolve: { alias: { yaml: path.join(root, 'node_modules/yaml/browser/dist/index.js') } },
-    plugins: [shortLibraries, readsYaml],
+    plugins: [shortLibraries, readsYaml, noThreads],
     external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
   });
   const { output } = await build.generate({

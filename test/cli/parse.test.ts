@@ -57,7 +57,8 @@ t.test('a name may stand behind the command; several and all where that makes se
   t.match(await invocation('reload shop api'), { names: ['shop', 'api'], flags: { name: undefined } });
   t.match(await invocation('stop all'), { names: ['all'], flags: { name: undefined } });
   t.match(await invocation('stop --name all'), { names: undefined, flags: { name: 'all' } });
-  await refused(t, 'logs shop api', /"api": logs takes one name/);
+  await refused(t, 'describe shop api', /"api": describe takes one name/);
+  t.match(await invocation('logs shop api'), { names: ['shop', 'api'] });
   await refused(t, 'reload shop --name api', /"shop" and --name at once/);
 });
 
