@@ -136,12 +136,29 @@ export async function writeCommonJsApi(output) {
   const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
   await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
   await build.close();
-  const types = ['index', 'public', 'protocol', 'errors', ...readdirSync(path.join(root, 'src/api')).map(typesOfApi)];
-  for (const name of types) {
-    const text = readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
+  const types = ['index', 'public', 'errors', ...readdirSync(path.join(root, 'src/api')).map(typesOfApi)];
+  const texts = types.map((name) => [name, readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8')]);
+  const protocol = readFileSync(path.join(root, 'dist/protocol.d.ts'), 'utf8');
+  const all = texts.map(([, text]) => text).join('\n');
+  for (const [name, text] of [...texts, ['protocol', declarationsFor(all, protocol)]]) {
     writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
   }
   writeApi(output);
+}
+
+/** Those that are needed by others: what workers and supervisor say to each other is nobody else's. */
+function declarationsFor(others, text) {
+  const parts = text.split(/^(?=export )/m);
+  const wordsOf = (part) => new Set(part.match(/\w+/g));
+  const nameOf = (part) => /^export (?:declare )?(?:interface|type|const) (\w+)/m.exec(part)?.[1];
+  const used = new Set();
+  let words = wordsOf(others);
+  for (let before = -1; before !== used.size; ) {
+    before = used.size;
+    for (const part of parts) if (nameOf(part) === undefined || words.has(nameOf(part))) used.add(part);
+    words = wordsOf(others + [...used].join(''));
+  }
+  return parts.filter((part) => used.has(part)).join('');
 }
 
 function typesOfApi(file) {
