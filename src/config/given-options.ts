@@ -9,15 +9,25 @@ const SOURCE = 'options';
 export function readGivenOptions(env: NodeJS.ProcessEnv, base: string): ConfigFileRead | null {
   const text = env[GIVEN_OPTIONS];
   if (text === undefined || text === '') return null;
-  let options: unknown;
-  try {
-    options = JSON.parse(text);
-  } catch {
-    // Told with all else that is no object.
-  }
-  if (typeof options === 'object' && options !== null && !Array.isArray(options))
-    return readOptions(options, SOURCE, '', base);
-  const allowed = 'must be a JSON object with options';
+  const options = parse(text);
+  const allowed = faultOf(options);
+  if (allowed === null) return readOptions(options as object, SOURCE, '', base);
   const nothing = { source: SOURCE, base, given: new Map() };
   return { layer: nothing, faults: [{ source: SOURCE, path: GIVEN_OPTIONS, value: null, allowed }] };
+}
+
+/** undefined, which no JSON comes to, for what is none. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function faultOf(options: unknown): string | null {
+  if (options === undefined) return 'must be JSON';
+  if (options === null) return 'must not be empty';
+  if (typeof options === 'object' && !Array.isArray(options)) return null;
+  return `must be an object with options, not ${Array.isArray(options) ? 'a list' : typeof options}`;
 }

@@ -31,9 +31,11 @@ t.test('what is no object with options is refused with what it is', async (t) =>
   for (const [text, allowed] of [
     ['{"script":', 'must be JSON'],
     ['[]', 'must be an object with options, not a list'],
+    ['"app.js"', 'must be an object with options, not string'],
     ['null', 'must not be empty'],
   ] as const) {
     const read = readGivenOptions({ HOLDFAST_OPTIONS: text }, '/srv');
-    t.match(read, { layer: null, faults: [{ source: 'options', path: 'HOLDFAST_OPTIONS', value: null, allowed }] });
+    t.same(read?.faults, [{ source: 'options', path: 'HOLDFAST_OPTIONS', value: null, allowed }]);
+    t.equal(read?.layer.given.size, 0);
   }
 });
