@@ -33,7 +33,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
     const { exitCode, loaded } = await prepareConfig(from, context);
     if (loaded === null) return exitCode;
     if ('several' in loaded) {
-      const { runSeveral } = await import('./several/run.js');
+      const { runSeveral } = await import('./several/parent.js');
       return await runSeveral(loaded.several, { argv, takeOverSignals });
     }
     // Of no concern to the workers; a reload has it from `from`.

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
+import { exchange, readLines } from '../../src/control/exchange.js';
+import { readEvents } from '../../src/control/server-sent-events.js';
 import { ask } from './support/ask.js';
 import { bin, Holdfast, plainly } from './support/holdfast.js';
 
@@ -77,7 +79,6 @@ t.test('profiles of a live worker are what Chrome reads, for their owner alone',
 t.test('a worker that cannot write there writes to the runtime folder, from where it is taken', async (t) => {
   const { holdfast, cwd } = await start(t);
   // Its view of the file is another one: the file that was made is no longer at that path.
-  const { exchange, readLines } = await import('../../src/control/exchange.js');
   const made = path.join(cwd, 'out/a.cpuprofile');
   writeFileSync(made, '');
   const body = { of: 'first', what: 'cpu', forMs: 100, file: made, id: '1 1' };
@@ -86,9 +87,11 @@ t.test('a worker that cannot write there writes to the runtime folder, from wher
     path: '/profile',
     body,
   });
-  const lines: string[] = [];
-  for await (const line of readLines(answer)) lines.push(line);
-  const result = JSON.parse(lines.at(-1) ?? '');
+  const events: { event: string; data: string }[] = [];
+  for await (const event of readEvents(readLines(answer))) events.push(event);
+  const { event, data } = events.at(-1) ?? { event: 'none', data: '{}' };
+  t.equal(event, 'result');
+  const result = JSON.parse(data);
   t.match(result, { ok: true, file: new RegExp(`^${holdfast.runtimeDir}/\\.shop\\.`) });
   t.ok(JSON.parse(readFileSync(result.file, 'utf8')).nodes.length > 0);
   t.equal(statSync(result.file).mode & 0o777, 0o600);
