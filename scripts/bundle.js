@@ -22,7 +22,7 @@ const ENTRIES = {
 const LIBRARIES = ['croner', 'pidusage', 'pino', 'rotating-file-stream', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options)|platform\/own-package)\.ts$/;
+  /\/src\/(?:errors|nearest|latency|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options)|platform\/own-package)\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;

@@ -13,6 +13,7 @@ import { LineStream } from './line-stream.js';
 import { readLogQuery } from './log-query.js';
 import { type AnswerFormat, ProgressStream } from './progress-stream.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
+import { WatchedStatus } from './watched-status.js';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** A request is a few hundred bytes from the same machine. */
@@ -65,6 +66,8 @@ export class ControlServer {
   #feeds = 0;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
+  /** For who looks on all the time. */
+  readonly #watched = new WatchedStatus(() => this.#target.status(true));
   #socket: KeptSocket | undefined;
   #closed: Promise<void> | null = null;
 
@@ -77,7 +80,7 @@ export class ControlServer {
       (response, { format }) =>
         this.#perform(response, format, run, untilClosed);
     this.#routes = new Map<string, Route>([
-      ['/v1/status', { method: 'GET', handle: (response) => this.#status(response) }],
+      ['/v1/status', { method: 'GET', handle: (response, { query }) => this.#status(response, query) }],
       ['/v1/logs', { method: 'GET', handle: (response, { query }) => this.#logs(response, query) }],
       ['/v1/events', { method: 'GET', handle: (response) => this.#events(response) }],
       ['/v1/reload', { method: 'POST', handle: (response, { body, format }) => this.#reload(response, body, format) }],
@@ -159,11 +162,16 @@ export class ControlServer {
     } catch (error) {
       return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`, BODY_HINT);
     }
-    await route.handle(response, { body: parsed, format: isOld ? 'lines' : 'events', query: new URLSearchParams(query) });
+    await route.handle(response, {
+      body: parsed,
+      format: isOld ? 'lines' : 'events',
+      query: new URLSearchParams(query),
+    });
   }
 
-  async #status(response: http.ServerResponse): Promise<void> {
-    sendJson(response, 200, await this.#target.status());
+  async #status(response: http.ServerResponse, query: URLSearchParams): Promise<void> {
+    const isWatched = query.get('figures') === 'true';
+    sendJson(response, 200, await (isWatched ? this.#watched.get() : this.#target.status()));
   }
 
   #reload(response: http.ServerResponse, body: unknown, format: AnswerFormat): void | Promise<void> {

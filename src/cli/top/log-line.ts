@@ -1,0 +1,57 @@
+/** A log line of the supervisor, which is JSON, as one line of cells. Pure. */
+import { levelName } from '../../logs/levels.js';
+import { type Line, run, type Style, safe } from './runs.js';
+
+/** Said otherwise, or of no interest here. */
+const LEFT_OUT = new Set(['level', 'time', 'pid', 'name', 'slot', 'worker', 'generation', 'stream', 'msg', 'hostname']);
+const STYLES: Readonly<Record<string, Style>> = {
+  warn: 'busy',
+  error: 'bad',
+  fatal: 'bad',
+  debug: 'dim',
+  trace: 'dim',
+};
+
+export interface LogFields {
+  readonly worker: number | null;
+  readonly line: Line;
+}
+
+/** @returns null for what is no log line */
+export function logLine(json: string): LogFields | null {
+  let fields: Record<string, unknown>;
+  try {
+    fields = JSON.parse(json);
+  } catch {
+    return null;
+  }
+  if (typeof fields !== 'object' || fields === null) return null;
+  const level = levelName(fields.level) ?? 'info';
+  const style = STYLES[level] ?? 'plain';
+  const { slot, worker } = fields;
+  const who = slot === undefined ? '' : `slot ${slot}${worker === undefined ? '' : ` worker ${worker}`} `;
+  const rest = Object.entries(fields)
+    .filter(([key]) => !LEFT_OUT.has(key))
+    .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return {
+    worker: typeof worker === 'number' ? worker : null,
+    line: [
+      run(`${clock(fields.time)} `, 'dim'),
+      run(`${level.padEnd(5)} `, style === 'plain' ? 'good' : style),
+      run(safe(who), 'dim'),
+      // A first line is enough here.
+      run(safe(firstLine(String(fields.msg ?? ''))), style),
+      run(safe(rest.join('')), 'dim'),
+    ],
+  };
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
+}
+
+function clock(time: unknown): string {
+  const date = new Date(time as string | number);
+  if (Number.isNaN(date.getTime())) return '--:--:--';
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}

@@ -1,0 +1,301 @@
+/** What the live view shows on a terminal of whatever size: exactly as many lines as it has, none wider than it. Pure. */
+import { formatBytes, formatDelay, formatDuration } from '../quantity.js';
+import { detailLines } from './detail.js';
+import { helpLines } from './help-page.js';
+import { logLine } from './log-line.js';
+import { pickedIndex, type State, shownRows } from './model.js';
+import { rolloutLine } from './rollout-line.js';
+import { type Column, columnsFor, type Row, shortNumber } from './rows.js';
+import {
+  bar,
+  cut,
+  fit,
+  type Line,
+  padEnd,
+  padStart,
+  type Run,
+  run,
+  type Style,
+  safe,
+  sparkline,
+  spread,
+} from './runs.js';
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+export const LEAST: Size = { width: 60, height: 12 };
+/** A bar of fewer cells says nothing. */
+const LEAST_BARS = 6;
+const MOST_BARS = 60;
+
+export function view(state: State, size: Size): Line[] {
+  const { width, height } = size;
+  const lines = isTooSmall(size) ? tooSmall(size) : pageOf(state, size);
+  const shown = lines.slice(0, height).map((line) => fit(line, width));
+  return [...shown, ...Array.from({ length: Math.max(0, height - shown.length) }, (): Line => [])];
+}
+
+export function isTooSmall({ width, height }: Size): boolean {
+  return width < LEAST.width || height < LEAST.height;
+}
+
+function tooSmall({ width, height }: Size): Line[] {
+  const needs = `${LEAST.width}x${LEAST.height}`;
+  return [[run('The terminal is too small')], [run(`${width}x${height}; needs ${needs}`)], [run('q quits', 'dim')]];
+}
+
+function pageOf(state: State, size: Size): Line[] {
+  if (state.help) return helpLines(size);
+  const foot = footOf(state, size.width);
+  const room = size.height - foot.length;
+  const body = state.page === 'list' ? listPage(state, size.width, room) : workersPage(state, size.width, room);
+  const filled = [...body, ...Array.from({ length: Math.max(0, room - body.length) }, (): Line => [])];
+  return [...filled.slice(0, room), ...foot];
+}
+
+// ---- the head ---------------------------------------------------------------------------------------------------
+
+function headOf(state: State, width: number): Line[] {
+  const { history, name, link } = state;
+  const { status, all } = history;
+  const title: Run[] = [run(safe(name ?? ''), 'bold')];
+  if (status === null) return [spread(title, linkText(state), width)];
+  const ready = status.workers.filter((worker) => worker.state === 'ready').length;
+  const isUp = link.state === 'up' || link.state === 'asking';
+  title.push(
+    run(`  ${status.state}`, !isUp ? 'dim' : status.state === 'running' ? 'good' : 'busy'),
+    run(`  generation ${status.generation}`),
+    run(`  ${ready} of ${status.size} ready`, ready < status.size ? 'busy' : 'plain'),
+    run(`  up ${formatDuration(status.uptimeMs)}`),
+  );
+  const sum = (values: readonly (number | null)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
+  const cpu = sum(status.workers.map(({ cpuPercent }) => cpuPercent));
+  const memory = sum(status.workers.map(({ rssBytes }) => rssBytes));
+  const connections = sum(status.workers.map((worker) => worker.connections));
+  const figure = (label: string, text: string, style: Style = 'plain'): Run[] => [
+    run(`${label} `, 'dim'),
+    run(`${text}  `, style),
+  ];
+  const errors = all.errorsPerS;
+  const bars = Math.max(0, Math.min(MOST_BARS, width - 72));
+  const figures: Run[] = [
+    ...figure('cpu', `${Math.round(cpu)}%`),
+    ...figure('mem', formatBytes(memory)),
+    ...figure('connections', shortNumber(connections)),
+    ...figure('req/s', known(all.requestsPerS, shortNumber)),
+    ...figure('err/s', known(errors, shortNumber), (errors ?? 0) > 0 ? 'bad' : 'plain'),
+    ...figure('p99', known(all.p99Ms, formatDelay)),
+    run(sparkline(all.requests, bars, Math.max(...all.requests.map((value) => value ?? 0))), 'chart'),
+  ];
+  return [spread(title, linkText(state), width), figures, ...rolloutLine(status)];
+}
+
+function known(value: number | null, format: (value: number) => string): string {
+  return value === null ? '-' : format(value);
+}
+
+/** Only what is not as it should be. */
+function linkText({ link, nowMs, name }: State): Run[] {
+  const since = formatDuration(Math.max(0, nowMs - link.sinceMs));
+  switch (link.state) {
+    case 'asking':
+      return [run('asking the supervisor', 'dim')];
+    case 'late':
+      return [run(`does not answer for ${since}`, 'bad')];
+    case 'gone':
+      return [run(`${safe(name ?? 'the supervisor')} has gone, ${since} ago; waiting for it`, 'bad')];
+    case 'up':
+      return [];
+  }
+}
+
+// ---- the workers ------------------------------------------------------------------------------------------------
+
+function workersPage(state: State, width: number, room: number): Line[] {
+  const head = [...headOf(state, width), []];
+  const { rows, at } = shownRows(state);
+  const chosen = rows[at];
+  if (state.page === 'worker') {
+    const detail =
+      chosen === undefined ? [[run('  no such worker', 'dim')]] : detailLines(chosen, state.history, width);
+    const logRoom = room - head.length - detail.length;
+    return [...head, ...detail, ...logPane(state, logRoom, chosen?.worker.id ?? null)];
+  }
+  const free = room - head.length;
+  // A third for the log, and what the workers leave.
+  const tableRoom = Math.max(2, Math.min(rows.length + 1, free - Math.max(4, Math.floor(free / 3))));
+  const table = tableLines(state, rows, at, width, tableRoom);
+  return [...head, ...table, ...logPane(state, free - table.length, null)];
+}
+
+function tableLines(state: State, rows: readonly Row[], at: number, width: number, room: number): Line[] {
+  const { columns, bars } = columnsFor(width, LEAST_BARS);
+  const shownBars = Math.min(bars, MOST_BARS);
+  const count = Math.max(1, room - 1);
+  const first = Math.floor(at / count) * count;
+  const shown = rows.slice(first, first + count);
+  const isOld = state.link.state === 'late' || state.link.state === 'gone';
+  const top = Math.max(0, ...rows.flatMap(({ track }) => track.requests.slice(-shownBars)).map((value) => value ?? 0));
+  const titles = columns.map((column) => titleOf(column, state));
+  const used = columns.reduce((sum, column) => sum + column.width + 1, 0);
+  const barsTitle = shownBars >= LEAST_BARS ? padStart('req/s', shownBars + 1) : '';
+  const lines: Line[] = [[...titles, run(padEnd(barsTitle, width - used), 'title')]];
+  for (const [index, row] of shown.entries()) {
+    const isChosen = first + index === at;
+    const cells = columns.flatMap((column, position): Run[] => [
+      ...(position === 0 ? [] : [run(' ')]),
+      run(aligned(column.text(row), column), isOld ? 'dim' : (column.style?.(row) ?? 'plain')),
+    ]);
+    const spark = run(` ${sparkline(row.track.requests, shownBars, top)}`, isOld ? 'dim' : 'chart');
+    const line = [run(isChosen ? '>' : ' ', 'bold'), ...cells, ...(shownBars > 0 ? [spark] : [])];
+    lines.push(isChosen ? bar(line, width, 'chosen') : line);
+  }
+  if (rows.length === 0) {
+    const filter = state.typed ?? state.filter;
+    const none =
+      state.history.status === null ? '' : filter === '' ? '  no workers' : `  no worker matches "${filter}"`;
+    lines.push([run(none, 'dim')]);
+  }
+  return lines;
+}
+
+/** With the blank before it. */
+function titleOf({ key, title, width, align, ascending = false }: Column, { sort, reversed }: State): Run {
+  const isSorted = key === sort;
+  const arrow = isSorted ? (ascending === reversed ? '↓' : '↑') : '';
+  const text = align === 'right' ? padStart(arrow + title, width + 1) : ` ${padEnd(title + arrow, width)}`;
+  return run(text, isSorted ? 'sorted' : 'title');
+}
+
+function aligned(text: string, { width, align }: Column): string {
+  const short = cut(text, width);
+  return align === 'right' ? padStart(short, width) : padEnd(short, width);
+}
+
+// ---- the log ----------------------------------------------------------------------------------------------------
+
+/** @param worker only its lines; null for all */
+function logPane(state: State, room: number, worker: number | null): Line[] {
+  if (room < 2) return [];
+  const lines: Line[] = [];
+  // From the end: only what has room is read at all.
+  for (let at = state.logs.length - 1; at >= 0 && lines.length < room - 1; at--) {
+    const found = logLine(state.logs[at] ?? '');
+    if (found !== null && (worker === null || found.worker === worker)) lines.unshift(found.line);
+  }
+  const problem = state.logProblem === null ? '' : `: ${safe(state.logProblem)}`;
+  const title: Line = [run(`log${worker === null ? '' : ` of worker ${worker}`}${problem}`, 'dim')];
+  return [title, ...lines];
+}
+
+// ---- the list of supervisors ------------------------------------------------------------------------------------
+
+function listPage(state: State, width: number, room: number): Line[] {
+  const { listed } = state;
+  const at = pickedIndex(state);
+  const head: Line[] = [spread([run('supervisors', 'bold')], linkText({ ...state, name: null }), width), []];
+  const longest = Math.min(30, Math.max(4, ...listed.map(({ name }) => name.length)));
+  const cells = (values: readonly string[]) =>
+    ` ${padEnd(cut(values[0] ?? '', longest), longest)} ${padEnd(values[1] ?? '', 14)}${values
+      .slice(2)
+      .map((text, index) => padStart(text, [5, 9, 9, 6, 8][index] ?? 8))
+      .join('')}  `;
+  const lines = [
+    bar([run(cells(['name', 'state', 'gen', 'workers', 'uptime', 'cpu%', 'mem'])), run('rollout')], width, 'title'),
+  ];
+  const count = Math.max(1, room - head.length - 1);
+  const first = Math.floor(at / count) * count;
+  for (const [index, { name, status }] of listed.slice(first, first + count).entries()) {
+    const isChosen = first + index === at;
+    const ready = status?.workers.filter((worker) => worker.state === 'ready').length ?? 0;
+    const cpu = status?.workers.reduce((sum, { cpuPercent }) => sum + (cpuPercent ?? 0), 0) ?? null;
+    const memory = status?.workers.reduce((sum, { rssBytes }) => sum + (rssBytes ?? 0), 0) ?? null;
+    const values =
+      status === null
+        ? [safe(name), 'not answering']
+        : [
+            ...[safe(name), status.state, String(status.generation), `${ready}/${status.size}`],
+            ...[formatDuration(status.uptimeMs), known(cpu, (value) => String(Math.round(value))), formatBytes(memory)],
+          ];
+    const line = [
+      run(cells(values).replace(/^ /, isChosen ? '>' : ' '), status === null ? 'bad' : 'plain'),
+      run(status?.rollout.state ?? '', 'dim'),
+    ];
+    lines.push(isChosen ? bar(line, width, 'chosen') : line);
+  }
+  if (listed.length === 0 && state.link.state === 'up')
+    lines.push([run('  none runs any more; waiting for one', 'dim')]);
+  return [...head, ...lines];
+}
+
+// ---- the foot ---------------------------------------------------------------------------------------------------
+
+function footOf(state: State, width: number): Line[] {
+  const foot: Line[] = [];
+  const action = actionLine(state);
+  if (action !== null) foot.push(action);
+  if (state.question !== null) return [...foot, bar([run(` ${questionText(state)}`)], width, 'ask')];
+  if (state.typed !== null) {
+    const help = spread([run(`filter: ${state.typed}_`)], [run('Enter keeps it, Esc takes it away ')], width);
+    return [...foot, bar(help, width, 'ask')];
+  }
+  return [...foot, keysOf(state, width)];
+}
+
+function questionText({ question, history, name }: State): string {
+  const size = history.status?.size ?? 0;
+  const who = safe(name ?? '');
+  if (question?.verb === 'scale') {
+    return `Scale ${who} from ${size} to ${question.to} workers? y does it, + and - change it, any other key does not`;
+  }
+  return `Reload ${who}: replace all ${size} workers, one after the other? y does it, any other key does not`;
+}
+
+function actionLine({ action, nowMs, name }: State): Line | null {
+  if (action === null) return null;
+  const { verb, sinceMs, step, result } = action;
+  if (result !== null) return [run(` ${safe(result.text)}`, result.ok ? 'good' : 'bad')];
+  const told = step === null ? '' : `: ${safe(step)}`;
+  return [run(` ${verb} of ${safe(name ?? '')}, ${formatDuration(nowMs - sinceMs)}${told}`, 'busy')];
+}
+
+function keysOf(state: State, width: number): Line {
+  const filter = state.filter === '' ? [] : [run(`filter: ${state.filter} `, 'busy')];
+  const keys: readonly (readonly [string, string])[] =
+    state.page === 'list'
+      ? [
+          ['↑↓', 'choose'],
+          ['Enter', 'look at it'],
+          ['?', 'help'],
+          ['q', 'quit'],
+        ]
+      : state.page === 'worker'
+        ? [
+            ['Esc', 'back'],
+            ['↑↓', 'other worker'],
+            ['r', 'reload'],
+            ['+ -', 'scale'],
+            ['?', 'help'],
+            ['q', 'quit'],
+          ]
+        : [
+            ...([
+              ['↑↓', 'choose'],
+              ['Enter', 'worker'],
+              ['s', 'sort'],
+              ['/', 'filter'],
+              ['r', 'reload'],
+            ] as const),
+            ...([
+              ['+ -', 'scale'],
+              ['?', 'help'],
+              ['q', 'quit'],
+            ] as const),
+            ...(state.hasList ? ([['Esc', 'list']] as const) : []),
+          ];
+  const left = keys.flatMap(([key, what]): Run[] => [run(` ${key}`, 'bold'), run(` ${what} `, 'dim')]);
+  return spread(left, filter, width);
+}
