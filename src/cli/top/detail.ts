@@ -2,10 +2,11 @@
 import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from '../quantity.js';
 import type { History } from './history.js';
 import { type Row, shortNumber } from './rows.js';
-import { cut, type Line, padEnd, type Run, run, safe, sparkline } from './runs.js';
+import { cut, type Line, padEnd, padStart, type Run, run, safe, sparkline } from './runs.js';
 
 const LABEL = 14;
-const MOST_BARS = 100;
+const SCALE = 6;
+const MOST_BARS = 120;
 /** Of one CPU. */
 const FULL = 100;
 
@@ -38,11 +39,11 @@ export function detailLines({ worker, track, queue, weight }: Row, { status }: H
     [...fact('queue', formatCount(queue)), ...fact('weight', formatCount(weight))],
     [...fact('crashes', `${restarts} of its slot`), ...fact('recycled', `${recycled} of its slot`)],
   ];
-  const bars = Math.min(MOST_BARS, width - LABEL - 12);
+  const bars = Math.min(MOST_BARS, width - LABEL - SCALE - 3);
   const chart = (label: string, values: readonly (number | null)[], least: number, unit: (top: number) => string) => {
     const top = Math.max(least, ...values.slice(-bars).map((value) => value ?? 0));
-    const text = padEnd(sparkline(values, Math.min(bars, Math.max(1, values.length)), top), bars);
-    lines.push([run(` ${padEnd(label, LABEL)}`, 'dim'), run(text, 'chart'), run(` ${unit(top)}`, 'dim')]);
+    const text = sparkline(values, Math.min(bars, values.length), top);
+    lines.push([run(` ${padEnd(label, LABEL)}${padStart(unit(top), SCALE)} `, 'dim'), run(text, 'chart')]);
   };
   lines.push([]);
   chart('cpu', track.cpu, FULL, (top) => `${Math.round(top)}%`);

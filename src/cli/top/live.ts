@@ -8,6 +8,7 @@ import { absence, controlSocketPath } from '../../control/socket-path.js';
 import type { Context } from '../context.js';
 import { wantsColour } from '../context.js';
 import { describeError } from '../report-error.js';
+import { fieldText } from './log-line.js';
 import { begin, type Effect, type Happening, isBusy, type State, update } from './model.js';
 import { Screen } from './screen.js';
 import { view } from './view.js';
@@ -167,8 +168,9 @@ class Live {
       try {
         for await (const line of connection.logs(signal, { lines: LOG_LINES, follow: true })) {
           if (!began) this.#happened({ type: 'logsBegan' });
+          // The first one says how many have come before.
+          if (began) this.#waiting.push(line);
           began = true;
-          this.#waiting.push(line);
           if (this.#waiting.length > MOST_WAITING) this.#waiting.splice(0, this.#waiting.length - MOST_WAITING);
           this.#drawSoon();
         }
@@ -222,11 +224,6 @@ async function askStatus(connection: Connection): Promise<Happening> {
   } catch (error) {
     return { type: 'silent', gone: absence((error as Error).cause ?? error) !== null };
   }
-}
-
-function fieldText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return typeof value === 'number' ? String(Math.round(value * 10) / 10) : JSON.stringify(value);
 }
 
 function rest(ms: number, signal: AbortSignal): Promise<void> {

@@ -29,21 +29,27 @@ export function logLine(json: string): LogFields | null {
   const level = levelName(fields.level) ?? 'info';
   const style = STYLES[level] ?? 'plain';
   const { slot, worker } = fields;
-  const who = slot === undefined ? '' : `slot ${slot}${worker === undefined ? '' : ` worker ${worker}`} `;
+  const who = slot === undefined ? '' : `slot ${slot}${worker === undefined ? '' : ` worker ${worker}`}`;
   const rest = Object.entries(fields)
     .filter(([key]) => !LEFT_OUT.has(key))
-    .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    .map(([key, value]) => ` ${key}=${fieldText(value)}`);
   return {
     worker: typeof worker === 'number' ? worker : null,
     line: [
       run(`${clock(fields.time)} `, 'dim'),
       run(`${level.padEnd(5)} `, style === 'plain' ? 'good' : style),
-      run(safe(who), 'dim'),
+      run(who === '' ? '' : `${safe(who)} `, 'dim'),
       // A first line is enough here.
       run(safe(firstLine(String(fields.msg ?? ''))), style),
       run(safe(rest.join('')), 'dim'),
     ],
   };
+}
+
+/** Numbers as people read them. */
+export function fieldText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' ? String(Math.round(value * 10) / 10) : JSON.stringify(value);
 }
 
 function firstLine(text: string): string {

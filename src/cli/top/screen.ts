@@ -39,6 +39,7 @@ export class Screen {
   /** What terminal-kit has written for one picture. */
   #written = '';
   #entered = false;
+  #wasWide = false;
 
   private constructor(options: ScreenOptions, kit: Kit) {
     this.#options = options;
@@ -54,8 +55,6 @@ export class Screen {
       isTTY: true,
       isSSH: env.SSH_CONNECTION !== undefined,
     } as unknown as Parameters<Kit['createTerminal']>[0]);
-    // It is left by this class, and by nobody a second time.
-    Object.assign(this.#terminal, { shutdown: true });
     this.#terminal.on('key', (key: string) => options.onKey(key));
   }
 
@@ -80,14 +79,19 @@ export class Screen {
     if (!this.#entered) return;
     const buffer = this.#bufferOf(this.size);
     buffer.fill({ attr: NORMAL, char: ' ' });
+    let isWide = false;
     for (const [y, line] of lines.entries()) {
       let x = 0;
       for (const { text, style } of line) {
         buffer.put({ x, y, attr: attributesOf(style, this.#options.colour), wrap: false } as never, text);
-        x += this.#kit.stringWidth(text);
+        const cells = this.#kit.stringWidth(text);
+        isWide ||= cells !== text.length;
+        x += cells;
       }
     }
-    buffer.draw({ delta: true });
+    // What has changed alone, but beside characters of two cells: terminal-kit forgets what stood in their second ones.
+    buffer.draw({ delta: !isWide && !this.#wasWide });
+    this.#wasWide = isWide;
     this.#flush();
   }
 
@@ -107,6 +111,8 @@ export class Screen {
   /** The terminal is as it was before. May be called at any time, and twice. */
   readonly close = (): void => {
     this.#leave();
+    // What it does itself when the process ends has been done.
+    Object.assign(this.#terminal, { shutdown: true });
     process.off('exit', this.close);
     process.off('SIGCONT', this.#again);
     this.#stream.off('resize', this.#stale);
@@ -176,9 +182,11 @@ export class Screen {
 function attributesOf(style: Style, colour: boolean): Attributes {
   switch (style) {
     case 'bold':
-    case 'sorted':
-      return style === 'bold' ? { ...NORMAL, bold: true } : { ...NORMAL, bold: true, inverse: true };
+      return { ...NORMAL, bold: true };
     case 'title':
+      return { ...NORMAL, underline: true };
+    case 'sorted':
+      return { ...NORMAL, bold: true, underline: true };
     case 'chosen':
       return { ...NORMAL, inverse: true };
     case 'ask':

@@ -59,18 +59,20 @@ function pageOf(state: State, size: Size): Line[] {
 // ---- the head ---------------------------------------------------------------------------------------------------
 
 function headOf(state: State, width: number): Line[] {
-  const { history, name, link } = state;
+  const { history, name } = state;
   const { status, all } = history;
   const title: Run[] = [run(safe(name ?? ''), 'bold')];
   if (status === null) return [spread(title, linkText(state), width)];
   const ready = status.workers.filter((worker) => worker.state === 'ready').length;
-  const isUp = link.state === 'up' || link.state === 'asking';
-  title.push(
-    run(`  ${status.state}`, !isUp ? 'dim' : status.state === 'running' ? 'good' : 'busy'),
-    run(`  generation ${status.generation}`),
-    run(`  ${ready} of ${status.size} ready`, ready < status.size ? 'busy' : 'plain'),
-    run(`  up ${formatDuration(status.uptimeMs)}`),
-  );
+  if (isStale(state)) title.push(run('  '), ...linkText(state));
+  else {
+    title.push(
+      run(`  ${status.state}`, status.state === 'running' ? 'good' : 'busy'),
+      run(`  generation ${status.generation}`),
+      run(`  ${ready} of ${status.size} ready`, ready < status.size ? 'busy' : 'plain'),
+      run(`  up ${formatDuration(status.uptimeMs)}`),
+    );
+  }
   const sum = (values: readonly (number | null)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
   const cpu = sum(status.workers.map(({ cpuPercent }) => cpuPercent));
   const memory = sum(status.workers.map(({ rssBytes }) => rssBytes));
@@ -80,7 +82,9 @@ function headOf(state: State, width: number): Line[] {
     run(`${text}  `, style),
   ];
   const errors = all.errorsPerS;
-  const bars = Math.max(0, Math.min(MOST_BARS, width - 72));
+  const bars = Math.max(0, Math.min(MOST_BARS, width - 74));
+  const most = Math.max(0, ...all.requests.slice(-bars).map((value) => value ?? 0));
+  const chart = run(sparkline(all.requests, bars, most), 'chart');
   const figures: Run[] = [
     ...figure('cpu', `${Math.round(cpu)}%`),
     ...figure('mem', formatBytes(memory)),
@@ -88,17 +92,25 @@ function headOf(state: State, width: number): Line[] {
     ...figure('req/s', known(all.requestsPerS, shortNumber)),
     ...figure('err/s', known(errors, shortNumber), (errors ?? 0) > 0 ? 'bad' : 'plain'),
     ...figure('p99', known(all.p99Ms, formatDelay)),
-    run(sparkline(all.requests, bars, Math.max(...all.requests.map((value) => value ?? 0))), 'chart'),
   ];
-  return [spread(title, linkText(state), width), figures, ...rolloutLine(status)];
+  return [
+    spread(title, linkText(state), width),
+    spread(figures, bars > 0 ? [chart] : [], width),
+    ...rolloutLine(status),
+  ];
 }
 
 function known(value: number | null, format: (value: number) => string): string {
   return value === null ? '-' : format(value);
 }
 
+/** What is shown is what was known last. */
+function isStale({ link }: State): boolean {
+  return link.state === 'late' || link.state === 'gone';
+}
+
 /** Only what is not as it should be. */
-function linkText({ link, nowMs, name }: State): Run[] {
+function linkText({ link, nowMs }: State): Run[] {
   const since = formatDuration(Math.max(0, nowMs - link.sinceMs));
   switch (link.state) {
     case 'asking':
@@ -106,7 +118,7 @@ function linkText({ link, nowMs, name }: State): Run[] {
     case 'late':
       return [run(`does not answer for ${since}`, 'bad')];
     case 'gone':
-      return [run(`${safe(name ?? 'the supervisor')} has gone, ${since} ago; waiting for it`, 'bad')];
+      return [run(`the supervisor has gone, ${since} ago; waiting for it`, 'bad')];
     case 'up':
       return [];
   }
@@ -137,7 +149,7 @@ function tableLines(state: State, rows: readonly Row[], at: number, width: numbe
   const count = Math.max(1, room - 1);
   const first = Math.floor(at / count) * count;
   const shown = rows.slice(first, first + count);
-  const isOld = state.link.state === 'late' || state.link.state === 'gone';
+  const isOld = isStale(state);
   const top = Math.max(0, ...rows.flatMap(({ track }) => track.requests.slice(-shownBars)).map((value) => value ?? 0));
   const titles = columns.map((column) => titleOf(column, state));
   const used = columns.reduce((sum, column) => sum + column.width + 1, 0);
@@ -196,7 +208,7 @@ function logPane(state: State, room: number, worker: number | null): Line[] {
 function listPage(state: State, width: number, room: number): Line[] {
   const { listed } = state;
   const at = pickedIndex(state);
-  const head: Line[] = [spread([run('supervisors', 'bold')], linkText({ ...state, name: null }), width), []];
+  const head: Line[] = [spread([run('supervisors', 'bold')], linkText(state), width), []];
   const longest = Math.min(30, Math.max(4, ...listed.map(({ name }) => name.length)));
   const cells = (values: readonly string[]) =>
     ` ${padEnd(cut(values[0] ?? '', longest), longest)} ${padEnd(values[1] ?? '', 14)}${values
