@@ -19,12 +19,11 @@ export interface Run {
 }
 export type Line = readonly Run[];
 
-const SEGMENTS = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** Two cells wide: UAX #11, and pictures. */
 const WIDE =
   /^(?:\p{Emoji_Presentation}|[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\u30a0-\u30ff\u3000-\u303e\uff01-\uff60\uffe0-\uffe6])/u;
-/** Not of a width that all terminals agree on, or of none. */
-const UNCERTAIN = /[\p{M}\p{Cf}\p{Co}\p{Cn}\p{Cs}]|\p{Emoji_Modifier}/gu;
+/** Of a width that terminals do not agree on, or of none: what joins others, too. */
+const UNCERTAIN = /[\p{M}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{RI}]|\p{Emoji_Modifier}/gu;
 const SEVERAL = /[^\u0020-\u007e]/;
 
 export function run(text: string, style: Style = 'plain'): Run {
@@ -38,10 +37,11 @@ export function safe(text: string): string {
   return SEVERAL.test(bare) ? bare.normalize('NFC').replace(UNCERTAIN, '') : bare;
 }
 
+/** Of a text that is safe. */
 export function cellsOf(text: string): number {
   if (!SEVERAL.test(text)) return text.length;
   let cells = 0;
-  for (const { segment } of SEGMENTS.segment(text)) cells += WIDE.test(segment) ? 2 : 1;
+  for (const character of text) cells += WIDE.test(character) ? 2 : 1;
   return cells;
 }
 
@@ -51,10 +51,10 @@ export function cut(text: string, width: number): string {
   if (cellsOf(text) <= width) return text;
   let kept = '';
   let cells = 0;
-  for (const { segment } of SEGMENTS.segment(text)) {
-    const wide = cellsOf(segment);
+  for (const character of text) {
+    const wide = cellsOf(character);
     if (cells + wide > width - 1) break;
-    kept += segment;
+    kept += character;
     cells += wide;
   }
   return `${kept}…`;

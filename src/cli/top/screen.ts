@@ -63,6 +63,8 @@ export class Screen {
     const { default: kit } = await import('terminal-kit');
     const screen = new Screen(options, kit as unknown as Kit);
     process.on('exit', screen.close);
+    // Before its stack trace is printed, which would go with this screen.
+    process.on('uncaughtExceptionMonitor', screen.close);
     process.on('SIGCONT', screen.#again);
     screen.#stream.on('resize', screen.#stale);
     process.stdin.on('end', options.onEnd);
@@ -114,6 +116,7 @@ export class Screen {
     // What it does itself when the process ends has been done.
     Object.assign(this.#terminal, { shutdown: true });
     process.off('exit', this.close);
+    process.off('uncaughtExceptionMonitor', this.close);
     process.off('SIGCONT', this.#again);
     this.#stream.off('resize', this.#stale);
     process.stdin.off('end', this.#options.onEnd);

@@ -93,11 +93,7 @@ function headOf(state: State, width: number): Line[] {
     ...figure('err/s', known(errors, shortNumber), (errors ?? 0) > 0 ? 'bad' : 'plain'),
     ...figure('p99', known(all.p99Ms, formatDelay)),
   ];
-  return [
-    spread(title, linkText(state), width),
-    spread(figures, bars > 0 ? [chart] : [], width),
-    ...rolloutLine(status),
-  ];
+  return [title, spread(figures, bars > 0 ? [chart] : [], width), ...rolloutLine(status)];
 }
 
 function known(value: number | null, format: (value: number) => string): string {
@@ -168,7 +164,7 @@ function tableLines(state: State, rows: readonly Row[], at: number, width: numbe
   if (rows.length === 0) {
     const filter = state.typed ?? state.filter;
     const none =
-      state.history.status === null ? '' : filter === '' ? '  no workers' : `  no worker matches "${filter}"`;
+      state.history.status === null ? '' : filter === '' ? '  no workers' : `  no worker matches "${safe(filter)}"`;
     lines.push([run(none, 'dim')]);
   }
   return lines;
@@ -251,7 +247,7 @@ function footOf(state: State, width: number): Line[] {
   if (action !== null) foot.push(action);
   if (state.question !== null) return [...foot, bar([run(` ${questionText(state)}`)], width, 'ask')];
   if (state.typed !== null) {
-    const help = spread([run(`filter: ${state.typed}_`)], [run('Enter keeps it, Esc takes it away ')], width);
+    const help = spread([run(`filter: ${safe(state.typed)}_`)], [run('Enter keeps it, Esc takes it away ')], width);
     return [...foot, bar(help, width, 'ask')];
   }
   return [...foot, keysOf(state, width)];
@@ -275,7 +271,7 @@ function actionLine({ action, nowMs, name }: State): Line | null {
 }
 
 function keysOf(state: State, width: number): Line {
-  const filter = state.filter === '' ? [] : [run(`filter: ${state.filter} `, 'busy')];
+  const filter = state.filter === '' ? [] : [run(`filter: ${safe(state.filter)} `, 'busy')];
   const keys: readonly (readonly [string, string])[] =
     state.page === 'list'
       ? [
