@@ -66,7 +66,6 @@ export class ControlServer {
   #feeds = 0;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
-  /** For who looks on all the time. */
   readonly #watched = new WatchedStatus(() => this.#target.status(true));
   #socket: KeptSocket | undefined;
   #closed: Promise<void> | null = null;
@@ -162,11 +161,8 @@ export class ControlServer {
     } catch (error) {
       return refuse(response, 400, `cannot read the body: ${reasonOf(error)}`, BODY_HINT);
     }
-    await route.handle(response, {
-      body: parsed,
-      format: isOld ? 'lines' : 'events',
-      query: new URLSearchParams(query),
-    });
+    const format = isOld ? 'lines' : 'events';
+    await route.handle(response, { body: parsed, format, query: new URLSearchParams(query) });
   }
 
   async #status(response: http.ServerResponse, query: URLSearchParams): Promise<void> {

@@ -23,10 +23,14 @@ export class WatchedStatus {
     if (latest !== null && (latest.pending || now - latest.madeAt < FRESH_MS)) return latest.answer;
     const made = { madeAt: now, answer: this.#make(), pending: true };
     this.#latest = made;
-    const done = () => {
-      made.pending = false;
-    };
-    made.answer.then(done, done);
+    made.answer.then(
+      () => {
+        made.pending = false;
+      },
+      () => {
+        if (this.#latest === made) this.#latest = null;
+      },
+    );
     return made.answer;
   }
 }

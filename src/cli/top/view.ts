@@ -1,9 +1,12 @@
 /** What the live view shows on a terminal of whatever size: exactly as many lines as it has, none wider than it. Pure. */
 import { formatBytes, formatDelay, formatDuration } from '../quantity.js';
 import { detailLines } from './detail.js';
+import { footOf } from './foot.js';
 import { helpLines } from './help-page.js';
+import { isStale, linkText } from './link-text.js';
+import { listPage } from './list-page.js';
 import { logLine } from './log-line.js';
-import { pickedIndex, type State, shownRows } from './model.js';
+import { type State, shownRows } from './model.js';
 import { rolloutLine } from './rollout-line.js';
 import { type Column, columnsFor, type Row, shortNumber } from './rows.js';
 import {
@@ -100,26 +103,6 @@ function known(value: number | null, format: (value: number) => string): string 
   return value === null ? '-' : format(value);
 }
 
-/** What is shown is what was known last. */
-function isStale({ link }: State): boolean {
-  return link.state === 'late' || link.state === 'gone';
-}
-
-/** Only what is not as it should be. */
-function linkText({ link, nowMs }: State): Run[] {
-  const since = formatDuration(Math.max(0, nowMs - link.sinceMs));
-  switch (link.state) {
-    case 'asking':
-      return [run('asking the supervisor', 'dim')];
-    case 'late':
-      return [run(`does not answer for ${since}`, 'bad')];
-    case 'gone':
-      return [run(`the supervisor has gone, ${since} ago; waiting for it`, 'bad')];
-    case 'up':
-      return [];
-  }
-}
-
 // ---- the workers ------------------------------------------------------------------------------------------------
 
 function workersPage(state: State, width: number, room: number): Line[] {
@@ -197,113 +180,4 @@ function logPane(state: State, room: number, worker: number | null): Line[] {
   const problem = state.logProblem === null ? '' : `: ${safe(state.logProblem)}`;
   const title: Line = [run(`log${worker === null ? '' : ` of worker ${worker}`}${problem}`, 'dim')];
   return [title, ...lines];
-}
-
-// ---- the list of supervisors ------------------------------------------------------------------------------------
-
-function listPage(state: State, width: number, room: number): Line[] {
-  const { listed } = state;
-  const at = pickedIndex(state);
-  const head: Line[] = [spread([run('supervisors', 'bold')], linkText(state), width), []];
-  const longest = Math.min(30, Math.max(4, ...listed.map(({ name }) => name.length)));
-  const cells = (values: readonly string[]) =>
-    ` ${padEnd(cut(values[0] ?? '', longest), longest)} ${padEnd(values[1] ?? '', 14)}${values
-      .slice(2)
-      .map((text, index) => padStart(text, [5, 9, 9, 6, 8][index] ?? 8))
-      .join('')}  `;
-  const lines = [
-    bar([run(cells(['name', 'state', 'gen', 'workers', 'uptime', 'cpu%', 'mem'])), run('rollout')], width, 'title'),
-  ];
-  const count = Math.max(1, room - head.length - 1);
-  const first = Math.floor(at / count) * count;
-  for (const [index, { name, status }] of listed.slice(first, first + count).entries()) {
-    const isChosen = first + index === at;
-    const ready = status?.workers.filter((worker) => worker.state === 'ready').length ?? 0;
-    const cpu = status?.workers.reduce((sum, { cpuPercent }) => sum + (cpuPercent ?? 0), 0) ?? null;
-    const memory = status?.workers.reduce((sum, { rssBytes }) => sum + (rssBytes ?? 0), 0) ?? null;
-    const values =
-      status === null
-        ? [safe(name), 'not answering']
-        : [
-            ...[safe(name), status.state, String(status.generation), `${ready}/${status.size}`],
-            ...[formatDuration(status.uptimeMs), known(cpu, (value) => String(Math.round(value))), formatBytes(memory)],
-          ];
-    const line = [
-      run(cells(values).replace(/^ /, isChosen ? '>' : ' '), status === null ? 'bad' : 'plain'),
-      run(status?.rollout.state ?? '', 'dim'),
-    ];
-    lines.push(isChosen ? bar(line, width, 'chosen') : line);
-  }
-  if (listed.length === 0 && state.link.state === 'up')
-    lines.push([run('  none runs any more; waiting for one', 'dim')]);
-  return [...head, ...lines];
-}
-
-// ---- the foot ---------------------------------------------------------------------------------------------------
-
-function footOf(state: State, width: number): Line[] {
-  const foot: Line[] = [];
-  const action = actionLine(state);
-  if (action !== null) foot.push(action);
-  if (state.question !== null) return [...foot, bar([run(` ${questionText(state)}`)], width, 'ask')];
-  if (state.typed !== null) {
-    const help = spread([run(`filter: ${safe(state.typed)}_`)], [run('Enter keeps it, Esc takes it away ')], width);
-    return [...foot, bar(help, width, 'ask')];
-  }
-  return [...foot, keysOf(state, width)];
-}
-
-function questionText({ question, history, name }: State): string {
-  const size = history.status?.size ?? 0;
-  const who = safe(name ?? '');
-  if (question?.verb === 'scale') {
-    return `Scale ${who} from ${size} to ${question.to} workers? y does it, + and - change it, any other key does not`;
-  }
-  return `Reload ${who}: replace all ${size} workers, one after the other? y does it, any other key does not`;
-}
-
-function actionLine({ action, nowMs, name }: State): Line | null {
-  if (action === null) return null;
-  const { verb, sinceMs, step, result } = action;
-  if (result !== null) return [run(` ${safe(result.text)}`, result.ok ? 'good' : 'bad')];
-  const told = step === null ? '' : `: ${safe(step)}`;
-  return [run(` ${verb} of ${safe(name ?? '')}, ${formatDuration(nowMs - sinceMs)}${told}`, 'busy')];
-}
-
-function keysOf(state: State, width: number): Line {
-  const filter = state.filter === '' ? [] : [run(`filter: ${safe(state.filter)} `, 'busy')];
-  const keys: readonly (readonly [string, string])[] =
-    state.page === 'list'
-      ? [
-          ['↑↓', 'choose'],
-          ['Enter', 'look at it'],
-          ['?', 'help'],
-          ['q', 'quit'],
-        ]
-      : state.page === 'worker'
-        ? [
-            ['Esc', 'back'],
-            ['↑↓', 'other worker'],
-            ['r', 'reload'],
-            ['+ -', 'scale'],
-            ['?', 'help'],
-            ['q', 'quit'],
-          ]
-        : [
-            ...([
-              ['↑↓', 'choose'],
-              ['Enter', 'worker'],
-              ['s', 'sort'],
-              ['/', 'filter'],
-              ['r', 'reload'],
-            ] as const),
-            ...([
-              ['+ -', 'scale'],
-              ['?', 'help'],
-              ['q', 'quit'],
-            ] as const),
-            ...(state.hasList ? ([['Esc', 'list']] as const) : []),
-          ];
-  const left = keys.flatMap(([key, what]): Run[] => [run(` ${key}`, 'bold'), run(` ${what} `, 'dim')]);
-  return spread(left, filter, width);
 }
