@@ -1,7 +1,7 @@
 /** The last lines: what goes on, what is asked, and the keys. Pure. */
 import { formatDuration } from '../quantity.js';
 import type { State } from './model.js';
-import { bar, type Line, type Run, run, safe, spread } from './runs.js';
+import { bar, fit, type Line, type Run, run, safe, spread } from './runs.js';
 
 export function footOf(state: State, width: number): Line[] {
   const foot: Line[] = [];
@@ -33,7 +33,7 @@ function actionLine({ action, nowMs, name }: State): Line | null {
 }
 
 function keysOf(state: State, width: number): Line {
-  const filter = state.filter === '' ? [] : [run(`filter: ${safe(state.filter)} `, 'busy')];
+  const filter = state.filter === '' ? [] : [run(` filter: ${safe(state.filter)} `, 'busy')];
   const keys: readonly (readonly [string, string])[] =
     state.page === 'list'
       ? [
@@ -67,5 +67,6 @@ function keysOf(state: State, width: number): Line {
             ...(state.hasList ? ([['Esc', 'list']] as const) : []),
           ];
   const left = keys.flatMap(([key, what]): Run[] => [run(` ${key}`, 'bold'), run(` ${what} `, 'dim')]);
-  return spread(left, filter, width);
+  // What is left out must be known: before the keys.
+  return fit([...filter, ...left], width);
 }

@@ -3,6 +3,8 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a terminal obeys
 const TOKEN = /\u001b\[([?]?)([\d;]*)([A-Za-z])|\u001b[78]|[\s\S]/gu;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a terminal obeys
+const BEGUN = /\u001b(?:\[[?]?[\d;]*)?$/u;
 /** In the place of a character's second cell. */
 const SECOND = '';
 const WIDE =
@@ -14,6 +16,8 @@ export class Screen {
   #lines: string[][] = [[]];
   /** The other screen is shown: what was on this one. */
   #kept: { readonly lines: string[][]; readonly row: number; readonly column: number } | null = null;
+  /** Of an order whose rest has not come yet. */
+  #begun = '';
   cursorIsShown = true;
   breaksLines = true;
   /** Colours that were set: SGR 30 to 37 and the like. */
@@ -23,7 +27,10 @@ export class Screen {
   /** What it does not know: a test fails at it. */
   readonly unknown: string[] = [];
 
+  #largest = { width: 0, height: 0 };
+
   constructor(width: number, height: number) {
+    this.#largest = { width, height };
     this.#width = width;
     this.#height = height;
   }
@@ -34,6 +41,7 @@ export class Screen {
   }
 
   resize(width: number, height: number): void {
+    this.#largest = { width: Math.max(width, this.#largest.width), height: Math.max(height, this.#largest.height) };
     this.#width = width;
     this.#height = height;
     for (const line of this.#lines) line.length = Math.min(line.length, width);
@@ -42,11 +50,17 @@ export class Screen {
 
   /** Without what has been scrolled away above. */
   get lines(): string[] {
-    return this.#lines.slice(-this.#height).map((line) => line.join('').trimEnd());
+    const shown = this.isOther ? this.#lines.slice(0, this.#height) : this.#lines.slice(-this.#height);
+    return shown.map((line) => line.slice(0, this.#width).join('').trimEnd());
   }
 
-  write(text: string): void {
-    for (const [token, question = '', numbers = '', order = ''] of text.matchAll(TOKEN)) {
+  write(piece: string): void {
+    const text = this.#begun + piece;
+    const { 0: begun = '' } = BEGUN.exec(text) ?? [];
+    this.#begun = begun;
+    for (const [token, question = '', numbers = '', order = ''] of text
+      .slice(0, text.length - begun.length)
+      .matchAll(TOKEN)) {
       if (order !== '') this.#obey(question, Number(numbers.split(';')[0] || 1), numbers, order);
       else if (token === '\n') this.#down(1);
       else if (token === '\r') this.#column = 0;
@@ -64,13 +78,15 @@ export class Screen {
     switch (order) {
       case 'm':
         for (const number of numbers.split(';').map(Number)) {
-          if ((number >= 30 && number <= 37) || (number >= 40 && number <= 47) || number >= 90)
+          if ((number >= 30 && number <= 38) || (number >= 40 && number <= 48) || number >= 90)
             this.colours.add(number);
         }
         break;
       case 'H': {
         const [row = 1, column = 1] = numbers.split(';').map((number) => Number(number) || 1);
-        if (row > this.#height || column > this.#width) this.unknown.push(`${numbers}H: beyond its edge`);
+        // Unless it was drawn before the size changed.
+        if (row > this.#largest.height || column > this.#largest.width)
+          this.unknown.push(`${numbers}H: beyond its edge`);
         this.#row = row - 1;
         this.#column = column - 1;
         break;
