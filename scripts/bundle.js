@@ -74,6 +74,7 @@ export async function bundle() {
         ...LIBRARIES.map((name) => ({ name: `lib-${name}`, test: new RegExp(`/node_modules/${name}/`) })),
         { name: 'common', test: COMMON },
         { name: 'command', test: COMMAND },
+        { name: 'top', test: /\/src\/cli\/(?:top\/|commands\/top\.ts$)/ },
       ],
     },
   });

@@ -170,7 +170,7 @@ t.test('reload and scale ask first, and show how it goes and how it ended', { sk
   const top = new Top(t, holdfast.runtimeDir, [], { width: 100 });
   await top.shows(/2 of 2 ready/);
   top.type('r');
-  await top.shows(/Reload shop: replace all 2 workers, one after the other\? y does it/);
+  await top.shows(/Reload shop: replace all 2 workers\? {2}y yes/);
   top.type('n');
   await top.shows(/↑↓ choose/);
   t.equal((await holdfast.status()).generation, 1);

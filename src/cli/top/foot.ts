@@ -19,9 +19,9 @@ function questionText({ question, history, name }: State): string {
   const size = history.status?.size ?? 0;
   const who = safe(name ?? '');
   if (question?.verb === 'scale') {
-    return `Scale ${who} from ${size} to ${question.to} workers? y does it, + and - change it, any other key does not`;
+    return `Scale ${who} from ${size} to ${question.to} workers?  y yes  + - change it  any other key no`;
   }
-  return `Reload ${who}: replace all ${size} workers, one after the other? y does it, any other key does not`;
+  return `Reload ${who}: replace all ${size} workers?  y yes  any other key no`;
 }
 
 function actionLine({ action, nowMs, name }: State): Line | null {

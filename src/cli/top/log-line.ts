@@ -1,6 +1,5 @@
 /** A log line of the supervisor, which is JSON, as one line of cells. Pure. */
-import { levelName } from '../../logs/levels.js';
-import { type Line, run, type Style, safe } from './runs.js';
+import { cut, type Line, padEnd, run, type Style, safe } from './runs.js';
 
 /** Said otherwise, or of no interest here. */
 const LEFT_OUT = new Set(['level', 'time', 'pid', 'name', 'slot', 'worker', 'generation', 'stream', 'msg', 'hostname']);
@@ -26,8 +25,9 @@ export function logLine(json: string): LogFields | null {
     return null;
   }
   if (typeof fields !== 'object' || fields === null) return null;
-  const level = levelName(fields.level) ?? 'info';
-  const style = STYLES[level] ?? 'plain';
+  // A number is one of the application's own: the supervisor has the names of the others.
+  const level = safe(String(fields.level ?? 'info'));
+  const style = (Object.hasOwn(STYLES, level) ? STYLES[level] : undefined) ?? 'plain';
   const { slot, worker } = fields;
   const who = slot === undefined ? '' : `slot ${slot}${worker === undefined ? '' : ` worker ${worker}`}`;
   const rest = Object.entries(fields)
@@ -37,7 +37,7 @@ export function logLine(json: string): LogFields | null {
     worker: typeof worker === 'number' ? worker : null,
     line: [
       run(`${clock(fields.time)} `, 'dim'),
-      run(`${level.padEnd(5)} `, style === 'plain' ? 'good' : style),
+      run(`${padEnd(cut(level, 5), 5)} `, style === 'plain' ? 'good' : style),
       run(who === '' ? '' : `${safe(who)} `, 'dim'),
       // A first line is enough here.
       run(safe(firstLine(String(fields.msg ?? ''))), style),

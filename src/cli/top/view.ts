@@ -113,20 +113,24 @@ function workersPage(state: State, width: number, room: number): Line[] {
     const detail =
       chosen === undefined ? [[run('  no such worker', 'dim')]] : detailLines(chosen, state.history, width);
     const logRoom = room - head.length - detail.length;
-    return [...head, ...detail, ...logPane(state, logRoom, chosen?.worker.id ?? null)];
+    const worker = chosen?.worker.id ?? null;
+    return [...head, ...detail, ...logPane(state, { width, room: logRoom, worker, beside: '' })];
   }
   const free = room - head.length;
   // A third for the log, and what the workers leave.
   const tableRoom = Math.max(2, Math.min(rows.length + 1, free - Math.max(4, Math.floor(free / 3))));
   const table = tableLines(state, rows, at, width, tableRoom);
-  return [...head, ...table, ...logPane(state, free - table.length, null)];
+  const count = Math.max(1, tableRoom - 1);
+  const first = firstRow(rows.length, at, count);
+  const part = rows.length > count ? `workers ${first + 1} to ${first + count} of ${rows.length}` : '';
+  return [...head, ...table, ...logPane(state, { width, room: free - table.length, worker: null, beside: part })];
 }
 
 function tableLines(state: State, rows: readonly Row[], at: number, width: number, room: number): Line[] {
   const { columns, bars } = columnsFor(width, LEAST_BARS);
   const shownBars = Math.min(bars, MOST_BARS);
   const count = Math.max(1, room - 1);
-  const first = Math.floor(at / count) * count;
+  const first = firstRow(rows.length, at, count);
   const shown = rows.slice(first, first + count);
   const isOld = isStale(state);
   const top = Math.max(0, ...rows.flatMap(({ track }) => track.requests.slice(-shownBars)).map((value) => value ?? 0));
@@ -153,6 +157,11 @@ function tableLines(state: State, rows: readonly Row[], at: number, width: numbe
   return lines;
 }
 
+/** Whole pages, the last one full as well. */
+function firstRow(rows: number, at: number, count: number): number {
+  return Math.max(0, Math.min(Math.floor(at / count) * count, rows - count));
+}
+
 /** With the blank before it. */
 function titleOf({ key, title, width, align, ascending = false }: Column, { sort, reversed }: State): Run {
   const isSorted = key === sort;
@@ -168,8 +177,16 @@ function aligned(text: string, { width, align }: Column): string {
 
 // ---- the log ----------------------------------------------------------------------------------------------------
 
-/** @param worker only its lines; null for all */
-function logPane(state: State, room: number, worker: number | null): Line[] {
+interface LogPane {
+  readonly width: number;
+  readonly room: number;
+  /** Only its lines; null for all. */
+  readonly worker: number | null;
+  /** At the right of the title. */
+  readonly beside: string;
+}
+
+function logPane(state: State, { width, room, worker, beside }: LogPane): Line[] {
   if (room < 2) return [];
   const lines: Line[] = [];
   // From the end: only what has room is read at all.
@@ -179,5 +196,5 @@ function logPane(state: State, room: number, worker: number | null): Line[] {
   }
   const problem = state.logProblem === null ? '' : `: ${safe(state.logProblem)}`;
   const title: Line = [run(`log${worker === null ? '' : ` of worker ${worker}`}${problem}`, 'dim')];
-  return [title, ...lines];
+  return [spread(title, [run(beside, 'dim')], width), ...lines];
 }

@@ -9,7 +9,12 @@ const LINE = {
   ...{ level: 'warn', time: '2026-01-02T03:04:05.678Z', name: 'shop', slot: 1, worker: 2 },
   ...{ generation: 3, msg: '漢字 \u001b[31mred\u001b[0m\u0007 50% ^R', afterMs: 333.39386000000013 },
 };
-const LOG = [JSON.stringify(LINE), 'no JSON', 'null', JSON.stringify({ level: 30, msg: 'of the supervisor', time: 0 })];
+const LOG = [
+  JSON.stringify(LINE),
+  'no JSON',
+  'null',
+  JSON.stringify({ level: 'info', msg: 'of the supervisor', time: 0 }),
+];
 
 t.test('80x24: everything of two workers, the log and the keys', async (t) => {
   const { lines, widest, text } = picture(after(lookedAt(2), [{ type: 'logs', lines: LOG }]), 80, 24);
@@ -39,6 +44,13 @@ t.test('64 workers: as many as there is room for, those around the chosen one', 
   t.ok(shown.length >= 10, `${shown.length} of them`);
   const last = picture(keys(state, 'END'), 80, 24);
   t.match(last.text, /^> {2}63 /m);
+  t.equal(
+    last.lines.filter((line) => /^[> ] +\d+ +3 ready/.test(line)).length,
+    shown.length,
+    'the last page is full, too',
+  );
+  t.match(first.text, new RegExp(`^log .* workers 1 to ${shown.length} of 64$`, 'm'));
+  t.match(picture(keys(state, '+'), 80, 24).lines[23], /any other key no$/);
   t.equal(last.lines.length, 24);
   const large = picture(state, 160, 50);
   t.ok(large.lines.filter((line) => /^[> ] +\d+ +\d+ +3 /.test(line)).length >= 28);
@@ -114,7 +126,10 @@ t.test('a rollout, a canary, a crash loop and a release that was taken back are 
 
 t.test('questions, progress and results have a line of their own', async (t) => {
   const state = lookedAt(4);
-  t.match(picture(keys(state, 'r'), 120, 24).lines[23], /^ Reload shop: replace all 4 workers, .* y does it/);
+  t.match(
+    picture(keys(state, 'r'), 120, 24).lines[23],
+    /^ Reload shop: replace all 4 workers\? {2}y yes {2}any other key no/,
+  );
   t.match(picture(keys(state, '+', '+'), 120, 24).lines[23], /^ Scale shop from 4 to 6 workers\?/);
   const busy = after(keys(state, 'r', 'y'), [{ type: 'step', text: 'worker ready slot=0' }], 3_000);
   t.match(picture(busy, 80, 24).lines[22], /^ reload of shop, 2s: worker ready slot=0$/);
