@@ -26,7 +26,7 @@ const ENTRIES = {
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-package|protocol)\.ts$/;
+  /\/src\/(?:errors|nearest|latency|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-package|protocol)\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
@@ -116,6 +116,7 @@ export async function bundle() {
         ...LIBRARIES.map((name) => ({ name: `lib-${name}`, test: new RegExp(`/node_modules/${name}/`) })),
         { name: 'common', test: COMMON },
         { name: 'command', test: COMMAND },
+        { name: 'top', test: /\/src\/cli\/(?:top\/|commands\/top\.ts$)/ },
       ],
     },
   });

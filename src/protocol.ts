@@ -256,6 +256,8 @@ export interface WorkerStatus {
   /** Connections accepted since it began. */
   readonly accepted: number | null;
   readonly requests: number | null;
+  /** What it has answered since it began: where it is asked for, and known. */
+  readonly figures?: WorkerFigures;
 }
 
 export type SupervisorState = 'starting' | 'running' | 'stopping' | 'stopped';
@@ -463,7 +465,8 @@ export interface Change {
 
 /** What the control server asks of the supervisor. Promises settle when the request has ended, well or badly. */
 export interface ControlTarget {
-  status(): Promise<SupervisorStatus>;
+  /** @param figures whether the workers are asked what they have answered, too */
+  status(figures?: boolean): Promise<SupervisorStatus>;
   reload(progress: (line: ControlLine & { type: 'progress' }) => void, options?: ReloadOptions): Promise<ControlResult>;
   /** The canary's release is to take over before its time is over. */
   promote(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;

@@ -7,7 +7,7 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** Which folders a folder may import from; files of src itself go by their own names. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  core: ['protocol', 'monotonic'],
+  core: ['protocol', 'monotonic', 'latency'],
   worker: ['protocol'],
   native: ['errors'],
   sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
@@ -42,6 +42,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
     'nearest',
+    'latency',
     'spawn',
     'terminal-text',
   ],
@@ -52,6 +53,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   public: [],
   errors: [],
   nearest: [],
+  latency: [],
   spawn: [],
   'terminal-text': [],
   monotonic: [],
@@ -67,6 +69,7 @@ const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
   'prom-client': 'monitor',
   'zod/mini': 'config',
   yaml: 'config',
+  'terminal-kit': 'cli',
   yargs: 'cli',
   'yargs-parser': 'cli',
   croner: ['config', 'supervisor'],

@@ -201,6 +201,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/status.js'),
   },
   {
+    name: 'top',
+    aliases: ['monit'],
+    names: 'one',
+    describe: 'Watch the workers live, in the terminal',
+    flags: async () => [
+      { flag: 'once', describe: 'Print one plain table and end, as where there is no terminal', kind: 'switch' },
+      ...(await supervisorFlags('Print the same once, as JSON')),
+    ],
+    examples: [
+      ['$0 top', 'the only supervisor that runs, or a list of all'],
+      ['$0 top shop --once', 'a table, for a file'],
+    ],
+    note: 'In the view: ? shows the keys, q quits.',
+    load: () => import('./commands/top.js'),
+  },
+  {
     name: 'scale',
     aliases: [],
     names: 'many',

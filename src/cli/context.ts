@@ -56,9 +56,9 @@ export function processContext(): Context {
     const { write } = stream;
     stream.write = ((chunk: unknown, ...rest: unknown[]) =>
       Reflect.apply(write, stream, [typeof chunk === 'string' ? terminalText(chunk) : chunk, ...rest])) as typeof write;
-    // `holdfast status | head -1` is no failure.
+    // `holdfast status | head -1` is no failure, nor is a terminal that has been closed.
     return stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
       interrupt().abort();
     });
   };

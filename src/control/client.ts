@@ -116,10 +116,13 @@ export class Connection {
     this.#socketPath = socketPath;
   }
 
-  /** @throws HoldfastError NOT_ANSWERING when the answer takes longer than `timeoutMs` */
-  async status(timeoutMs = ANSWER_TIMEOUT_MS): Promise<SupervisorStatus> {
+  /**
+   * @param figures whether those of the workers are wanted, too
+   * @throws HoldfastError NOT_ANSWERING when the answer takes longer than `timeoutMs`
+   */
+  async status(timeoutMs = ANSWER_TIMEOUT_MS, figures = false): Promise<SupervisorStatus> {
     try {
-      return await fetchStatus(this.#socketPath, timeoutMs);
+      return await fetchStatus(this.#socketPath, timeoutMs, figures);
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       const reason = code ?? message;

@@ -140,10 +140,12 @@ export async function* readLines({ body }: Answer): AsyncGenerator<string, void,
 
 /**
  * @param timeoutMs how long the whole answer may take
+ * @param figures whether those of the workers are wanted, too
  * @throws an error that says why there is no status: the system's, or one of that time
  */
-export async function fetchStatus(socketPath: string, timeoutMs: number): Promise<SupervisorStatus> {
-  const answer = await exchange(socketPath, { method: 'GET', path: '/status', timeoutMs });
+export async function fetchStatus(socketPath: string, timeoutMs: number, figures = false): Promise<SupervisorStatus> {
+  const path = figures ? '/status?figures=true' : '/status';
+  const answer = await exchange(socketPath, { method: 'GET', path, timeoutMs });
   const text = await readText(answer);
   if (answer.statusCode !== 200) throw new Error(errorIn(text));
   return checkStatus(JSON.parse(text));

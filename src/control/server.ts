@@ -17,6 +17,7 @@ import { readLogQuery } from './log-query.js';
 import { PROFILE_BODY_ALLOWED, readInspectOptions, readProfileOptions } from './profile-options.js';
 import { type AnswerFormat, ProgressStream } from './progress-stream.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
+import { WatchedStatus } from './watched-status.js';
 
 /** A request is a few hundred bytes from the same machine. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -58,6 +59,7 @@ export class ControlServer {
   #feeds = 0;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
+  readonly #watched = new WatchedStatus(() => this.#target.status(true));
   #socket: KeptSocket | undefined;
   #closed: Promise<void> | null = null;
 
@@ -70,7 +72,7 @@ export class ControlServer {
       (response, { format }) =>
         this.#perform(response, format, run, untilClosed);
     this.#routes = new Map<string, Route>([
-      ['/v1/status', { method: 'GET', handle: (response) => this.#status(response) }],
+      ['/v1/status', { method: 'GET', handle: (response, { query }) => this.#status(response, query) }],
       ['/v1/logs', { method: 'GET', handle: (response, { query }) => this.#logs(response, query) }],
       ['/v1/events', { method: 'GET', handle: (response) => this.#events(response) }],
       ['/v1/describe', { method: 'POST', handle: (response, { body }) => this.#describe(response, body) }],
@@ -162,8 +164,9 @@ export class ControlServer {
     });
   }
 
-  async #status(response: http.ServerResponse): Promise<void> {
-    sendJson(response, 200, await this.#target.status());
+  async #status(response: http.ServerResponse, query: URLSearchParams): Promise<void> {
+    const isWatched = query.get('figures') === 'true';
+    sendJson(response, 200, await (isWatched ? this.#watched.get() : this.#target.status()));
   }
 
   async #describe(response: http.ServerResponse, body: unknown): Promise<void> {

@@ -4,6 +4,7 @@
  * It is looked at once a second, and each look could be wrong by chance: so a difference has to be far beyond chance (3.5
  * standard errors), besides being larger than the owner allows.
  */
+import { percentile, upperBound } from '../latency.js';
 import type { CanaryFigures, WorkerFigures } from '../protocol.js';
 
 export interface CanaryLimits {
@@ -37,8 +38,6 @@ const FEWEST = 10;
 /** A percentile needs so many. */
 const FEWEST_FOR_LATENCY = 100;
 const FEWEST_LOOKS = 5;
-const SHORTEST_MS = 0.1;
-const STEPS = 4;
 const TAIL = 0.01;
 
 export const NO_FIGURES: WorkerFigures = { answers: 0, serverErrors: 0, latency: [] };
@@ -59,18 +58,6 @@ function combine(a: WorkerFigures, b: WorkerFigures, sign: 1 | -1): WorkerFigure
     serverErrors: a.serverErrors + sign * b.serverErrors,
     latency: Array.from({ length }, (_none, i) => (a.latency[i] ?? 0) + sign * (b.latency[i] ?? 0)),
   };
-}
-
-/** In milliseconds: the upper bound of the bucket that it lies in. 0 where there is nothing. */
-export function percentile(latency: readonly number[], share: number): number {
-  const total = sum(latency);
-  if (total === 0) return 0;
-  let seen = 0;
-  const bucket = latency.findIndex((count) => {
-    seen += count;
-    return seen >= share * total;
-  });
-  return upperBound(bucket);
 }
 
 export function compareCanary(canary: Side, baseline: Side, limits: CanaryLimits): Verdict {
@@ -128,10 +115,6 @@ function isBeyondChance(hits: number, of: number, otherHits: number, ofOthers: n
   const spread = 1 / of + 1 / ofOthers;
   const standardError = Math.sqrt(pooled * (1 - pooled) * spread);
   return hits / of - otherHits / ofOthers - spread / 2 >= STANDARD_ERRORS * standardError;
-}
-
-function upperBound(bucket: number): number {
-  return SHORTEST_MS * 2 ** (bucket / STEPS);
 }
 
 function median(values: readonly number[]): number {

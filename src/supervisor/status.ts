@@ -41,7 +41,8 @@ export interface StatusSource {
   readonly cutOff: ConnectionCounts;
 }
 
-export async function collectStatus(source: StatusSource): Promise<SupervisorStatus> {
+/** @param figures whether the workers are asked what they have answered, too */
+export async function collectStatus(source: StatusSource, figures = false): Promise<SupervisorStatus> {
   // Of this moment: the core goes on while the workers are asked.
   const state = structuredClone(source.state);
   const now = performance.now();
@@ -53,7 +54,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
     Promise.all(
       state.workers.map((worker) => {
         const handle = source.workers.get(worker.id);
-        return handle === undefined ? null : source.stats.ask(handle);
+        return handle === undefined ? null : source.stats.ask(handle, figures);
       }),
     ),
   ]);
@@ -111,6 +112,7 @@ export async function collectStatus(source: StatusSource): Promise<SupervisorSta
         connections: stats?.connections ?? null,
         accepted: stats?.accepted ?? null,
         requests: stats?.requests ?? null,
+        ...(figures && stats?.figures && { figures: stats.figures }),
       };
     }),
   };

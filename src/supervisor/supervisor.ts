@@ -164,30 +164,33 @@ export class Supervisor implements ControlTarget {
     else this.#fromBefore.push(socket);
   }
 
-  status(): Promise<SupervisorStatus> {
+  status(figures = false): Promise<SupervisorStatus> {
     const { release, version, listenMode, listenModeReason } = this.#options;
     const { state } = this.#loop;
     const present = this.#releases.of(state, state.target);
-    return collectStatus({
-      state,
-      name: release.config.name,
-      version,
-      script: present.script,
-      release: { folder: present.cwd, loadedAtMs: present.loadedAtMs },
-      startedAt: this.#startedAt,
-      listenMode,
-      listenModeReason,
-      steering: this.#steeringNow(),
-      affinity: release.config.affinity,
-      weights: this.#watchers.steering?.programs.weights ?? new Map(),
-      custody: this.#custody,
-      shared: this.#shared,
-      workers: this.#workforce.workers,
-      stats: this.#workforce.stats,
-      canaryFigures: this.#watchers.canary.figures,
-      handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
-      cutOff: this.#workforce.cutOff,
-    });
+    return collectStatus(
+      {
+        state,
+        name: release.config.name,
+        version,
+        script: present.script,
+        release: { folder: present.cwd, loadedAtMs: present.loadedAtMs },
+        startedAt: this.#startedAt,
+        listenMode,
+        listenModeReason,
+        steering: this.#steeringNow(),
+        affinity: release.config.affinity,
+        weights: this.#watchers.steering?.programs.weights ?? new Map(),
+        custody: this.#custody,
+        shared: this.#shared,
+        workers: this.#workforce.workers,
+        stats: this.#workforce.stats,
+        canaryFigures: this.#watchers.canary.figures,
+        handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
+        cutOff: this.#workforce.cutOff,
+      },
+      figures,
+    );
   }
 
   profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {

@@ -21,6 +21,7 @@ t.test('every command is found by its name and by its aliases', async (t) => {
     t.match(await invocation(words), { command: words, operand: undefined, flags: {} });
   }
   for (const alias of ['ls', 'list', 'ps']) t.match(await invocation(alias), { command: 'status' });
+  t.match(await invocation('monit shop'), { command: 'top', flags: { name: 'shop' } });
   t.same(COMMANDS.map(({ name }) => name).sort(), [
     'check',
     'completion',
@@ -37,12 +38,13 @@ t.test('every command is found by its name and by its aliases', async (t) => {
     'start',
     'status',
     'stop',
+    'top',
     'unit',
   ]);
 });
 
 t.test('every command that speaks to a supervisor takes --name and --json', async (t) => {
-  for (const command of ['reload', 'restart', 'stop', 'status', 'logs', 'scale 1']) {
+  for (const command of ['reload', 'restart', 'stop', 'status', 'logs', 'top', 'scale 1']) {
     t.match(await invocation(`${command} --name shop --json`), { flags: { name: 'shop', json: true } });
     t.match(await invocation(`${command} --name=shop`), { flags: { name: 'shop' } });
   }

@@ -103,6 +103,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     'show shop': { command: 'describe', flags: { name: 'shop' } },
     'env 0': { command: 'env', operand: '0' },
   }),
+  monit: understood({ monit: { command: 'top', flags: {} } }),
   'reload shop': async (t) => {
     await understood({
       'reload shop': { command: 'reload', flags: { name: 'shop' } },

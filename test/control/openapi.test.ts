@@ -46,6 +46,7 @@ const FULL: SupervisorStatus = statusOf('shop', {
       ...{ id: 9, slot: 0, generation: 3, pid: 4711, state: 'ready', uptimeMs: 1.5, restarts: 1, recycled: 0 },
       ...{ restartReason: 'exit code 1', scriptChanged: true, missing: ['listen'], cpuPercent: 1.5, rssBytes: 1 },
       ...{ eventLoopDelayMs: 0.2, connections: 1, accepted: 2, requests: 3 },
+      figures: { answers: 3, serverErrors: 1, latency: [0, 2, 1] },
     },
   ],
 });

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  add,
-  type CanaryLimits,
-  compareCanary,
-  NO_FIGURES,
-  percentile,
-  type Side,
-  subtract,
-} from '../../src/core/canary.js';
+import { add, type CanaryLimits, compareCanary, NO_FIGURES, type Side, subtract } from '../../src/core/canary.js';
+import { percentile } from '../../src/latency.js';
 import { Clock } from './clock.js';
 
 const LIMITS: CanaryLimits = {
