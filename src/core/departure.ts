@@ -41,7 +41,7 @@ export function failUnready(draft: Draft, worker: Worker, seen: string | null): 
 
 function contestedBy({ contested }: Worker): string | null {
   if (contested.length === 0) return null;
-  return `${contested.join(', ')} could not be opened: another address of this application is in the way`;
+  return `${contested.join(', ')} could not be opened: another address of this application is in the way — close that one first, or raise readyTimeout`;
 }
 
 /** It has never listened nor tried to, as far as can be told. */

@@ -81,7 +81,6 @@ const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
   if (worker.hung) kill(draft, worker);
 };
 
-/** Its application has been told, and decides what that means: it may wait, take another port, do without, or end. */
 /** How many refusals are remembered: one that looks for a free port meets with many. */
 const MOST_REFUSED = 8;
 
@@ -90,6 +89,7 @@ const contested: Handler<'contested'> = (_draft, worker, { key }) => {
   if (!worker.contested.includes(key)) worker.contested.push(key);
 };
 
+/** Its application has been told, and decides what that means: it may wait, take another port, do without, or end. */
 const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason, isOurs = false }) => {
   if (isOurs && worker.state === 'starting') {
     fail(draft, worker, reason);

