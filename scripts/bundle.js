@@ -5,10 +5,11 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync } from 'node:zlib';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/utils';
+import { licences } from './licences.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = path.join(root, 'dist/program');
@@ -40,7 +41,6 @@ const SHORT = {
 /** As ES modules are: what would be ignored throws. */
 const STRICT = "'use strict';";
 const SOURCE_MAPPING = /\n\/\/# sourceMappingURL=.*\s*$/;
-const PACKAGE = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const installed = Object.keys({ ...dependencies, ...optionalDependencies });
@@ -73,16 +73,17 @@ const readsYaml = {
   },
 };
 
-/** No log line goes through a thread of pino's. */
-const noThreads = {
-  name: 'no-threads',
+/** pino writes to one stream here, and never by a thread. */
+const leftOut = {
+  name: 'left-out',
   transform(_code, id) {
-    return /\/node_modules\/pino\/lib\/transport\.js$/.test(id)
-      ? {
-          code: `module.exports = () => { throw new Error('cannot use a transport: it is left out'); };`,
+    const [, what] = /\/node_modules\/(pino\/lib\/(?:transport|multistream))\.js$/.exec(id) ?? [];
+    return what === undefined
+      ? null
+      : {
+          code: `module.exports = () => { throw new Error('cannot use ${what}: it is left out'); };`,
           map: { mappings: '' },
-        }
-      : null;
+        };
   },
 };
 
@@ -97,7 +98,7 @@ export async function bundle() {
     // As ES modules, of which what nobody calls is left out. Its package would take 50 ms longer to load, and a reload has to
     // read its file also where the installation is gone: see src/platform/own-program.ts.
     resolve: { alias: { yaml: path.join(root, 'node_modules/yaml/browser/dist/index.js') } },
-    plugins: [shortLibraries, readsYaml, noThreads],
+    plugins: [shortLibraries, readsYaml, leftOut],
     external: (id) => installed.some((name) => id === name || id.startsWith(`${name}/`)),
   });
   const { output } = await build.generate({
@@ -124,7 +125,10 @@ export async function bundle() {
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   for (const file of output) if (file.type === 'chunk') writeChunk(file);
-  writeFileSync(path.join(out, 'LICENSES.txt'), licences(output));
+  writeFileSync(
+    path.join(out, 'LICENSES.txt'),
+    licences(Object.keys(Object.assign({}, ...output.map(({ modules }) => modules)))),
+  );
   return output;
 }
 
@@ -195,7 +199,8 @@ function writeChunk({ fileName, code, map, modules }) {
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
   writeFileSync(file, `${lined.code}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
-  writeFileSync(`${file}.map.gz`, gzipSync(JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }))));
+  const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
+  writeFileSync(`${file}.map.br`, brotliCompressSync(text));
 }
 
 /**
@@ -235,8 +240,7 @@ function inLines(fileName, code, mappings) {
 
 /**
  * What runs in a worker, in one file: it begins sooner by a third of plain Node's start than with a file for every module. The
- * preload keeps its lines and the names of its functions: a trace in an application may lead there. The modules beside it, and
- * its map, are for those who work on it.
+ * preload stays readable, with its map beside it: a trace in an application may lead there.
  */
 export async function bundleWorker() {
   const folder = path.join(root, 'dist/worker');
@@ -250,7 +254,6 @@ export async function bundleWorker() {
       sourcemapExcludeSources: true,
       // They are in the sources, which the map names.
       comments: false,
-      minify: { compress: false, mangle: { toplevel: true, keepNames: true }, codegen: { removeWhitespace: true } },
       banner: STRICT,
     });
     await build.close();
@@ -262,9 +265,8 @@ export async function bundleWorker() {
     // The trial is the doctor's, and no application ever sees it.
     if (name === 'trial') writeFileSync(file, minifySync(fileName, code).code);
     else {
-      const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-      writeFileSync(file, `${lined.code}\n`);
-      writeFileSync(`${file}.map`, JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) })));
+      writeFileSync(file, code);
+      writeFileSync(`${file}.map`, JSON.stringify({ ...linesOnly(map), file: fileName }));
     }
   }
 }
@@ -277,19 +279,4 @@ function linesOnly({ version, sources, mappings }) {
       .map((segment) => segment.slice(0, 4)),
   );
   return { version, names: [], sources, mappings: encode(lines) };
-}
-
-/** The words under which the libraries may be passed on. */
-function licences(output) {
-  const folders = new Set(
-    output.flatMap(({ modules = {} }) => Object.keys(modules).map((id) => PACKAGE.exec(id)?.[0])),
-  );
-  folders.delete(undefined);
-  const texts = [...folders].sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'));
-    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    if (file === undefined) throw new Error(`cannot bundle ${name}: it has no licence`);
-    return `${name} ${version} (${license})\n\n${readFileSync(folder + file, 'utf8').trim()}\n`;
-  });
-  return `dist/program contains code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }

@@ -5,15 +5,15 @@ import { COMMANDS } from '../src/cli/catalog.js';
 import { OPTIONS } from '../src/config/options.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const readme = readFileSync(`${root}README.md`, 'utf8');
+const read = (file: string) => readFileSync(`${root}${file}`, 'utf8');
+const readme = read('README.md');
 const scripts = (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> })
   .scripts;
 
-/** The rows of the table below a heading, as cells. */
-function table(heading: string): string[][] {
-  const [, section = ''] = readme.split(`\n## ${heading}\n`);
+/** The rows of the table before the first heading below the title, as cells. */
+function table(file: string): string[][] {
   const rows =
-    section
+    read(file)
       .split('\n## ')[0]
       ?.split('\n')
       .filter((line) => line.startsWith('| ')) ?? [];
@@ -27,8 +27,8 @@ function table(heading: string): string[][] {
 
 const words = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, word = '']) => word);
 
-t.test('README lists the commands that there are', async (t) => {
-  const listed = table('Commands').filter(([cell]) => !cell?.startsWith('-'));
+t.test('The docs list the commands that there are', async (t) => {
+  const listed = table('docs/commands.md').filter(([cell]) => !cell?.startsWith('-'));
   const names = listed.map(([cell]) => words(cell)[0]?.split(' ')[1]);
   t.same(names.sort(), COMMANDS.map(({ name }) => name).sort());
   for (const { name, aliases } of COMMANDS) {
@@ -37,9 +37,9 @@ t.test('README lists the commands that there are', async (t) => {
   }
 });
 
-t.test('README lists the options that there are, with their defaults', async (t) => {
+t.test('The docs list the options that there are, with their defaults', async (t) => {
   const listed = new Map<string, string | undefined>();
-  for (const [names, defaults = ''] of table('Configuration')) {
+  for (const [names, defaults = ''] of table('docs/configuration.md')) {
     const values = defaults.split(',').map((value) => value.trim().replaceAll('`', ''));
     for (const [i, name] of words(names).entries()) listed.set(name, values[i]);
   }

@@ -38,8 +38,8 @@ function withSource(frame: NodeJS.CallSite, mapOf: (file: string) => SourceMap |
 /** A trace is wanted because something has gone wrong: nothing here may go wrong in turn. */
 function readMap(file: string): SourceMap | null {
   try {
-    const { gunzipSync } = load('node:zlib') as typeof import('node:zlib');
-    const map = gunzipSync(readFileSync(`${file}.map.gz`)).toString();
+    const { brotliDecompressSync } = load('node:zlib') as typeof import('node:zlib');
+    const map = brotliDecompressSync(readFileSync(`${file}.map.br`)).toString();
     return new SourceMap(JSON.parse(map) as SourceMapPayload);
   } catch {
     return null;

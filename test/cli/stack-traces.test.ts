@@ -32,7 +32,7 @@ t.test('frames without a map stay as they are', async (t) => {
   t.teardown(() => {
     Error.prepareStackTrace = before;
   });
-  const dir = t.testdir({ 'bad.cjs': 'exports.fail = () => new Error("no map");', 'bad.cjs.map.gz': 'not gzip' });
+  const dir = t.testdir({ 'bad.cjs': 'exports.fail = () => new Error("no map");', 'bad.cjs.map.br': 'not compressed' });
   const { fail } = createRequire(import.meta.url)(path.join(dir, 'bad.cjs')) as { fail: () => Error };
   nameSources(dir);
   const { stack = '' } = fail();
