@@ -7,7 +7,7 @@
 // Words pick files by their path. `--unit`: only those that start nothing heavy. `--tap`: all assertions, not only those of
 // files that failed.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -24,13 +24,11 @@ const { values: flags, positionals: words } = parseArgs({
 /** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
 const HEAVY =
   /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
-/** Folders whose tests touch nothing outside of themselves: they share a process. At the desk more do, so that they are quick. */
-const PURE = ['config', 'core', 'core/steering'];
-const AT_THE_DESK = [
-  ...['cli', 'config/program', 'control', 'core/adoption', 'logs', 'monitor', 'native', 'platform', 'sockets'],
-  ...['supervisor', 'supervisor/deployments', 'supervisor/upkeep', 'supervisor/workers', 'worker/drain'],
+/** Folders whose tests share a process: of most, starting it is most of the work. */
+const SHARED = [
+  ...['cli', 'config', 'config/program', 'control', 'core', 'core/adoption', 'core/steering', 'logs', 'monitor', 'native'],
+  ...['platform', 'sockets', 'supervisor', 'supervisor/deployments', 'supervisor/upkeep', 'supervisor/workers', 'worker/drain'],
 ];
-const SHARED = flags.unit ? [...PURE, ...AT_THE_DESK] : PURE;
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;
 /** They measure time, by timeouts of their own as well. */
@@ -70,7 +68,7 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop());
 
 const programs = gathered(tests);
-await compile(programs);
+await Promise.all([compile(programs), bundleTap()]);
 const begun = performance.now();
 const results = await runAll([...programs.values()].sort((a, b) => rank(a) - rank(b)));
 const failed = results.filter(({ ok }) => !ok);
@@ -109,6 +107,25 @@ async function compile(programs) {
     chunkFileNames: '[name].mjs',
   });
   await build.close();
+}
+
+/**
+ * tap as one file, where the tests find it first: its 300 files would take half a second of each process, ten times what most
+ * tests take. Below a name that tap leaves out of stack traces as its own.
+ */
+async function bundleTap() {
+  const packages = path.join(folder, 'node_modules');
+  const build = await rolldown({ input: { tap: 'tap' }, cwd: root, platform: 'node' });
+  const [file, options] = ['@tapjs/bundled.js', { format: 'esm', codeSplitting: false }];
+  await build.write({ file: path.join(packages, file), ...options });
+  await build.close();
+  mkdirSync(path.join(packages, 'tap'));
+  writeFileSync(path.join(packages, 'package.json'), JSON.stringify({ type: 'module' }));
+  writeFileSync(
+    path.join(packages, 'tap/index.mjs'),
+    `export * from '../${file}';\nexport { default } from '../${file}';\n`,
+  );
+  writeFileSync(path.join(packages, 'tap/package.json'), JSON.stringify({ name: 'tap', exports: './index.mjs' }));
 }
 
 /** What is imported from dist is taken as it is. */
