@@ -3,7 +3,7 @@
  * systemd keeps those of custody over a restart. They come as file descriptors from 3 on, each with a name; see
  * sd_listen_fds(3).
  */
-import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { type Native, NativeError, type NativeLoad } from '../native/libc.js';
 import type { AddressKey, AddressRequest, SharedRequest } from '../protocol.js';
@@ -71,6 +71,8 @@ export function nameOf({ key, slot, index }: Kept): string {
   const cut = encodeURIComponent(key)
     .slice(0, HEAD)
     .replace(/%[^%]?$/, '');
+  // For few names: loading it would cost every start more time, and megabytes, than the rest of this file.
+  const { createHash } = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
   return `${begin}${cut}~${createHash('sha256').update(key).digest('hex')}`;
 }
 
