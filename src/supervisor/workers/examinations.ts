@@ -1,5 +1,4 @@
 /** Profiles and debugging of live workers: who is asked for what, and that there is an end to it in any case. */
-import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ControlResult, ProfileOptions, WorkerMessage } from '../../protocol.js';
@@ -41,7 +40,10 @@ export class Examinations {
 
   async profile(handle: WorkerHandle, { what, forMs, file, id }: ProfileOptions): Promise<ControlResult> {
     const { worker } = handle.identity;
-    const spare = path.join(this.#runtimeDir, `.${handle.identity.name}.${randomUUID()}.profile`);
+    const spare = path.join(
+      this.#runtimeDir,
+      `.${handle.identity.name}.${process.pid}-${worker}-${Date.now()}.profile`,
+    );
     const timeMs = what === 'heap' ? HEAP_MS : forMs + PATIENCE_MS;
     return this.#alone(worker, async () => {
       const order = { type: 'profile', what, forMs, file, id, spare } as const;
