@@ -79,6 +79,24 @@ t.test("init --from-pm2 writes holdfast's own file, which comes to the same and 
   ]);
 });
 
+t.test('what is left out for want of --env is said, and how to have it', async (t) => {
+  const cwd = t.testdir({ 'package.json': '{}', 'api.js': '', jobs: { 'worker.js': '' }, 'pm2.config.cjs': PM2 });
+  const { stderr } = await holdfast(['init', '--from-pm2'], { cwd, env });
+  t.equal(
+    stderr,
+    'holdfast: without the variables of env_production: holdfast init --from-pm2 --env production --force\n',
+  );
+  t.match(
+    read(cwd, 'holdfast.yaml'),
+    /# - env_production: holdfast init --from-pm2 --env production writes it into env/,
+  );
+  const other = await holdfast(['init', '--from-pm2', '--env', 'staging', '--force'], { cwd, env });
+  t.equal(other.stderr, '');
+  const text = read(cwd, 'holdfast.yaml');
+  t.match(text, /# - env_production: holdfast init/);
+  t.match(text, /# - env_staging: the application has none/);
+});
+
 t.test('the file may go elsewhere, and its paths lead to the same places', async (t) => {
   const cwd = t.testdir({ 'package.json': '{}', 'api.js': '', config: {} });
   writeFileSync(path.join(cwd, 'pm2.json'), '{ "apps": [{ "script": "api.js", "error_file": "e.log" }] }');
