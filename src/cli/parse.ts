@@ -5,12 +5,13 @@
  * for months.
  */
 import parseWords from 'yargs-parser';
+import { isConfigFile } from '../config/config-name.js';
 import { isLauncher, joinWords } from '../config/program/launchers.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
 import type { Invocation } from './context.js';
-import { commandOfPm2, flagsFromPm2 } from './pm2-words.js';
+import { commandOfPm2, fileForName, flagsFromPm2 } from './pm2-words.js';
 
 export type Parsed =
   | { readonly wants: 'version' }
@@ -59,6 +60,8 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
+  const file = read.rest.find(isConfigFile);
+  if (file !== undefined && spec?.names !== undefined) throw fileForName(spec.name, file);
   const [unknown] = read.rest.filter((rest) => /^-./.test(rest) && !/^-\d/.test(rest));
   if (unknown !== undefined) throw unknownOption(unknown, { spec, flags, launcher: launcherIn(spec, read) });
   if (spec === null) {
