@@ -61,7 +61,7 @@ t.test('a socket goes with its service', async (t) => {
 t.test('several applications of one file have a unit each', async (t) => {
   const { run, unit, told } = makePlace(t);
   const text =
-    "module.exports = { apps: ['api', 'bot'].map((name) => ({ name, script: 'app.js', env_test: { A: 1 } })) }";
+    "module.exports = { apps: ['api', 'bot'].map((name) => ({ name, script: 'app.js', env_test: { A: 1 }, out_file: 'logs/out.log' })) }";
   writeFileSync(path.join(t.testdirName, 'ecosystem.config.cjs'), text);
   const all = ['ecosystem.config.cjs', '--user', 'daemon', '--env', 'test'];
   const { code, stdout, stderr } = await run([...all, '--install', '--yes']);
@@ -80,6 +80,8 @@ t.test('several applications of one file have a unit each', async (t) => {
     code: 2,
     stderr: /it is for one application\n {2}.*--only: api, bot/,
   });
+  const dynamic = await run([...all, '--user', 'dynamic', '--only', 'bot', '--install']);
+  t.match(dynamic.stderr, /^holdfast: warning: a user of its own cannot write .*\/logs\/out\.log: .*--user/);
   t.match(await run([...all, '--name', 'x']), { code: 2, stderr: /--name .*--only/ });
 });
 
