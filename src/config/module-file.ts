@@ -64,7 +64,9 @@ async function syntaxPlace(threw: string, file: string): Promise<string | null> 
 async function evaluate(url: string, timeoutMs: number): Promise<Said> {
   // Loaded by who needs it: few have a configuration that is a program.
   const { Worker } = await import('node:worker_threads');
-  const thread = new Worker(`(${inThread})()`, { eval: true, workerData: { url } });
+  const thread = new Worker(`(${inThread})()`, { eval: true, workerData: { url }, stdout: true });
+  // Standard output is what the command says: a log of JSON lines, or JSON.
+  thread.stdout.pipe(process.stderr, { end: false });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Said>((resolve, reject) => {

@@ -151,6 +151,14 @@ t.test('an option that a program leaves undefined is not given', async (t) => {
   t.match((await loadConfig(sourceIn(cwd, { target: 'x.config.mjs' }))).config, { instances: 1 });
 });
 
+t.test('what a program writes is no output of the command', async (t) => {
+  const cwd = t.testdir({ 'x.config.cjs': 'console.log("hello"); module.exports = {}' });
+  const [out, err] = [t.capture(process.stdout, 'write'), t.capture(process.stderr, 'write')];
+  await loadModule(join(cwd, 'x.config.cjs'));
+  while (err().length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.same(out(), []);
+});
+
 t.test('a program that never ends loading is given up', async (t) => {
   const cwd = t.testdir({ 'x.config.mjs': 'export default () => new Promise(() => {})' });
   await t.rejects(loadModule(join(cwd, 'x.config.mjs'), 1), { message: 'must load within 1 ms' });
