@@ -5,7 +5,6 @@
  * for months.
  */
 import parseWords from 'yargs-parser';
-import { isConfigFile } from '../config/config-name.js';
 import { isLauncher, joinWords } from '../config/program/launchers.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
@@ -60,8 +59,8 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
-  const file = read.rest.find(isConfigFile);
-  if (file !== undefined && spec?.names !== undefined) throw fileForName(spec.name, file);
+  const misnamed = spec?.names === undefined ? null : fileForName(spec.name, read.rest);
+  if (misnamed !== null) throw misnamed;
   const [unknown] = read.rest.filter((rest) => /^-./.test(rest) && !/^-\d/.test(rest));
   if (unknown !== undefined) throw unknownOption(unknown, { spec, flags, launcher: launcherIn(spec, read) });
   if (spec === null) {

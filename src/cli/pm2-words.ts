@@ -152,8 +152,10 @@ export function commandOfPm2(word: string): HoldfastError | null {
   return meaning === undefined ? null : instead(`run ${word}`, meaning);
 }
 
-/** PM2 takes its file where holdfast takes the names of its applications. */
-export function fileForName(command: string, file: string): HoldfastError {
+/** PM2 takes its file where holdfast takes the names of its applications. @returns null where none is given */
+export function fileForName(command: string, words: readonly string[]): HoldfastError | null {
+  const file = words.find((word) => /\.(?:json|ya?ml|config\.[mc]?js)$/i.test(word));
+  if (file === undefined) return null;
   const why = 'a running application is asked by its name';
   const anew = command === 'reload' ? ' each reads its file anew, with what it was started with;' : '';
   return instead(`${command} ${file}`, { why, instead: `holdfast ${command} NAME;${anew} holdfast ls has the names` });

@@ -60,6 +60,13 @@ async function fromPm2(invocation: Invocation, { cwd, file }: Place) {
       exitCode: EXIT.usage,
     });
   }
+  // To read a script would be to run it.
+  if (!isConfigFile(from)) {
+    throw new HoldfastError('USAGE', `cannot translate ${from}: it is not called as a configuration is`, {
+      hint: 'such as ecosystem.config.cjs, ecosystem.json or pm2.yaml',
+      exitCode: EXIT.usage,
+    });
+  }
   const facts = factsOf(await readResources());
   const environment = flagText(invocation, 'env') ?? null;
   const read = await readApplications(path.resolve(cwd, from), { cwd, environment, facts });
