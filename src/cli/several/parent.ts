@@ -94,7 +94,7 @@ export function runSeveral(parts: readonly Part[], options: SeveralOptions): Pro
         const said = () => happened({ type: 'saidSomething', name });
         child.stdout?.once('data', said);
         child.stderr?.once('data', said);
-        child.once('error', ({ message: reason }) => {
+        child.on('error', ({ message: reason }) => {
           if (child.pid === undefined) happened({ type: 'couldNotStart', name, reason });
         });
         child.once('exit', (code, signal) => {
