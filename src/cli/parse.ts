@@ -10,7 +10,7 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
 import type { Invocation } from './context.js';
-import { commandOfPm2, flagsFromPm2 } from './pm2-words.js';
+import { commandOfPm2, fileForName, flagsFromPm2 } from './pm2-words.js';
 
 export type Parsed =
   | { readonly wants: 'version' }
@@ -59,6 +59,8 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
+  const misnamed = spec?.names === undefined ? null : fileForName(spec.name, read.rest);
+  if (misnamed !== null) throw misnamed;
   const [unknown] = read.rest.filter((rest) => /^-./.test(rest) && !/^-\d/.test(rest));
   if (unknown !== undefined) throw unknownOption(unknown, { spec, flags, launcher: launcherIn(spec, read) });
   if (spec === null) {

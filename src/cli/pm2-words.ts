@@ -74,7 +74,15 @@ function readyAtOnce(words: readonly string[]): string[] {
   return isSaid ? [] : ['--ready=running', '--min-uptime=1ms'];
 }
 
+const STARTED_OR_NOT: Instead = {
+  why: 'what runs is reloaded, what does not is started',
+  instead: 'holdfast reload NAME, or holdfast start FILE --only NAME',
+};
+
 const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
+  ['startOrReload', STARTED_OR_NOT],
+  ['startOrRestart', STARTED_OR_NOT],
+  ['startOrGracefulReload', STARTED_OR_NOT],
   [
     'startup',
     {
@@ -142,6 +150,15 @@ const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
 export function commandOfPm2(word: string): HoldfastError | null {
   const meaning = COMMANDS.get(word) ?? (word === 'dump' ? COMMANDS.get('save') : undefined);
   return meaning === undefined ? null : instead(`run ${word}`, meaning);
+}
+
+/** PM2 takes its file where holdfast takes the names of its applications. @returns null where none is given */
+export function fileForName(command: string, words: readonly string[]): HoldfastError | null {
+  const file = words.find((word) => /\.(?:json|ya?ml|config\.[mc]?js)$/i.test(word));
+  if (file === undefined) return null;
+  const why = 'a running application is asked by its name';
+  const anew = command === 'reload' ? ' each reads its file anew, with what it was started with;' : '';
+  return instead(`${command} ${file}`, { why, instead: `holdfast ${command} NAME;${anew} holdfast ls has the names` });
 }
 
 function instead(what: string, meaning: Instead): HoldfastError {

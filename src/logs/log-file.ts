@@ -1,8 +1,10 @@
 /** The log file: opened at the start or not at all, rotated where it is a regular file, and with a way out while it cannot be written. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { HoldfastError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { withFallback } from './fallback.js';
 import { rotatingSink } from './rotating-sink.js';
 import { openFileSink, type Sink, sinkFor } from './sink.js';
@@ -52,6 +54,7 @@ export function openLogFile(file: string, options: Options, logger: () => Logger
 
 function open(file: string): Sink {
   try {
+    if (!existsSync(path.dirname(file))) makeFolder(path.dirname(file), 0o750);
     return openFileSink(file);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
@@ -59,7 +62,7 @@ function open(file: string): Sink {
       hint:
         code === 'ENXIO'
           ? 'it is a named pipe that nobody reads'
-          : 'check that its folder exists and may be written to',
+          : 'check that it can be made there, and may be written to',
       cause,
     });
   }

@@ -223,11 +223,18 @@ t.test('logs end with the supervisor', async (t) => {
 });
 
 t.test('check shows what a configuration comes to, without the values of variables', async (t) => {
-  const cwd = t.testdir({ 'app.js': '', 'holdfast.json': '{"script":"app.js","env":{"SECRET":"hush"}}' });
+  const cwd = t.testdir({
+    'app.js': '',
+    'holdfast.json': '{"script":"app.js","env":{"SECRET":"hush"}}',
+    'hooks.json': '{"script":"app.js","hooks":{"reloaded":"say hello"}}',
+  });
   const file = path.join(cwd, 'holdfast.json');
+  const { stdout } = await holdfast(['check', 'hooks.json'], { cwd });
+  t.match(stdout, /^ {2}hooks +reloaded: say hello$/m);
   const people = await holdfast(['check', file], { cwd });
   t.equal(people.code, 0, people.stderr);
   t.match(people.stdout, /env +SECRET\n/);
+  t.match(people.stdout, /^ {2}hooks +-$/m);
   const programs = await holdfast(['check', file, '--json'], { cwd });
   t.match(JSON.parse(programs.stdout), { config: { env: ['SECRET'] } });
   t.notMatch(people.stdout + programs.stdout, /hush/);

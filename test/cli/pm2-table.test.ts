@@ -111,6 +111,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     })(t, [['reload shop', 'reload all'], []]);
     await refused(/holdfast reload NAME/)(t, [['gracefulReload shop'], []]);
   },
+  'reload ecosystem.config.js --env production': refused(
+    /^holdfast reload NAME; each reads/,
+    /^holdfast reload NAME, or/,
+  ),
   'restart shop': understood({
     'restart shop': { command: 'restart', flags: { name: 'shop' } },
     'stop api worker': { command: 'stop', names: ['api', 'worker'] },

@@ -58,6 +58,33 @@ t.test('a socket goes with its service', async (t) => {
   t.notOk(existsSync(unit('shop.socket')));
 });
 
+t.test('several applications of one file have a unit each', async (t) => {
+  const { run, unit, told } = makePlace(t);
+  const text =
+    "module.exports = { apps: ['api', 'bot'].map((name) => ({ name, script: 'app.js', env_test: { A: 1 }, out_file: 'logs/out.log' })) }";
+  writeFileSync(path.join(t.testdirName, 'ecosystem.config.cjs'), text);
+  const all = ['ecosystem.config.cjs', '--user', 'daemon', '--env', 'test'];
+  const { code, stdout, stderr } = await run([...all, '--install', '--yes']);
+  t.equal(code, 0, stderr);
+  for (const name of ['api', 'bot']) {
+    t.match(
+      readFileSync(unit(`${name}.service`), 'utf8'),
+      new RegExp(`--name=${name} --only=${name} --env=test$`, 'm'),
+    );
+    t.match(stdout, new RegExp(`^${name}: installed, enabled and started$`, 'm'));
+  }
+  t.same(told(), ['daemon-reload', 'enable --now api.service bot.service']);
+  t.equal((await run([...all, '--uninstall', '--yes'])).code, 0);
+  t.notOk(existsSync(unit('api.service')) || existsSync(unit('bot.service')));
+  t.match(await run([...all, '--socket', '80']), {
+    code: 2,
+    stderr: /it is for one application\n {2}.*--only: api, bot/,
+  });
+  const dynamic = await run([...all, '--user', 'dynamic', '--only', 'bot', '--install']);
+  t.match(dynamic.stderr, /^holdfast: warning: a user of its own cannot write .*\/logs\/out\.log: .*--user/);
+  t.match(await run([...all, '--name', 'x']), { code: 2, stderr: /--name .*--only/ });
+});
+
 t.test('asks before, and does nothing without a yes', async (t) => {
   const { run, unit, told } = makePlace(t);
   const asked: string[] = [];
