@@ -2,7 +2,7 @@
  * Log lines out of the log file and of those that were put aside before it: what the supervisor itself remembers no more. For
  * the command line, which may wait for a disk.
  */
-import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { listArchives } from './archives.js';
@@ -36,7 +36,7 @@ export async function linesFromFiles(file: string, { count, fits, sinceMs }: Wan
   const fd = openSync(file, 'r');
   try {
     const { ino } = fstatSync(fd);
-    const listed = await listArchives(file);
+    const listed = await listArchives(realpathSync(file));
     const archives = listed.filter((name) => !listed.includes(`${name}.gz`)).reverse();
     let goesOn = count > 0 && readBackwards(fd, take);
     for (const archive of archives) {

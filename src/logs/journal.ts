@@ -95,7 +95,7 @@ export function journalSink(socket: JournalSocket): Sink {
     }
     const error = lost;
     lost = null;
-    done(error, false);
+    done(error, 0);
   }
 
   function flush(): void {
