@@ -263,14 +263,17 @@ export class ControlServer {
       refuse(response, 400, `cannot read the logs: ${query}`, 'correct the query', 'BAD_QUERY');
       return;
     }
-    if (this.#followers >= FOLLOWER_LIMIT) {
+    // Who only looks back is done in a moment.
+    if (query.follow && this.#followers >= FOLLOWER_LIMIT) {
       refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`, 'end one of them');
       return;
     }
-    this.#followers += 1;
-    response.once('close', () => {
-      this.#followers -= 1;
-    });
+    if (query.follow) {
+      this.#followers += 1;
+      response.once('close', () => {
+        this.#followers -= 1;
+      });
+    }
     const logs = sendLogs(response, { target: this.#target, name: this.#name, query, isAsked: params.has('lines') });
     if (logs === null) return;
     const end = () => {
