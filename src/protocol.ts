@@ -542,13 +542,10 @@ export type SupervisorEvent = { readonly id: number } & (
       readonly size: number;
     }
   | { readonly type: 'rolloutDone'; readonly from: number; readonly to: number }
-  /** `rolloutFailed`: it is being taken back. `rolloutTakenBack`: all slots are served by `from` again. */
-  | {
-      readonly type: 'rolloutFailed' | 'rolloutTakenBack';
-      readonly from: number;
-      readonly to: number;
-      readonly reason: string | null;
-    }
+  /** It is being taken back. */
+  | { readonly type: 'rolloutFailed'; readonly from: number; readonly to: number; readonly reason: string }
+  /** All slots are served by `from` again. */
+  | { readonly type: 'rolloutTakenBack'; readonly from: number; readonly to: number; readonly reason: string | null }
   | { readonly type: 'crashLoopBegun' | 'crashLoopOver' }
 );
 
