@@ -17,11 +17,21 @@ type Order = Omit<Profile, 'seq' | 'cmd'> | { readonly type: 'inspect' };
 const HEAP_MS = 10 * 60_000;
 /** Beyond its time: a busy loop comes to it late. */
 const PATIENCE_MS = 60_000;
+/** How long the end of a profile may take, of ten minutes and many functions. */
+const STILL_MS = 10_000;
 const OPEN_MS = 10_000;
 /** Who has asked for a profile takes it at once. */
 const SPARE_MS = 5 * 60_000;
 /** Behind the name of the supervisor. */
 const SPARE = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.profile$/;
+
+/** Of the clock of `performance.now()`. */
+interface Stillness {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+const ANY_TIME: Stillness = { fromMs: 0, untilMs: Number.POSITIVE_INFINITY };
 
 interface Question {
   readonly worker: number;
@@ -33,8 +43,8 @@ export class Examinations {
   readonly #runtimeDir: string;
   readonly #name: string;
   readonly #waiting = new Map<number, Question>();
-  /** From when on the event loop may stand still. */
-  readonly #busy = new Map<number, number>();
+  /** When the event loop may stand still. */
+  readonly #busy = new Map<number, Stillness>();
   /** Told when the worker has ended. */
   readonly #ends = new Map<number, () => void>();
   #asked = 0;
@@ -47,7 +57,9 @@ export class Examinations {
 
   /** Whether its event loop may stand still for a while: it must not be taken for one that hangs. */
   isBusy(worker: number): boolean {
-    return performance.now() >= (this.#busy.get(worker) ?? Number.POSITIVE_INFINITY);
+    const { fromMs, untilMs } = this.#busy.get(worker) ?? { fromMs: Number.POSITIVE_INFINITY, untilMs: 0 };
+    const now = performance.now();
+    return fromMs <= now && now < untilMs;
   }
 
   /** Removes what nobody has taken: a snapshot has every secret of the application in it. Never throws. */
@@ -73,8 +85,10 @@ export class Examinations {
     const spare = path.join(this.#runtimeDir, `.${this.#name}.${randomUUID()}.profile`);
     const isHeap = what === 'heap';
     const removeSpare = () => void rm(spare, { force: true }).catch(() => {});
-    // In between the loop turns as ever, and one that hangs is found.
-    return this.#alone(worker, isHeap ? 0 : forMs, async () => {
+    const now = performance.now();
+    // But for the end of a profile the loop turns as ever, and one that hangs is found.
+    const stillness = isHeap ? ANY_TIME : { fromMs: now + forMs, untilMs: now + forMs + STILL_MS };
+    return this.#alone(worker, stillness, async () => {
       const order = { type: 'profile', what, forMs, file, id, spare } as const;
       const answer = await this.#ask(handle, order, isHeap ? HEAP_MS : forMs + PATIENCE_MS, {
         late: removeSpare,
@@ -98,7 +112,7 @@ export class Examinations {
    */
   async inspect(handle: WorkerHandle, opened: (url: string) => void, gone: AbortSignal): Promise<ControlResult> {
     const { worker } = handle.identity;
-    return this.#alone(worker, 0, async () => {
+    return this.#alone(worker, ANY_TIME, async () => {
       handle.concealsInspector = true;
       const ended = new Promise<'ended'>((resolve) => this.#ends.set(worker, () => resolve('ended')));
       try {
@@ -143,13 +157,12 @@ export class Examinations {
     this.#ends.get(worker)?.();
   }
 
-  /** @param afterMs when its event loop may begin to stand still */
-  async #alone(worker: number, afterMs: number, act: () => Promise<ControlResult>): Promise<ControlResult> {
+  async #alone(worker: number, stillness: Stillness, act: () => Promise<ControlResult>): Promise<ControlResult> {
     if (this.#busy.has(worker)) {
       const reason = `worker ${worker} is being profiled or inspected already`;
       return { ok: false, message: 'failed', reason };
     }
-    this.#busy.set(worker, performance.now() + afterMs);
+    this.#busy.set(worker, stillness);
     try {
       return await act();
     } finally {
