@@ -2,8 +2,8 @@
  * Log lines out of the log file and of those that were put aside before it: what the supervisor itself remembers no more. For
  * the command line, which may wait for a disk.
  */
-import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { closeSync, createReadStream, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { listArchives } from './archives.js';
 
@@ -36,7 +36,7 @@ export async function linesFromFiles(file: string, { count, fits, sinceMs }: Wan
   const fd = openSync(file, 'r');
   try {
     const { ino } = fstatSync(fd);
-    const listed = await listArchives(file);
+    const listed = await listArchives(realpathSync(file));
     const archives = listed.filter((name) => !listed.includes(`${name}.gz`)).reverse();
     let goesOn = count > 0 && readBackwards(fd, take);
     for (const archive of archives) {
@@ -78,14 +78,22 @@ async function readArchive(
       closeSync(fd);
     }
   } catch {
-    // Deleted or compressed meanwhile, or no file of gzip.
+    // Deleted or compressed meanwhile, somebody else's, or no file of gzip.
     return null;
   }
 }
 
 async function gunzippedLines(file: string): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of createInterface({ input: createReadStream(file).pipe(createGunzip()) })) lines.push(line);
+  let rest = '';
+  await pipeline(createReadStream(file), createGunzip().setEncoding('utf8'), async (pieces: AsyncIterable<string>) => {
+    for await (const piece of pieces) {
+      const whole = (rest + piece).split('\n');
+      rest = whole.pop() ?? '';
+      for (const line of whole) lines.push(line);
+    }
+  });
+  if (rest !== '') lines.push(rest);
   return lines;
 }
 
