@@ -29,6 +29,8 @@ export interface CommandSpec {
     readonly required: boolean;
     /** What does not look like it is a name. */
     readonly pattern?: RegExp;
+    /** All that it may be. */
+    readonly choices?: readonly string[];
   };
   /** What follows `--` is the application's. */
   readonly applicationArgs?: boolean;
@@ -38,6 +40,8 @@ export interface CommandSpec {
   readonly note?: string;
   readonly load: () => Promise<{ readonly run: Command }>;
 }
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export const GLOBAL_FLAGS: readonly FlagSpec[] = [
   { flag: 'help', alias: 'h', describe: 'Show this help', kind: 'switch' },
@@ -325,7 +329,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'completion',
     aliases: [],
     describe: 'Print a script by which a shell completes commands, flags and names',
-    operand: { name: 'shell', describe: 'bash, zsh or fish', required: true },
+    operand: { name: 'shell', describe: 'bash, zsh or fish', required: true, choices: SHELLS },
     flags: async () => [],
     examples: [
       ['source <($0 completion bash)', 'in this shell'],

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Connection, connectTo, listSupervisors } from '../../control/client.js';
 import { EXIT } from '../../errors.js';
-import { type Command, type Context, flagText } from '../context.js';
+import { type Command, type Context, flagText, looksOf } from '../context.js';
 
 /** Between the two looks that a rate is made of. */
 const APART_MS = 1_000;
@@ -21,7 +21,7 @@ export const run: Command = async (invocation, context) => {
       await import('../status-view.js'),
       several.flatMap(({ status }) => status ?? []),
     ];
-    stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : listOfSupervisors(several, false));
+    stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : listOfSupervisors(several, looksOf(stdout, env)));
     if (!json) stderr.write('several run: give one of them with --name to see its workers\n');
     return EXIT.done;
   }

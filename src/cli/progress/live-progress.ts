@@ -53,7 +53,7 @@ export async function drawProgress(
   const left = interrupted();
   const over = new AbortController();
   const signal = AbortSignal.any([left, over.signal]);
-  const asked = ask();
+  void ask();
   const timer = setInterval(redraw, DRAW_MS);
   terminal.on('resize', redraw);
   redraw();
@@ -69,27 +69,24 @@ export async function drawProgress(
     over.abort();
     clearInterval(timer);
     terminal.off('resize', redraw);
-    await asked;
-    status = verb === 'stop' ? null : await connection.status(LAST_MS).catch(() => status);
+    // Who leaves is not kept waiting.
+    if (verb === 'stop') status = null;
+    else if (!left.aborted) status = await connection.status(LAST_MS).catch(() => status);
     draw([summaryLine(view(), size())]);
   }
 
   async function ask(): Promise<void> {
     while (!signal.aborted) {
       try {
-        status = await Promise.race([connection.status(), aborted(signal)]);
-        if (!signal.aborted) redraw();
+        const answer = await connection.status();
+        // What comes afterwards is not shown, nor waited for.
+        if (signal.aborted) return;
+        status = answer;
+        redraw();
       } catch {
         // It stops, or is busy: what was known last stays.
       }
       await delay(ASK_MS, undefined, { signal }).catch(() => {});
     }
   }
-}
-
-/** Rejects once the signal is aborted. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

@@ -1,7 +1,8 @@
 /** The last lines: what goes on, what is asked, and the keys. Pure. */
+import { safe } from '../cells.js';
 import { formatDuration } from '../quantity.js';
 import type { State } from './model.js';
-import { bar, fit, type Line, type Run, run, safe, spread } from './runs.js';
+import { bar, fit, type Line, type Run, run, spread } from './runs.js';
 
 export function footOf(state: State, width: number): Line[] {
   const foot: Line[] = [];

@@ -7,8 +7,8 @@ import { Connection, listSupervisors, type Action as Request } from '../../contr
 import { absence, controlSocketPath } from '../../control/socket-path.js';
 import type { Context } from '../context.js';
 import { wantsColour } from '../context.js';
+import { formatField } from '../quantity.js';
 import { describeError } from '../report-error.js';
-import { fieldText } from './log-line.js';
 import { begin, type Effect, type Happening, isBusy, type State, update } from './model.js';
 import { Screen } from './screen.js';
 import { view } from './view.js';
@@ -188,7 +188,7 @@ class Live {
     if (name === null) return;
     try {
       const result = await this.#connectionTo(name).perform(request, ({ message, fields }) => {
-        const details = Object.entries(fields).map(([key, value]) => ` ${key}=${fieldText(value)}`);
+        const details = Object.entries(fields).map(([key, value]) => ` ${formatField(key, value)}`);
         this.#happened({ type: 'step', text: `${message}${details.join('')}` });
       });
       const why = result.reason === null ? '' : `: ${result.reason}`;

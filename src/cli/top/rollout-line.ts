@@ -1,7 +1,8 @@
 /** A rollout in one line, and what else is worth a line of its own. Pure. */
 import type { SupervisorStatus } from '../../protocol.js';
-import { formatDelay, formatDuration, formatPercent } from '../quantity.js';
-import { type Line, type Run, run, safe } from './runs.js';
+import { safe } from '../cells.js';
+import { formatDelay, formatPercent, formatRest } from '../quantity.js';
+import { type Line, type Run, run } from './runs.js';
 
 /** None where there is nothing to be said. */
 export function rolloutLine(status: SupervisorStatus): Line[] {
@@ -39,7 +40,7 @@ export function rolloutLine(status: SupervisorStatus): Line[] {
 }
 
 function left(remainingMs: number | null): string {
-  return remainingMs === null ? '' : `, ${formatDuration(remainingMs)} left`;
+  return remainingMs === null ? '' : `, ${formatRest(remainingMs)} left`;
 }
 
 function reasonOf(reason: string | null): Run[] {

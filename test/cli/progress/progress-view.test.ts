@@ -95,7 +95,7 @@ t.test('a worker on trial, and how long it has to prove itself', async (t) => {
   const trial = { slot: 0, remainingMs: 1_300 };
   const lines = progressLines(viewOf({ rollout: { ...ROLLING, trial }, workers }), { ...SIZES[0], colour: false });
   t.equal(lines[0], 'shop  reload  generation 1 to 2  0 of 2 replaced  12s gone', 'nothing is expected yet');
-  t.same(lines.slice(1, 3), ['  slot  0  on trial, 1s left, old one ready', '  slot  1  old one ready']);
+  t.same(lines.slice(1, 3), ['  slot  0  on trial, 2s left, old one ready', '  slot  1  old one ready']);
 });
 
 t.test("a canary's figures stand beside those of the old generation", async (t) => {
@@ -112,7 +112,7 @@ t.test("a canary's figures stand beside those of the old generation", async (t) 
     'shop  reload  generation 1 to 2  0 of 2 replaced  12s gone  about 1m 1s to go',
     '  slot  0  old one ready',
     '  slot  1  old one ready',
-    '  slot  2  ready',
+    '  slot  2  canary',
     '  canary in slot 2, 5% of new connections, 1m 1s left',
     '                       answers         5xx         p99  loop delay',
     '    canary                 400        0.5%        12ms       0.4ms',
