@@ -225,7 +225,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: [],
     names: 'many',
     describe: 'Change the number of workers',
-    operand: { name: 'change', describe: 'N for a number, +N for more, -N for less', required: true },
+    operand: {
+      name: 'change',
+      describe: 'N for a number, +N for more, -N for less',
+      required: true,
+      pattern: /^[+-]?\d/,
+    },
     flags: () => supervisorFlags(REQUEST_JSON),
     examples: [
       ['$0 scale 4', 'four workers'],

@@ -167,8 +167,8 @@ function launcherIn(spec: CommandSpec | null, { rest }: Words): string | null {
 function unknownCommand(word: string, known: readonly string[], afterOption: boolean): HoldfastError {
   const meant = nearest(word, known);
   let hint = `one of ${known.join(', ')}`;
-  if (meant !== undefined) hint = `did you mean ${meant}?`;
-  else if (afterOption) hint = 'the command comes first, its options behind it';
+  if (afterOption) hint = 'the command comes first, its options behind it';
+  else if (meant !== undefined) hint = `did you mean ${meant}?`;
   else if (/[./]/.test(word)) hint = `to start it: holdfast start ${word}`;
   return usage(`cannot run ${word}: no such command`, hint);
 }

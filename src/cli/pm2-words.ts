@@ -109,7 +109,7 @@ const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
       instead: 'to empty it: truncate --size 0 FILE; it is written on at its end',
     },
   ],
-  ['reloadLogs', { why: 'log files are opened anew on a signal', instead: 'kill -USR1 PID, which holdfast ls shows' }],
+  ['reloadLogs', { why: 'log files are opened anew on a signal', instead: 'kill -USR1 PID, which holdfast status shows' }],
   ['jlist', { why: 'it has another name', instead: 'holdfast ls --json' }],
   ['prettylist', { why: 'it has another name', instead: 'holdfast ls --json' }],
   ['ecosystem', { why: 'it has another name', instead: 'holdfast init' }],

@@ -7,7 +7,7 @@ import type { Connection, ResultLine } from '../../control/client.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type Context, wantsColour } from '../context.js';
 import { drawOver } from './draw-over.js';
-import { type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
+import { doneSlots, type Pace, type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
 
 /** How often the supervisor is asked. */
 const ASK_MS = 300;
@@ -45,8 +45,9 @@ export async function drawProgress(
   const began = performance.now();
   let status: SupervisorStatus | null = null;
   let lastStep: string | null = null;
+  let since: Pace | null = null;
   const view = (): ProgressView => ({
-    ...{ name: connection.name, verb, status, lastStep, note },
+    ...{ name: connection.name, verb, status, lastStep, note, since },
     elapsedMs: performance.now() - began,
   });
   const redraw = () => draw(progressLines(view(), size()));
@@ -82,6 +83,8 @@ export async function drawProgress(
         // What comes afterwards is not shown, nor waited for.
         if (signal.aborted) return;
         status = answer;
+        const done = doneSlots(answer);
+        if (done > 0) since ??= { done, atMs: performance.now() - began };
         redraw();
       } catch {
         // It stops, or is busy: what was known last stays.

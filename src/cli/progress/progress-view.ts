@@ -14,10 +14,17 @@ export interface ProgressView {
   /** The newest; null before the first one. */
   readonly status: SupervisorStatus | null;
   readonly elapsedMs: number;
+  /** When the first slots were seen to be replaced, and how many. What was before says nothing of the pace. */
+  readonly since?: Pace | null;
   /** What was told last. */
   readonly lastStep: string | null;
   /** What Ctrl-C does. */
   readonly note: string;
+}
+
+export interface Pace {
+  readonly done: number;
+  readonly atMs: number;
 }
 
 export interface Terminal {
@@ -69,7 +76,7 @@ export function summaryLine(view: ProgressView, { width, colour }: Terminal): st
   return fit(headOf(view, palette(colour)), width);
 }
 
-function headOf({ name, verb, status, elapsedMs }: ProgressView, paint: Palette): Piece[] {
+function headOf({ name, verb, status, elapsedMs, since = null }: ProgressView, paint: Palette): Piece[] {
   const pieces: Piece[] = [[printable(name), paint.bold], [GAP], [verb]];
   const add = (text: string, how?: Paint) => pieces.push([GAP], how === undefined ? [text] : [text, how]);
   if (status !== null) {
@@ -86,19 +93,19 @@ function headOf({ name, verb, status, elapsedMs }: ProgressView, paint: Palette)
     }
   }
   add(`${formatDuration(elapsedMs)} gone`);
-  const left = status === null ? null : expectedMs(status, elapsedMs);
+  const left = status === null ? null : expectedMs(status, elapsedMs, since);
   if (left !== null) add(`about ${formatRest(left)} to go`);
   return pieces;
 }
 
 /** By the pace so far; null where nothing is to be said, or it is over. */
-export function expectedMs(status: SupervisorStatus, elapsedMs: number): number | null {
+export function expectedMs(status: SupervisorStatus, elapsedMs: number, since: Pace | null): number | null {
   const { rollout, size } = status;
   if (rollout.state !== 'running' || rollout.reason !== null) return null;
   if (rollout.canary !== null) return rollout.canary.remainingMs;
   const done = doneSlots(status);
-  if (done === 0) return null;
-  return done >= size ? null : (elapsedMs / done) * (size - done);
+  if (since === null || done <= since.done || done >= size) return null;
+  return ((elapsedMs - since.atMs) / (done - since.done)) * (size - done);
 }
 
 function isRolling({ rollout, state }: SupervisorStatus): boolean {
@@ -106,7 +113,7 @@ function isRolling({ rollout, state }: SupervisorStatus): boolean {
 }
 
 /** Slots that the new generation serves, and no other any more. */
-function doneSlots({ workers, rollout, size }: SupervisorStatus): number {
+export function doneSlots({ workers, rollout, size }: SupervisorStatus): number {
   const served = new Set<number>();
   for (const { slot, state, generation } of workers) {
     if (slot < size && state === 'ready' && generation === rollout.to) served.add(slot);

@@ -53,19 +53,15 @@ function keysOf(state: State, width: number): Line {
             ['q', 'quit'],
           ]
         : [
-            ...([
-              ['↑↓', 'choose'],
-              ['Enter', 'worker'],
-              ['s', 'sort'],
-              ['/', 'filter'],
-              ['r', 'reload'],
-            ] as const),
-            ...([
-              ['+ -', 'scale'],
-              ['?', 'help'],
-              ['q', 'quit'],
-            ] as const),
-            ...(state.hasList ? ([['Esc', 'list']] as const) : []),
+            // Not both: 80 columns have no room for them.
+            state.hasList ? ['Esc', 'list'] : ['↑↓', 'choose'],
+            ['Enter', 'worker'],
+            ['s', 'sort'],
+            ['/', 'filter'],
+            ['r', 'reload'],
+            ['+ -', 'scale'],
+            ['?', 'help'],
+            ['q', 'quit'],
           ];
   const left = keys.flatMap(([key, what]): Run[] => [run(` ${key}`, 'bold'), run(` ${what} `, 'dim')]);
   // What is left out must be known: before the keys.

@@ -91,6 +91,16 @@ t.test('no line is too wide and none is missing, on every page and in every size
   t.pass('all of them');
 });
 
+t.test('who has come from the list is told how to go back, on 80 columns too', async (t) => {
+  const listed = ['api', 'shop'].map((name) => ({ name, status: statusOf(name) }));
+  const state = after(begin(null, 0), [{ type: 'listed', listed }]);
+  t.match(picture(keys(state, 'ENTER'), 80, 24).lines[23], /^ Esc list {2}Enter worker .* q quit$/);
+});
+
+t.test('nothing of the help is cut on 80 columns', async (t) => {
+  t.notMatch(picture(keys(lookedAt(2), '?'), 80, 24).text, /…/);
+});
+
 t.test('40x10 is too small, and says what is needed', async (t) => {
   const { lines } = picture(lookedAt(2), 40, 10);
   t.same(lines.slice(0, 3), ['The terminal is too small', '40x10; needs 60x12', 'q quits']);
