@@ -266,7 +266,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'describe',
-    aliases: ['show'],
+    aliases: ['show', 'desc', 'info'],
     names: 'one',
     describe: 'Show everything of an application or a worker: where each option comes from, what was restarted and why',
     operand: WORKER,

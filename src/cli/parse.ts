@@ -54,8 +54,10 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
 
   const flags = [...GLOBAL_FLAGS, ...((await spec?.flags()) ?? [])];
   const meant = spec === null ? words : words.toSpliced(flagless, 1);
-  const names = new Set(flags.map(({ flag }) => flag));
-  const read = readWords(spec?.applicationArgs ? flagsFromPm2(meant, names) : meant, flags);
+  const known = new Set(
+    flags.flatMap(({ flag, alias }) => [`--${flag}`, ...(alias === undefined ? [] : [`-${alias}`])]),
+  );
+  const read = readWords(flagsFromPm2(meant, known), flags);
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
