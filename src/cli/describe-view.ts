@@ -7,7 +7,7 @@ import { type Column, formatTable, printable } from './table.js';
 
 const DEFAULT = 'default';
 /** No value is cut to less. */
-const LEAST_VALUE = 24;
+const LEAST_VALUE = 16;
 const WHAT: Readonly<Record<RestartRecord['what'], string>> = {
   crashed: 'replaced',
   recycled: 'recycled',

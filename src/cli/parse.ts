@@ -49,6 +49,7 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   const word = words[flagless];
   const spec = word === undefined ? null : (commands.get(word) ?? null);
   if (word !== undefined && spec === null) {
+    if (asksHelp) throw await unknownTopic(word, [...commands.keys()]);
     throw commandOfPm2(word) ?? unknownCommand(word, [...commands.keys()], flagless > 0);
   }
 
@@ -72,6 +73,17 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
 /** Loaded where help is asked for. */
 async function topicIn(words: readonly string[]): Promise<string | null> {
   return (await import('./topics.js')).topicOf(words);
+}
+
+async function unknownTopic(word: string, commands: readonly string[]): Promise<HoldfastError> {
+  const { TOPICS } = await import('./topics.js');
+  const meant = nearest(word, [...commands, ...TOPICS.keys()]);
+  return usage(
+    `cannot help with ${word}: it is no command and no topic`,
+    meant === undefined
+      ? `topics: ${[...TOPICS.keys()].join(', ')}; commands: holdfast --help`
+      : `did you mean ${meant}?`,
+  );
 }
 
 interface Words {
