@@ -142,6 +142,7 @@ t.test('ls is a line for each supervisor, also for the only one', async (t) => {
   );
   t.same(JSON.parse((await holdfast(['ls', '--json'], { runtimeDir })).stdout), [statusOf('shop')]);
   t.match(await holdfast(['ls'], { runtimeDir: makeFolder(t) }), { code: 3, stderr: /none runs/ });
+  t.match(await holdfast(['ls', '--json'], { runtimeDir: makeFolder(t) }), { code: 3, stdout: /^\[\]\n$/ });
 });
 
 t.test('scale takes several names, and all', async (t) => {

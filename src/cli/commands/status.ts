@@ -19,9 +19,11 @@ export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
     ? await listSupervisors(runtimeDir)
     : await Promise.all([...new Set(names)].map((one) => ask(runtimeDir, one)));
   const [only, ...others] = listed;
-  // None runs: the error of who asks for the only one.
-  if (only === undefined) await connectTo(runtimeDir);
-  else if (others.length === 0 && !asList) {
+  if (only === undefined) {
+    if (json && asList) stdout.write(asJson([]));
+    // The error of who asks for the only one.
+    await connectTo(runtimeDir);
+  } else if (others.length === 0 && !asList) {
     const status = answerOf(only);
     stdout.write(json ? asJson(status) : describeSupervisor(status, looks));
   } else if (json) stdout.write(asJson(listed.map(jsonOf)));

@@ -15,6 +15,8 @@ import { view } from './view.js';
 
 /** From one question to the next; a supervisor that takes longer is asked when it has answered. */
 const ASK_MS = 1_000;
+/** In the list, one that does not answer keeps none of the others waiting. */
+const PATIENCE_MS = 2_000;
 /** Pictures are at least so far apart. */
 const DRAW_MS = 60;
 const TICK_MS = 1_000;
@@ -137,7 +139,7 @@ class Live {
     };
     if (name === null) {
       this.#again(signal, async () => {
-        const listed = await listSupervisors(this.#context.runtimeDir);
+        const listed = await listSupervisors(this.#context.runtimeDir, PATIENCE_MS);
         return { type: 'listed', listed };
       }).catch(fail);
       return;
