@@ -56,11 +56,13 @@ const shortLibraries = {
   },
 };
 
-/** holdfast reads YAML and never writes it. */
+/** holdfast reads YAML and never writes it, and of version 1.2: a file that says 1.1 is read as that. */
 const readsYaml = {
   name: 'reads-yaml',
   transform(code, id) {
-    if (!/\/node_modules\/yaml\/browser\/dist\/stringify\//.test(id)) return null;
+    if (!/\/node_modules\/yaml\/browser\/dist\/(?:stringify|schema\/yaml-1\.1)\/(?!merge\.js$)/.test(id)) return null;
+    if (id.endsWith('/schema.js'))
+      return { code: `export { schema } from '../core/schema.js';`, map: { mappings: '' } };
     const [, names] = /^export \{ (.*) \};$/m.exec(code) ?? [];
     if (names === undefined) throw new Error(`cannot leave out ${id}: it is not known what it exports`);
     return {

@@ -49,13 +49,16 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   const word = words[flagless];
   const spec = word === undefined ? null : (commands.get(word) ?? null);
   if (word !== undefined && spec === null) {
+    if (asksHelp) throw await unknownTopic(word, [...commands.keys()]);
     throw commandOfPm2(word) ?? unknownCommand(word, [...commands.keys()], flagless > 0);
   }
 
   const flags = [...GLOBAL_FLAGS, ...((await spec?.flags()) ?? [])];
   const meant = spec === null ? words : words.toSpliced(flagless, 1);
-  const names = new Set(flags.map(({ flag }) => flag));
-  const read = readWords(spec?.applicationArgs ? flagsFromPm2(meant, names) : meant, flags);
+  const known = new Set(
+    flags.flatMap(({ flag, alias }) => [`--${flag}`, ...(alias === undefined ? [] : [`-${alias}`])]),
+  );
+  const read = readWords(flagsFromPm2(meant, known), flags);
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
@@ -72,6 +75,17 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
 /** Loaded where help is asked for. */
 async function topicIn(words: readonly string[]): Promise<string | null> {
   return (await import('./topics.js')).topicOf(words);
+}
+
+async function unknownTopic(word: string, commands: readonly string[]): Promise<HoldfastError> {
+  const { TOPICS } = await import('./topics.js');
+  const meant = nearest(word, [...commands, ...TOPICS.keys()]);
+  return usage(
+    `cannot help with ${word}: it is no command and no topic`,
+    meant === undefined
+      ? `topics: ${[...TOPICS.keys()].join(', ')}; commands: holdfast --help`
+      : `did you mean ${meant}?`,
+  );
 }
 
 interface Words {
@@ -169,8 +183,8 @@ function launcherIn(spec: CommandSpec | null, { rest }: Words): string | null {
 function unknownCommand(word: string, known: readonly string[], afterOption: boolean): HoldfastError {
   const meant = nearest(word, known);
   let hint = `one of ${known.join(', ')}`;
-  if (meant !== undefined) hint = `did you mean ${meant}?`;
-  else if (afterOption) hint = 'the command comes first, its options behind it';
+  if (afterOption) hint = 'the command comes first, its options behind it';
+  else if (meant !== undefined) hint = `did you mean ${meant}?`;
   else if (/[./]/.test(word)) hint = `to start it: holdfast start ${word}`;
   return usage(`cannot run ${word}: no such command`, hint);
 }

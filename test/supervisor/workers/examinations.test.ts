@@ -85,7 +85,7 @@ t.test('a worker that ends is waited for no longer', async (t) => {
 
 t.test('what a supervisor before has left of profiles goes, and nothing else', async (t) => {
   const { folder, examinations } = make(t);
-  const id = '0f0f0f0f-0000-4000-8000-0123456789ab';
+  const id = '4711-2-1767225600000';
   const kept = ['.shop.profile', `.shop.two.${id}.profile`, `.other.${id}.profile`, `shop.${id}.profile`, 'shop.sock'];
   for (const name of [`.shop.${id}.profile`, ...kept]) writeFileSync(path.join(folder, name), '');
   examinations.tidy();
