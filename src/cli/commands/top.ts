@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Connection, connectTo, listSupervisors, runningNames } from '../../control/client.js';
 import { EXIT } from '../../errors.js';
 import { type Command, type Context, flagText, looksOf } from '../context.js';
+import { NO_HISTORY, observe } from '../top/history.js';
+import { asJson, plainText } from '../top/plain.js';
 
 /** Between the two looks that a rate is made of. */
 const APART_MS = 1_000;
@@ -46,10 +48,6 @@ async function draw(name: string | null, context: Context) {
 }
 
 async function printOnce(connection: Connection, json: boolean, { stdout, interrupted }: Context): Promise<void> {
-  const [{ NO_HISTORY, observe }, { asJson, plainText }] = await Promise.all([
-    import('../top/history.js'),
-    import('../top/plain.js'),
-  ]);
   const first = observe(NO_HISTORY, await connection.status(undefined, true));
   await delay(APART_MS, undefined, { signal: interrupted() }).catch(() => {});
   const history = observe(first, await connection.status(undefined, true));
