@@ -65,15 +65,16 @@ export async function detach(from: PreparedFrom, context: Context): Promise<Exit
     const words = detachedWords(from.argv, chosen === null ? logFile : null, isSeveral ? name : null);
     return { name, logFile, words };
   });
-  const children = new Set<ChildProcess>();
+  const children = new Map<string, ChildProcess>();
   // They are in sessions of their own, where Ctrl-C does not reach them.
   beforeEarlyEnd(() => {
-    for (const child of children) child.kill('SIGTERM');
+    for (const child of children.values()) child.kill('SIGTERM');
+    if (children.size > 0) stderr.write(`holdfast: stopping ${[...children.keys()].join(', ')}\n`);
   });
   const codes = await Promise.all(
-    parts.map(async ({ logFile, words }) => {
+    parts.map(async ({ name, logFile, words }) => {
       const child = launch(words, logFile, context);
-      children.add(child);
+      children.set(name, child);
       let said = '';
       // Of several, what one says stays together.
       const tell = (text: string) => {

@@ -161,6 +161,7 @@ t.test('mistakes are told with the next step, and nothing is written', async (t)
     [['gone.js'], '.', /gone\.js/],
     [['own.yaml'], '.', /cannot make a configuration from own\.yaml: it is one\n.*--from-pm2 own\.yaml/],
     [['--output', 'x.json'], '.', /--output holdfast\.yaml/],
+    [['--env', 'production'], '.', /^holdfast: cannot use --env: .*\n.*--from-pm2 --env/],
     [['--from-pm2'], 'empty', /none of the usual names\n.*--from-pm2 config/],
     [['--from-pm2', 'own.yaml'], '.', /it is holdfast's own file already/],
     [['--from-pm2', 'runs.js'], '.', /it is not called as a configuration is\n.*ecosystem\.config\.cjs/],

@@ -28,6 +28,10 @@ export const run: Command = async (invocation, context) => {
     throw new HoldfastError('USAGE', `cannot write ${output}: it is not called .yaml`, { hint, exitCode: EXIT.usage });
   }
   const file = path.resolve(cwd, output);
+  if (invocation.flags.env !== undefined && !invocation.flags['from-pm2']) {
+    const hint = "holdfast init --from-pm2 --env NAME; variables of a script's go into env of the file";
+    throw new HoldfastError('USAGE', "cannot use --env: it is for PM2's file", { hint, exitCode: EXIT.usage });
+  }
   const { text, leftOut = [] } = invocation.flags['from-pm2']
     ? await fromPm2(invocation, { cwd, file })
     : { text: await fromScript(invocation, { cwd, file, env: context.env }) };

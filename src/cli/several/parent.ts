@@ -25,7 +25,7 @@ const SIGNALS: readonly NodeJS.Signals[] = [
   'SIGUSR2',
 ];
 /** For who has a service manager, which means one application by each service. */
-const UNIT = 'the unit wants Type=exec; better is one for each application: holdfast unit FILE --only NAME';
+const UNIT = 'the unit wants Type=exec; better is one for each application: holdfast unit FILE';
 /** What a process that has ended leaves in its pipes is there at once; somebody else may hold them open. */
 const PIPES_MS = 500;
 
