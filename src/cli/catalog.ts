@@ -20,6 +20,8 @@ export interface FlagSpec {
 export interface CommandSpec {
   readonly name: string;
   readonly aliases: readonly string[];
+  /** More words for it, which are not offered: PM2 has them. */
+  readonly understood?: readonly string[];
   readonly describe: string;
   /** Names of supervisors may stand behind the command: one, or several and `all`. */
   readonly names?: 'one' | 'many';
@@ -266,7 +268,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'describe',
-    aliases: ['show', 'desc', 'info'],
+    aliases: ['show'],
+    understood: ['desc', 'info'],
     names: 'one',
     describe: 'Show everything of an application or a worker: where each option comes from, what was restarted and why',
     operand: WORKER,
@@ -395,5 +398,9 @@ export const COMMANDS: readonly CommandSpec[] = [
 
 /** Every command's name, or alias, with its command. */
 export function commandsByWord(): ReadonlyMap<string, CommandSpec> {
-  return new Map(COMMANDS.flatMap((spec) => [spec.name, ...spec.aliases].map((word) => [word, spec] as const)));
+  return new Map(
+    COMMANDS.flatMap((spec) =>
+      [spec.name, ...spec.aliases, ...(spec.understood ?? [])].map((word) => [word, spec] as const),
+    ),
+  );
 }

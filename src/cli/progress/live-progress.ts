@@ -6,8 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, ResultLine } from '../../control/client.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type Context, wantsColour } from '../context.js';
+import { doneSlots } from '../status-view.js';
 import { drawOver } from './draw-over.js';
-import { doneSlots, type Pace, type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
+import { type Pace, type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
 
 /** How often the supervisor is asked. */
 const ASK_MS = 300;

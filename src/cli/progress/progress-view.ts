@@ -6,6 +6,7 @@
 import type { CanaryFigures, RolloutStatus, SupervisorStatus, WorkerStatus } from '../../protocol.js';
 import { cellsOf, cut } from '../cells.js';
 import { formatCount, formatDelay, formatDuration, formatPercent, formatRest } from '../quantity.js';
+import { doneSlots } from '../status-view.js';
 import { type Paint, printable } from '../table.js';
 
 export interface ProgressView {
@@ -110,18 +111,6 @@ export function expectedMs(status: SupervisorStatus, elapsedMs: number, since: P
 
 function isRolling({ rollout, state }: SupervisorStatus): boolean {
   return rollout.state === 'running' && state === 'running';
-}
-
-/** Slots that the new generation serves, and no other any more. */
-export function doneSlots({ workers, rollout, size }: SupervisorStatus): number {
-  const served = new Set<number>();
-  for (const { slot, state, generation } of workers) {
-    if (slot < size && state === 'ready' && generation === rollout.to) served.add(slot);
-  }
-  for (const { slot, state, generation } of workers) {
-    if (state === 'ready' && generation !== rollout.to) served.delete(slot);
-  }
-  return served.size;
 }
 
 function rowsOf(status: SupervisorStatus, paint: Palette): Row[] {

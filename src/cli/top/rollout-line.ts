@@ -1,8 +1,8 @@
 /** A rollout in one line, and what else is worth a line of its own. Pure. */
 import type { SupervisorStatus } from '../../protocol.js';
 import { safe } from '../cells.js';
-import { doneSlots } from '../progress/progress-view.js';
 import { formatDelay, formatPercent, formatRest } from '../quantity.js';
+import { doneSlots } from '../status-view.js';
 import { type Line, type Run, run } from './runs.js';
 
 /** None where there is nothing to be said. */
