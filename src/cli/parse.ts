@@ -153,7 +153,9 @@ function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invo
     );
   }
   if (operand?.required && operands[0] === undefined) {
-    throw usage(`cannot ${spec.name}: <${operand.name}> is missing`, `${operand.name}: ${operand.describe}`);
+    // A word that was meant as the operand has been taken for a name.
+    const what = [spec.name, ...names].join(' ');
+    throw usage(`cannot ${what}: <${operand.name}> is missing`, `${operand.name}: ${operand.describe}`);
   }
   const [name] = names;
   if (name !== undefined && read.values.name !== undefined) {
