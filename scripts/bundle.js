@@ -2,7 +2,7 @@
 //
 // What every start needs is in the bundle, its libraries included, with their licences beside it. What few need (coloured
 // logs, metrics, the help, file watching, cron expressions, rotation) is loaded from its package when it is asked for.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -143,9 +143,15 @@ export async function writeCommonJsApi(output) {
   const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
   await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
   await build.close();
-  const types = ['index', 'public', 'errors', ...readdirSync(path.join(root, 'src/api')).map(typesOfApi)];
-  const texts = types.map((name) => [name, readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8')]);
-  const protocol = readFileSync(path.join(root, 'dist/protocol.d.ts'), 'utf8');
+  const typesOf = (name) => readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
+  // What these import of their own folder is found while it grows.
+  const types = new Set(['index', 'public', 'errors', ...Object.keys(API).map((name) => `api/${name}`)]);
+  for (const name of types) {
+    for (const [, other] of typesOf(name).matchAll(/from '\.\/([-\w]+)\.js'/g))
+      types.add(path.join(path.dirname(name), other));
+  }
+  const texts = [...types].map((name) => [name, typesOf(name)]);
+  const protocol = typesOf('protocol');
   const all = texts.map(([, text]) => text).join('\n');
   for (const [name, text] of [...texts, ['protocol', declarationsFor(all, protocol)]]) {
     writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
@@ -166,10 +172,6 @@ function declarationsFor(others, text) {
     words = wordsOf(others + [...used].join(''));
   }
   return parts.filter((part) => used.has(part)).join('');
-}
-
-function typesOfApi(file) {
-  return `api/${path.basename(file, '.ts')}`;
 }
 
 /**
