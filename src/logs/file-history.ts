@@ -38,10 +38,12 @@ export async function linesFromFiles(file: string, { count, fits, sinceMs }: Wan
     const { ino } = fstatSync(fd);
     const listed = await listArchives(realpathSync(file));
     const archives = listed.filter((name) => !listed.includes(`${name}.gz`)).reverse();
+    // Those from it on are the file itself, and what is newer.
+    const itself = archives.findIndex((name) => statSync(name, { throwIfNoEntry: false })?.ino === ino);
     let goesOn = count > 0 && readBackwards(fd, take);
-    for (const archive of archives) {
+    for (const archive of archives.slice(itself + 1)) {
       if (!goesOn) break;
-      goesOn = (await readArchive(archive, ino, take)) ?? true;
+      goesOn = (await readArchive(archive, take)) ?? true;
     }
   } finally {
     closeSync(fd);
@@ -63,13 +65,9 @@ export function linesBefore(inFile: readonly string[], remembered: readonly stri
   return at === -1 ? inFile : inFile.slice(0, at);
 }
 
-async function readArchive(
-  archive: string,
-  inode: number,
-  take: (lines: readonly string[]) => boolean,
-): Promise<boolean | null> {
+/** @returns null where it cannot be read, else whether `take` wants more */
+async function readArchive(archive: string, take: (lines: readonly string[]) => boolean): Promise<boolean | null> {
   try {
-    if (statSync(archive).ino === inode) return true;
     if (archive.endsWith('.gz')) return take((await gunzippedLines(archive)).reverse());
     const fd = openSync(archive, 'r');
     try {
@@ -77,9 +75,11 @@ async function readArchive(
     } finally {
       closeSync(fd);
     }
-  } catch {
-    // Deleted or compressed meanwhile, somebody else's, or no file of gzip.
-    return null;
+  } catch (error) {
+    // Compressed since it was listed.
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT' && !archive.endsWith('.gz');
+    // Else deleted, somebody else's, or no file of gzip.
+    return isGone ? readArchive(`${archive}.gz`, take) : null;
   }
 }
 

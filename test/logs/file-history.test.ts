@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
@@ -25,3 +25,26 @@ t.test(
     t.same(found.slice(0, 20_000), large, 'no character is cut');
   },
 );
+
+t.test('what is compressed, or put aside, while others are read is read once and in its place', async (t) => {
+  const folder = t.testdir({});
+  const file = path.join(folder, 'app.log');
+  const aside = (day: number) => `${file}.2026-01-0${day}T00-00-00.000Z`;
+  writeFileSync(file, '3\n');
+  writeFileSync(aside(1), '1\n');
+  writeFileSync(aside(2), '2\n');
+  const meanwhile = (lines: readonly string[]) => {
+    if (lines.includes('2')) {
+      writeFileSync(`${aside(1)}.gz`, gzipSync('1\n'));
+      unlinkSync(aside(1));
+    }
+    return lines.map(() => true);
+  };
+  t.same(await linesFromFiles(file, { ...ALL, fits: meanwhile }), ['1', '2', '3']);
+  // As if it had been opened before it was put aside, and another one after it.
+  linkSync(file, aside(3));
+  writeFileSync(aside(4), '4\n');
+  t.same(await linesFromFiles(file, ALL), ['1', '2', '3']);
+  renameSync(aside(4), file);
+  t.same(await linesFromFiles(file, ALL), ['1', '2', '3', '4']);
+});
