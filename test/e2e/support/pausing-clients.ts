@@ -13,6 +13,8 @@ export interface PausingOptions {
 }
 
 const ANSWER_MS = 15_000;
+/** With all handshakes in one turn of the loop the first ones would be asked again later than the server has promised to wait. */
+const AT_ONCE = 20;
 
 export class PausingClients {
   readonly errors: Record<string, number> = {};
@@ -26,6 +28,7 @@ export class PausingClients {
   readonly #open = new Set<net.Socket>();
   readonly #pauses = new Set<NodeJS.Timeout>();
   #stopped = false;
+  #begun = 0;
   #connected = 0;
   #allConnected: () => void = () => {};
 
@@ -38,8 +41,12 @@ export class PausingClients {
     const all = new Promise<void>((resolve) => {
       this.#allConnected = resolve;
     });
-    for (let i = 0; i < this.#options.count; i++) this.#connect(i);
+    for (let i = 0; i < AT_ONCE; i++) this.#beginNext();
     return all;
+  }
+
+  #beginNext(): void {
+    if (this.#begun < this.#options.count) this.#connect(this.#begun++);
   }
 
   /** No more is asked; resolves when nothing is open. */
@@ -94,6 +101,7 @@ export class PausingClients {
       data = '';
       if (asked === 1) {
         this.#connected += 1;
+        this.#beginNext();
         if (this.#connected === this.#options.count) this.#allConnected();
       }
       if (!isLast) this.#pause(pauseMs, ask);
