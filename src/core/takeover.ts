@@ -9,7 +9,7 @@ import { dismiss, kill, terminate } from './departure.js';
 import { checkReady } from './readiness.js';
 import { seats, serves } from './standing.js';
 import { isUp, label, newWorker, policyOf, report, slotOf, workersOf } from './state.js';
-import type { Draft, Event, Orphan, State, Takeover, Worker, WorkerEvent } from './types.js';
+import type { Before, Draft, Event, Orphan, State, Takeover, Worker, WorkerEvent } from './types.js';
 
 /** How long a worker may take to attach: its loop may be blocked. */
 export const ATTACH_MS = 5_000;
@@ -20,23 +20,32 @@ type Attached = Extract<WorkerEvent, { type: 'attached' }>;
 
 const STUCK = 'it did not come to the supervisor that has taken over: its event loop does not turn';
 
-export function orphansFound(draft: Draft, { orphans }: Extract<Event, { type: 'orphansFound' }>): void {
+export function orphansFound(draft: Draft, { orphans, before }: Extract<Event, { type: 'orphansFound' }>): void {
   const { state, now } = draft;
   if (orphans.length === 0) return;
+  if (before !== undefined) goOnWith(state, before);
   state.takeover = { awaited: [...orphans], seized: [], until: now + ATTACH_MS };
   for (const orphan of orphans) noteNumbers(state, orphan);
   report(draft, 'info', 'taking over workers', { workers: orphans.length });
 }
 
+function goOnWith(state: State, { generation, nextWorker, size, configuredSize, totals, slots }: Before): void {
+  state.generation = Math.max(state.generation, generation);
+  state.nextWorker = Math.max(state.nextWorker, nextWorker);
+  // It was scaled by hand, and the configuration asks for what it asked for then.
+  if (size !== null && configuredSize === state.size) state.size = size;
+  state.totals = structuredClone(totals);
+  for (let slot = 0; slot < state.size; slot++) slotOf(state, slot);
+  for (const { slot, ...own } of slots) if (slot < state.size) Object.assign(slotOf(state, slot), own);
+}
+
 /** Numbers are never used again. As long as nobody has attached, the newest generation is that of all of them. */
 function noteNumbers(state: State, { worker, generation }: { readonly worker: number; readonly generation: number }) {
   state.nextWorker = Math.max(state.nextWorker, worker + 1);
-  if (generation <= state.generation) return;
+  state.generation = Math.max(state.generation, generation);
   const policy = state.policies[state.target];
-  const isBegun = state.takeover === null;
-  state.generation = generation;
-  // One that comes later is let go: what runs does not change for it.
-  if (isBegun || policy === undefined) return;
+  // What runs does not change for one that comes later: it is let go.
+  if (state.takeover === null || generation <= state.target || policy === undefined) return;
   state.policies = { [generation]: policy };
   state.target = generation;
   state.stable = generation;

@@ -162,6 +162,17 @@ export interface Orphan {
   readonly pid: number;
 }
 
+/** What the supervisor that has gone knew, and its workers do not: the next one goes on with it. */
+export interface Before {
+  readonly generation: number;
+  readonly nextWorker: number;
+  /** How many slots there were, and how many its configuration asked for; null where that is not known. */
+  readonly size: number | null;
+  readonly configuredSize: number | null;
+  readonly totals: Totals;
+  readonly slots: readonly Pick<Slot, 'slot' | 'restarts' | 'recycled' | 'reason'>[];
+}
+
 /**
  * The workers of a supervisor that has gone are being taken over. As long as one of them is not settled nothing is started,
  * nothing is bound, and reloads wait: it may hold the socket of a slot.
@@ -361,7 +372,7 @@ export type Event =
       readonly final: boolean;
     }
   /** Before `start`: workers of a supervisor that has gone, who are expected to attach. */
-  | { readonly type: 'orphansFound'; readonly orphans: readonly Orphan[] }
+  | { readonly type: 'orphansFound'; readonly orphans: readonly Orphan[]; readonly before?: Before }
   /** A deadline may have passed. */
   | { readonly type: 'ticked' };
 

@@ -265,3 +265,31 @@ t.test('a number that is known is not taken for another worker', async (t) => {
   t.equal(d.worker(1).pid, 101);
   t.equal(d.done('takeIn').length, 1);
 });
+
+t.test('what only the supervisor knew goes on: numbers, counts, and a size that was changed by hand', async (t) => {
+  const before = {
+    generation: 5,
+    nextWorker: 40,
+    size: 3,
+    configuredSize: 2,
+    totals: { restarts: { crashed: 4, failed: 0, hung: 0, recycled: 1 }, rollouts: { done: 3, rolledBack: 1 } },
+    slots: [{ slot: 1, restarts: 4, recycled: 1, reason: 'a worker exited with code 1' }],
+  };
+  const found = [orphan(7, 0, 4), orphan(9, 1, 4), orphan(12, 2, 4)];
+  const d = new Driver({ size: 2 });
+  d.send({ type: 'orphansFound', orphans: found, before });
+  d.send({ type: 'start' });
+  for (const one of found) attach(d, one);
+  t.same(d.slots(), ['4 ready', '4 ready', '4 ready']);
+  t.match(d.state, { size: 3, totals: before.totals, slots: [{ restarts: 0 }, { restarts: 4, recycled: 1 }] });
+  d.reload();
+  t.match(
+    d.done('spawn'),
+    [{ worker: 40, generation: 6 }],
+    'the generation that was taken back has its number for good',
+  );
+
+  const changed = new Driver({ size: 4 });
+  changed.send({ type: 'orphansFound', orphans: found, before });
+  t.equal(changed.state.size, 4, 'a configuration that asks for another size is newer');
+});
