@@ -58,6 +58,30 @@ export type WorkerMessage = {
   readonly cmd: IpcCommand;
 } /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */ & (
   | { readonly type: 'able'; readonly missing: readonly string[]; readonly listens: boolean }
+  /**
+   * The first that an orphan says to a supervisor that has taken its place; as many `mine` follow as there are `sockets`, each with
+   * a handle. `stdout` and `stderr` are what it has printed meanwhile, a character for each byte.
+   */
+  | {
+      readonly type: 'attach';
+      readonly worker: number;
+      readonly slot: number;
+      readonly generation: number;
+      readonly pid: number;
+      readonly uptimeMs: number;
+      readonly saidReady: boolean;
+      readonly held: boolean;
+      readonly listening: readonly AddressKey[];
+      readonly steady: readonly AddressKey[];
+      readonly draining: boolean;
+      readonly drained: boolean;
+      readonly missing: readonly string[];
+      readonly sockets: number;
+      readonly stdout: string;
+      readonly stderr: string;
+    }
+  /** It accepts there, or is to. */
+  | { readonly type: 'mine'; readonly key: AddressKey; readonly slot: number }
   /** The answer to `adopt`. */
   | { readonly type: 'adopted'; readonly key: AddressKey; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'listen'; readonly seq: number; readonly request: AddressRequest }
@@ -135,6 +159,8 @@ export type SupervisorMessage = {
     }
   /** What was held begins to accept, and nothing is held any more. */
   | { readonly type: 'accept' }
+  /** The answer to `attach`: this supervisor has it now. */
+  | { readonly type: 'attached' }
   /** `under`: what is accepted there is for the server of that address, which takes in the other one. */
   | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number; readonly under?: AddressKey }
   | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }

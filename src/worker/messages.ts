@@ -27,6 +27,7 @@ const isTruthOrNothing: Check = (value) => value === undefined || typeof value =
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   socket: { seq: isCount, key: isKey, errno: isWhole, hold: isTruthOrNothing, standIn: isTruthOrNothing },
   accept: {},
+  attached: {},
   adopt: { key: isKey, slot: isCount, under: (value) => value === undefined || isKey(value) },
   release: { key: isKey, slot: isCount },
   drain: {
