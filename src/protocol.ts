@@ -59,8 +59,8 @@ export type WorkerMessage = {
 } /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */ & (
   | { readonly type: 'able'; readonly missing: readonly string[]; readonly listens: boolean }
   /**
-   * The first that an orphan says to a supervisor that has taken its place; as many `mine` follow as there are `sockets`, each with
-   * a handle. `stdout` and `stderr` are what it has printed meanwhile, a character for each byte.
+   * The first that an orphan says to a supervisor that has taken its place; two `output` follow and as many `mine` as there are
+   * `sockets`, each with a handle. `stdout` and `stderr` are what it has printed meanwhile, a character for each byte.
    */
   | {
       readonly type: 'attach';
@@ -80,6 +80,8 @@ export type WorkerMessage = {
       readonly stdout: string;
       readonly stderr: string;
     }
+  /** Between the two: where its output can be read. */
+  | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr' }
   /** It accepts there, or is to. */
   | { readonly type: 'mine'; readonly key: AddressKey; readonly slot: number }
   /** The answer to `adopt`. */
@@ -159,6 +161,8 @@ export type SupervisorMessage = {
     }
   /** What was held begins to accept, and nothing is held any more. */
   | { readonly type: 'accept' }
+  /** A duplicate of where the supervisor reads the worker's output: first of standard output, then of standard error. */
+  | { readonly type: 'output' }
   /** The answer to `attach`: this supervisor has it now. */
   | { readonly type: 'attached' }
   /** `under`: what is accepted there is for the server of that address, which takes in the other one. */

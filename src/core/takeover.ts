@@ -6,6 +6,7 @@
  * Until all are settled nothing is started or bound: a worker that is still to come may hold the socket of a slot.
  */
 import { dismiss, kill, terminate } from './departure.js';
+import { isToBeHeld } from './held.js';
 import { checkReady } from './readiness.js';
 import { seats, serves } from './standing.js';
 import { isUp, label, newWorker, policyOf, report, slotOf, workersOf } from './state.js';
@@ -57,6 +58,9 @@ export function admit(draft: Draft, event: Attached): void {
   const { takeover } = state;
   const worker = newWorker({ ...event, id: event.worker, startedAt: now - event.uptimeMs });
   noteNumbers(state, event);
+  // All that is known of its release is what this supervisor has read.
+  const policy = state.policies[state.target];
+  if (policy !== undefined) state.policies[event.generation] ??= policy;
   state.workers.push(worker);
   if (takeover !== null) takeover.awaited = takeover.awaited.filter((orphan) => orphan.worker !== event.worker);
   hear(worker, event);
@@ -191,7 +195,8 @@ export function killReplaced(draft: Draft): void {
 function endTakeover(draft: Draft): void {
   const { state } = draft;
   state.takeover = null;
-  draft.effects.push({ do: 'endTakeover' });
+  const held: number[] = [];
+  draft.effects.push({ do: 'endTakeover', held });
   if (!isUp(state)) return;
   // Whatever happened meanwhile: each slot has its try now.
   for (const slot of state.slots) Object.assign(slot, { failedStart: false, retryAt: null });
@@ -201,6 +206,10 @@ function endTakeover(draft: Draft): void {
   for (const worker of state.workers.filter(({ state: own }) => own === 'starting')) {
     worker.deadline = draft.now + policyOf(state, worker).readyTimeoutMs;
     checkReady(draft, worker);
+    // What it asks for now it has not had before.
+    if (worker.listening.length > 0 || worker.held || !isToBeHeld(state, worker)) continue;
+    worker.held = true;
+    held.push(worker.id);
   }
   const workers = state.workers.filter(seats).length;
   report(draft, 'info', 'workers taken over', { workers, generation: state.target });
@@ -229,7 +238,7 @@ function settleGenerations(state: State): void {
   const [from, to] = [Math.min(...generations), Math.max(...generations)];
   const policy = state.policies[state.target];
   if (policy === undefined) return;
-  state.policies = Object.fromEntries([...new Set(generations)].map((generation) => [generation, policy]));
+  for (const generation of generations) state.policies[generation] ??= policy;
   state.stable = from;
   state.target = to;
   if (from === to) return;

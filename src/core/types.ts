@@ -393,8 +393,8 @@ export type Effect =
   | { readonly do: 'takeIn'; readonly worker: number; readonly slot: number; readonly generation: number }
   /** It has not attached: take its sockets into custody. Answered by `seized`, always. */
   | { readonly do: 'seize'; readonly worker: number }
-  /** All workers of the supervisor before are settled: who waits for a socket gets it. */
-  | { readonly do: 'endTakeover' }
+  /** All workers of the supervisor before are settled: who waits for a socket gets it, those who are `held` to accept later. */
+  | { readonly do: 'endTakeover'; readonly held: readonly number[] }
   | { readonly do: 'accept'; readonly worker: number }
   | {
       readonly do: 'drain';

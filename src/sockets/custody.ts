@@ -63,7 +63,7 @@ export interface CustodyOptions {
 }
 
 /** What there is to see of the groups from outside: only custody has sockets come and go. */
-export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'leave' | 'close'>;
+export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'joinKnown' | 'leave' | 'close'>;
 
 export class Custody {
   readonly #options: CustodyOptions;
@@ -80,6 +80,8 @@ export class Custody {
   /** Those that somebody else goes on to hold, whatever happens here. */
   readonly #foreign = new Set<CustodySocket>();
   readonly #keeping: Keeping<CustodySocket>;
+  /** Taken over, and not in their groups yet. */
+  readonly #taken: CustodySocket[] = [];
   #closed = false;
   #order = 0;
 
@@ -201,16 +203,21 @@ export class Custody {
 
   /** @throws BindError where it cannot join its group; the handle is closed then */
   #add(bound: BoundSocket, key: AddressKey, slot: number | null): CustodySocket {
-    this.#order += 1;
-    const { handle, host, port, family, ipv6Only } = bound;
-    const socket = { handle, host, port, family, ipv6Only, key, slot, order: this.#order };
+    const socket = this.#enter(bound, key, slot);
     try {
       // One that all share has nobody to be steered to.
       if (slot !== null) this.#groups?.join(socket);
     } catch (error) {
-      handle.close();
+      this.#sockets.delete(socket);
+      bound.handle.close();
       throw error;
     }
+    return socket;
+  }
+
+  #enter({ handle, host, port, family, ipv6Only }: BoundSocket, key: AddressKey, slot: number | null): CustodySocket {
+    this.#order += 1;
+    const socket = { handle, host, port, family, ipv6Only, key, slot, order: this.#order };
     this.#sockets.add(socket);
     return socket;
   }
@@ -305,6 +312,35 @@ export class Custody {
         await this.#sleep(Math.min(RETRY_MS, leftMs), stop).catch(() => {});
       }
     }
+  }
+
+  /**
+   * One that a worker of the supervisor before has handed over, which listens. It joins its group by `joinTaken`.
+   *
+   * @returns null where it is there already; the handle is closed then
+   */
+  takeOver(bound: BoundSocket, key: AddressKey, slot: number): CustodySocket | null {
+    const own = this.#options.mode === 'reuseport' ? slot : null;
+    if (this.#closed || this.#ofKey(key).some((other) => other.slot === own)) {
+      bound.handle.close();
+      return null;
+    }
+    const taken = this.#enter(bound, key, own);
+    if (own !== null) this.#taken.push(taken);
+    return taken;
+  }
+
+  /**
+   * Those that were taken over are all there.
+   *
+   * @param order which each was in its group; null where that is not known
+   * @returns addresses of groups whose order is not known: the kernel chooses by its hash there
+   */
+  joinTaken(order: (socket: CustodySocket) => number | null): string[] {
+    const taken = this.#taken.splice(0);
+    const unknown = this.#groups?.joinKnown(taken, order) ?? [];
+    this.#keepAll();
+    return unknown.map(({ host, port }) => formatAddress(host, port));
   }
 
   /** Whether somebody else holds it as well, such as a service manager: it stays open whatever happens here. */

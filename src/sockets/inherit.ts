@@ -196,7 +196,7 @@ function takeOverUdp(fd: number, native: NativeLoad, cause: unknown): Shared {
 }
 
 /** null where it is bound to no port. */
-function placeOf(handle: Pick<TcpHandle, 'fd' | 'getsockname'>, native: NativeLoad): Place | null {
+export function placeOf(handle: Pick<TcpHandle, 'fd' | 'getsockname'>, native: NativeLoad): Place | null {
   const name: Partial<AddressInfo> = {};
   if (handle.getsockname(name) !== 0) return null;
   const { address: host, port, family } = name;

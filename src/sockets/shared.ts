@@ -112,6 +112,27 @@ export class SharedSockets {
     return true;
   }
 
+  /**
+   * One that a worker of the supervisor before has handed over. It is served on.
+   *
+   * @returns null where it is there already, or nobody can come by it any more; the handle is closed then
+   */
+  takeOver(inherited: Omit<InheritedShared, 'name' | 'kept'>, key: AddressKey): SharedSocket | null {
+    const { kind, host, port, ipv6Only, handle } = inherited;
+    const hasName = kind === 'unix' && !host.startsWith('\0');
+    const isTaken = this.#closed || this.#sockets.has(key);
+    const path = hasName && !isTaken ? SocketPath.find(host, this.#options.owner) : undefined;
+    if (isTaken || path === null) {
+      handle.close();
+      return null;
+    }
+    if (path !== undefined) this.#paths.set(key, path);
+    const socket: SharedSocket = { key, slot: null, kind, host, port, ipv6Only, handle };
+    this.#sockets.set(key, socket);
+    this.#keeping.review(this.list().filter((other) => !this.#foreign.has(other)));
+    return socket;
+  }
+
   /** What is kept elsewhere goes on with its name, and may be taken over from there. */
   closeAll(): void {
     this.#closed = true;

@@ -29,6 +29,8 @@ import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
 import { Supervisor } from './supervisor.js';
 import type { Started } from './supervisor-options.js';
+import { attachAt } from './takeover/orphans.js';
+import { Takeover } from './takeover/takeover.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
 /** For what is to be closed at the end, and for workers that are to end at once. */
@@ -103,6 +105,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     let custody: Custody | undefined;
     let shared: SharedSockets | undefined;
     const hooks = new Hooks({ log });
+    const { runtimeDir } = options;
+    const takeover =
+      process.platform === 'linux' ? new Takeover({ runtimeDir, name: config.name, version, native, log }) : null;
     const supervisor = new Supervisor({
       hooks,
       release,
@@ -113,7 +118,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       listenModeReason: reason,
       steering,
       native,
-      runtimeDir: options.runtimeDir,
+      runtimeDir,
+      takeover,
+      attachAt: attachAt(config, runtimeDir),
       firstWorker,
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });
@@ -139,6 +146,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const onReload = (reload: () => Promise<unknown>) => void systemd.reload(reload);
     const onStopNow = () => hooks.endNow();
     const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload, onStopNow });
+    // Only now is it known that no other supervisor has them.
+    if (await takeover?.open()) firstWorker?.discard();
     let admin: AdminServer | null = null;
     let closeTriggers = () => {};
     let begun = false;
@@ -188,7 +197,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       signals.end();
       closeTriggers();
       (await kept)();
-      for (const error of await atMost(CLOSE_MS, failures([control.close(), admin?.close(), hooks.close()]))) {
+      for (const error of await atMost(
+        CLOSE_MS,
+        failures([control.close(), admin?.close(), hooks.close(), takeover?.close()]),
+      )) {
         log.logger.warn({ reason: error }, 'cannot clean up');
       }
     }

@@ -8,6 +8,7 @@ import { servedSlots, serves } from '../core/standing.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
 import type { SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
+import type { SteeringChoice } from '../platform/mode.js';
 import type {
   ControlResult,
   ControlTarget,
@@ -56,6 +57,7 @@ export class Supervisor implements ControlTarget {
   readonly #custody: Custody;
   readonly #shared: SharedSockets;
   readonly #workforce: Workforce;
+  readonly #listening: Listening;
   readonly #effects: Effects;
   readonly #releases: Releases;
   readonly #deployments: Deployments;
@@ -89,6 +91,7 @@ export class Supervisor implements ControlTarget {
         (settled) => this.#events.review(settled),
         (settled) => this.#insight.review(settled),
         (settled) => options.onSettled?.(settled),
+        (settled) => options.takeover?.keep(settled, this.#releases.of(settled, settled.stable).config.instances),
       ],
       onFault: (error, during) => this.#failed(error, during),
     });
@@ -102,7 +105,9 @@ export class Supervisor implements ControlTarget {
       onRefused: (type, reason) => log.logger.error({ reason }, `${type} refused`),
     });
     const dispatch = this.#loop.dispatch.bind(this.#loop);
-    const listening = new Listening(dispatch, log);
+    const takeover = options.takeover ?? null;
+    const listening = new Listening(dispatch, log, takeover?.settled);
+    this.#listening = listening;
     this.#custody = options.openCustody({
       onWaiting: (delay) => listening.delayed(delay),
       onInherited: ({ slot, key }) => this.#inherited({ slot, key }),
@@ -117,6 +122,7 @@ export class Supervisor implements ControlTarget {
     const examinations = new Examinations(options.runtimeDir);
     const workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
+      ...{ takeover, attachAt: options.attachAt ?? null },
     });
     this.#workforce = workforce;
     this.#insight = new Insight({
@@ -130,7 +136,7 @@ export class Supervisor implements ControlTarget {
     });
     this.#effects = new Effects({
       ...{ loop: this.#loop, workforce, custody, shared, releases: this.#releases, requests: this.#requests },
-      ...{ canary: this.#watchers.canary, events: this.#events, log },
+      ...{ canary: this.#watchers.canary, events: this.#events, log, takeover },
       onReport: (message, fields) => {
         const { state } = this.#loop;
         options.hooks?.heard(message, fields, state.stable, () => this.#releases.of(state, state.stable));
@@ -155,6 +161,10 @@ export class Supervisor implements ControlTarget {
     for (const socket of this.#fromBefore.splice(0))
       this.#loop.dispatch({ type: 'socketOpened', socket, listened: true });
     this.#begun = true;
+    this.#options.takeover?.begin({
+      ...{ custody: this.#custody, shared: this.#shared, dispatch: (...events) => this.#loop.dispatch(...events) },
+      onHeld: (key, worker) => this.#listening.holds(key, worker),
+    });
     this.#loop.dispatch({ type: 'start' });
   }
 
@@ -297,7 +307,13 @@ export class Supervisor implements ControlTarget {
     const { state, sockets } = this.#loop;
     const failure = this.#watchers.steering?.programs.failure ?? null;
     const missing = (worker: number) => this.#workforce.workers.get(worker)?.missing ?? [];
-    return steeringState({ choice: this.#options.steering, failure, state, sockets, missing });
+    return steeringState({ choice: this.#choice, failure, state, sockets, missing });
+  }
+
+  get #choice(): SteeringChoice {
+    const [address] = this.#options.takeover?.unsteered ?? [];
+    if (address === undefined) return this.#options.steering;
+    return { steered: false, reason: `${address} was taken over, and the order of its sockets is not known` };
   }
 
   #startedNow(): Started {

@@ -249,10 +249,9 @@ export class Datagrams {
     return open;
   }
 
-  /** For a supervisor that takes this worker over: those that are shared. */
-  account(): readonly { readonly key: AddressKey; readonly handle: UdpHandle }[] {
-    const shared = this.#open().filter(({ bound }) => !bound.key.endsWith(OWN));
-    return shared.map(({ bound: { key }, handle }) => ({ key, handle }));
+  /** For a supervisor that takes this worker over. One that is none but this worker's has no handle here. */
+  account(): readonly { readonly key: AddressKey; readonly handle: UdpHandle | null }[] {
+    return this.#open().map(({ bound: { key }, handle }) => ({ key, handle: key.endsWith(OWN) ? null : handle }));
   }
 
   /** Takes nothing more: what comes is there for the other workers, which read from the same sockets. */

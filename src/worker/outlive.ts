@@ -36,8 +36,6 @@ export interface Terms extends EndTerms {
   /** Where the next supervisor listens. */
   readonly path: string;
   readonly orphanTimeoutMs: number;
-  /** File descriptors from which its own output can be read. */
-  readonly outputs: readonly number[];
 }
 
 export interface OutliveOptions {
@@ -50,7 +48,14 @@ export interface OutliveOptions {
   readonly onAbandoned: () => void;
 }
 
+/** An end of a stream of this process, from which what it writes there can be read. */
+export interface OutputEnd {
+  readonly fd: number;
+  close(): void;
+}
+
 const CMD = 'NODE_HOLDFAST';
+const STREAMS = ['stdout', 'stderr'] as const;
 /** From one attempt to the next: at first, and when nobody has come for a while. */
 const RETRY_MS = 50;
 const LATER_MS = 250;
@@ -89,6 +94,8 @@ export class Outlive {
   readonly #asked = new Map<unknown, unknown>();
   #queue: Queued[] = [];
   #saidReady = false;
+  /** Without both it would die of what it prints: then it ends with its supervisor. */
+  readonly #outputs: OutputEnd[] = [];
   readonly #output: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
 
   constructor(options: OutliveOptions) {
@@ -102,7 +109,11 @@ export class Outlive {
     if (pipe === undefined || typeof send !== 'function' || typeof disconnect !== 'function') {
       throw new Error('this version of Node is not known: the channel has other parts');
     }
-    watchEnd(pipe, () => this.#orphaned('first', pipe));
+    watchEnd(
+      pipe,
+      () => this.#orphaned('first', pipe),
+      () => this.#outputs.length === STREAMS.length,
+    );
     this.#process._send = (...sent) => this.#send(send, sent);
     this.#process._disconnect = () => {
       const link = this.#link;
@@ -114,6 +125,12 @@ export class Outlive {
     process.on('internalMessage' as 'message', (message: Message) => {
       if (message?.cmd === CMD && message.type === 'socket') this.#asked.delete(message.seq);
     });
+  }
+
+  /** The supervisor's end of its standard output, and then that of its standard error. */
+  keepOutput(handle: OutputEnd): void {
+    if (this.#outputs.length < STREAMS.length) this.#outputs.push(handle);
+    else handle.close();
   }
 
   /** As Node does it. */
@@ -212,11 +229,11 @@ export class Outlive {
   /** Also while there is nobody to tell: a pipe that is full would block the application. */
   #readOutput(): void {
     const chunk = Buffer.alloc(64 * 1024);
-    for (const [i, fd] of this.#options.terms.outputs.entries()) {
+    for (const [i, handle] of this.#outputs.entries()) {
       for (;;) {
         let count = 0;
         try {
-          count = fs.readSync(fd, chunk);
+          count = fs.readSync(handle.fd, chunk);
         } catch {
           // Nothing is left.
         }
@@ -250,6 +267,7 @@ export class Outlive {
       ...{ saidReady: this.#saidReady, sockets: sockets.length, ...account },
       ...{ stdout: stdout ?? '', stderr: stderr ?? '' },
     });
+    for (const [i, stream] of STREAMS.entries()) tell(link, { type: 'output', stream }, this.#outputs[i]);
     for (const { key, slot, handle } of sockets) tell(link, { type: 'mine', key, slot }, handle);
   }
 
@@ -264,7 +282,7 @@ export class Outlive {
   }
 }
 
-type Told = Extract<WorkerMessage, { type: 'attach' | 'mine' }>;
+type Told = Extract<WorkerMessage, { type: 'attach' | 'output' | 'mine' }>;
 type WithoutCommand<T> = T extends unknown ? Omit<T, 'cmd'> : never;
 
 function tell(link: Link, message: WithoutCommand<Told>, handle?: unknown): void {
@@ -278,5 +296,5 @@ function isAcknowledgement({ cmd }: Message): boolean {
 
 /** undefined where the supervisor has not said that it can be outlived. */
 export function termsFrom(said: string | undefined): Terms | undefined {
-  return said === undefined ? undefined : (JSON.parse(said) as Terms);
+  return said ? (JSON.parse(said) as Terms) : undefined;
 }

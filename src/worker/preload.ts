@@ -25,7 +25,7 @@ import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
 import { endAlone } from './orphan-end.js';
-import { Outlive, termsFrom } from './outlive.js';
+import { Outlive, type OutputEnd, termsFrom } from './outlive.js';
 import { OwnPaths } from './paths.js';
 import { openInspector, takeProfile } from './profile.js';
 import { Resignation } from './resign.js';
@@ -66,6 +66,7 @@ function install(): void {
   const resignation = new Resignation();
   const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams, resignation });
   const figures = new Figures();
+  let orphan: Outlive | undefined;
   /** Each by itself: what this Node does not have must cost nothing else. */
   const missing: string[] = [];
   const attempt = (what: string, act: () => void) => {
@@ -109,17 +110,21 @@ function install(): void {
     if (terms === undefined) return;
     const account = () => {
       const { sockets, listening, ...rest } = listeners.account(own.slot);
-      const datagram = datagrams.account().map(({ key, handle }) => ({ key, slot: own.slot, handle }));
-      const keys = datagram.map(({ key }) => key);
+      const open = datagrams.account();
+      const keys = open.map(({ key }) => key);
+      const shared = open.filter(({ handle }) => handle !== null);
       return {
         ...{ ...rest, missing, draining: drain.isDraining, drained: drain.isDrained },
         listening: [...listening, ...keys],
         steady: [...rest.steady, ...keys],
-        sockets: [...sockets, ...datagram],
+        sockets: [...sockets, ...shared.map(({ key, handle }) => ({ key, slot: own.slot, handle }))],
       };
     };
     const onAttached = () => listeners.releaseOthers(own.slot);
-    new Outlive({ terms, identity: own, account, onAttached, onAbandoned: () => endAlone(drain, terms) }).install();
+    const onAbandoned = () => endAlone(drain, terms);
+    const it = new Outlive({ terms, identity: own, account, onAttached, onAbandoned });
+    it.install();
+    orphan = it;
   }
 
   function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
@@ -149,6 +154,10 @@ function install(): void {
         return;
       case 'terminate':
         drain.end();
+        return;
+      case 'output':
+        if (orphan === undefined) handle?.close();
+        else if (handle !== undefined) orphan.keepOutput(handle as unknown as OutputEnd);
         return;
       case 'attached':
         // Of a channel that was made anew, before anything else comes over it.

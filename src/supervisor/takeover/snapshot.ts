@@ -7,6 +7,7 @@
  */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { Before } from '../../core/types.js';
+import type { AddressKey } from '../../protocol.js';
 import { list, Mismatch, nullOr, oneOf, type Reader, record, text, whole } from '../workers/message-shape.js';
 
 /** Raised when an older version must not read it. */
@@ -14,16 +15,24 @@ const FORMAT = 1;
 /** Of a text that long nothing is ours. */
 const LONGEST = 1024 * 1024;
 const LAST_SLOT = 256;
-const MOST_ADDRESSES = 1_024;
+const MOST_SOCKETS = 16_384;
+const LONGEST_KEY = 4_200;
+
+export interface KeptSocket {
+  /** By which the kernel tells it from others (SO_COOKIE): as text, it has 64 bits. */
+  readonly cookie: string;
+  readonly key: AddressKey;
+  /** null: all slots shared it. */
+  readonly slot: number | null;
+  /** Which it is in its group; null where it is in none. */
+  readonly index: number | null;
+}
 
 export interface Snapshot extends Before {
   /** The release of holdfast that wrote it, for people. */
   readonly version: string;
-  /**
-   * The sockets of each reuse-port group in the kernel's order, which it does not tell: by their cookies (SO_COOKIE), as text
-   * since they have 64 bits.
-   */
-  readonly groups: readonly (readonly string[])[];
+  /** What is in custody, in the order of its reuse-port groups, which the kernel does not tell. */
+  readonly sockets: readonly KeptSocket[];
 }
 
 const count = whole(0, Number.MAX_SAFE_INTEGER);
@@ -71,7 +80,18 @@ const snapshot = record<Snapshot>({
     ),
     [],
   ),
-  groups: or(list(list(cookie, LAST_SLOT + 1), MOST_ADDRESSES), []),
+  sockets: or(
+    list(
+      record({
+        cookie,
+        key: text(LONGEST_KEY),
+        slot: nullOr(whole(0, LAST_SLOT)),
+        index: or(nullOr(whole(0, LAST_SLOT)), null),
+      }),
+      MOST_SOCKETS,
+    ),
+    [],
+  ),
 });
 const head = record<{ readonly format: number }>({ format: oneOf(FORMAT) });
 
@@ -97,7 +117,7 @@ export function writeSnapshot(state: Snapshot): string {
 
 /** Keeps the file as things are. Written beside it and moved there: who reads it finds the old or the new one, whole. */
 export class SnapshotFile {
-  readonly #path: string;
+  readonly path: string;
   readonly #onProblem: (reason: string) => void;
   #wanted: string | null = null;
   #written = '';
@@ -106,7 +126,7 @@ export class SnapshotFile {
 
   /** @param onProblem told once of each that is new */
   constructor(path: string, onProblem: (reason: string) => void) {
-    this.#path = path;
+    this.path = path;
     this.#onProblem = onProblem;
   }
 
@@ -127,7 +147,7 @@ export class SnapshotFile {
   async remove(): Promise<void> {
     this.#closed = true;
     await this.#writing;
-    await rm(this.#path, { force: true });
+    await rm(this.path, { force: true });
   }
 
   async #write(): Promise<void> {
@@ -137,8 +157,8 @@ export class SnapshotFile {
       this.#wanted = null;
       this.#written = text;
       try {
-        await writeFile(`${this.#path}.new`, text, { mode: 0o600 });
-        await rename(`${this.#path}.new`, this.#path);
+        await writeFile(`${this.path}.new`, text, { mode: 0o600 });
+        await rename(`${this.path}.new`, this.path);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         if (reason !== told) this.#onProblem(reason);

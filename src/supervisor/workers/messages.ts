@@ -121,6 +121,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     stdout: text(OUTPUT_CHARACTERS),
     stderr: text(OUTPUT_CHARACTERS),
   },
+  output: { stream: oneOf('stdout', 'stderr') },
   mine: { key, slot },
   adopted: { key, slot, ok: truth },
   listen: {

@@ -11,10 +11,12 @@ import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
+import { attachedFrom } from '../takeover/arrived.js';
+import type { Takeover } from '../takeover/takeover.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
 import type { FirstWorker } from './first-worker.js';
-import { Fork } from './fork.js';
+import { Fork, type WorkerIdentity } from './fork.js';
 import { WorkerHandle } from './handle.js';
 import { HandlesUnderWay } from './handles-under-way.js';
 import { hangStack } from './hang-stack.js';
@@ -43,6 +45,10 @@ export interface WorkforceOptions {
   /** Whether all are to have gone before the next one is started. */
   readonly isRestarting: () => boolean;
   readonly examinations: Examinations;
+  /** Where workers look for the next supervisor; null where they end with this one. */
+  readonly attachAt?: string | null;
+  /** Whom this supervisor takes over. */
+  readonly takeover?: Takeover | null | undefined;
   /** One that has been forked already. */
   readonly firstWorker?: FirstWorker | null | undefined;
 }
@@ -87,7 +93,47 @@ export class Workforce {
   }
 
   spawn({ worker, slot, generation, held }: Omit<Extract<Effect, { do: 'spawn' }>, 'do'>, release: Release): void {
-    const { name, log, dispatch } = this.#options;
+    const { name, attachAt = null, shared, firstWorker } = this.#options;
+    const identity = { worker, slot, generation, name };
+    const start = () =>
+      firstWorker?.take(identity) ?? new Fork(identity, release, { keptPaths: shared.paths, attachAt });
+    const handle = this.#enroll(identity, release, start, held);
+    // Before any answer to `listen`: the channel keeps the order.
+    void handle?.send({ type: 'ticketKey', key: this.#ticketKey.current });
+    handle?.shareOutput();
+    if (handle?.pid !== undefined) this.#options.dispatch({ type: 'spawned', worker, pid: handle.pid });
+  }
+
+  /** One that has come from a supervisor that is gone. @throws where it has gone meanwhile */
+  takeIn({ worker, slot, generation }: Omit<Extract<Effect, { do: 'takeIn' }>, 'do'>, release: Release): void {
+    const { name, takeover } = this.#options;
+    const arrival = takeover?.take(worker);
+    if (arrival === undefined) throw new Error('it has gone meanwhile');
+    const identity = { worker, slot, generation, name };
+    const { held, missing } = arrival.attach;
+    const attached = attachedFrom(arrival);
+    const handle = this.#enroll(identity, release, () => new Fork(identity, release, { attached }), held);
+    if (handle === null) return;
+    // Only `able` says more, which it has said before.
+    handle.missing = missing;
+    void handle.send({ type: 'attached' });
+    void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
+  }
+
+  /** All that were to be taken over are settled. @param held those who are not to accept yet what they ask for */
+  endTakeover(held: readonly number[]): void {
+    for (const worker of held) {
+      const handle = this.#workers.get(worker);
+      if (handle !== undefined) handle.held = true;
+    }
+    this.#options.takeover?.end();
+  }
+
+  /** @returns null where it could not be started: that is told as an exit */
+  #enroll(identity: WorkerIdentity, release: Release, start: () => Fork, held: boolean): WorkerHandle | null {
+    const { log, dispatch } = this.#options;
+    const { worker, slot, generation } = identity;
+    let isUntold = false;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#links.gone(worker);
@@ -99,14 +145,14 @@ export class Workforce {
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
       const tell = () =>
-        dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
+        dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled, isUntold });
       // What it has started may hold a port as well.
       if (this.#options.isRestarting()) void this.leftBehind.gone().then(tell);
       else tell();
     };
     try {
-      const identity = { worker, slot, generation, name };
-      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release, this.#options.shared.paths);
+      const fork = start();
+      isUntold = fork.isUntold;
       const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
@@ -126,11 +172,11 @@ export class Workforce {
         const hint = 'the release is no longer on disk as it was when it was loaded: this worker runs the new file';
         log.logger.warn({ worker, slot, generation, script: release.script, hint }, 'script has changed');
       }
-      // Before any answer to `listen`: the channel keeps the order.
-      void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
-      if (handle.pid !== undefined) dispatch({ type: 'spawned', worker, pid: handle.pid });
+      return handle;
     } catch (error) {
+      isUntold = false;
       exited(null, null, [error instanceof Error ? error.message : String(error)]);
+      return null;
     }
   }
 
@@ -227,8 +273,11 @@ export class Workforce {
     this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
   }
 
-  kill(worker: number): void {
-    this.#workers.get(worker)?.signal('SIGKILL');
+  /** @param keepsChildren of one that has not attached, whose release is not known */
+  kill(worker: number, keepsChildren: boolean): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) this.#options.takeover?.kill(worker, keepsChildren);
+    else handle.signal('SIGKILL');
     // It may have ended, and be waited for because of those.
     this.leftBehind.kill(worker);
   }
@@ -304,6 +353,11 @@ export class Workforce {
         break;
       case 'health':
         this.#health.answered(worker, message);
+        break;
+      case 'attach':
+      case 'output':
+      case 'mine':
+        // Of an orphan, before it is a worker of this supervisor.
         break;
       case 'profiled':
       case 'inspected':

@@ -34,11 +34,15 @@ export function channelPipe(end: object): ChannelPipe | undefined {
   return typeof pipe?.onread === 'function' && typeof pipe.readStop === 'function' ? pipe : undefined;
 }
 
-/** Its end is told to `onEnd` and to nobody else: to Node, and to the application, the channel is still there. */
-export function watchEnd(pipe: ChannelPipe, onEnd: () => void): void {
+/**
+ * Its end is told to `onEnd` and to nobody else: to Node, and to the application, the channel is still there.
+ *
+ * @param isMeant asked at the end; where it is not, all goes as without this
+ */
+export function watchEnd(pipe: ChannelPipe, onEnd: () => void, isMeant = () => true): void {
   const { onread } = pipe;
   pipe.onread = function read(this: ChannelPipe, bytes, ...rest) {
-    if (bytes) return onread.call(this, bytes, ...rest);
+    if (bytes || !isMeant()) return onread.call(this, bytes, ...rest);
     pipe.readStop();
     pipe.close();
     return onEnd();

@@ -11,7 +11,10 @@ const SNAPSHOT: Snapshot = {
   configuredSize: 2,
   totals: { restarts: { crashed: 3, failed: 1, hung: 0, recycled: 2 }, rollouts: { done: 6, rolledBack: 1 } },
   slots: [{ slot: 0, restarts: 2, recycled: 0, reason: 'a worker exited with code 1' }],
-  groups: [['18446744073709551615', '4097']],
+  sockets: [
+    { cookie: '18446744073709551615', key: '*:80', slot: 1, index: 0 },
+    { cookie: '4097', key: '*:80', slot: 0, index: 1 },
+  ],
 };
 
 t.test('what was written is read', async (t) => {
@@ -25,7 +28,7 @@ t.test('a newer version may have written more, an older one less', async (t) => 
 
   t.match(readSnapshot('{"format":1}'), {
     ok: true,
-    snapshot: { generation: 1, nextWorker: 1, size: null, totals: { restarts: { crashed: 0 } }, slots: [], groups: [] },
+    snapshot: { generation: 1, nextWorker: 1, size: null, totals: { restarts: { crashed: 0 } }, slots: [], sockets: [] },
   });
   t.match(readSnapshot('{"format":1,"totals":{"restarts":{"crashed":2}}}'), {
     ok: true,
@@ -44,7 +47,7 @@ t.test('what is no state of ours is refused with the reason', async (t) => {
     [with_({ nextWorker: '3' }), /nextWorker/],
     [with_({ size: 1e9 }), /size/],
     [with_({ slots: [{ slot: -1 }] }), /slots\[0\]\.slot/],
-    [with_({ groups: [['1; rm']] }), /groups\[0\]\[0\] must be a number/],
+    [with_({ sockets: [{ cookie: '1; rm', key: 'a', slot: 0 }] }), /sockets\[0\]\.cookie must be a number/],
     [' '.repeat(1024 * 1024 + 1), /too long/],
   ];
   for (const [written, reason] of wrong) t.match(readSnapshot(written), { ok: false, reason });

@@ -1,0 +1,115 @@
+/**
+ * Workers of a supervisor that has gone, as proc(5) shows them: each was started with variables that say whose it is. What they
+ * start does not have them: the preload takes them out of its own environment.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Orphan } from '../../core/types.js';
+
+/** A process with that number, and no other that is given the number later. */
+export interface ProcessMark {
+  readonly pid: number;
+  /** In ticks since the machine began. */
+  readonly startedAt: string;
+}
+
+export interface FoundOrphan extends Orphan {
+  readonly startedAt: string;
+}
+
+/** The number of a worker, a slot or a generation. */
+const NUMBER = /^\d{1,15}$/;
+
+/** Where workers look for the next supervisor of that name. */
+export function attachPath(dir: string, name: string): string {
+  return path.join(path.resolve(dir), `${name}.attach`);
+}
+
+/** The same, for a worker that is started; null where it ends with its supervisor. */
+export function attachAt(
+  { name, orphanTimeoutMs }: { readonly name: string; readonly orphanTimeoutMs: number },
+  runtimeDir: string,
+): string | null {
+  return orphanTimeoutMs > 0 && process.platform === 'linux' ? attachPath(runtimeDir, name) : null;
+}
+
+/** Of the supervisor that listens at that path; null for anything else. Pure. */
+export function readVariables(environ: string, attachAt: string): Omit<Orphan, 'pid'> | null {
+  const variables = new Map<string, string>();
+  for (const entry of environ.split('\0')) {
+    const at = entry.indexOf('=');
+    if (entry.startsWith('HOLDFAST_')) variables.set(entry.slice(0, at), entry.slice(at + 1));
+  }
+  const number = (name: string) => {
+    const value = variables.get(name) ?? '';
+    return NUMBER.test(value) ? Number(value) : null;
+  };
+  const [worker, slot, generation] = ['WORKER', 'SLOT', 'GENERATION'].map((name) => number(`HOLDFAST_${name}`));
+  if (worker == null || slot == null || generation == null) return null;
+  try {
+    const terms = JSON.parse(variables.get('HOLDFAST_ATTACH') ?? '') as { readonly path?: unknown } | null;
+    return terms?.path === attachAt ? { worker, slot, generation } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** null where there is no such worker (any more). */
+export function orphanAt(pid: number, attachAt: string, proc = '/proc'): FoundOrphan | null {
+  try {
+    const found = readVariables(readFileSync(`${proc}/${pid}/environ`, 'latin1'), attachAt);
+    const status = found && statusOf(pid, proc);
+    return status && { ...found, pid, startedAt: status.startedAt };
+  } catch {
+    return null;
+  }
+}
+
+/** All of them, the oldest first. Synchronous: in the few milliseconds that it takes nobody comes or goes. */
+export function findOrphans(attachAt: string, proc = '/proc'): FoundOrphan[] {
+  let names: string[];
+  try {
+    names = readdirSync(proc);
+  } catch {
+    return [];
+  }
+  const pids = names.filter((name) => NUMBER.test(name)).map(Number);
+  const found = pids.flatMap((pid) => orphanAt(pid, attachAt, proc) ?? []);
+  const known = new Set(found.map(({ pid }) => pid));
+  // One that this process has started itself is none. Between fork and exec a child of a worker has the worker's environment.
+  known.add(process.pid);
+  return found.filter(({ pid }) => !known.has(statusOf(pid, proc)?.parent ?? 0)).sort((a, b) => a.worker - b.worker);
+}
+
+/** Whether it still runs; one that nobody has waited for yet does not. */
+export function isThere({ pid, startedAt }: ProcessMark, proc = '/proc'): boolean {
+  return statusOf(pid, proc)?.startedAt === startedAt;
+}
+
+/** Fields 3, 4 and 22 of proc_pid_stat(5), after the name, which may have any character. */
+function statusOf(pid: number, proc: string): { readonly parent: number; readonly startedAt: string } | null {
+  try {
+    const stat = readFileSync(`${proc}/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, parent] = fields;
+    const startedAt = fields[19];
+    if (state === 'Z' || state === 'X' || startedAt === undefined) return null;
+    return { parent: Number(parent), startedAt };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param isGroup the processes that it has started as well: a worker leads a group
+ * @returns false where it has gone, or may not be signalled
+ */
+export function signalProcess(mark: ProcessMark, signal: NodeJS.Signals | number, isGroup = false): boolean {
+  if (!isThere(mark)) return false;
+  try {
+    return process.kill(isGroup ? -mark.pid : mark.pid, signal);
+  } catch {
+    // In a group of somebody else's, if anything.
+    return isGroup && signalProcess(mark, signal);
+  }
+}
