@@ -163,6 +163,8 @@ export type SupervisorMessage = {
   | { readonly type: 'accept' }
   /** A duplicate of where the supervisor reads the worker's output: first of standard output, then of standard error. */
   | { readonly type: 'output' }
+  /** To an orphan: no supervisor will come, and it is to drain and to end. */
+  | { readonly type: 'abandon' }
   /** The answer to `attach`: this supervisor has it now. */
   | { readonly type: 'attached' }
   /** `under`: what is accepted there is for the server of that address, which takes in the other one. */

@@ -28,6 +28,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   socket: { seq: isCount, key: isKey, errno: isWhole, hold: isTruthOrNothing, standIn: isTruthOrNothing },
   accept: {},
   output: {},
+  abandon: {},
   attached: {},
   adopt: { key: isKey, slot: isCount, under: (value) => value === undefined || isKey(value) },
   release: { key: isKey, slot: isCount },

@@ -207,10 +207,7 @@ export class Outlive {
     this.#readOutput();
     const now = performance.now();
     const aloneMs = now - this.#orphanedAt;
-    if (aloneMs >= this.#options.terms.orphanTimeoutMs && !this.#abandoned) {
-      this.#abandoned = true;
-      this.#options.onAbandoned();
-    }
+    if (aloneMs >= this.#options.terms.orphanTimeoutMs) this.#abandon();
     if (this.#trying || now - this.#triedAt < (aloneMs < SOON_MS ? 0 : LATER_MS)) return;
     this.#trying = true;
     this.#triedAt = now;
@@ -224,6 +221,12 @@ export class Outlive {
         this.#trying = false;
       },
     );
+  }
+
+  #abandon(): void {
+    if (this.#abandoned || this.#hasAttached) return;
+    this.#abandoned = true;
+    this.#options.onAbandoned();
   }
 
   /** Also while there is nobody to tell: a pipe that is full would block the application. */
@@ -258,6 +261,7 @@ export class Outlive {
     link.on('internalMessage', (message: Message, handle) => {
       if (String(message?.cmd).startsWith('NODE_HANDLE')) return;
       if (message?.cmd === CMD && message.type === 'attached') this.#attached(link);
+      else if (message?.cmd === CMD && message.type === 'abandon') this.#abandon();
       else if (this.#hasAttached) process.emit('internalMessage' as 'message', message, handle);
     });
     const { sockets, ...account } = this.#options.account();

@@ -159,6 +159,7 @@ function install(): void {
         if (orphan === undefined) handle?.close();
         else if (handle !== undefined) orphan.keepOutput(handle as unknown as OutputEnd);
         return;
+      case 'abandon':
       case 'attached':
         // Of a channel that was made anew, before anything else comes over it.
         return;

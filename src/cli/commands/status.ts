@@ -3,13 +3,30 @@ import { connectTo, type ListedSupervisor, listSupervisors } from '../../control
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type Command, flagText, wantsColour } from '../context.js';
+import { describeOrphans, isNoSupervisor, orphansAsJson, orphansIn } from '../orphans.js';
 import { describeSupervisor, listOfSupervisors } from '../status-view.js';
 
 /** Words that ask for a line for each supervisor, also where there is one. */
 const LIST = /^(?:ls|list|ps)$/;
 
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), NOT_ANSWERING */
-export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
+export const run: Command = async (invocation, context) => {
+  const { stdout, runtimeDir } = context;
+  try {
+    return await ofSupervisors(invocation, context);
+  } catch (error) {
+    const meant = invocation.names?.filter((one) => one !== 'all') ?? [flagText(invocation, 'name')];
+    if (!isNoSupervisor(error) || meant.length > 1) throw error;
+    const left = await orphansIn(runtimeDir, meant[0]);
+    if (left.length === 0) throw error;
+    if (invocation.flags.json)
+      stdout.write(asJson(left.length === 1 ? left.map(orphansAsJson)[0] : left.map(orphansAsJson)));
+    else stdout.write(left.map(describeOrphans).join('\n'));
+    return EXIT.noSupervisor;
+  }
+};
+
+const ofSupervisors: Command = async (invocation, { stdout, env, runtimeDir }) => {
   const json = Boolean(invocation.flags.json);
   const colour = wantsColour(stdout, env);
   const asList = LIST.test(invocation.word ?? '');
@@ -19,14 +36,16 @@ export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
     ? await listSupervisors(runtimeDir)
     : await Promise.all([...new Set(names)].map((one) => ask(runtimeDir, one)));
   const [only, ...others] = listed;
+  const left = names.includes('all') && listed.length > 0 ? await orphansIn(runtimeDir, undefined) : [];
   // None runs: the error of who asks for the only one.
   if (only === undefined) await connectTo(runtimeDir);
   else if (others.length === 0 && !asList) {
     const status = answerOf(only);
     stdout.write(json ? asJson(status) : describeSupervisor(status, colour));
-  } else if (json) stdout.write(asJson(listed.map(jsonOf)));
+  } else if (json) stdout.write(asJson([...listed.map(jsonOf), ...left.map(orphansAsJson)]));
   else if (asList || invocation.names === undefined) stdout.write(listOfSupervisors(listed, colour));
   else stdout.write(listed.map((one) => describeSupervisor(answerOf(one), colour)).join('\n'));
+  if (!json) for (const group of left) stdout.write(`\n${describeOrphans(group)}`);
   return EXIT.done;
 };
 

@@ -13,16 +13,17 @@ export interface ProcessMark {
   readonly startedAt: string;
 }
 
-export interface FoundOrphan extends Orphan {
+export interface FoundOrphan extends Orphan, WorkerVariables {
   readonly startedAt: string;
 }
 
 /** The number of a worker, a slot or a generation. */
 const NUMBER = /^\d{1,15}$/;
+const SUFFIX = '.attach';
 
 /** Where workers look for the next supervisor of that name. */
 export function attachPath(dir: string, name: string): string {
-  return path.join(path.resolve(dir), `${name}.attach`);
+  return path.join(path.resolve(dir), name + SUFFIX);
 }
 
 /** The same, for a worker that is started; null where it ends with its supervisor. */
@@ -33,8 +34,15 @@ export function attachAt(
   return orphanTimeoutMs > 0 && process.platform === 'linux' ? attachPath(runtimeDir, name) : null;
 }
 
-/** Of the supervisor that listens at that path; null for anything else. Pure. */
-export function readVariables(environ: string, attachAt: string): Omit<Orphan, 'pid'> | null {
+export interface WorkerVariables extends Omit<Orphan, 'pid'> {
+  /** Where it looks for its supervisor. */
+  readonly attachAt: string;
+  /** From being told to end to its last end, as it was started. */
+  readonly endMs: number;
+}
+
+/** null for anything but a worker that may outlive its supervisor. Pure. */
+export function readVariables(environ: string): WorkerVariables | null {
   const variables = new Map<string, string>();
   for (const entry of environ.split('\0')) {
     const at = entry.indexOf('=');
@@ -47,8 +55,10 @@ export function readVariables(environ: string, attachAt: string): Omit<Orphan, '
   const [worker, slot, generation] = ['WORKER', 'SLOT', 'GENERATION'].map((name) => number(`HOLDFAST_${name}`));
   if (worker == null || slot == null || generation == null) return null;
   try {
-    const terms = JSON.parse(variables.get('HOLDFAST_ATTACH') ?? '') as { readonly path?: unknown } | null;
-    return terms?.path === attachAt ? { worker, slot, generation } : null;
+    const terms = JSON.parse(variables.get('HOLDFAST_ATTACH') ?? '') as Partial<Record<string, unknown>> | null;
+    const { path: attachAt, drainTimeoutMs, killTimeoutMs } = terms ?? {};
+    if (typeof attachAt !== 'string') return null;
+    return { worker, slot, generation, attachAt, endMs: Number(drainTimeoutMs) + Number(killTimeoutMs) };
   } catch {
     return null;
   }
@@ -57,9 +67,9 @@ export function readVariables(environ: string, attachAt: string): Omit<Orphan, '
 /** null where there is no such worker (any more). */
 export function orphanAt(pid: number, attachAt: string, proc = '/proc'): FoundOrphan | null {
   try {
-    const found = readVariables(readFileSync(`${proc}/${pid}/environ`, 'latin1'), attachAt);
-    const status = found && statusOf(pid, proc);
-    return status && { ...found, pid, startedAt: status.startedAt };
+    const found = readVariables(readFileSync(`${proc}/${pid}/environ`, 'latin1'));
+    const status = found?.attachAt === attachAt ? statusOf(pid, proc) : null;
+    return status && found && { ...found, pid, startedAt: status.startedAt };
   } catch {
     return null;
   }
@@ -79,6 +89,16 @@ export function findOrphans(attachAt: string, proc = '/proc'): FoundOrphan[] {
   // One that this process has started itself is none. Between fork and exec a child of a worker has the worker's environment.
   known.add(process.pid);
   return found.filter(({ pid }) => !known.has(statusOf(pid, proc)?.parent ?? 0)).sort((a, b) => a.worker - b.worker);
+}
+
+/** Names of which a supervisor has died, or runs: those that end in their own way leave nothing. */
+export function namesLeft(dir: string): string[] {
+  try {
+    const files = readdirSync(dir).filter((file) => file.endsWith(SUFFIX) && file !== SUFFIX);
+    return files.map((file) => file.slice(0, -SUFFIX.length)).sort();
+  } catch {
+    return [];
+  }
 }
 
 /** Whether it still runs; one that nobody has waited for yet does not. */
