@@ -28,7 +28,14 @@ t.test('a newer version may have written more, an older one less', async (t) => 
 
   t.match(readSnapshot('{"format":1}'), {
     ok: true,
-    snapshot: { generation: 1, nextWorker: 1, size: null, totals: { restarts: { crashed: 0 } }, slots: [], sockets: [] },
+    snapshot: {
+      generation: 1,
+      nextWorker: 1,
+      size: null,
+      totals: { restarts: { crashed: 0 } },
+      slots: [],
+      sockets: [],
+    },
   });
   t.match(readSnapshot('{"format":1,"totals":{"restarts":{"crashed":2}}}'), {
     ok: true,
