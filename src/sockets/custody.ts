@@ -7,60 +7,24 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, type MonotonicMs, monotonicNow } from '../monotonic.js';
-import type { ListenQueue, NativeLoad } from '../native/libc.js';
-import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
+import type { ListenQueue } from '../native/libc.js';
+import type { AddressKey, AddressRequest } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
-import { type BoundSocket, bindSocket, canBindBeside, isAddressFree, type ReusePortHow } from './bind.js';
+import { type BoundSocket, bindSocket, canBindBeside, isAddressFree } from './bind.js';
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
+import type { CustodyOptions, CustodySocket } from './custody-options.js';
 import { type InheritedSocket, matchFor } from './inherit.js';
-import { type Keeper, Keeping } from './keeping.js';
-import { findOwner, type Owner, SOON_FILES } from './owner.js';
+import { Keeping } from './keeping.js';
+import { findOwner, SOON_FILES } from './owner.js';
 import { rivalsOf } from './rivals.js';
 import { SteeredGroups } from './steered-groups.js';
+import { Turns } from './turns.js';
 
 export { addressKey } from './address.js';
+export type { CustodyOptions, CustodySocket, Waiting } from './custody-options.js';
 
 /** How often an address that is taken is tried again. */
 const RETRY_MS = 250;
-
-export interface CustodySocket extends BoundSocket {
-  readonly key: AddressKey;
-  /** null in reuseaddr mode, where all slots share the socket. */
-  readonly slot: number | null;
-  /** Rises with each socket that custody binds. */
-  readonly order: number;
-}
-
-export interface Waiting {
-  readonly key: AddressKey;
-  readonly address: string;
-  readonly owner: Owner | null;
-  /** When custody gives up, on the clock of `now`. */
-  readonly untilMs: MonotonicMs;
-}
-
-export interface CustodyOptions {
-  readonly mode: ListenMode;
-  /** Must not be null in reuseport mode. */
-  readonly how: ReusePortHow;
-  /** Whether sockets listen from the moment they are bound, so that their order in the kernel's group is known. */
-  readonly steered: boolean;
-  readonly native: NativeLoad;
-  /** How long an acquisition waits for an address that another process holds; 0 means not at all. */
-  readonly bindTimeoutMs: number;
-  /** Told once for each acquisition that has to wait. */
-  readonly onWaiting: (info: Waiting) => void;
-  /** Sockets from before, which are to be listened on instead of new ones; custody owns them from now on. */
-  readonly inherited?: readonly InheritedSocket[];
-  /** Told of each of those once it is known whose it is: connections may wait in it already. */
-  readonly onInherited?: (socket: CustodySocket) => void;
-  /** Keeps duplicates, so that sockets outlive this process. */
-  readonly keeper?: Keeper | null;
-  /** A monotonic clock in milliseconds. */
-  readonly now?: () => MonotonicMs;
-  /** Resolves after `ms` or when `signal` is aborted, whichever is first; it may reject then. */
-  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
-}
 
 /** What there is to see of the groups from outside: only custody has sockets come and go. */
 export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'joinKnown' | 'leave' | 'close'>;
@@ -70,8 +34,7 @@ export class Custody {
   readonly #now: () => MonotonicMs;
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly #sockets = new Set<CustodySocket>();
-  /** For each address the end of the queue of those who want to bind it; never rejects. */
-  readonly #turns = new Map<AddressKey, Promise<void>>();
+  readonly #turns = new Turns();
   /** null where connections are not steered. */
   readonly #groups: SteeredGroups<CustodySocket> | null;
   readonly #acquisitions = new Set<AbortController>();
@@ -117,7 +80,7 @@ export class Custody {
     signal?.addEventListener('abort', abort, { once: true });
     if (this.#closed || signal?.aborted) abort();
     this.#acquisitions.add(stop);
-    const turn = this.#queue(key);
+    const turn = this.#turns.take(key);
     try {
       await Promise.race([turn.came, aborted]);
       return await this.#findOrBind(slot, key, request, untilMs, stop.signal);
@@ -260,21 +223,6 @@ export class Custody {
     const taken = this.#add(socket, key, mode === 'reuseport' && canBindBeside(socket, how, native) ? 0 : null);
     this.#foreign.add(taken);
     this.#options.onInherited?.(taken);
-  }
-
-  /** One at a time for an address: `came` resolves when all who were before have called `finish`. */
-  #queue(key: AddressKey): { came: Promise<void>; finish: () => void } {
-    let finish = () => {};
-    const finished = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    const came = this.#turns.get(key) ?? Promise.resolve();
-    const end = came.then(() => finished);
-    this.#turns.set(key, end);
-    void end.then(() => {
-      if (this.#turns.get(key) === end) this.#turns.delete(key);
-    });
-    return { came, finish };
   }
 
   async #findOrBind(

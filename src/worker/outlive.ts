@@ -8,7 +8,6 @@
  *
  * Must not throw: where this Node lacks something, the worker ends with its supervisor, as under node:cluster.
  */
-import fs from 'node:fs';
 import type { AddressKey, WorkerMessage } from '../protocol.js';
 import {
   type ChannelPipe,
@@ -19,6 +18,7 @@ import {
   watchEnd,
 } from './node/relink.js';
 import type { EndTerms } from './orphan-end.js';
+import { OwnOutput, STREAMS } from './own-output.js';
 
 /** What of a worker the supervisor that takes it over has to know. */
 export interface Account {
@@ -48,20 +48,11 @@ export interface OutliveOptions {
   readonly onAbandoned: () => void;
 }
 
-/** An end of a stream of this process, from which what it writes there can be read. */
-export interface OutputEnd {
-  readonly fd: number;
-  close(): void;
-}
-
 const CMD = 'NODE_HOLDFAST';
-const STREAMS = ['stdout', 'stderr'] as const;
 /** From one attempt to the next: at first, and when nobody has come for a while. */
 const RETRY_MS = 50;
 const LATER_MS = 250;
 const SOON_MS = 10_000;
-/** Of what it prints as an orphan, the newest. */
-const MOST_OUTPUT = 256 * 1024;
 /** What node:cluster asks for, until there is somebody to ask. */
 const MOST_QUEUED = 64;
 /** Kept from the start: applications replace it. */
@@ -94,9 +85,8 @@ export class Outlive {
   readonly #asked = new Map<unknown, unknown>();
   #queue: Queued[] = [];
   #saidReady = false;
-  /** Without both it would die of what it prints: then it ends with its supervisor. */
-  readonly #outputs: OutputEnd[] = [];
-  readonly #output: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
+  /** Without both ends it would die of what it prints: then it ends with its supervisor. */
+  readonly output = new OwnOutput();
 
   constructor(options: OutliveOptions) {
     this.#options = options;
@@ -112,7 +102,7 @@ export class Outlive {
     watchEnd(
       pipe,
       () => this.#orphaned('first', pipe),
-      () => this.#outputs.length === STREAMS.length,
+      () => this.output.isWhole,
     );
     this.#process._send = (...sent) => this.#send(send, sent);
     this.#process._disconnect = () => {
@@ -125,12 +115,6 @@ export class Outlive {
     process.on('internalMessage' as 'message', (message: Message) => {
       if (message?.cmd === CMD && message.type === 'socket') this.#asked.delete(message.seq);
     });
-  }
-
-  /** The supervisor's end of its standard output, and then that of its standard error. */
-  keepOutput(handle: OutputEnd): void {
-    if (this.#outputs.length < STREAMS.length) this.#outputs.push(handle);
-    else handle.close();
   }
 
   /** As Node does it. */
@@ -204,7 +188,7 @@ export class Outlive {
   }
 
   #look(): void {
-    this.#readOutput();
+    this.output.read();
     const now = performance.now();
     const aloneMs = now - this.#orphanedAt;
     if (aloneMs >= this.#options.terms.orphanTimeoutMs) this.#abandon();
@@ -229,23 +213,6 @@ export class Outlive {
     this.#options.onAbandoned();
   }
 
-  /** Also while there is nobody to tell: a pipe that is full would block the application. */
-  #readOutput(): void {
-    const chunk = Buffer.alloc(64 * 1024);
-    for (const [i, handle] of this.#outputs.entries()) {
-      for (;;) {
-        let count = 0;
-        try {
-          count = fs.readSync(handle.fd, chunk);
-        } catch {
-          // Nothing is left.
-        }
-        if (count === 0) break;
-        this.#output[i] = Buffer.concat([this.#output[i]!, chunk.subarray(0, count)]).subarray(-MOST_OUTPUT);
-      }
-    }
-  }
-
   #attach(link: Link, pipe: ChannelPipe): void {
     if (this.#link !== null) {
       pipe.close();
@@ -265,21 +232,19 @@ export class Outlive {
       else if (this.#hasAttached) process.emit('internalMessage' as 'message', message, handle);
     });
     const { sockets, ...account } = this.#options.account();
-    const [stdout, stderr] = this.#output.map((text) => text.toString('latin1'));
     tell(link, {
       ...{ type: 'attach', ...this.#options.identity, pid: process.pid, uptimeMs: 1000 * process.uptime() },
       ...{ saidReady: this.#saidReady, sockets: sockets.length, ...account },
-      ...{ stdout: stdout ?? '', stderr: stderr ?? '' },
+      ...this.output.texts,
     });
-    for (const [i, stream] of STREAMS.entries()) tell(link, { type: 'output', stream }, this.#outputs[i]);
+    for (const [i, stream] of STREAMS.entries()) tell(link, { type: 'output', stream }, this.output.ends[i]);
     for (const { key, slot, handle } of sockets) tell(link, { type: 'mine', key, slot }, handle);
   }
 
   #attached(link: Link): void {
     if (this.#link !== link || this.#hasAttached) return;
     this.#hasAttached = true;
-    this.#output[0] = Buffer.alloc(0);
-    this.#output[1] = Buffer.alloc(0);
+    this.output.clear();
     this.#options.onAttached();
     for (const question of this.#asked.values()) this.#process._send(question, undefined, undefined, () => {});
     for (const sent of this.#queue.splice(0)) this.#process._send(...sent);

@@ -25,7 +25,8 @@ import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
 import { endAlone } from './orphan-end.js';
-import { Outlive, type OutputEnd, termsFrom } from './outlive.js';
+import { Outlive, termsFrom } from './outlive.js';
+import type { OutputEnd } from './own-output.js';
 import { OwnPaths } from './paths.js';
 import { openInspector, takeProfile } from './profile.js';
 import { Resignation } from './resign.js';
@@ -157,7 +158,7 @@ function install(): void {
         return;
       case 'output':
         if (orphan === undefined) handle?.close();
-        else if (handle !== undefined) orphan.keepOutput(handle as unknown as OutputEnd);
+        else if (handle !== undefined) orphan.output.add(handle as unknown as OutputEnd);
         return;
       case 'abandon':
       case 'attached':

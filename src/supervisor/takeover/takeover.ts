@@ -4,7 +4,6 @@
  *
  * Made before the supervisor, opened once it has its name: only then can no other supervisor of that name be there.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { SocketId, State } from '../../core/types.js';
@@ -17,9 +16,10 @@ import { placeOf } from '../../sockets/inherit.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { SharedHandle } from '../../sockets/shared-bind.js';
 import { type Arrival, AttachServer } from './attach-server.js';
-import { attachPath, type FoundOrphan, findOrphans, isThere, type ProcessMark, signalProcess } from './orphans.js';
+import { Ends } from './ends.js';
+import { KeptState } from './kept-state.js';
+import { attachPath, type FoundOrphan, findOrphans, signalProcess } from './orphans.js';
 import { seizeSockets } from './seize.js';
-import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './snapshot.js';
 
 export interface TakeoverOptions {
   readonly runtimeDir: string;
@@ -37,26 +37,15 @@ export interface TakeoverParts {
   readonly onHeld: (key: string, worker: number) => void;
 }
 
-/** They are nobody's children here, so nobody is told when they end: how often it is looked. */
-const LOOK_MS = 200;
-/** The same when a channel has ended, which most often is an end of the process. */
-const LOOK_SOON_MS = 10;
-const SOON_MS = 1_000;
-
 export class Takeover {
   readonly #options: TakeoverOptions;
   readonly #attachAt: string;
-  readonly #file: SnapshotFile;
-  readonly #cookies = new WeakMap<object, string | null>();
+  readonly #state: KeptState;
+  readonly #ends = new Ends();
   readonly #arrivals = new Map<number, Arrival>();
-  /** Workers that this process has not started: what is to be done when one has ended. */
-  readonly #watched = new Map<number, { readonly mark: ProcessMark; readonly ended: () => void }>();
   #parts: TakeoverParts | null = null;
   #server: AttachServer | null = null;
   #orphans: readonly FoundOrphan[] = [];
-  #before: Snapshot | null = null;
-  #timer: NodeJS.Timeout | undefined;
-  #soonUntil = 0;
   #closed = false;
   #settled: () => void = () => {};
 
@@ -68,9 +57,8 @@ export class Takeover {
   constructor(options: TakeoverOptions) {
     this.#options = options;
     this.#attachAt = attachPath(options.runtimeDir, options.name);
-    this.#file = new SnapshotFile(path.join(path.dirname(this.#attachAt), `${options.name}.state`), (reason) => {
-      options.log.logger.warn({ reason }, 'state for the next supervisor cannot be written');
-    });
+    const file = path.join(path.dirname(this.#attachAt), `${options.name}.state`);
+    this.#state = new KeptState({ ...options, path: file });
     this.settled = new Promise((resolve) => {
       this.#settled = resolve;
     });
@@ -84,7 +72,7 @@ export class Takeover {
   async open(): Promise<boolean> {
     const { log, native } = this.#options;
     this.#orphans = findOrphans(this.#attachAt);
-    if (this.#orphans.length > 0) this.#before = await this.#readBefore();
+    if (this.#orphans.length > 0) await this.#state.read();
     try {
       this.#server = await AttachServer.open({
         path: this.#attachAt,
@@ -99,16 +87,6 @@ export class Takeover {
     return this.#orphans.length > 0;
   }
 
-  async #readBefore(): Promise<Snapshot | null> {
-    const { log } = this.#options;
-    const written = await readFile(this.#file.path, 'utf8').catch(() => null);
-    if (written === null) return null;
-    const read = readSnapshot(written);
-    if (read.ok) return read.snapshot;
-    log.logger.warn({ reason: read.reason, file: this.#file.path }, 'state of the supervisor before cannot be read');
-    return null;
-  }
-
   /** Right before the start. Whoever has come by then is told of as well. */
   begin(parts: TakeoverParts): void {
     this.#parts = parts;
@@ -116,9 +94,10 @@ export class Takeover {
       this.#settled();
       return;
     }
-    for (const orphan of this.#orphans) this.#watch(orphan, () => this.#tellEnd(orphan.worker));
+    for (const orphan of this.#orphans) this.#ends.watch(orphan.worker, orphan, () => this.#tellEnd(orphan.worker));
     const orphans = this.#orphans.map(({ worker, slot, generation, pid }) => ({ worker, slot, generation, pid }));
-    parts.dispatch({ type: 'orphansFound', orphans, ...(this.#before !== null && { before: this.#before }) });
+    const { before } = this.#state;
+    parts.dispatch({ type: 'orphansFound', orphans, ...(before !== null && { before }) });
     for (const arrival of this.#arrivals.values()) this.#introduce(arrival);
   }
 
@@ -129,7 +108,7 @@ export class Takeover {
       return;
     }
     this.#arrivals.set(worker, arrival);
-    arrival.process.cluster.process.once('disconnect', () => this.#lookSoon());
+    arrival.process.cluster.process.once('disconnect', () => this.#ends.lookSoon());
     if (this.#parts !== null) this.#introduce(arrival);
   }
 
@@ -157,7 +136,7 @@ export class Takeover {
       refuse(arrival);
       return;
     }
-    this.#watch(orphan, () => arrival.process.ended());
+    this.#ends.watch(worker, orphan, () => arrival.process.ended());
   }
 
   /** @returns null where it cannot be kept: the worker goes on to hold it */
@@ -202,7 +181,7 @@ export class Takeover {
       try {
         for (const fd of seizeSockets(peers, orphan.pid)) {
           const handle = wrapFd(fd);
-          const known = this.#keptAs(handle);
+          const known = this.#state.knownAs(handle);
           const place = placeOf(handle, native);
           if (place === null) {
             handle.close();
@@ -224,10 +203,10 @@ export class Takeover {
 
   /** One that did not attach, and what it has started. @returns whether it is one of those */
   kill(worker: number, keepsChildren: boolean): boolean {
-    const watched = this.#watched.get(worker);
-    if (watched === undefined) return false;
-    signalProcess(watched.mark, 'SIGKILL', !keepsChildren);
-    this.#lookSoon();
+    const mark = this.#ends.markOf(worker);
+    if (mark === undefined) return false;
+    signalProcess(mark, 'SIGKILL', !keepsChildren);
+    this.#ends.lookSoon();
     return true;
   }
 
@@ -235,7 +214,7 @@ export class Takeover {
   end(): void {
     const { custody } = this.#parts as TakeoverParts;
     const { log } = this.#options;
-    this.unsteered = custody.joinTaken(({ handle }) => this.#keptAs(handle)?.index ?? null);
+    this.unsteered = custody.joinTaken(({ handle }) => this.#state.knownAs(handle)?.index ?? null);
     if (this.unsteered.length > 0) {
       const reason = 'the order of their sockets is not known';
       log.logger.warn({ addresses: this.unsteered, reason }, 'addresses are not steered until the next start');
@@ -243,81 +222,25 @@ export class Takeover {
     this.#settled();
   }
 
-  #keptAs(handle: { readonly fd: number }): KeptSocket | undefined {
-    const cookie = this.#cookieOf(handle);
-    return cookie === null ? undefined : this.#before?.sockets.find((socket) => socket.cookie === cookie);
-  }
-
-  #cookieOf(handle: { readonly fd: number }): string | null {
-    const { native } = this.#options;
-    let cookie = this.#cookies.get(handle);
-    if (cookie === undefined) {
-      try {
-        cookie = (native.ok ? native.native.peers()?.socketCookie(handle.fd) : null) ?? null;
-      } catch {
-        cookie = null;
-      }
-      this.#cookies.set(handle, cookie);
-    }
-    return cookie;
-  }
-
   /** Writes what the next supervisor has to know, if that has changed. */
   keep(state: State, configuredSize: number): void {
-    const parts = this.#parts;
-    if (parts === null || state.takeover !== null || this.#closed) return;
-    const { generation, nextWorker, size, totals } = state;
-    const slots = state.slots.map(({ slot, restarts, recycled, reason }) => ({ slot, restarts, recycled, reason }));
-    const sockets = parts.custody.list().flatMap((socket) => {
-      const { handle, key, slot } = socket;
-      const cookie = this.#cookieOf(handle);
-      const index = parts.custody.groups?.indexOf(socket) ?? null;
-      return cookie === null ? [] : [{ cookie, key, slot, index }];
-    });
-    const { version } = this.#options;
-    this.#file.keep({ version, generation, nextWorker, size, configuredSize, totals, slots, sockets });
+    if (this.#parts === null || state.takeover !== null || this.#closed) return;
+    this.#state.keep(state, configuredSize, this.#parts.custody);
   }
 
   /** Nobody is left to be taken over. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#ends.close();
     for (const arrival of this.#arrivals.values()) refuse(arrival);
     this.#arrivals.clear();
     await this.#server?.close().catch(() => {});
-    await this.#file.remove().catch(() => {});
+    await this.#state.remove();
   }
 
   #tellEnd(worker: number): void {
     const untold = { code: null, signal: null, lastLines: [], chance: Math.random(), isUntold: true };
     this.#parts?.dispatch({ type: 'exited', worker, ...untold });
-  }
-
-  #watch(mark: FoundOrphan, ended: () => void): void {
-    this.#watched.set(mark.worker, { mark, ended });
-    this.#schedule();
-  }
-
-  #lookSoon(): void {
-    this.#soonUntil = performance.now() + SOON_MS;
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    clearTimeout(this.#timer);
-    if (this.#watched.size === 0 || this.#closed) return;
-    const pauseMs = performance.now() < this.#soonUntil ? LOOK_SOON_MS : LOOK_MS;
-    this.#timer = setTimeout(() => this.#look(), pauseMs);
-    this.#timer.unref();
-  }
-
-  #look(): void {
-    for (const [worker, { mark, ended }] of [...this.#watched]) {
-      if (isThere(mark)) continue;
-      this.#watched.delete(worker);
-      ended();
-    }
-    this.#schedule();
   }
 }
 

@@ -3,55 +3,29 @@
  * what it observes as events.
  */
 import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
-import type { AnyEvent } from '../../core/supervision.js';
 import type { Effect, SocketId } from '../../core/types.js';
-import type { Log } from '../../logs/logger.js';
 import type { AddressKey, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
 import { attachedFrom } from '../takeover/arrived.js';
-import type { Takeover } from '../takeover/takeover.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
-import type { FirstWorker } from './first-worker.js';
 import { Fork, type WorkerIdentity } from './fork.js';
 import { WorkerHandle } from './handle.js';
 import { HandlesUnderWay } from './handles-under-way.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { Leftovers } from './leftovers.js';
-import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
-import type { Listening } from './listening.js';
+import { HANDOVER_LACK, type HandoverFigures, Links } from './links.js';
 import { whatIsSeenOf } from './look-around.js';
 import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
+import type { WorkforceOptions } from './workforce-options.js';
 
 type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs' | 'sayShutdown'>;
 /** Who takes over the connections of a draining worker, and of which addresses. */
 type Succession = Pick<Extract<Effect, { do: 'link' }>, 'heirs' | 'addresses'>;
-
-export interface WorkforceOptions {
-  readonly name: string;
-  readonly log: Log;
-  readonly custody: Custody;
-  readonly shared: SharedSockets;
-  readonly listening: Listening;
-  /** Makes a channel between two workers. */
-  readonly openStreamPair: OpenStreamPair;
-  readonly dispatch: (event: AnyEvent) => void;
-  /** Whether all are to have gone before the next one is started. */
-  readonly isRestarting: () => boolean;
-  readonly examinations: Examinations;
-  /** Where workers look for the next supervisor; null where they end with this one. */
-  readonly attachAt?: string | null;
-  /** Whom this supervisor takes over. */
-  readonly takeover?: Takeover | null | undefined;
-  /** One that has been forked already. */
-  readonly firstWorker?: FirstWorker | null | undefined;
-}
 
 export class Workforce {
   readonly stats = new WorkerStats();
