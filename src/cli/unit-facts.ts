@@ -79,6 +79,7 @@ export async function gatherFacts(
       systemd: flags.systemd ?? installation.systemd ?? OLDEST_SYSTEMD,
       start: [...program, 'start', ...startWords(target, { ...given, only }, config.name, args)],
       reload: [...program, 'reload', `--name=${config.name}`],
+      stop: [...program, 'stop', `--name=${config.name}`],
       workingFolder: folder,
       pwd: physical === folder ? null : folder,
       user,

@@ -269,7 +269,9 @@ export class Custody {
    */
   takeOver(bound: BoundSocket, key: AddressKey, slot: number): CustodySocket | null {
     const own = this.#options.mode === 'reuseport' ? slot : null;
-    if (this.#closed || this.#ofKey(key).some((other) => other.slot === own)) {
+    const unit = [...this.#unclaimed].find(({ host, port }) => host === bound.host && port === bound.port);
+    if (unit !== undefined) this.#claim(unit, key);
+    if (this.#closed || this.#ofKey(key).some((other) => other.slot === own || other.slot === null)) {
       bound.handle.close();
       return null;
     }

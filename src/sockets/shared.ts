@@ -120,6 +120,8 @@ export class SharedSockets {
   takeOver(inherited: Omit<InheritedShared, 'name' | 'kept'>, key: AddressKey): SharedSocket | null {
     const { kind, host, port, ipv6Only, handle } = inherited;
     const hasName = kind === 'unix' && !host.startsWith('\0');
+    const unit = this.unclaimed.find((other) => other.kind === kind && other.host === host && other.port === port);
+    if (unit !== undefined) this.#claim(unit, key);
     const isTaken = this.#closed || this.#sockets.has(key);
     const path = hasName && !isTaken ? SocketPath.find(host, this.#options.owner) : undefined;
     if (isTaken || path === null) {

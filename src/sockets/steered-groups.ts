@@ -61,7 +61,12 @@ export class SteeredGroups<T extends BoundSocket> {
     for (const socket of sockets) groups.set(endpoint(socket), [...(groups.get(endpoint(socket)) ?? []), socket]);
     const unknown: T[] = [];
     for (const [name, members] of groups) {
-      const sorted = this.#groups.has(name) ? null : inOrder(members, order);
+      // Those that came from outside were there before.
+      const first = this.#groups.get(name)?.members.length ?? 0;
+      const sorted = inOrder(members, (socket) => {
+        const index = order(socket);
+        return index === null || index < first ? null : index - first;
+      });
       if (sorted !== null) for (const socket of sorted) this.join(socket);
       else {
         this.#unknown.add(name);

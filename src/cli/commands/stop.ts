@@ -4,7 +4,21 @@ import { type Command, type Context, flagText } from '../context.js';
 import { isNoSupervisor, type OrphanGroup, orphansIn } from '../orphans.js';
 import { request } from './request.js';
 
+/** What became of a service that systemd starts again, and its workers serve on; systemd.exec(5), SERVICE_RESULT. */
+const STARTED_AGAIN = ['exit-code', 'signal', 'core-dump', 'watchdog', 'oom-kill'];
+
 export const run: Command = async (invocation, context) => {
+  // As ExecStopPost= of a unit, where nobody may be left to be ended.
+  const { SERVICE_RESULT: result } = context.env;
+  if (result === undefined) return stop(invocation, context);
+  if (STARTED_AGAIN.includes(result)) return EXIT.done;
+  return stop(invocation, context).catch((error: unknown) => {
+    if (isNoSupervisor(error)) return EXIT.done;
+    throw error;
+  });
+};
+
+const stop: Command = async (invocation, context) => {
   const isAll = invocation.names?.includes('all') ?? false;
   try {
     const code = await request('stop', 'stop', invocation, context);
