@@ -52,6 +52,12 @@ function noteNumbers(state: State, { worker, generation }: { readonly worker: nu
   state.stable = generation;
 }
 
+/** There is no worker of that number, or one that was given up and has not been killed. */
+export function mayAttach({ workers }: State, id: number): boolean {
+  const known = workers.find((worker) => worker.id === id);
+  return known === undefined || (known.unattached && known.state === 'terminating');
+}
+
 /** It is none of the workers that are known. */
 export function admit(draft: Draft, event: Attached): void {
   const { state, now } = draft;

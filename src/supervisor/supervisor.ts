@@ -6,6 +6,7 @@
 import { judgeProbe } from '../core/probes.js';
 import { servedSlots, serves } from '../core/standing.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
+import { mayAttach } from '../core/takeover.js';
 import type { SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { SteeringChoice } from '../platform/mode.js';
@@ -164,6 +165,7 @@ export class Supervisor implements ControlTarget {
     this.#options.takeover?.begin({
       ...{ custody: this.#custody, shared: this.#shared, dispatch: (...events) => this.#loop.dispatch(...events) },
       onHeld: (key, worker) => this.#listening.holds(key, worker),
+      mayAttach: (worker) => mayAttach(this.#loop.state, worker),
     });
     this.#loop.dispatch({ type: 'start' });
   }

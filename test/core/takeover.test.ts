@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ATTACH_MS, SEIZE_MS } from '../../src/core/takeover.js';
+import { ATTACH_MS, mayAttach, SEIZE_MS } from '../../src/core/takeover.js';
 import type { Orphan, Policy, WorkerEvent } from '../../src/core/types.js';
 import { Driver, PORT } from './driver.js';
 
@@ -292,4 +292,15 @@ t.test('what only the supervisor knew goes on: numbers, counts, and a size that 
   const changed = new Driver({ size: 4 });
   changed.send({ type: 'orphansFound', orphans: found, before });
   t.equal(changed.state.size, 4, 'a configuration that asks for another size is newer');
+});
+
+t.test('whoever has the number of a worker that is there may not attach, but for one that was given up', async (t) => {
+  const d = taking([orphan(1, 0), orphan(2, 1)]);
+  t.ok(mayAttach(d.state, 1));
+  attach(d, orphan(1, 0));
+  t.notOk(mayAttach(d.state, 1));
+  d.wait(ATTACH_MS);
+  t.ok(mayAttach(d.state, 2));
+  d.send({ type: 'seized', worker: 2, reason: 'EPERM' });
+  t.notOk(mayAttach(d.state, 2), 'it is being killed');
 });

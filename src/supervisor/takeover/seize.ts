@@ -4,17 +4,18 @@ import type { Peers } from '../../native/peers.js';
 
 const LISTEN = '0A';
 
-/** @returns descriptors of this process, one for each socket; the caller owns them. @throws where they may not be had */
-export function seizeSockets(peers: Peers, pid: number, proc = '/proc'): number[] {
+/**
+ * @param onTaken told of each descriptor of this process, which is the callee's: one for each socket
+ * @throws where they may not be had
+ */
+export function seizeSockets(peers: Peers, pid: number, onTaken: (fd: number) => void, proc = '/proc'): void {
   const listening = new Set(['tcp', 'tcp6'].flatMap((name) => listeningInodes(`${proc}/${pid}/net/${name}`)));
-  const taken: number[] = [];
   for (const fd of readdirSync(`${proc}/${pid}/fd`)) {
     const inode = /^socket:\[(\d+)\]$/.exec(linkAt(`${proc}/${pid}/fd/${fd}`))?.[1];
     // Twice, where it has it twice.
     if (inode === undefined || !listening.delete(inode)) continue;
-    taken.push(peers.takeDescriptor(pid, Number(fd)));
+    onTaken(peers.takeDescriptor(pid, Number(fd)));
   }
-  return taken;
 }
 
 /** Fields 4 and 10 of proc_net_tcp(5): the state, and the number by which a descriptor names the socket. */

@@ -33,6 +33,8 @@ export interface TakeoverParts {
   readonly custody: Custody;
   readonly shared: SharedSockets;
   readonly dispatch: (...events: AnyEvent[]) => void;
+  /** Whether there is no worker of that number, or only one that has been given up. */
+  readonly mayAttach: (worker: number) => boolean;
   /** A worker has a socket that all share. */
   readonly onHeld: (key: string, worker: number) => void;
 }
@@ -46,6 +48,8 @@ export class Takeover {
   #parts: TakeoverParts | null = null;
   #server: AttachServer | null = null;
   #orphans: readonly FoundOrphan[] = [];
+  #isOver = false;
+  #keeping = false;
   #closed = false;
   #settled: () => void = () => {};
 
@@ -90,14 +94,11 @@ export class Takeover {
   /** Right before the start. Whoever has come by then is told of as well. */
   begin(parts: TakeoverParts): void {
     this.#parts = parts;
-    if (this.#orphans.length === 0) {
-      this.#settled();
-      return;
-    }
+    if (this.#orphans.length === 0) this.#over();
     for (const orphan of this.#orphans) this.#ends.watch(orphan.worker, orphan, () => this.#tellEnd(orphan.worker));
     const orphans = this.#orphans.map(({ worker, slot, generation, pid }) => ({ worker, slot, generation, pid }));
     const { before } = this.#state;
-    parts.dispatch({ type: 'orphansFound', orphans, ...(before !== null && { before }) });
+    if (orphans.length > 0) parts.dispatch({ type: 'orphansFound', orphans, ...(before !== null && { before }) });
     for (const arrival of this.#arrivals.values()) this.#introduce(arrival);
   }
 
@@ -114,7 +115,13 @@ export class Takeover {
 
   #introduce(arrival: Arrival): void {
     const { attach, sockets, orphan } = arrival;
-    const { dispatch, onHeld } = this.#parts as TakeoverParts;
+    const { dispatch, onHeld, mayAttach } = this.#parts as TakeoverParts;
+    // Before its sockets are anybody's: one of that number is there already.
+    if (!mayAttach(attach.worker)) {
+      this.#arrivals.delete(attach.worker);
+      refuse(arrival);
+      return;
+    }
     const { worker, slot, generation, pid, uptimeMs, saidReady, held, listening, steady, draining, drained } = attach;
     const events: AnyEvent[] = [
       {
@@ -130,12 +137,9 @@ export class Takeover {
       const isOwn = of === slot;
       events.push({ type: 'socketOpened', socket, listened: true, ...(isOwn && { worker }) });
     }
-    // Whom the core does not take in is somebody whom it knows already.
     dispatch(...events);
-    if (this.#arrivals.delete(worker)) {
-      refuse(arrival);
-      return;
-    }
+    // What comes late belongs to groups that are steered already.
+    if (this.#isOver) this.#joinTaken();
     this.#ends.watch(worker, orphan, () => arrival.process.ended());
   }
 
@@ -172,33 +176,35 @@ export class Takeover {
   /** Of one that did not attach. Answered by `seized`. */
   seize(worker: number): void {
     const { native } = this.#options;
-    const { custody, dispatch } = this.#parts as TakeoverParts;
+    const { dispatch } = this.#parts as TakeoverParts;
     const orphan = this.#orphans.find((other) => other.worker === worker);
     const peers = native.ok ? native.native.peers() : null;
     let reason: string | null = null;
     if (orphan === undefined || peers === null) reason = native.ok ? 'this system does not let us' : native.reason;
     else {
       try {
-        for (const fd of seizeSockets(peers, orphan.pid)) {
-          const handle = wrapFd(fd);
-          const known = this.#state.knownAs(handle);
-          const place = placeOf(handle, native);
-          if (place === null) {
-            handle.close();
-            continue;
-          }
-          const key = known?.key ?? addressKey({ ...place, ordinal: 0 });
-          const slot = known?.slot ?? orphan.slot;
-          custody.takeOver({ handle, ...place }, key, slot);
-          const socket = custody.find(slot, key);
-          if (socket !== undefined)
-            dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, listened: true });
-        }
+        seizeSockets(peers, orphan.pid, (fd) => this.#takeSeized(fd, orphan));
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
       }
     }
     dispatch({ type: 'seized', worker, reason });
+  }
+
+  #takeSeized(fd: number, orphan: FoundOrphan): void {
+    const { custody, dispatch } = this.#parts as TakeoverParts;
+    const handle = wrapFd(fd);
+    const place = placeOf(handle, this.#options.native);
+    if (place === null) {
+      handle.close();
+      return;
+    }
+    const known = this.#state.knownAs(handle);
+    const key = known?.key ?? addressKey({ ...place, ordinal: 0 });
+    const slot = known?.slot ?? orphan.slot;
+    custody.takeOver({ handle, ...place }, key, slot);
+    const socket = custody.find(slot, key);
+    if (socket !== undefined) dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, listened: true });
   }
 
   /** One that did not attach, and what it has started. @returns whether it is one of those */
@@ -212,20 +218,33 @@ export class Takeover {
 
   /** All are settled: those who wait for sockets get them. */
   end(): void {
-    const { custody } = this.#parts as TakeoverParts;
-    const { log } = this.#options;
-    this.unsteered = custody.joinTaken(({ handle }) => this.#state.knownAs(handle)?.index ?? null);
-    if (this.unsteered.length > 0) {
-      const reason = 'the order of their sockets is not known';
-      log.logger.warn({ addresses: this.unsteered, reason }, 'addresses are not steered until the next start');
-    }
+    this.#joinTaken();
+    this.#over();
+  }
+
+  #over(): void {
+    this.#isOver = true;
     this.#settled();
+  }
+
+  #joinTaken(): void {
+    const { custody } = this.#parts as TakeoverParts;
+    const unknown = custody.joinTaken(({ handle }) => this.#state.knownAs(handle)?.index ?? null);
+    if (unknown.length === 0) return;
+    this.unsteered = [...this.unsteered, ...unknown];
+    const reason = 'the order of their sockets is not known';
+    this.#options.log.logger.warn({ addresses: unknown, reason }, 'addresses are not steered until the next start');
   }
 
   /** Writes what the next supervisor has to know, if that has changed. */
   keep(state: State, configuredSize: number): void {
-    if (this.#parts === null || state.takeover !== null || this.#closed) return;
-    this.#state.keep(state, configuredSize, this.#parts.custody);
+    if (this.#keeping || state.takeover !== null) return;
+    this.#keeping = true;
+    // Once for all that happens in a turn: the state is the same object, as it is by then.
+    setImmediate(() => {
+      this.#keeping = false;
+      if (this.#parts !== null && !this.#closed) this.#state.keep(state, configuredSize, this.#parts.custody);
+    });
   }
 
   /** Nobody is left to be taken over. Never rejects. */
