@@ -222,7 +222,9 @@ export class Outlive {
     this.#link = link;
     watchEnd(pipe, () => this.#orphaned(link, pipe));
     pipe.readStart();
-    if (!this.#wantsRef) link.channel.unref();
+    // Said in any case: else Node does as it likes after each message.
+    if (this.#wantsRef) link.channel.ref();
+    else link.channel.unref();
     Object.assign(process, { channel: link.channel });
     link.on('message', (message, handle) => process.emit('message', message, handle));
     link.on('internalMessage', (message: Message, handle) => {

@@ -108,6 +108,8 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       );
       const { isNew } = await kept();
       t.equal(isNew, false, 'and hands the connection over');
+      // Or the promise to a client that is silent would be kept first.
+      agent.destroy();
       await second.end();
       await haveEnded(...pids, ...after.workers.map((worker) => worker.pid ?? 0));
       t.same(readdirSync(shop.runtimeDir), [], 'nothing is left behind');
@@ -196,6 +198,8 @@ t.test('a worker that is still starting goes on to, and gets its socket from the
   const { pid } = await first.message('worker started');
   endWith(t, Number(pid));
   while (!existsSync(`${after}.${pid}`)) await delay(5);
+  // It answers: so it has been told by then what it needs to outlive its supervisor.
+  while ((await first.status()).workers[0]?.requests === null) await delay(5);
   await kill(first);
   writeFileSync(after, '');
   const second = shop.start('-i', '1');

@@ -371,7 +371,8 @@ t.test('what a worker hands over is served on, once', { skip: !native.ok }, asyn
   t.match(taken, { key: keys.unix, slot: null, kind: 'unix', host: at });
   t.equal(await shared.acquire(unix(at)), taken);
   const { name: _none, kept: _no, ...datagrams } = of('udp', '127.0.0.1', port, null);
-  t.equal(await shared.acquire(udp(port)), shared.takeOver(datagrams, keys.udp));
+  const received = shared.takeOver(datagrams, keys.udp);
+  t.equal(await shared.acquire(udp(port)), received);
   const fds = openFds();
   const { name: _n, kept: _k, ...again } = of('udp', '127.0.0.1', await freePort(), null);
   t.equal(shared.takeOver(again, keys.udp), null);

@@ -47,6 +47,16 @@ export function listenToIntroduction(options: IntroductionOptions): void {
   let over = false;
   const onread = pipe?.onread;
 
+  // Node's own listeners throw at what they do not expect, and at what comes after the end.
+  const { emit } = child;
+  child.emit = ((...given: unknown[]) => {
+    try {
+      return Reflect.apply(emit, child, given) as boolean;
+    } catch (error) {
+      refuse(error instanceof Error ? error.message : String(error));
+      return true;
+    }
+  }) as ChildProcess['emit'];
   const end = () => {
     over = true;
     clearTimeout(timer);
@@ -108,7 +118,9 @@ export function listenToIntroduction(options: IntroductionOptions): void {
     const [stdout, stderr] = outputs;
     if (attach === null || stdout === undefined || stderr === undefined || sockets.length < attach.sockets) return;
     end();
+    // The worker's own channel guards these from now on.
     if (pipe !== null && onread !== undefined) pipe.onread = onread;
+    child.emit = emit;
     options.onIntroduced({ attach, outputs: [stdout, stderr], sockets });
   }
 }
