@@ -2,7 +2,7 @@
 //
 // What every start needs is in the bundle, its libraries included, with their licences beside it. What few need (coloured
 // logs, metrics, the help, file watching, cron expressions, rotation) is loaded from its package when it is asked for.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -27,7 +27,7 @@ const ENTRIES = {
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|latency|cli\/(?:context|leave|stack-traces|table|report-error)|config\/(?:duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-package|protocol)\.ts$/;
+  /\/src\/(?:errors|nearest|latency|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-(?:package|program)|protocol)\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
@@ -56,11 +56,13 @@ const shortLibraries = {
   },
 };
 
-/** holdfast reads YAML and never writes it. */
+/** holdfast reads YAML and never writes it, and of version 1.2: a file that says 1.1 is read as that. */
 const readsYaml = {
   name: 'reads-yaml',
   transform(code, id) {
-    if (!/\/node_modules\/yaml\/browser\/dist\/stringify\//.test(id)) return null;
+    if (!/\/node_modules\/yaml\/browser\/dist\/(?:stringify|schema\/yaml-1\.1)\/(?!merge\.js$)/.test(id)) return null;
+    if (id.endsWith('/schema.js'))
+      return { code: `export { schema } from '../core/schema.js';`, map: { mappings: '' } };
     const [, names] = /^export \{ (.*) \};$/m.exec(code) ?? [];
     if (names === undefined) throw new Error(`cannot leave out ${id}: it is not known what it exports`);
     return {
@@ -141,9 +143,15 @@ export async function writeCommonJsApi(output) {
   const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
   await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
   await build.close();
-  const types = ['index', 'public', 'errors', ...readdirSync(path.join(root, 'src/api')).map(typesOfApi)];
-  const texts = types.map((name) => [name, readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8')]);
-  const protocol = readFileSync(path.join(root, 'dist/protocol.d.ts'), 'utf8');
+  const typesOf = (name) => readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
+  // What these import of their own folder is found while it grows.
+  const types = new Set(['index', 'public', 'errors', ...Object.keys(API).map((name) => `api/${name}`)]);
+  for (const name of types) {
+    for (const [, other] of typesOf(name).matchAll(/from '\.\/([-\w]+)\.js'/g))
+      types.add(path.join(path.dirname(name), other));
+  }
+  const texts = [...types].map((name) => [name, typesOf(name)]);
+  const protocol = typesOf('protocol');
   const all = texts.map(([, text]) => text).join('\n');
   for (const [name, text] of [...texts, ['protocol', declarationsFor(all, protocol)]]) {
     writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
@@ -164,10 +172,6 @@ function declarationsFor(others, text) {
     words = wordsOf(others + [...used].join(''));
   }
   return parts.filter((part) => used.has(part)).join('');
-}
-
-function typesOfApi(file) {
-  return `api/${path.basename(file, '.ts')}`;
 }
 
 /**

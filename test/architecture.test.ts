@@ -13,10 +13,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
-  logs: ['config', 'protocol', 'errors', 'terminal-text'],
+  logs: ['config', 'protocol', 'errors', 'terminal-text', 'make-folder'],
   systemd: ['core', 'sockets', 'native', 'protocol', 'errors', 'spawn'],
   monitor: ['protocol'],
-  control: ['protocol', 'errors', 'nearest'],
+  control: ['protocol', 'errors', 'nearest', 'make-folder'],
   supervisor: [
     'core',
     'sockets',
@@ -45,6 +45,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'latency',
     'spawn',
     'terminal-text',
+    'make-folder',
   ],
   // Of the command line only how a process begins without what NODE_OPTIONS preload.
   api: ['control', 'protocol', 'errors', 'platform', 'cli'],
@@ -55,6 +56,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   nearest: [],
   latency: [],
   spawn: [],
+  'make-folder': [],
   'terminal-text': [],
   monotonic: [],
 };

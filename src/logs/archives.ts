@@ -9,7 +9,6 @@ import { readdir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createGzip } from 'node:zlib';
 
 /** Who writes to the same file notices within a second that it has been moved: see rotating-sink.ts. */
 export const GRACE_MS = 2_000;
@@ -108,6 +107,8 @@ async function compressFile(file: string): Promise<void> {
     }
     try {
       const output = createWriteStream(part, { flags: 'wx', mode: before.mode & 0o777, flush: true });
+      // Not before: every start would take the longer for it.
+      const { createGzip } = await import('node:zlib');
       await pipeline(createReadStream(file), createGzip(), output);
       const after = await statOf(file);
       if (after?.ino !== before.ino || after.size !== before.size) throw new Error(`${file} is still written to`);

@@ -120,7 +120,7 @@ export class Supervisor implements ControlTarget {
     const { firstWorker } = options;
     const shared = this.#shared;
     const isRestarting = () => this.#loop.state.phase === 'restarting';
-    const examinations = new Examinations(options.runtimeDir);
+    const examinations = new Examinations(options.runtimeDir, name);
     const workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
       ...{ takeover, attachAt: options.attachAt ?? null },
@@ -148,7 +148,10 @@ export class Supervisor implements ControlTarget {
       },
       announce: () => this.#announce(this.#startedNow()),
       tidyUp: () => this.#tidyUp(),
-      end: (reason) => this.#end(reason),
+      end: (reason) => {
+        this.#insight.tidy();
+        this.#end(reason);
+      },
     });
     this.started = new Promise((resolve) => {
       this.#announce = resolve;
@@ -158,7 +161,9 @@ export class Supervisor implements ControlTarget {
     });
   }
 
+  /** The name is its own by then. */
   start(): void {
+    this.#insight.tidy();
     for (const socket of this.#fromBefore.splice(0))
       this.#loop.dispatch({ type: 'socketOpened', socket, listened: true });
     this.#begun = true;
@@ -205,8 +210,8 @@ export class Supervisor implements ControlTarget {
     );
   }
 
-  profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
-    return this.#insight.profile(options, progress);
+  profile(options: ProfileOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
+    return this.#insight.profile(options, progress, gone);
   }
 
   inspect(options: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {

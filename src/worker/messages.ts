@@ -55,6 +55,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     id: isText,
     spare: isKey,
   },
+  endProfile: { seq: isCount },
   inspect: { seq: isCount },
   health: { path: isText, timeoutMs: isTimeMs },
   stats: { seq: isCount, sentAtMs: isAmount, figures: isTruthOrNothing },

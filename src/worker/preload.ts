@@ -28,7 +28,7 @@ import { endAlone } from './orphan-end.js';
 import { Outlive, termsFrom } from './outlive.js';
 import type { OutputEnd } from './own-output.js';
 import { OwnPaths } from './paths.js';
-import { openInspector, takeProfile } from './profile.js';
+import { endProfile, openInspector, takeProfile } from './profile.js';
 import { Resignation } from './resign.js';
 import { Tickets } from './tickets.js';
 
@@ -171,6 +171,9 @@ function install(): void {
         return;
       case 'profile':
         takeProfile(message, (outcome) => channel?.send({ type: 'profiled', seq: message.seq, ...outcome }));
+        return;
+      case 'endProfile':
+        endProfile(message.seq);
         return;
       case 'inspect':
         channel?.send({ type: 'inspected', seq: message.seq, ...openInspector() });

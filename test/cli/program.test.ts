@@ -76,7 +76,8 @@ t.test('Ctrl-C ends logs with 0', async (t) => {
   t.match(await ended, { code: 0, signal: null, stdout: '{"msg":"one"}\n', stderr: '' });
 });
 
-t.test('status loads nothing from outside but the parser of words', async (t) => {
+/** What these modules import from elsewhere, and what all that they import does. */
+function importedBy(...files: readonly string[]): { own: number; outside: string[] } {
   const outside = new Set<string>();
   const seen = new Set<string>();
   const walk = (file: URL) => {
@@ -84,11 +85,29 @@ t.test('status loads nothing from outside but the parser of words', async (t) =>
     seen.add(file.href);
     for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
       if (specifier.startsWith('.')) walk(new URL(specifier.replace(/\.js$/, '.ts'), file));
-      else if (!specifier.startsWith('node:')) outside.add(specifier);
+      else outside.add(specifier);
     }
   };
-  walk(new URL('../../src/cli/dispatch.ts', import.meta.url));
-  walk(new URL('../../src/cli/commands/status.ts', import.meta.url));
-  t.ok(seen.size > 10, `${seen.size} modules of its own`);
-  t.same([...outside], ['yargs-parser']);
+  for (const file of files) walk(new URL(`../../src/${file}`, import.meta.url));
+  return { own: seen.size, outside: [...outside] };
+}
+
+t.test('status loads nothing from outside but the parser of words', async (t) => {
+  const { own, outside } = importedBy('cli/dispatch.ts', 'cli/commands/status.ts');
+  t.ok(own > 10, `${own} modules of its own`);
+  t.same(
+    outside.filter((specifier) => !specifier.startsWith('node:')),
+    ['yargs-parser'],
+  );
+});
+
+t.test('a supervisor loads of Node what every start needs', async (t) => {
+  const { own, outside } = importedBy('cli/start.ts', 'supervisor/run.ts');
+  t.ok(own > 100, `${own} modules of its own`);
+  const slow = ['node:crypto', 'node:zlib', 'node:http', 'node:https', 'node:http2', 'node:tls', 'node:readline'];
+  t.same(
+    outside.filter((specifier) => slow.includes(specifier)),
+    [],
+    'each takes milliseconds of a start, and memory for good',
+  );
 });
