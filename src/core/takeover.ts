@@ -97,8 +97,8 @@ function hear(worker: Worker, { pid, saidReady, held, listening, steady }: Attac
   worker.held = held;
   // One that accepts has shown what it was asked for; and its clients would not be served better without it.
   worker.healthy = !held;
-  worker.listening = [...listening];
-  worker.steady = listening.filter((key) => steady.includes(key));
+  worker.listening = [...new Set(listening)];
+  worker.steady = worker.listening.filter((key) => steady.includes(key));
 }
 
 function takeIn(draft: Draft, worker: Worker): void {

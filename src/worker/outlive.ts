@@ -8,6 +8,7 @@
  *
  * Must not throw: where this Node lacks something, the worker ends with its supervisor, as under node:cluster.
  */
+import { performance } from 'node:perf_hooks';
 import type { AddressKey, WorkerMessage } from '../protocol.js';
 import {
   type ChannelPipe,
@@ -148,11 +149,12 @@ export class Outlive {
 
   /**
    * Of what the application says to its supervisor only `ready` is heard, and what the preload says is told anew: it counts as
-   * sent. What node:cluster asks waits.
+   * sent. What node:cluster asks waits, and so does what has happened since the next one was told how things are.
    */
   #keep(sent: Queued): boolean {
     const [message, , , callback] = sent;
-    if ((message as Message)?.cmd === 'NODE_CLUSTER') {
+    const isAttaching = typeof this.#link === 'object' && this.#link !== null;
+    if (isOfCluster(message) || (isAttaching && isNews(message))) {
       this.#queue.push(sent);
       this.#queue = this.#queue.slice(-MOST_QUEUED);
     } else if (callback !== undefined) process.nextTick(callback, null);
@@ -233,6 +235,8 @@ export class Outlive {
       else if (message?.cmd === CMD && message.type === 'abandon') this.#abandon();
       else if (this.#hasAttached) process.emit('internalMessage' as 'message', message, handle);
     });
+    // The account has all else.
+    this.#queue = this.#queue.filter(([message]) => isOfCluster(message));
     const { sockets, ...account } = this.#options.account();
     tell(link, {
       ...{ type: 'attach', ...this.#options.identity, pid: process.pid, uptimeMs: 1000 * process.uptime() },
@@ -261,8 +265,18 @@ function tell(link: Link, message: WithoutCommand<Told>, handle?: unknown): void
   link._send({ cmd: CMD, ...message }, handle, { swallowErrors: true, keepOpen: true });
 }
 
-function isAcknowledgement({ cmd }: Message): boolean {
-  return typeof cmd === 'string' && cmd.startsWith('NODE_HANDLE_');
+function isAcknowledgement(message: Message | null): boolean {
+  return String(message?.cmd).startsWith('NODE_HANDLE_');
+}
+
+function isOfCluster(message: unknown): boolean {
+  return (message as Message | null)?.cmd === 'NODE_CLUSTER';
+}
+
+/** What the preload tells. Its questions are kept by themselves. */
+function isNews(message: unknown): boolean {
+  const { cmd, type } = Object(message) as Message;
+  return message === 'ready' || (cmd === CMD && type !== 'listen' && type !== 'share');
 }
 
 /** undefined where the supervisor has not said that it can be outlived. */
