@@ -17,7 +17,7 @@ import { type InheritedSocket, matchFor } from './inherit.js';
 import { Keeping } from './keeping.js';
 import { findOwner, SOON_FILES } from './owner.js';
 import { rivalsOf } from './rivals.js';
-import { SteeredGroups } from './steered-groups.js';
+import { SteeredGroups, unsteer } from './steered-groups.js';
 import { Turns } from './turns.js';
 
 export { addressKey } from './address.js';
@@ -288,6 +288,9 @@ export class Custody {
    */
   joinTaken(order: (socket: CustodySocket) => number | null): string[] {
     const taken = this.#taken.splice(0);
+    const { native } = this.#options;
+    // The program in force is the one of the supervisor before.
+    if (this.#groups === null && native.ok) for (const { handle } of taken) unsteer(native.native, handle.fd);
     const unknown = this.#groups?.joinKnown(taken, order) ?? [];
     this.#keepAll();
     return unknown.map(({ host, port }) => formatAddress(host, port));

@@ -72,18 +72,10 @@ export class SteeredGroups<T extends BoundSocket> {
         this.#unknown.add(name);
         this.#groups.delete(name);
         unknown.push(members[0]!);
-        this.#forgetProgram(members[0]!);
+        unsteer(this.#native, members[0]!.handle.fd);
       }
     }
     return unknown;
-  }
-
-  #forgetProgram({ handle }: T): void {
-    try {
-      this.#native.detachReusePortProgram(handle.fd);
-    } catch {
-      // There was none.
-    }
   }
 
   /** Which it is in its group; null where it is in none. */
@@ -125,6 +117,15 @@ export class SteeredGroups<T extends BoundSocket> {
 
 function endpoint({ host, port, ipv6Only }: BoundSocket): string {
   return `${formatAddress(host, port)}${ipv6Only ? ',v6only' : ''}`;
+}
+
+/** From now on the kernel goes by its hash in the group of that socket, whoever had steered it. */
+export function unsteer(native: Native, fd: number): void {
+  try {
+    native.detachReusePortProgram(fd);
+  } catch {
+    // There was none.
+  }
 }
 
 /** As the kernel has them by now; null where that is not known. */

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { JOURNAL_SOCKET } from '../logs/journal.js';
 import { createLog } from '../logs/logger.js';
 import type { Datagrams } from '../native/datagrams.js';
-import { loadNative, type Native, type NativeLoad } from '../native/libc.js';
+import { loadNative, type NativeLoad } from '../native/libc.js';
 import { chooseListenMode, chooseSteering, type SteeringChoice } from '../platform/mode.js';
 import { ownPackage } from '../platform/own-package.js';
 import { probe } from '../platform/probe.js';
@@ -16,6 +16,7 @@ import { formatAddress, formatShared } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
 import { type InheritedShared, type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
 import { SharedSockets } from '../sockets/shared.js';
+import { unsteer } from '../sockets/steered-groups.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
@@ -256,14 +257,6 @@ function steeringWith(inherited: readonly InheritedSocket[], choice: SteeringCho
     steered: false,
     reason: 'sockets were kept from a supervisor that did not steer: stop and start to have them bound anew',
   };
-}
-
-function unsteer(native: Native, fd: number): void {
-  try {
-    native.detachReusePortProgram(fd);
-  } catch {
-    // There was none.
-  }
 }
 
 /** null where the journal is reached by standard output only. */
