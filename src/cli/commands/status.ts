@@ -22,7 +22,8 @@ export const run: Command = async (invocation, context) => {
     const told = left.map(orphansAsJson);
     if (!invocation.flags.json) stdout.write(left.map(describeOrphans).join('\n'));
     // A list has them already.
-    else if (meant[0] !== undefined || !LIST.test(invocation.word ?? '')) stdout.write(asJson(told.length === 1 ? told[0] : told));
+    else if (meant[0] !== undefined || !LIST.test(invocation.word ?? ''))
+      stdout.write(asJson(told.length === 1 ? told[0] : told));
     return EXIT.noSupervisor;
   }
 };
