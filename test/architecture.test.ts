@@ -31,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'monotonic',
     'spawn',
+    'replaced-slots',
   ],
   cli: [
     'supervisor',
@@ -43,6 +44,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'nearest',
     'latency',
+    'replaced-slots',
     'spawn',
     'terminal-text',
     'make-folder',
@@ -55,6 +57,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   nearest: [],
   latency: [],
+  'replaced-slots': [],
   spawn: [],
   'make-folder': [],
   'terminal-text': [],
