@@ -397,6 +397,8 @@ export interface SupervisorStatus {
   readonly cpuPercent: number | null;
   readonly rssBytes: number | null;
   readonly workers: readonly WorkerStatus[];
+  /** Older versions do not tell it. */
+  readonly upgrade?: UpgradeStatus;
 }
 
 /** What has become of a worker or of a reload. */
@@ -488,6 +490,33 @@ export interface ReloadOptions {
   readonly dryRun?: boolean;
 }
 
+/** The body of `POST /v1/upgrade`. */
+export interface UpgradeOptions {
+  /** Absolute path of the Node that is to run the supervisor and the workers that are started from then on. */
+  readonly node?: string;
+}
+
+/** Whether the supervisor can be replaced in place, and what became of the last time. */
+export interface UpgradeStatus {
+  readonly possible: boolean;
+  /** Why not; null where it is. */
+  readonly reason: string | null;
+  /** null where it has not been replaced. */
+  readonly last: LastUpgrade | null;
+}
+
+export interface LastUpgrade {
+  /** As the progress of the request has told it. */
+  readonly id: string;
+  /** The release of holdfast before, and its Node. */
+  readonly version: string;
+  readonly nodeVersion: string;
+  /** Why the one before had to be started again; null where all went well. */
+  readonly failure: string | null;
+  /** All workers have been taken over. */
+  readonly done: boolean;
+}
+
 /** What a reload would change. Values of environment variables are never told: `from` and `to` are null there. */
 export interface Change {
   readonly what: 'option' | 'environment' | 'script' | 'folder' | 'node';
@@ -510,6 +539,11 @@ export interface ControlTarget {
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  /** Has no answer where all goes well: another program takes the place of this one. */
+  upgrade(
+    progress: (line: ControlLine & { type: 'progress' }) => void,
+    options?: UpgradeOptions,
+  ): Promise<ControlResult>;
   /** Given up when `gone` is aborted. */
   profile(
     options: ProfileOptions,

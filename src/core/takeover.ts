@@ -30,12 +30,14 @@ export function orphansFound(draft: Draft, { orphans, before }: Extract<Event, {
   report(draft, 'info', 'taking over workers', { workers: orphans.length });
 }
 
-function goOnWith(state: State, { generation, nextWorker, size, configuredSize, totals, slots }: Before): void {
+function goOnWith(state: State, before: Before): void {
+  const { generation, nextWorker, size, configuredSize, totals, slots, rollout } = before;
   state.generation = Math.max(state.generation, generation);
   state.nextWorker = Math.max(state.nextWorker, nextWorker);
   // It was scaled by hand, and the configuration asks for what it asked for then.
   if (size !== null && configuredSize === state.size) state.size = size;
   state.totals = structuredClone(totals);
+  if (rollout !== null) state.rollout = { ...state.rollout, ...rollout };
   for (let slot = 0; slot < state.size; slot++) slotOf(state, slot);
   for (const { slot, ...own } of slots) if (slot < state.size) Object.assign(slotOf(state, slot), own);
 }

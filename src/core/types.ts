@@ -171,6 +171,15 @@ export interface Before {
   readonly configuredSize: number | null;
   readonly totals: Totals;
   readonly slots: readonly Pick<Slot, 'slot' | 'restarts' | 'recycled' | 'reason'>[];
+  /** The last one, where that has come to its end. */
+  readonly rollout: LastRollout | null;
+}
+
+export interface LastRollout {
+  readonly state: 'done' | 'rolledBack';
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string | null;
 }
 
 /**

@@ -13,7 +13,7 @@ import { addressKey, formatAddress, overlaps } from './address.js';
 import { type BoundSocket, bindSocket, canBindBeside, isAddressFree } from './bind.js';
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
 import type { CustodyOptions, CustodySocket } from './custody-options.js';
-import { type InheritedSocket, matchFor } from './inherit.js';
+import { type InheritedSocket, matchFor, nameOf } from './inherit.js';
 import { Keeping } from './keeping.js';
 import { findOwner, SOON_FILES } from './owner.js';
 import { rivalsOf } from './rivals.js';
@@ -40,8 +40,8 @@ export class Custody {
   readonly #acquisitions = new Set<AbortController>();
   /** Of socket units, and not asked for yet. */
   readonly #unclaimed = new Set<InheritedSocket>();
-  /** Those that somebody else goes on to hold, whatever happens here. */
-  readonly #foreign = new Set<CustodySocket>();
+  /** Those that somebody else goes on to hold, whatever happens here, as that calls them. */
+  readonly #foreign = new Map<CustodySocket, string>();
   readonly #keeping: Keeping<CustodySocket>;
   /** Taken over, and not in their groups yet. */
   readonly #taken: CustodySocket[] = [];
@@ -100,6 +100,16 @@ export class Custody {
   /** All of them, in the order in which they were bound. */
   list(): readonly CustodySocket[] {
     return [...this.#sockets];
+  }
+
+  /** All that there is, with the names by which the next supervisor knows them. */
+  get passable(): { readonly fd: number; readonly name: string }[] {
+    const own = this.list().map((socket) => {
+      const { key, slot, handle } = socket;
+      const name = this.#foreign.get(socket) ?? nameOf({ key, slot, index: this.#groups?.indexOf(socket) ?? null });
+      return { fd: handle.fd, name };
+    });
+    return [...own, ...this.unclaimed.map(({ handle, name }) => ({ fd: handle.fd, name }))];
   }
 
   /** The groups among whose sockets the kernel's choice is steered; null where it is not. */
@@ -221,7 +231,7 @@ export class Custody {
     const { mode, how, native } = this.#options;
     this.#unclaimed.delete(socket);
     const taken = this.#add(socket, key, mode === 'reuseport' && canBindBeside(socket, how, native) ? 0 : null);
-    this.#foreign.add(taken);
+    this.#foreign.set(taken, socket.name);
     this.#options.onInherited?.(taken);
   }
 

@@ -25,6 +25,7 @@ import type {
   ReloadOptions,
   SupervisorEvent,
   SupervisorStatus,
+  UpgradeOptions,
 } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
 import type { SharedSockets } from '../sockets/shared.js';
@@ -38,9 +39,10 @@ import { Effects, isStopping } from './effects.js';
 import { EventHub } from './events/event-hub.js';
 import { Insight } from './insight.js';
 import { Loop } from './loop.js';
-import { type Progress, Requests } from './requests.js';
+import { type Progress, Requests, tell } from './requests.js';
 import { collectStatus } from './status.js';
 import type { Started, SupervisorOptions } from './supervisor-options.js';
+import { Upgrader, type UpgraderParts } from './upgrade/upgrader.js';
 import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
 import { Watchers } from './upkeep/watchers.js';
@@ -50,6 +52,8 @@ import { Listening } from './workers/listening.js';
 import { Workforce } from './workers/workforce.js';
 
 const SIZE_LIMIT = 256;
+/** Of the log: all that is remembered. */
+const MOST_LINES = 100_000;
 
 export class Supervisor implements ControlTarget {
   readonly #options: SupervisorOptions;
@@ -66,7 +70,8 @@ export class Supervisor implements ControlTarget {
   readonly #requests = new Requests();
   readonly #events: EventHub;
   readonly #insight: Insight;
-  readonly #startedAt = performance.now();
+  readonly #upgrader: Upgrader;
+  readonly #startedAt: number;
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
   #announce: (started: Started) => void = () => {};
@@ -81,6 +86,7 @@ export class Supervisor implements ControlTarget {
     const { release, log, listenMode, native } = options;
     const { steered } = options.steering;
     this.#options = options;
+    this.#startedAt = performance.now() - (options.upgrade.arrival?.state.upgrade.uptimeMs ?? 0);
     this.#log = log;
     this.#releases = new Releases(release, options.reloadConfig, log);
     const size = release.config.instances;
@@ -153,6 +159,13 @@ export class Supervisor implements ControlTarget {
         this.#end(reason);
       },
     });
+    this.#upgrader = new Upgrader(options.upgrade, {
+      state: () => this.#loop.state,
+      busy: () => this.#busy(),
+      workers: () => workforce.workers.values(),
+      answers: async (worker) => (await workforce.stats.ask(worker)) !== null,
+      pass: () => this.#pass(),
+    });
     this.started = new Promise((resolve) => {
       this.#announce = resolve;
     });
@@ -164,14 +177,22 @@ export class Supervisor implements ControlTarget {
   /** The name is its own by then. */
   start(): void {
     this.#insight.tidy();
-    for (const socket of this.#fromBefore.splice(0))
-      this.#loop.dispatch({ type: 'socketOpened', socket, listened: true });
+    const { takeover, upgrade } = this.#options;
+    const passed = upgrade.arrival?.state.upgrade;
+    if (passed !== undefined) this.#workforce.goOnWith(passed);
+    if (takeover?.before) this.#insight.goOnWith(takeover.before, passed?.history ?? []);
+    const kept = this.#fromBefore
+      .splice(0)
+      .map((socket): AnyEvent => ({ type: 'socketOpened', socket, listened: true }));
     this.#begun = true;
-    this.#options.takeover?.begin({
-      ...{ custody: this.#custody, shared: this.#shared, dispatch: (...events) => this.#loop.dispatch(...events) },
-      onHeld: (key, worker) => this.#listening.holds(key, worker),
-      mayAttach: (worker) => mayAttach(this.#loop.state, worker),
-    });
+    const dispatch = (...events: AnyEvent[]) => this.#loop.dispatch(...events);
+    const parts = {
+      ...{ custody: this.#custody, shared: this.#shared, dispatch },
+      onHeld: (key: string, worker: number) => this.#listening.holds(key, worker),
+      mayAttach: (worker: number) => mayAttach(this.#loop.state, worker),
+    };
+    if (takeover) takeover.begin(parts, kept);
+    else dispatch(...kept);
     this.#loop.dispatch({ type: 'start' });
   }
 
@@ -205,6 +226,7 @@ export class Supervisor implements ControlTarget {
         canaryFigures: this.#watchers.canary.figures,
         handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
         cutOff: this.#workforce.cutOff,
+        upgrade: this.#upgrader.status,
       },
       figures,
     );
@@ -269,6 +291,41 @@ export class Supervisor implements ControlTarget {
 
   stop(progress: Progress): Promise<ControlResult> {
     return this.#requests.open('stopped', progress, (request) => this.#loop.dispatch({ type: 'stop', request }));
+  }
+
+  upgrade(progress: Progress, options?: UpgradeOptions): Promise<ControlResult> {
+    return this.#upgrader.upgrade((line) => tell(progress, line), options);
+  }
+
+  /** What the core does not know of, and another program could not go on with. */
+  #busy(): string[] {
+    return [
+      ...(this.#deployments.isBusy ? ['a reload that is being prepared'] : []),
+      ...(this.#insight.isBusy ? ['a profile or an inspector'] : []),
+      ...(this.#options.hooks?.isBusy ? ['a hook that runs'] : []),
+    ];
+  }
+
+  #pass(): ReturnType<UpgraderParts['pass']> {
+    const { takeover, version, passableControl } = this.#options;
+    const { state } = this.#loop;
+    const { instances } = this.#releases.of(state, state.stable).config;
+    const snapshot = takeover?.snapshotOf(state, instances, this.#custody);
+    if (snapshot === undefined) throw new Error('it does not know its workers');
+    const { reason: _, ...handover } = this.#workforce.handover;
+    return {
+      ...snapshot,
+      upgrade: {
+        version,
+        sockets: [...this.#custody.passable, ...this.#shared.passable],
+        control: passableControl(),
+        uptimeMs: performance.now() - this.#startedAt,
+        history: this.#insight.records,
+        logs: this.#log.recent({ lines: MOST_LINES, follow: false }).lines,
+        handover,
+        cutOff: this.#workforce.cutOff,
+      },
+    };
   }
 
   stopNow(): void {

@@ -272,6 +272,7 @@ t.test('what only the supervisor knew goes on: numbers, counts, and a size that 
     nextWorker: 40,
     size: 3,
     configuredSize: 2,
+    rollout: null,
     totals: { restarts: { crashed: 4, failed: 0, hung: 0, recycled: 1 }, rollouts: { done: 3, rolledBack: 1 } },
     slots: [{ slot: 1, restarts: 4, recycled: 1, reason: 'a worker exited with code 1' }],
   };

@@ -11,6 +11,7 @@ export function attachedFrom({ attach, outputs, process }: Arrival): Attached {
     stdout: streamOf(stdout, attach.stdout),
     stderr: streamOf(stderr, attach.stderr),
     addresses: attach.listening,
+    isTold: () => process.isTold,
   };
 }
 

@@ -6,6 +6,7 @@
 import { ChildProcess } from 'node:child_process';
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import type { Socket } from 'node:net';
+import type { ExitStatus } from '../../native/exec.js';
 
 /** Of a socket, as far as it is used. */
 interface RawPipe {
@@ -16,8 +17,10 @@ interface RawPipe {
 
 export interface AttachedProcess {
   readonly cluster: ClusterWorker;
-  /** To be called once the process is known to have ended. */
-  ended(): void;
+  /** Whether it is known how it has ended. */
+  readonly isTold: boolean;
+  /** To be called once the process is known to have ended. @param status null where nobody can tell how */
+  ended(status?: ExitStatus | null): void;
 }
 
 type Start = { stdio?: { ipc?: boolean; handle?: RawPipe }[] };
@@ -40,6 +43,7 @@ export function attachProcess(
   owner._handle = null;
   let onexit = (_code: number, _signal: string): void => {};
   let gone = false;
+  let isTold = false;
   const prototype = ChildProcess.prototype as unknown as Spawns;
   const { spawn } = prototype;
   prototype.spawn = function attach(this: { _handle: { onexit: typeof onexit } | null }, given) {
@@ -62,10 +66,14 @@ export function attachProcess(
     worker.on('error', () => {});
     return {
       cluster: worker,
-      ended() {
+      get isTold() {
+        return isTold;
+      },
+      ended(status = null) {
         if (gone) return;
         gone = true;
-        onexit(0, '');
+        isTold = status !== null;
+        onexit(status?.code ?? 0, status?.signal ?? '');
       },
     };
   } finally {

@@ -31,6 +31,11 @@ export class KeptState {
     return this.#before;
   }
 
+  /** What an upgrade has passed on. */
+  goOnWith(before: Snapshot): void {
+    this.#before = before;
+  }
+
   async read(): Promise<void> {
     const { path, log } = this.#options;
     const written = await readFile(path, 'utf8').catch(() => null);
@@ -47,7 +52,12 @@ export class KeptState {
   }
 
   /** Written if it has changed. */
-  keep({ generation, nextWorker, size, totals, slots }: State, configuredSize: number, custody: Custody): void {
+  keep(state: State, configuredSize: number, custody: Custody): void {
+    this.#file.keep(this.snapshotOf(state, configuredSize, custody));
+  }
+
+  snapshotOf(state: State, configuredSize: number, custody: Custody): Snapshot {
+    const { generation, nextWorker, size, totals, slots } = state;
     const { version } = this.#options;
     const sockets = custody.list().flatMap((socket) => {
       const { handle, key, slot } = socket;
@@ -56,7 +66,8 @@ export class KeptState {
       return cookie === null ? [] : [{ cookie, key, slot, index }];
     });
     const kept = slots.map(({ slot, restarts, recycled, reason }) => ({ slot, restarts, recycled, reason }));
-    this.#file.keep({ version, generation, nextWorker, size, configuredSize, totals, slots: kept, sockets });
+    const rollout = lastOf(state.rollout);
+    return { version, generation, nextWorker, size, configuredSize, totals, slots: kept, rollout, sockets };
   }
 
   /** Never rejects. */
@@ -77,4 +88,8 @@ export class KeptState {
     }
     return cookie;
   }
+}
+
+function lastOf({ state, from, to, reason }: State['rollout']): Snapshot['rollout'] {
+  return state === 'done' || state === 'rolledBack' ? { state, from, to, reason } : null;
 }

@@ -75,8 +75,12 @@ export function orphanAt(pid: number, attachAt: string, proc = '/proc'): FoundOr
   }
 }
 
-/** All of them, the oldest first. Synchronous: in the few milliseconds that it takes nobody comes or goes. */
-export function findOrphans(attachAt: string, proc = '/proc'): FoundOrphan[] {
+/**
+ * All of them, the oldest first. Synchronous: in the few milliseconds that it takes nobody comes or goes.
+ *
+ * @param ofOwn also those that are children of this process: another program has started them, before an exec
+ */
+export function findOrphans(attachAt: string, proc = '/proc', ofOwn = false): FoundOrphan[] {
   let names: string[];
   try {
     names = readdirSync(proc);
@@ -87,8 +91,25 @@ export function findOrphans(attachAt: string, proc = '/proc'): FoundOrphan[] {
   const found = pids.flatMap((pid) => orphanAt(pid, attachAt, proc) ?? []);
   const known = new Set(found.map(({ pid }) => pid));
   // One that this process has started itself is none. Between fork and exec a child of a worker has the worker's environment.
-  known.add(process.pid);
+  if (!ofOwn) known.add(process.pid);
   return found.filter(({ pid }) => !known.has(statusOf(pid, proc)?.parent ?? 0)).sort((a, b) => a.worker - b.worker);
+}
+
+/** Children of this process, however they have come to be. */
+export function ownChildren(proc = '/proc'): ProcessMark[] {
+  let names: string[];
+  try {
+    names = readdirSync(proc);
+  } catch {
+    return [];
+  }
+  return names
+    .filter((name) => NUMBER.test(name))
+    .flatMap((name) => {
+      const pid = Number(name);
+      const status = statusOf(pid, proc);
+      return status?.parent === process.pid ? [{ pid, startedAt: status.startedAt }] : [];
+    });
 }
 
 /** Names of which a supervisor has died, or runs: those that end in their own way leave nothing. */
@@ -106,18 +127,28 @@ export function isThere({ pid, startedAt }: ProcessMark, proc = '/proc'): boolea
   return statusOf(pid, proc)?.startedAt === startedAt;
 }
 
+/** A child of this process that has ended and was not waited for: also while some of its threads have not ended yet. */
+export function isUnburied({ pid, startedAt }: ProcessMark, proc = '/proc'): boolean {
+  const [state, parent, started] = fieldsOf(pid, proc);
+  return state === 'Z' && Number(parent) === process.pid && started === startedAt;
+}
+
 /** Fields 3, 4 and 22 of proc_pid_stat(5), after the name, which may have any character. */
-function statusOf(pid: number, proc: string): { readonly parent: number; readonly startedAt: string } | null {
+function fieldsOf(pid: number, proc: string): readonly [state?: string, parent?: string, startedAt?: string] {
   try {
     const stat = readFileSync(`${proc}/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, parent] = fields;
-    const startedAt = fields[19];
-    if (state === 'Z' || state === 'X' || startedAt === undefined) return null;
-    return { parent: Number(parent), startedAt };
+    return [state ?? '', parent ?? '', fields[19] ?? ''];
   } catch {
-    return null;
+    return [];
   }
+}
+
+/** null for one that has ended. */
+function statusOf(pid: number, proc: string): { readonly parent: number; readonly startedAt: string } | null {
+  const [state, parent, startedAt] = fieldsOf(pid, proc);
+  return state === 'Z' || state === 'X' || !startedAt ? null : { parent: Number(parent), startedAt };
 }
 
 /**

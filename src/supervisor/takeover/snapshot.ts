@@ -6,7 +6,7 @@
  * is raised only where that cannot be kept up. Pure but for the file.
  */
 import { rename, rm, writeFile } from 'node:fs/promises';
-import type { Before } from '../../core/types.js';
+import type { Before, LastRollout } from '../../core/types.js';
 import type { AddressKey } from '../../protocol.js';
 import { list, Mismatch, nullOr, oneOf, type Reader, record, text, whole } from '../workers/message-shape.js';
 
@@ -39,7 +39,7 @@ const count = whole(0, Number.MAX_SAFE_INTEGER);
 const number = whole(1, Number.MAX_SAFE_INTEGER);
 
 /** What an older version did not write yet. */
-function or<T>(reader: Reader<T>, missing: T): Reader<T> {
+export function or<T>(reader: Reader<T>, missing: T): Reader<T> {
   return (value, at) => (value === undefined ? missing : reader(value, at));
 }
 
@@ -58,7 +58,14 @@ const restarts = record<Before['totals']['restarts']>({
 const rollouts = record<Before['totals']['rollouts']>({ done: or(count, 0), rolledBack: or(count, 0) });
 const NONE = { crashed: 0, failed: 0, hung: 0, recycled: 0 };
 
-const snapshot = record<Snapshot>({
+const rollout = record<LastRollout>({
+  state: oneOf('done', 'rolledBack'),
+  from: number,
+  to: number,
+  reason: or(nullOr(text(LONGEST)), null),
+});
+
+export const snapshot = record<Snapshot>({
   version: or(text(64), ''),
   generation: or(number, 1),
   nextWorker: or(number, 1),
@@ -80,6 +87,7 @@ const snapshot = record<Snapshot>({
     ),
     [],
   ),
+  rollout: or(nullOr(rollout), null),
   sockets: or(
     list(
       record({
@@ -95,17 +103,20 @@ const snapshot = record<Snapshot>({
 });
 const head = record<{ readonly format: number }>({ format: oneOf(FORMAT) });
 
-export type SnapshotRead =
-  | { readonly ok: true; readonly snapshot: Snapshot }
-  | { readonly ok: false; readonly reason: string };
+export type Read<T> = { readonly ok: true; readonly snapshot: T } | { readonly ok: false; readonly reason: string };
 
 /** Never throws. */
-export function readSnapshot(written: string): SnapshotRead {
-  if (written.length > LONGEST) return { ok: false, reason: 'it is too long' };
+export function readSnapshot(written: string): Read<Snapshot> {
+  return readState(written, snapshot, LONGEST);
+}
+
+/** The same, of what has more than a snapshot. Never throws. */
+export function readState<T>(written: string, reader: Reader<T>, longest: number): Read<T> {
+  if (written.length > longest) return { ok: false, reason: 'it is too long' };
   try {
     const value: unknown = JSON.parse(written);
     head(value, 'the state');
-    return { ok: true, snapshot: snapshot(value, 'the state') };
+    return { ok: true, snapshot: reader(value, 'the state') };
   } catch (error) {
     return { ok: false, reason: error instanceof Mismatch ? error.message : 'it is not JSON' };
   }

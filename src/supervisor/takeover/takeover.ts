@@ -8,6 +8,7 @@ import path from 'node:path';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { SocketId, State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
+import type { ExitStatus } from '../../native/exec.js';
 import type { NativeLoad } from '../../native/libc.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
@@ -18,8 +19,15 @@ import type { SharedHandle } from '../../sockets/shared-bind.js';
 import { type Arrival, AttachServer } from './attach-server.js';
 import { Ends } from './ends.js';
 import { KeptState } from './kept-state.js';
-import { attachPath, type FoundOrphan, findOrphans, signalProcess } from './orphans.js';
+import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess } from './orphans.js';
 import { seizeSockets } from './seize.js';
+import type { Snapshot } from './snapshot.js';
+
+/** A supervisor that has passed on to this one, by exec: the workers are children of this process. */
+export interface PassedWorkers {
+  readonly before: Snapshot;
+  readonly collect: (pid: number) => ExitStatus | null;
+}
 
 export interface TakeoverOptions {
   readonly runtimeDir: string;
@@ -27,6 +35,7 @@ export interface TakeoverOptions {
   readonly version: string;
   readonly native: NativeLoad;
   readonly log: Log;
+  readonly passed?: PassedWorkers | null;
 }
 
 export interface TakeoverParts {
@@ -43,7 +52,8 @@ export class Takeover {
   readonly #options: TakeoverOptions;
   readonly #attachAt: string;
   readonly #state: KeptState;
-  readonly #ends = new Ends();
+  readonly #ends: Ends;
+  readonly #childEnded = () => this.#ends.lookSoon();
   readonly #arrivals = new Map<number, Arrival>();
   #parts: TakeoverParts | null = null;
   #server: AttachServer | null = null;
@@ -61,6 +71,7 @@ export class Takeover {
   constructor(options: TakeoverOptions) {
     this.#options = options;
     this.#attachAt = attachPath(options.runtimeDir, options.name);
+    this.#ends = new Ends(options.passed?.collect);
     const file = path.join(path.dirname(this.#attachAt), `${options.name}.state`);
     this.#state = new KeptState({ ...options, path: file });
     this.settled = new Promise((resolve) => {
@@ -74,9 +85,10 @@ export class Takeover {
    * @returns whether there are any
    */
   async open(): Promise<boolean> {
-    const { log, native } = this.#options;
-    this.#orphans = findOrphans(this.#attachAt);
-    if (this.#orphans.length > 0) await this.#state.read();
+    const { log, native, passed } = this.#options;
+    this.#orphans = findOrphans(this.#attachAt, undefined, passed != null);
+    if (passed != null) this.#goOnWith(passed);
+    else if (this.#orphans.length > 0) await this.#state.read();
     try {
       this.#server = await AttachServer.open({
         path: this.#attachAt,
@@ -91,14 +103,40 @@ export class Takeover {
     return this.#orphans.length > 0;
   }
 
-  /** Right before the start. Whoever has come by then is told of as well. */
-  begin(parts: TakeoverParts): void {
+  #goOnWith({ before }: PassedWorkers): void {
+    this.#state.goOnWith(before);
+    const workers = new Set(this.#orphans.map(({ pid }) => pid));
+    // Nobody else waits for what the program before has started, such as what tells of an event.
+    for (const [i, mark] of ownChildren().entries()) {
+      if (!workers.has(mark.pid)) this.#ends.watch(-1 - i, mark, () => {});
+    }
+    process.on('SIGCHLD', this.#childEnded);
+  }
+
+  /** null where there is none that is known of. */
+  get before(): Snapshot | null {
+    return this.#state.before;
+  }
+
+  /** What the next one is to know. */
+  snapshotOf(state: State, configuredSize: number, custody: Custody): Snapshot {
+    return this.#state.snapshotOf(state, configuredSize, custody);
+  }
+
+  /**
+   * Right before the start. Whoever has come by then is told of as well.
+   *
+   * @param kept of sockets that are in custody already: nobody is started for them before it is known who is to come
+   */
+  begin(parts: TakeoverParts, kept: readonly AnyEvent[] = []): void {
     this.#parts = parts;
     if (this.#orphans.length === 0) this.#over();
-    for (const orphan of this.#orphans) this.#ends.watch(orphan.worker, orphan, () => this.#tellEnd(orphan.worker));
+    for (const orphan of this.#orphans)
+      this.#ends.watch(orphan.worker, orphan, (status) => this.#tellEnd(orphan.worker, status));
     const orphans = this.#orphans.map(({ worker, slot, generation, pid }) => ({ worker, slot, generation, pid }));
     const { before } = this.#state;
-    if (orphans.length > 0) parts.dispatch({ type: 'orphansFound', orphans, ...(before !== null && { before }) });
+    const found: AnyEvent = { type: 'orphansFound', orphans, ...(before !== null && { before }) };
+    parts.dispatch(...(orphans.length > 0 ? [found] : []), ...kept);
     for (const arrival of this.#arrivals.values()) this.#introduce(arrival);
   }
 
@@ -140,7 +178,7 @@ export class Takeover {
     dispatch(...events);
     // What comes late belongs to groups that are steered already.
     if (this.#isOver) this.#joinTaken();
-    this.#ends.watch(worker, orphan, () => arrival.process.ended());
+    this.#ends.watch(worker, orphan, (status) => arrival.process.ended(status));
   }
 
   /** @returns null where it cannot be kept: the worker goes on to hold it */
@@ -250,6 +288,7 @@ export class Takeover {
   /** Nobody is left to be taken over. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
+    process.removeListener('SIGCHLD', this.#childEnded);
     this.#ends.close();
     for (const arrival of this.#arrivals.values()) refuse(arrival);
     this.#arrivals.clear();
@@ -257,9 +296,10 @@ export class Takeover {
     await this.#state.remove();
   }
 
-  #tellEnd(worker: number): void {
-    const untold = { code: null, signal: null, lastLines: [], chance: Math.random(), isUntold: true };
-    this.#parts?.dispatch({ type: 'exited', worker, ...untold });
+  #tellEnd(worker: number, status: ExitStatus | null): void {
+    const { code = null, signal = null } = status ?? {};
+    const told = { code, signal, lastLines: [], chance: Math.random(), isUntold: status === null };
+    this.#parts?.dispatch({ type: 'exited', worker, ...told });
   }
 }
 

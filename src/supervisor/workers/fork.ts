@@ -35,6 +35,8 @@ export interface Attached {
   readonly stderr: Readable;
   /** What it listens on. */
   readonly addresses: readonly string[];
+  /** Once it has ended: whether it is known how. */
+  readonly isTold: () => boolean;
 }
 
 export interface ForkOptions {
@@ -51,8 +53,7 @@ export class Fork {
   readonly stderr: Readable | null;
   /** It can outlive this process once it has what it prints to. */
   readonly outlives: boolean;
-  /** Another supervisor has started it: nobody can tell how it ends. */
-  readonly isUntold: boolean;
+  readonly #attached: Attached | undefined;
   readonly #cluster: ClusterWorker;
   readonly #keepChildren: boolean;
   #listener: ForkListener | null = null;
@@ -67,7 +68,7 @@ export class Fork {
     this.stdout = given.attached?.stdout ?? child.stdout;
     this.stderr = given.attached?.stderr ?? child.stderr;
     this.outlives = given.attached === undefined && (given.attachAt ?? null) !== null;
-    this.isUntold = given.attached !== undefined;
+    this.#attached = given.attached;
     const { addresses = [] } = given.attached ?? {};
     // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
     this.#cluster.on('error', () => {});
@@ -91,6 +92,11 @@ export class Fork {
 
   get process(): ChildProcess {
     return this.#cluster.process;
+  }
+
+  /** Another supervisor has started it, and nobody can tell how it has ended. */
+  get isUntold(): boolean {
+    return this.#attached !== undefined && !this.#attached.isTold();
   }
 
   /** Has it told what was kept and what comes, never before it returns. Whoever wants the output listens to it by then. */

@@ -8,6 +8,7 @@ import type { AddressKey, SupervisorMessage, WorkerMessage } from '../../protoco
 import { addressKey } from '../../sockets/address.js';
 import type { Release } from '../deployments/release.js';
 import { attachedFrom } from '../takeover/arrived.js';
+import type { PassedOn } from '../upgrade/passed-state.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
 import { Fork, type WorkerIdentity } from './fork.js';
@@ -56,6 +57,12 @@ export class Workforce {
   /** What became of the connections that were to be handed over, since the supervisor began. */
   get handover(): HandoverFigures {
     return this.#links.figures;
+  }
+
+  /** What the program before an exec has counted. */
+  goOnWith({ handover, cutOff }: Pick<PassedOn, 'handover' | 'cutOff'>): void {
+    this.#links.goOnWith(handover);
+    Object.assign(this.#leftovers.cutOff, cutOff);
   }
 
   get cutOff(): Leftovers['cutOff'] {
@@ -107,7 +114,7 @@ export class Workforce {
   #enroll(identity: WorkerIdentity, release: Release, start: () => Fork, held: boolean): WorkerHandle | null {
     const { log, dispatch } = this.#options;
     const { worker, slot, generation } = identity;
-    let isUntold = false;
+    let started: Fork | null = null;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#links.gone(worker);
@@ -118,6 +125,7 @@ export class Workforce {
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
+      const isUntold = started?.isUntold ?? false;
       const tell = () =>
         dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled, isUntold });
       // What it has started may hold a port as well.
@@ -126,7 +134,7 @@ export class Workforce {
     };
     try {
       const fork = start();
-      isUntold = fork.isUntold;
+      started = fork;
       const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
@@ -148,7 +156,7 @@ export class Workforce {
       }
       return handle;
     } catch (error) {
-      isUntold = false;
+      started = null;
       exited(null, null, [error instanceof Error ? error.message : String(error)]);
       return null;
     }

@@ -9,6 +9,7 @@ const SNAPSHOT: Snapshot = {
   nextWorker: 31,
   size: 4,
   configuredSize: 2,
+  rollout: { state: 'rolledBack', from: 2, to: 3, reason: 'it crashed' },
   totals: { restarts: { crashed: 3, failed: 1, hung: 0, recycled: 2 }, rollouts: { done: 6, rolledBack: 1 } },
   slots: [{ slot: 0, restarts: 2, recycled: 0, reason: 'a worker exited with code 1' }],
   sockets: [
