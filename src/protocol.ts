@@ -58,6 +58,32 @@ export type WorkerMessage = {
   readonly cmd: IpcCommand;
 } /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */ & (
   | { readonly type: 'able'; readonly missing: readonly string[]; readonly listens: boolean }
+  /**
+   * The first that an orphan says to a supervisor that has taken its place; two `output` follow and as many `mine` as there are
+   * `sockets`, each with a handle. `stdout` and `stderr` are what it has printed meanwhile, a character for each byte.
+   */
+  | {
+      readonly type: 'attach';
+      readonly worker: number;
+      readonly slot: number;
+      readonly generation: number;
+      readonly pid: number;
+      readonly uptimeMs: number;
+      readonly saidReady: boolean;
+      readonly held: boolean;
+      readonly listening: readonly AddressKey[];
+      readonly steady: readonly AddressKey[];
+      readonly draining: boolean;
+      readonly drained: boolean;
+      readonly missing: readonly string[];
+      readonly sockets: number;
+      readonly stdout: string;
+      readonly stderr: string;
+    }
+  /** Between the two: where its output can be read. */
+  | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr' }
+  /** It accepts there, or is to. */
+  | { readonly type: 'mine'; readonly key: AddressKey; readonly slot: number }
   /** The answer to `adopt`. */
   | { readonly type: 'adopted'; readonly key: AddressKey; readonly slot: number; readonly ok: boolean }
   | { readonly type: 'listen'; readonly seq: number; readonly request: AddressRequest }
@@ -135,6 +161,12 @@ export type SupervisorMessage = {
     }
   /** What was held begins to accept, and nothing is held any more. */
   | { readonly type: 'accept' }
+  /** A duplicate of where the supervisor reads the worker's output: first of standard output, then of standard error. */
+  | { readonly type: 'output' }
+  /** To an orphan: no supervisor will come, and it is to drain and to end. */
+  | { readonly type: 'abandon' }
+  /** The answer to `attach`: this supervisor has it now. */
+  | { readonly type: 'attached' }
   /** `under`: what is accepted there is for the server of that address, which takes in the other one. */
   | { readonly type: 'adopt'; readonly key: AddressKey; readonly slot: number; readonly under?: AddressKey }
   | { readonly type: 'release'; readonly key: AddressKey; readonly slot: number }
@@ -365,6 +397,8 @@ export interface SupervisorStatus {
   readonly cpuPercent: number | null;
   readonly rssBytes: number | null;
   readonly workers: readonly WorkerStatus[];
+  /** Older versions do not tell it. */
+  readonly upgrade?: UpgradeStatus;
 }
 
 /** What has become of a worker or of a reload. */
@@ -456,6 +490,33 @@ export interface ReloadOptions {
   readonly dryRun?: boolean;
 }
 
+/** The body of `POST /v1/upgrade`. */
+export interface UpgradeOptions {
+  /** Absolute path of the Node that is to run the supervisor and the workers that are started from then on. */
+  readonly node?: string;
+}
+
+/** Whether the supervisor can be replaced in place, and what became of the last time. */
+export interface UpgradeStatus {
+  readonly possible: boolean;
+  /** Why not; null where it is. */
+  readonly reason: string | null;
+  /** null where it has not been replaced. */
+  readonly last: LastUpgrade | null;
+}
+
+export interface LastUpgrade {
+  /** As the progress of the request has told it. */
+  readonly id: string;
+  /** The release of holdfast before, and its Node. */
+  readonly version: string;
+  readonly nodeVersion: string;
+  /** Why the one before had to be started again; null where all went well. */
+  readonly failure: string | null;
+  /** All workers have been taken over. */
+  readonly done: boolean;
+}
+
 /** What a reload would change. Values of environment variables are never told: `from` and `to` are null there. */
 export interface Change {
   readonly what: 'option' | 'environment' | 'script' | 'folder' | 'node';
@@ -478,6 +539,11 @@ export interface ControlTarget {
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  /** Has no answer where all goes well: another program takes the place of this one. */
+  upgrade(
+    progress: (line: ControlLine & { type: 'progress' }) => void,
+    options?: UpgradeOptions,
+  ): Promise<ControlResult>;
   /** Given up when `gone` is aborted. */
   profile(
     options: ProfileOptions,

@@ -76,6 +76,7 @@ export class World {
       CHAOS_DIR: this.folder,
       CHAOS_RUN: this.token,
       HOLDFAST_RUNTIME_DIR: this.runtimeDir,
+      HOLDFAST_ORPHAN_TIMEOUT: '0',
     };
     this.supervisor = start(process.execPath, [bin, 'start', script, '--log-format', 'json', ...words], {
       env,

@@ -71,7 +71,8 @@ function holdfast(title, options) {
 async function startHoldfast({ workers, env = {} }, options) {
   const port = await freePort();
   const runtimeDir = makeFolder('run-');
-  const own = { ...env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir };
+  // Whoever is killed leaves nobody behind.
+  const own = { ...env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir, HOLDFAST_ORPHAN_TIMEOUT: '0' };
   const args = [bin, 'start', serverScript, '-i', String(workers), '--trial', '0', '--log-format', 'json', ...options];
   const { child, until } = launch(process.execPath, args, own);
   await until((line) => line.includes('"msg":"started"'));

@@ -48,7 +48,11 @@ async function firstOfHoldfast() {
   const runtimeDir = makeFolder('run-');
   const args = [bin, 'start', serverScript, '-i', '2', '--log-format', 'json'];
   const begun = performance.now();
-  const { child, until } = launch(process.execPath, args, { PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir });
+  const { child, until } = launch(process.execPath, args, {
+    PORT: String(port),
+    HOLDFAST_RUNTIME_DIR: runtimeDir,
+    HOLDFAST_ORPHAN_TIMEOUT: '0',
+  });
   const took = await firstAnswer(port, begun);
   await until((line) => line.includes('"msg":"started"'));
   await end(child);

@@ -46,7 +46,7 @@ export async function startHoldfast(count, options = []) {
     process.execPath,
     [bin, 'start', server, '-i', String(count), '--log-format', 'json', ...options],
     {
-      env: { ...process.env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir },
+      env: { ...process.env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir, HOLDFAST_ORPHAN_TIMEOUT: '0' },
       // Its hints for people stay away from the table.
       stdio: ['ignore', 'pipe', 'ignore'],
     },

@@ -15,7 +15,8 @@ export const bin = path.join(here, '../../bin/holdfast.js');
 export async function startSupervisor(workers, { args = [], env = {}, nodeArgs = [] } = {}) {
   const port = await freePort();
   const runtimeDir = makeFolder('run-');
-  const own = { ...env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir };
+  // Whoever is killed leaves nobody behind.
+  const own = { ...env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir, HOLDFAST_ORPHAN_TIMEOUT: '0' };
   const words = [...nodeArgs, bin, 'start', serverScript, '--name', 'bench', '-i', String(workers)];
   const begun = performance.now();
   const { child, until, complaint } = launch(

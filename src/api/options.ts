@@ -37,6 +37,7 @@ export interface Options {
   readonly killTimeout?: Duration;
   readonly shutdownMessage?: 'late' | 'early';
   readonly keepChildren?: boolean;
+  readonly orphanTimeout?: Duration;
   readonly bindTimeout?: Duration;
   readonly backoffBase?: Duration;
   readonly backoffMax?: Duration;

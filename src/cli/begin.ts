@@ -1,5 +1,5 @@
 /** Where the program begins: signals first, then everything else, and a plain word where that cannot even be loaded. */
-import './early-signals.js';
+import { isNextImage } from './early-signals.js';
 
 /** What a program is to have loaded before its own first line: an APM, a loader. */
 const PRELOADS = /(?:^|\s)(?:-r|--require|--import|--(?:experimental-)?loader)(?=[\s=])/;
@@ -9,6 +9,8 @@ async function begin(): Promise<void> {
   const { NODE_OPTIONS = '', HOLDFAST_NODE_OPTIONS } = process.env;
   if (HOLDFAST_NODE_OPTIONS !== undefined) (await import('./node-options.js')).restoreOptions(process.env);
   else if (PRELOADS.test(NODE_OPTIONS)) (await import('./plain-node.js')).becomePlain();
+  // The next image of a supervisor: from here on its end is not that of the workers.
+  if (isNextImage) (await import('../supervisor/upgrade/arrival.js')).arrive(process.env);
   await import('./main.js');
 }
 

@@ -251,6 +251,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/stop.js'),
   },
   {
+    name: 'upgrade',
+    aliases: [],
+    names: 'many',
+    describe: 'Replace the supervisor itself, by the version that is installed now; PID, workers and connections stay',
+    flags: async () => [
+      { flag: 'node', describe: 'The Node that is to run it, and workers from then on: a path', kind: 'value' },
+      ...(await supervisorFlags(REQUEST_JSON)),
+    ],
+    examples: [
+      ['$0 upgrade', 'after npm install --global holdfast'],
+      ['$0 upgrade shop --node /opt/node-24/bin/node', 'with another Node'],
+    ],
+    note: 'Ends with 1 and the reason where the new version would not start. The one that runs goes on.',
+    load: () => import('./commands/upgrade.js'),
+  },
+  {
     name: 'logs',
     aliases: [],
     names: 'many',

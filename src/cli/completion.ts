@@ -23,7 +23,7 @@ const wordsOf = ({ name, aliases }: CommandSpec) => [name, ...aliases];
 const NAMES = 'holdfast completion names 2>/dev/null';
 /** Commands whose word is a file. */
 const FILES: ReadonlySet<string> = new Set(['start', 'check', 'init', 'unit']);
-const PATHS: ReadonlySet<string> = new Set(['output', 'log-file', 'env-file', 'cwd', 'writable']);
+const PATHS: ReadonlySet<string> = new Set(['output', 'log-file', 'env-file', 'cwd', 'writable', 'node']);
 
 function flagWords(flags: readonly FlagSpec[]): string[] {
   return flags.flatMap(({ flag, alias }) => [`--${flag}`, ...(alias === undefined ? [] : [`-${alias}`])]);

@@ -17,6 +17,9 @@ const WAITING: readonly NodeJS.Signals[] = ['SIGTTIN', 'SIGTTOU'];
 /** The configuration is being read, the log being opened: what they ask for is under way. So for SIGHUP, but for a terminal's. */
 const IGNORED: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2'];
 
+/** This program has taken the place of a supervisor, and is not only asked whether it would. */
+export const isNextImage = process.env.HOLDFAST_UPGRADE !== undefined && !process.argv.includes('--check-upgrade');
+
 const waiting: NodeJS.Signals[] = [];
 let onEnd: () => void = () => {};
 
@@ -33,7 +36,8 @@ const keep = (signal: NodeJS.Signals) => {
 const ignore = () => {};
 
 const HANDLERS: readonly (readonly [NodeJS.Signals, (signal: NodeJS.Signals) => void])[] = [
-  ...(Object.keys(ENDING) as NodeJS.Signals[]).map((signal) => [signal, end] as const),
+  // There are workers already: what ends the supervisor has to end them.
+  ...(Object.keys(ENDING) as NodeJS.Signals[]).map((signal) => [signal, isNextImage ? keep : end] as const),
   ...WAITING.map((signal) => [signal, keep] as const),
   ...IGNORED.map((signal) => [signal, ignore] as const),
 ];

@@ -7,17 +7,21 @@ import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
 import { launchSupervisor } from '../supervisor/launch.js';
 import type { Started } from '../supervisor/supervisor-options.js';
+import type { Arrival } from '../supervisor/upgrade/arrival.js';
+import type { SelfStart } from '../supervisor/upgrade/upgrader.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
 import { takeDetached, tellReady, wantsDetach } from './detached.js';
-import { beforeEarlyEnd, takeOverSignals } from './early-signals.js';
+import { beforeEarlyEnd, isNextImage, takeOverSignals } from './early-signals.js';
 import { openHost } from './host.js';
-import { prepareConfig, prepareConfigAgain } from './prepared-config.js';
+import { plainEnvironment } from './node-options.js';
+import { type PreparedFrom, prepareConfig, prepareConfigAgain } from './prepared-config.js';
 import { describeError } from './report-error.js';
 
 /** Never throws: what goes wrong is on stderr. */
 export async function start(argv: readonly string[], context: Context): Promise<ExitCode> {
   const { env, cwd, runtimeDir } = context;
+  const arrival = isNextImage ? (await import('../supervisor/upgrade/arrival.js')).arrived() : null;
   const detached = takeDetached(env);
   const host = openHost(env);
   const ended = new AbortController();
@@ -29,8 +33,10 @@ export async function start(argv: readonly string[], context: Context): Promise<
     else tellReady(detached, text);
   };
   try {
+    if (env.HOLDFAST_UPGRADE !== undefined)
+      return await (await import('./check-upgrade.js')).checkUpgrade(from, context);
     if (wantsDetach(argv)) return await (await import('./detach.js')).detach(from, context);
-    const { exitCode, loaded } = await prepareConfig(from, context);
+    const { exitCode, loaded } = await prepareConfig(from, arrival === null ? context : overheard(context, arrival));
     if (loaded === null) return exitCode;
     if ('several' in loaded) {
       const { runSeveral } = await import('./several/parent.js');
@@ -42,7 +48,10 @@ export async function start(argv: readonly string[], context: Context): Promise<
       loaded,
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,
-      onStarted: host?.tell ?? ((started) => tellStarted(whatNext(started, env))),
+      arrival,
+      self: host === null ? selfStart(from) : 'the program that has started it holds a channel to it',
+      // Who has typed the command has been told.
+      ...(arrival === null && { onStarted: host?.tell ?? ((started) => tellStarted(whatNext(started, env))) }),
       hostGone: host?.gone ?? null,
       takeOverSignals,
       isTerminalGone: hadTerminal ? isTerminalGone : null,
@@ -50,11 +59,28 @@ export async function start(argv: readonly string[], context: Context): Promise<
   } catch (error) {
     const { text, exitCode } = describeError(error);
     context.stderr.write(text);
+    arrival?.heard(text);
     return exitCode;
   } finally {
     // Who still reads a configuration reads it for nobody.
     ended.abort();
   }
+}
+
+/** By which the next version is started in place of this one: without what was meant for this very process. */
+function selfStart({ argv, env, cwd }: PreparedFrom): SelfStart {
+  const { LISTEN_PID, LISTEN_PIDFDID, LISTEN_FDS, LISTEN_FDNAMES, ...own } = plainEnvironment(env) ?? env;
+  return { nodeArgs: process.execArgv, script: process.argv[1] ?? '', args: argv, env: own, cwd };
+}
+
+/** What it says is the reason why the version before is started again. */
+function overheard(context: Context, arrival: Arrival): Context {
+  const { stderr } = context;
+  const write = (text: string) => {
+    arrival.heard(text);
+    return stderr.write(text);
+  };
+  return Object.create(context, { stderr: { value: { write } } });
 }
 
 /** For who has just typed the command, or reads the journal: where it is and what to do with it. */

@@ -113,6 +113,7 @@ async function factsOf(
       systemd: flags.systemd ?? installation.systemd ?? OLDEST_SYSTEMD,
       start: [...program, 'start', ...words],
       reload: [...program, 'reload', `--name=${config.name}`],
+      stop: [...program, 'stop', `--name=${config.name}`],
       workingFolder: folder,
       pwd: physical === folder ? null : folder,
       user,

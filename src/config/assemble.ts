@@ -62,6 +62,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     killTimeoutMs: value('killTimeout'),
     shutdownMessage: value('shutdownMessage'),
     keepChildren: value('keepChildren'),
+    orphanTimeoutMs: value('orphanTimeout'),
     bindTimeoutMs: value('bindTimeout'),
     backoffBaseMs: value('backoffBase'),
     backoffMaxMs: value('backoffMax'),

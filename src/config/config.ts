@@ -53,6 +53,7 @@ export interface Config {
   readonly shutdownMessage: 'late' | 'early';
   /** Whether processes that a worker has started and left behind live on when it has ended. */
   readonly keepChildren: boolean;
+  readonly orphanTimeoutMs: number;
   /** How long a start waits for an address that another process holds; 0 means not at all. */
   readonly bindTimeoutMs: number;
   /** Replacement of a crashed worker: the first delay, the largest, and the growth between. None where nobody else serves. */

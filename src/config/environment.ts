@@ -12,7 +12,7 @@ const PREFIX = 'HOLDFAST_';
 /** Not options: what a worker is told, where the control socket is, and what a program gives to a supervisor of its own. */
 const RESERVED = new Set(
   [
-    ...['SLOT', 'GENERATION', 'RUNTIME_DIR', 'WORKER', 'OPTIONS', 'BOND'],
+    ...['SLOT', 'GENERATION', 'RUNTIME_DIR', 'WORKER', 'OPTIONS', 'BOND', 'ATTACH'],
     // Of a hook, which may start something itself.
     ...['EVENT', 'HOST', 'TIME', 'OTHER_GENERATION', 'REASON'],
   ].map((word) => `HOLDFAST_${word}`),

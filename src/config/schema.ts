@@ -195,6 +195,9 @@ export const SETTINGS = {
     description: 'Whether processes that a worker has started and left behind live on when it has ended',
     reading: 'switch',
   }),
+  orphanTimeout: time(0, DAY_MS, '5m', {
+    description: 'How long workers serve on when the supervisor has died and none has taken over; 0: they end with it',
+  }),
   bindTimeout: time(0, DAY_MS, '0', { description: 'How long to wait for an address that another process holds' }),
   backoffBase: time(1, DAY_MS, '100ms', {
     description: 'Delay before a crashed worker is replaced; none for the first if no other serves',

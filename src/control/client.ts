@@ -18,6 +18,7 @@ import type {
   ReloadOptions,
   SupervisorEvent,
   SupervisorStatus,
+  UpgradeOptions,
 } from '../protocol.js';
 import { checkDescription } from './describe-options.js';
 import { type Answer, checkStatus, exchange, fetchStatus, readLines, readText, refusalIn } from './exchange.js';
@@ -41,6 +42,7 @@ export type Action =
   | { readonly reload: ReloadOptions }
   | { readonly profile: ProfileOptions }
   | { readonly inspect: InspectOptions }
+  | { readonly upgrade: UpgradeOptions }
   | { readonly scale: string };
 
 export interface ListedSupervisor {
@@ -98,6 +100,7 @@ function requestFor(action: Action): readonly [verb: string, body?: unknown] {
   if (typeof action === 'string') return [action];
   if ('scale' in action) return ['scale', { change: action.scale }];
   if ('reload' in action) return ['reload', action.reload];
+  if ('upgrade' in action) return ['upgrade', action.upgrade];
   return 'profile' in action ? ['profile', action.profile] : ['inspect', action.inspect];
 }
 

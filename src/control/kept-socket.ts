@@ -2,9 +2,10 @@
  * The control socket and the claim on its name, for as long as the supervisor runs: put back when somebody has removed them,
  * as those do that clean folders of temporary files.
  */
+import { closeSync } from 'node:fs';
 import type http from 'node:http';
 import { close, listen, reasonOf } from './lean-http.js';
-import { claimName, type NameClaim } from './name-claim.js';
+import { claimAgain, claimName, type NameClaim } from './name-claim.js';
 import { ensureRuntimeDir } from './runtime-dir.js';
 
 const LOOK_EVERY_MS = 60_000;
@@ -19,6 +20,14 @@ export interface KeptSocketOptions {
   readonly onRestored?: ((problem: string | null) => void) | undefined;
   /** How often it is looked whether it is still there, in milliseconds. */
   readonly lookEveryMs?: number | undefined;
+  /** Of the program that was here before an exec. */
+  readonly passed?: PassedSocket | null | undefined;
+}
+
+/** A control socket that goes on to listen, and its name in the claim. */
+export interface PassedSocket {
+  readonly fd: number;
+  readonly entry: string;
 }
 
 export class KeptSocket {
@@ -51,14 +60,14 @@ export class KeptSocket {
    * @throws HoldfastError ALREADY_RUNNING, RUNTIME_DIR_UNSAFE, RUNTIME_DIR, PATH_TOO_LONG, PATH_TAKEN, BAD_NAME
    */
   static async open(options: KeptSocketOptions): Promise<KeptSocket> {
-    await ensureRuntimeDir(options.dir);
+    const { dir, name, passed } = options;
+    await ensureRuntimeDir(dir);
     const http = options.makeServer();
     try {
-      return new KeptSocket(
-        options,
-        await claimName(options.dir, options.name, (path) => listen(http, { path })),
-        http,
-      );
+      const before = passed ? await claimAgain(dir, name, passed.entry) : null;
+      if (before !== null && passed) await listen(http, { fd: passed.fd });
+      else if (passed) closeSync(passed.fd);
+      return new KeptSocket(options, before ?? (await claimName(dir, name, (path) => listen(http, { path }))), http);
     } catch (error) {
       http.close();
       http.closeAllConnections();
@@ -68,6 +77,12 @@ export class KeptSocket {
 
   get path(): string {
     return this.#claim.socketPath;
+  }
+
+  /** For the program that takes the place of this one; null where it does not listen. */
+  get passable(): PassedSocket | null {
+    const { _handle: handle } = this.#http as unknown as { readonly _handle: { readonly fd: number } | null };
+    return handle === null ? null : { fd: handle.fd, entry: this.#claim.entry };
   }
 
   /** Removes the socket, then waits for its connections. @param endAll ends those that have no end of their own */

@@ -12,7 +12,7 @@ export const { createServer } = createRequire(import.meta.url)('node:http') as t
 const CLOSE_PATIENCE_MS = 1_000;
 
 /** Rejects with the system's error. Whatever goes wrong with the server afterwards is its clients' loss. */
-export function listen(server: http.Server, where: ListenOptions): Promise<void> {
+export function listen(server: http.Server, where: ListenOptions & { readonly fd?: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     // Not through node:cluster, and so never shared with a worker.

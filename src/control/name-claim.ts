@@ -29,6 +29,8 @@ const OWN_SOCKET = 0o1600;
 export interface NameClaim {
   /** The control socket: mode 0600. */
   readonly socketPath: string;
+  /** The name of the listening socket within the claim. */
+  readonly entry: string;
   /** Whether the control socket and the claim are still there: somebody may have cleaned the folder. Never rejects. */
   isIntact(): Promise<boolean>;
   /** Takes the control socket away and gives the name free. @throws the system's error */
@@ -88,33 +90,53 @@ async function claim(dir: string, name: string, listen: (path: string) => Promis
     await rm(candidate, { recursive: true, force: true });
     throw error;
   }
-  const giveUp = async () => {
-    await unlinkIfThere(path.join(lock, entry));
-    // Another supervisor may have moved in already: then it is not empty, or not there for a moment.
-    await rmdir(lock).catch(() => {});
-  };
-  let own: { readonly ino: bigint; readonly dev: bigint };
   try {
     await clearPath(name, socketPath);
     await link(path.join(lock, entry), socketPath);
-    own = await stat(socketPath, { bigint: true });
+    return claimOf({ socketPath, lock, entry }, await stat(socketPath, { bigint: true }));
   } catch (error) {
-    await giveUp();
+    await giveUp(lock, entry);
     throw error;
   }
+}
+
+/**
+ * The claim of the program that was here before an exec: its socket goes on to listen.
+ *
+ * @returns null where somebody has removed it meanwhile
+ */
+export async function claimAgain(dir: string, name: string, entry: string): Promise<NameClaim | null> {
+  const socketPath = controlSocketPath(dir, name);
+  const lock = path.join(path.dirname(socketPath), `${name}.lock`);
+  const own = await stat(path.join(lock, entry), { bigint: true }).catch(() => null);
+  const claim = own === null ? null : claimOf({ socketPath, lock, entry }, own);
+  return claim !== null && (await claim.isIntact()) ? claim : null;
+}
+
+async function giveUp(lock: string, entry: string): Promise<void> {
+  await unlinkIfThere(path.join(lock, entry));
+  // Another supervisor may have moved in already: then it is not empty, or not there for a moment.
+  await rmdir(lock).catch(() => {});
+}
+
+function claimOf(
+  { socketPath, lock, entry }: { readonly socketPath: string; readonly lock: string; readonly entry: string },
+  own: { readonly ino: bigint; readonly dev: bigint },
+): NameClaim {
   const isOwn = async (file: string) => {
     const found = await lstat(file, { bigint: true }).catch(() => null);
     return found !== null && found.ino === own.ino && found.dev === own.dev;
   };
   return {
     socketPath,
+    entry,
     async isIntact() {
       return (await isOwn(socketPath)) && (await isOwn(path.join(lock, entry)));
     },
     async release() {
       // In this order: as soon as the claim is given up, the socket may be that of a successor.
       if (await isOwn(socketPath)) await unlinkIfThere(socketPath);
-      await giveUp();
+      await giveUp(lock, entry);
     },
   };
 }

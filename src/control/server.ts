@@ -11,13 +11,14 @@ import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
 import { BODY_HINT, BODY_LIMIT_BYTES, readBody, refuse, sendJson } from './answer.js';
 import { DESCRIBE_BODY_ALLOWED, readDescribeOptions } from './describe-options.js';
 import { feedEvents } from './event-feed.js';
-import { KeptSocket } from './kept-socket.js';
+import { KeptSocket, type PassedSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
 import { sendLogs } from './log-feed.js';
 import { readLogQuery } from './log-query.js';
 import { PROFILE_BODY_ALLOWED, readInspectOptions, readProfileOptions } from './profile-options.js';
 import { type AnswerFormat, ProgressStream } from './progress-stream.js';
 import { RELOAD_BODY_ALLOWED, readReloadOptions } from './reload-options.js';
+import { readUpgradeOptions, UPGRADE_BODY_ALLOWED } from './upgrade-options.js';
 import { WatchedStatus } from './watched-status.js';
 
 /** A request is a few hundred bytes from the same machine. */
@@ -40,6 +41,8 @@ export interface ControlServerOptions {
   readonly onRestored?: (problem: string | null) => void;
   /** How often it is looked whether it is still there, in milliseconds. */
   readonly lookEveryMs?: number;
+  /** Of the program that was here before an exec. */
+  readonly passed?: PassedSocket | null;
 }
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
@@ -84,6 +87,7 @@ export class ControlServer {
       ['/v1/abort', { method: 'POST', handle: perform((on) => target.abort(on)) }],
       ['/v1/restart', { method: 'POST', handle: perform((on) => target.restart(on)) }],
       ['/v1/stop', { method: 'POST', handle: perform((on) => target.stop(on), true) }],
+      ['/v1/upgrade', { method: 'POST', handle: (response, asked) => this.#upgrade(response, asked) }],
       ['/v1/scale', { method: 'POST', handle: (response, asked) => this.#scale(response, asked) }],
     ]);
   }
@@ -120,6 +124,11 @@ export class ControlServer {
   /** The control socket's path. */
   get path(): string {
     return this.#socket?.path ?? '';
+  }
+
+  /** For the program that takes the place of this one. */
+  get passable(): PassedSocket | null {
+    return this.#socket?.passable ?? null;
   }
 
   /** Removes the socket, then ends what clients still read: those whose request has no answer yet are told so. */
@@ -190,6 +199,12 @@ export class ControlServer {
     }
     const gone = goneOf(response);
     return this.#perform(response, format, (on) => this.#target.profile(options, on, gone));
+  }
+
+  #upgrade(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
+    const options = readUpgradeOptions(body);
+    if (options === null) return refuse(response, 400, `cannot upgrade: the body ${UPGRADE_BODY_ALLOWED}`, BODY_HINT);
+    return this.#perform(response, format, (on) => this.#target.upgrade(on, options));
   }
 
   #inspect(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {

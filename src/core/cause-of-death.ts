@@ -1,6 +1,6 @@
 /** What a worker died of, as far as its end tells: a pure function. */
 
-export type Cause = 'exit' | 'uncaught' | 'signal' | 'heapOutOfMemory' | 'outOfMemoryKilled' | 'notStarted';
+export type Cause = 'exit' | 'uncaught' | 'signal' | 'heapOutOfMemory' | 'outOfMemoryKilled' | 'notStarted' | 'untold';
 
 export interface Facts {
   readonly code: number | null;
@@ -9,6 +9,8 @@ export interface Facts {
   readonly lastLines: readonly string[];
   /** The kernel has killed a process for want of memory about then. */
   readonly oomKilled: boolean;
+  /** It was no child of this process. */
+  readonly isUntold?: boolean;
 }
 
 /** Node writes it before it aborts; the native stack that follows is not among the last lines. */
@@ -19,10 +21,14 @@ const LAST_WORDS = /^Node\.js v\d+\.\d+\.\d+/;
 const ABORTED = 128 + 6;
 
 /** @returns the cause, and a beginning of a sentence for people */
-export function causeOfDeath({ code, signal, lastLines, oomKilled }: Facts): {
+export function causeOfDeath({ code, signal, lastLines, oomKilled, isUntold = false }: Facts): {
   readonly cause: Cause;
   readonly text: string;
 } {
+  if (isUntold) {
+    const why = 'another supervisor had started it, and no other process is told';
+    return { cause: 'untold', text: `a worker ended, nobody knows how (${why}),` };
+  }
   // Neither of the two: there never was a process.
   if (code === null && signal === null) {
     return { cause: 'notStarted', text: `a worker could not be started: ${lastLines.join('\n')}` };

@@ -11,8 +11,8 @@ import type { Draft, Worker, WorkerEvent } from './types.js';
 type Exit = Extract<WorkerEvent, { type: 'exited' }>;
 
 /** What there is to judge an end by that nobody asked for. */
-export function facts({ code, signal, lastLines, oomKilled = false }: Exit): Facts {
-  return { code, signal, lastLines, oomKilled };
+export function facts({ code, signal, lastLines, oomKilled = false, isUntold = false }: Exit): Facts {
+  return { code, signal, lastLines, oomKilled, isUntold };
 }
 
 export const BEFORE_READY = 'before it was ready';

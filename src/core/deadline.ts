@@ -24,7 +24,8 @@ export function nextDeadline(state: State, now: number): number | null {
     const soaked = soakedAt(state, worker);
     if (soaked !== null) waitFor(soaked);
   }
-  if (state.phase === 'starting' || state.phase === 'running') {
+  if (state.takeover !== null) times.push(state.takeover.until);
+  else if (state.phase === 'starting' || state.phase === 'running') {
     for (const { slot, recycleAt } of state.slots) {
       if (recycleAt !== null && workersOf(state, slot).some(({ recycleReason }) => recycleReason !== null))
         waitFor(recycleAt);

@@ -22,6 +22,9 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
     chance,
     lastLines: [reason],
   }),
+  takeIn: ({ worker }, reason) => ({ type: 'failed', worker, reason: `a worker cannot be taken over: ${reason}` }),
+  seize: ({ worker }, reason) => ({ type: 'seized', worker, reason }),
+  endTakeover: nothing,
   // It cannot be asked to finish what it has: SIGTERM is what is left.
   drain: ({ worker }) => ({ type: 'drained', worker }),
   // It drains on without another heir: its clients are asked to go elsewhere.

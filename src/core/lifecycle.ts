@@ -12,7 +12,8 @@ import { addressCame, bound, checkReady, stayed, wantsHealth } from './readiness
 import { recycle } from './recycle.js';
 import { isOnTrial } from './rollout.js';
 import { isSoaked, nobodyServes, seats } from './standing.js';
-import { label, policyOf, report } from './state.js';
+import { label, newWorker, policyOf, report } from './state.js';
+import { comeBack, seized } from './takeover.js';
 import type { Draft, LiveState, Worker, WorkerEvent, WorkerEventType } from './types.js';
 
 /** What a hung worker has left to tell where it hangs, before it is killed. */
@@ -128,8 +129,13 @@ const left: Handler<'exited'> = (draft, worker, event) => {
   report(draft, 'info', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
 };
 
+const cameBack: Handler<'attached'> = (draft, worker, event) => comeBack(draft, worker, event);
+
 const LIFECYCLE = {
   starting: {
+    // A second time: it is known.
+    attached: ignored,
+    seized: ignored,
     spawned,
     ended,
     bound,
@@ -172,6 +178,9 @@ const LIFECYCLE = {
     },
   },
   ready: {
+    // A second time: it is known.
+    attached: ignored,
+    seized: ignored,
     spawned,
     ended,
     bound,
@@ -202,6 +211,9 @@ const LIFECYCLE = {
     },
   },
   draining: {
+    // A second time: it is known.
+    attached: ignored,
+    seized: ignored,
     spawned,
     ended,
     bound: boundLate,
@@ -224,6 +236,8 @@ const LIFECYCLE = {
     exited: left,
   },
   terminating: {
+    attached: cameBack,
+    seized,
     spawned,
     ended,
     // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
@@ -247,6 +261,8 @@ const LIFECYCLE = {
     exited: left,
   },
   killing: {
+    attached: ignored,
+    seized: ignored,
     spawned,
     ended,
     // It listens no longer than its way out allows; what comes to wait in that queue is the table's affair.
@@ -282,43 +298,7 @@ export function observe(draft: Draft, event: WorkerEvent): void {
 
 export function spawn(draft: Draft, slot: number, generation: number): void {
   const { state, now } = draft;
-  const worker: Worker = {
-    id: state.nextWorker,
-    slot,
-    generation,
-    startedAt: now,
-    pid: null,
-    state: 'starting',
-    deadline: null,
-    awaiting: [],
-    contested: [],
-    leftMs: null,
-    readyAt: null,
-    acceptsSince: null,
-    saidReady: false,
-    owesHealth: false,
-    healthy: false,
-    healthAt: null,
-    healthReason: null,
-    recycleReason: null,
-    listening: [],
-    steady: [],
-    assumed: [],
-    lost: [],
-    givenUp: [],
-    judgeLossAt: null,
-    lookedAt: null,
-    lasting: [],
-    refused: [],
-    given: [],
-    served: [],
-    looking: false,
-    held: false,
-    ended: false,
-    hung: false,
-    killAgainMs: 0,
-    endReason: null,
-  };
+  const worker = newWorker({ id: state.nextWorker, slot, generation, startedAt: now });
   worker.deadline = now + policyOf(state, worker).readyTimeoutMs;
   state.nextWorker += 1;
   state.workers.push(worker);

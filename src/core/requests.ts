@@ -3,6 +3,7 @@ import { forgiveCrashes } from './crash-loop.js';
 import { dismiss, kill } from './departure.js';
 import { beginRollout, forgetFaults, interruptRollout } from './rollout.js';
 import { answer, report } from './state.js';
+import { giveUpAll } from './takeover.js';
 import type { Draft, RequestEvent } from './types.js';
 
 type Request<T extends RequestEvent['type']> = Extract<RequestEvent, { type: T }>;
@@ -102,6 +103,7 @@ export function stop(draft: Draft, event: Request<'stop'>): void {
 
 export function stopNow(draft: Draft): void {
   stopAsAsked(draft);
+  giveUpAll(draft);
   for (const worker of draft.state.workers) kill(draft, worker);
 }
 

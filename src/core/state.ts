@@ -41,6 +41,54 @@ export function initialState(options: {
     givesUp: false,
     totals: { restarts: { crashed: 0, failed: 0, hung: 0, recycled: 0 }, rollouts: { done: 0, rolledBack: 0 } },
     failureReason: null,
+    takeover: null,
+  };
+}
+
+/** One that is starting, and of which nothing is known. */
+export function newWorker({
+  id,
+  slot,
+  generation,
+  startedAt,
+}: Pick<Worker, 'id' | 'slot' | 'generation' | 'startedAt'>): Worker {
+  return {
+    id,
+    slot,
+    generation,
+    startedAt,
+    pid: null,
+    state: 'starting',
+    deadline: null,
+    awaiting: [],
+    contested: [],
+    leftMs: null,
+    readyAt: null,
+    acceptsSince: null,
+    saidReady: false,
+    owesHealth: false,
+    healthy: false,
+    healthAt: null,
+    healthReason: null,
+    recycleReason: null,
+    listening: [],
+    steady: [],
+    assumed: [],
+    lost: [],
+    givenUp: [],
+    judgeLossAt: null,
+    lookedAt: null,
+    lasting: [],
+    refused: [],
+    given: [],
+    served: [],
+    looking: false,
+    held: false,
+    ended: false,
+    hung: false,
+    killAgainMs: 0,
+    endReason: null,
+    unattached: false,
   };
 }
 
@@ -106,6 +154,11 @@ export function slotOf(state: State, slot: number): Slot {
   return found;
 }
 
+/** It neither stops nor restarts. */
+export function isUp({ phase }: State): boolean {
+  return phase === 'starting' || phase === 'running';
+}
+
 /** Of the generation that its slot is to have, and not being replaced by its like. */
 export function isCurrent(state: State, worker: Worker): boolean {
   if (worker.generation !== state.target) return false;
@@ -145,12 +198,12 @@ export function answer(draft: Draft, requests: readonly number[], ok: boolean, r
   for (const request of requests) draft.effects.push({ do: 'answer', request, ok, reason } satisfies Effect);
 }
 
-/** The fields by which a worker is known in every log line. */
 /** An address as people know it: with the port that the kernel has chosen. */
 export function shown({ shown: ports }: Worker, key: AddressKey): string {
   return ports?.[key] ?? key;
 }
 
+/** The fields by which a worker is known in every log line. */
 export function label(worker: Worker): Record<string, unknown> {
   return { slot: worker.slot, worker: worker.id, generation: worker.generation, pid: worker.pid };
 }

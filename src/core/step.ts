@@ -15,7 +15,8 @@ import { askHealth, checkReady, readyByUptimeAt } from './readiness.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';
-import { answer, isSettled, report, workersOf } from './state.js';
+import { answer, isSettled, isUp, report, workersOf } from './state.js';
+import { admit, isTakingOver, killReplaced, orphanEnded, orphansFound } from './takeover.js';
 import { advanceTrial } from './trial.js';
 import type { Draft, Effect, Event, State, WorkerEvent } from './types.js';
 
@@ -74,6 +75,17 @@ function apply(draft: Draft, event: Event): void {
       break;
     case 'bindFailed':
       failBind(draft, event);
+      break;
+    case 'orphansFound':
+      orphansFound(draft, event);
+      break;
+    case 'attached':
+      if (draft.state.workers.some(({ id }) => id === event.worker)) observe(draft, event);
+      else admit(draft, event);
+      break;
+    case 'exited':
+      orphanEnded(draft.state, event.worker);
+      observe(draft, event);
       break;
     case 'promote':
     case 'abort':
@@ -135,6 +147,7 @@ function settle(draft: Draft): void {
 
 function arrangeWorkers(draft: Draft): void {
   const { state } = draft;
+  if (isTakingOver(draft)) return;
   if (state.phase === 'restarting') startAgain(draft);
   endIfNothingIsLeft(draft);
   if (state.phase === 'starting') reviewStart(draft);
@@ -142,6 +155,7 @@ function arrangeWorkers(draft: Draft): void {
     beginQueuedReload(draft);
     // Before their elders are sent away.
     releaseHeld(draft);
+    killReplaced(draft);
     converge(draft);
     reviewCrashLoop(draft);
     advanceCanary(draft);
@@ -150,10 +164,6 @@ function arrangeWorkers(draft: Draft): void {
     answerSettled(draft);
   }
   if (state.phase === 'stopping') finishStop(draft);
-}
-
-function isUp({ phase }: State): boolean {
-  return phase === 'starting' || phase === 'running';
 }
 
 /** A crash loop that is to end the supervisor, or slots whose workers all said that they are not to be replaced. */

@@ -110,6 +110,8 @@ export interface Worker {
   ended: boolean;
   /** Its event loop gave no sign of life: it was not asked to end, since it would not hear. */
   hung: boolean;
+  /** It was to be taken over, did not attach, and is given up. */
+  unattached: boolean;
   /** How long it is waited for after SIGKILL, this time. */
   killAgainMs: number;
   /** Why it goes before its time; null when it was asked to, or has not been. */
@@ -150,6 +152,47 @@ export interface Slot {
   lasting: AddressKey[];
   /** Whether the first start of this slot has failed; only looked at while the supervisor starts. */
   failedStart: boolean;
+}
+
+/** A worker of a supervisor that has gone, as it is seen from outside before it has attached. */
+export interface Orphan {
+  readonly worker: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly pid: number;
+}
+
+/** What the supervisor that has gone knew, and its workers do not: the next one goes on with it. */
+export interface Before {
+  readonly generation: number;
+  readonly nextWorker: number;
+  /** How many slots there were, and how many its configuration asked for; null where that is not known. */
+  readonly size: number | null;
+  readonly configuredSize: number | null;
+  readonly totals: Totals;
+  readonly slots: readonly Pick<Slot, 'slot' | 'restarts' | 'recycled' | 'reason'>[];
+  /** The last one, where that has come to its end. */
+  readonly rollout: LastRollout | null;
+}
+
+export interface LastRollout {
+  readonly state: 'done' | 'rolledBack';
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string | null;
+}
+
+/**
+ * The workers of a supervisor that has gone are being taken over. As long as one of them is not settled nothing is started,
+ * nothing is bound, and reloads wait: it may hold the socket of a slot.
+ */
+export interface Takeover {
+  /** Who has not attached yet. */
+  awaited: Orphan[];
+  /** Given up: their sockets are being taken from them, or they are being killed. */
+  seized: number[];
+  /** When those who are awaited are given up, or those who are being seized no longer waited for. */
+  until: number;
 }
 
 /** One worker of a new release beside all of the old, in a slot of its own, with a share of the new connections. */
@@ -231,6 +274,8 @@ export interface State {
   totals: Totals;
   /** Why the supervisor fails, once it does. */
   failureReason: string | null;
+  /** null once all workers of the supervisor before are settled, or where there were none. */
+  takeover: Takeover | null;
 }
 
 /** Requests. `request` is answered by exactly one `answer` effect. */
@@ -250,7 +295,23 @@ export type RequestEvent =
   | { readonly type: 'stopNow' };
 
 /** Observations of one worker. */
-export type WorkerEvent = { readonly worker: number } & (
+export type WorkerEvent = {
+  readonly worker: number;
+} /** It has lost the supervisor that had started it, has come to this one, and has told what it is and does. */ & (
+  | ({ readonly type: 'attached' } & Omit<Orphan, 'worker'> & {
+        readonly uptimeMs: number;
+        readonly saidReady: boolean;
+        /** It is not to accept before `accept`. */
+        readonly held: boolean;
+        readonly listening: readonly AddressKey[];
+        /** Those of them that were open for a moment, at least. */
+        readonly steady: readonly AddressKey[];
+        /** It was asked to drain, and whether that is done. */
+        readonly draining: boolean;
+        readonly drained: boolean;
+      })
+  /** The sockets of one that did not attach are in custody, or `reason` says why they cannot be had. Answers `seize`. */
+  | { readonly type: 'seized'; readonly reason: string | null }
   | { readonly type: 'spawned'; readonly pid: number }
   /** `address` is how people are told of it, where the key has no port: the kernel has chosen that. */
   | { readonly type: 'bound'; readonly key: AddressKey; readonly address?: string }
@@ -301,6 +362,8 @@ export type WorkerEvent = { readonly worker: number } & (
       readonly lastLines: readonly string[];
       /** The kernel has killed a process for want of memory about then. */
       readonly oomKilled?: boolean;
+      /** It was started by another supervisor: nobody can tell how it ended. */
+      readonly isUntold?: boolean;
     }
 );
 
@@ -317,6 +380,8 @@ export type Event =
       readonly reason: string | null;
       readonly final: boolean;
     }
+  /** Before `start`: workers of a supervisor that has gone, who are expected to attach. */
+  | { readonly type: 'orphansFound'; readonly orphans: readonly Orphan[]; readonly before?: Before }
   /** A deadline may have passed. */
   | { readonly type: 'ticked' };
 
@@ -333,6 +398,12 @@ export type Effect =
       /** It is not to accept before `accept`. */
       readonly held: boolean;
     }
+  /** It has attached: from now on it is a worker as any other. */
+  | { readonly do: 'takeIn'; readonly worker: number; readonly slot: number; readonly generation: number }
+  /** It has not attached: take its sockets into custody. Answered by `seized`, always. */
+  | { readonly do: 'seize'; readonly worker: number }
+  /** All workers of the supervisor before are settled: who waits for a socket gets it, those who are `held` to accept later. */
+  | { readonly do: 'endTakeover'; readonly held: readonly number[] }
   | { readonly do: 'accept'; readonly worker: number }
   | {
       readonly do: 'drain';

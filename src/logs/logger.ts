@@ -49,6 +49,8 @@ export interface LogOptions {
   readonly stdout?: { readonly fd: number; readonly isTTY: boolean };
   /** systemd's journal: what JOURNAL_STREAM says, and how to reach it past standard output. */
   readonly journal?: { readonly stream: string | null; readonly connect: () => JournalSocket | null };
+  /** Lines that a program before this one has logged, for who asks for the last ones. */
+  readonly before?: readonly string[] | undefined;
 }
 
 const flushMs = 1000;
@@ -70,6 +72,7 @@ export function createLog(config: LogConfig, options: LogOptions = {}): Log {
   const render = pretty ? prettifier(stdout.isTTY) : plain;
   const sink = journal === null ? undefined : journalSink(journal);
   const history = new History();
+  for (const line of options.before ?? []) history.add(line);
   const file = logFile === null ? null : openLogFile(logFile, config, () => unfiltered);
   const outlet = new Outlet(file?.sink ?? sink ?? sinkFor(stdout.fd), (dropped) => {
     unfiltered.warn({ dropped }, 'log lines dropped');

@@ -12,6 +12,7 @@ import { AF_UNIX, F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketCons
 import { type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
 import { loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
+import { openPeers, type Peers } from './peers.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
 import { type UnixSocket, unixSocket } from './unix-socket.js';
 
@@ -85,6 +86,8 @@ export interface Native {
    * @throws NativeError; with the errno of ECHILD, for which Node has no name, where there is no such child
    */
   reap(pid: number): boolean;
+  /** null on other systems than Linux. */
+  peers(): Peers | null;
   /** Gives memory that was freed back to the system, where libc can. */
   trimMemory(): void;
   /** @throws NativeError */
@@ -270,6 +273,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     check(closeFd(fd), 'close a socket', 'close');
   }
 
+  let peers: Peers | null = null;
   return {
     constants,
     openTcpSocket,
@@ -286,6 +290,11 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     openStreamPair,
     openPipe: () => openPipe(libc, check),
     reap,
+    peers: () => {
+      // Seldom needed: the functions are looked up when they are.
+      if (process.platform === 'linux') peers ??= openPeers(libc, check);
+      return peers;
+    },
     trimMemory: openTrim(libc),
     close,
   };

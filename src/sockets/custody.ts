@@ -7,79 +7,44 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, type MonotonicMs, monotonicNow } from '../monotonic.js';
-import type { ListenQueue, NativeLoad } from '../native/libc.js';
-import type { AddressKey, AddressRequest, ListenMode } from '../protocol.js';
+import type { ListenQueue } from '../native/libc.js';
+import type { AddressKey, AddressRequest } from '../protocol.js';
 import { addressKey, formatAddress, overlaps } from './address.js';
-import { type BoundSocket, bindSocket, canBindBeside, isAddressFree, type ReusePortHow } from './bind.js';
+import { type BoundSocket, bindSocket, canBindBeside, isAddressFree } from './bind.js';
 import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
-import { type InheritedSocket, matchFor } from './inherit.js';
-import { type Keeper, Keeping } from './keeping.js';
-import { findOwner, type Owner, SOON_FILES } from './owner.js';
+import type { CustodyOptions, CustodySocket } from './custody-options.js';
+import { type InheritedSocket, matchFor, nameOf } from './inherit.js';
+import { Keeping } from './keeping.js';
+import { findOwner, SOON_FILES } from './owner.js';
 import { rivalsOf } from './rivals.js';
-import { SteeredGroups } from './steered-groups.js';
+import { SteeredGroups, unsteer } from './steered-groups.js';
+import { Turns } from './turns.js';
 
 export { addressKey } from './address.js';
+export type { CustodyOptions, CustodySocket, Waiting } from './custody-options.js';
 
 /** How often an address that is taken is tried again. */
 const RETRY_MS = 250;
 
-export interface CustodySocket extends BoundSocket {
-  readonly key: AddressKey;
-  /** null in reuseaddr mode, where all slots share the socket. */
-  readonly slot: number | null;
-  /** Rises with each socket that custody binds. */
-  readonly order: number;
-}
-
-export interface Waiting {
-  readonly key: AddressKey;
-  readonly address: string;
-  readonly owner: Owner | null;
-  /** When custody gives up, on the clock of `now`. */
-  readonly untilMs: MonotonicMs;
-}
-
-export interface CustodyOptions {
-  readonly mode: ListenMode;
-  /** Must not be null in reuseport mode. */
-  readonly how: ReusePortHow;
-  /** Whether sockets listen from the moment they are bound, so that their order in the kernel's group is known. */
-  readonly steered: boolean;
-  readonly native: NativeLoad;
-  /** How long an acquisition waits for an address that another process holds; 0 means not at all. */
-  readonly bindTimeoutMs: number;
-  /** Told once for each acquisition that has to wait. */
-  readonly onWaiting: (info: Waiting) => void;
-  /** Sockets from before, which are to be listened on instead of new ones; custody owns them from now on. */
-  readonly inherited?: readonly InheritedSocket[];
-  /** Told of each of those once it is known whose it is: connections may wait in it already. */
-  readonly onInherited?: (socket: CustodySocket) => void;
-  /** Keeps duplicates, so that sockets outlive this process. */
-  readonly keeper?: Keeper | null;
-  /** A monotonic clock in milliseconds. */
-  readonly now?: () => MonotonicMs;
-  /** Resolves after `ms` or when `signal` is aborted, whichever is first; it may reject then. */
-  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
-}
-
 /** What there is to see of the groups from outside: only custody has sockets come and go. */
-export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'leave' | 'close'>;
+export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'joinKnown' | 'leave' | 'close'>;
 
 export class Custody {
   readonly #options: CustodyOptions;
   readonly #now: () => MonotonicMs;
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly #sockets = new Set<CustodySocket>();
-  /** For each address the end of the queue of those who want to bind it; never rejects. */
-  readonly #turns = new Map<AddressKey, Promise<void>>();
+  readonly #turns = new Turns();
   /** null where connections are not steered. */
   readonly #groups: SteeredGroups<CustodySocket> | null;
   readonly #acquisitions = new Set<AbortController>();
   /** Of socket units, and not asked for yet. */
   readonly #unclaimed = new Set<InheritedSocket>();
-  /** Those that somebody else goes on to hold, whatever happens here. */
-  readonly #foreign = new Set<CustodySocket>();
+  /** Those that somebody else goes on to hold, whatever happens here, as that calls them. */
+  readonly #foreign = new Map<CustodySocket, string>();
   readonly #keeping: Keeping<CustodySocket>;
+  /** Taken over, and not in their groups yet. */
+  readonly #taken: CustodySocket[] = [];
   #closed = false;
   #order = 0;
 
@@ -115,7 +80,7 @@ export class Custody {
     signal?.addEventListener('abort', abort, { once: true });
     if (this.#closed || signal?.aborted) abort();
     this.#acquisitions.add(stop);
-    const turn = this.#queue(key);
+    const turn = this.#turns.take(key);
     try {
       await Promise.race([turn.came, aborted]);
       return await this.#findOrBind(slot, key, request, untilMs, stop.signal);
@@ -135,6 +100,16 @@ export class Custody {
   /** All of them, in the order in which they were bound. */
   list(): readonly CustodySocket[] {
     return [...this.#sockets];
+  }
+
+  /** All that there is, with the names by which the next supervisor knows them. */
+  get passable(): { readonly fd: number; readonly name: string }[] {
+    const own = this.list().map((socket) => {
+      const { key, slot, handle } = socket;
+      const name = this.#foreign.get(socket) ?? nameOf({ key, slot, index: this.#groups?.indexOf(socket) ?? null });
+      return { fd: handle.fd, name };
+    });
+    return [...own, ...this.unclaimed.map(({ handle, name }) => ({ fd: handle.fd, name }))];
   }
 
   /** The groups among whose sockets the kernel's choice is steered; null where it is not. */
@@ -201,16 +176,21 @@ export class Custody {
 
   /** @throws BindError where it cannot join its group; the handle is closed then */
   #add(bound: BoundSocket, key: AddressKey, slot: number | null): CustodySocket {
-    this.#order += 1;
-    const { handle, host, port, family, ipv6Only } = bound;
-    const socket = { handle, host, port, family, ipv6Only, key, slot, order: this.#order };
+    const socket = this.#enter(bound, key, slot);
     try {
       // One that all share has nobody to be steered to.
       if (slot !== null) this.#groups?.join(socket);
     } catch (error) {
-      handle.close();
+      this.#sockets.delete(socket);
+      bound.handle.close();
       throw error;
     }
+    return socket;
+  }
+
+  #enter({ handle, host, port, family, ipv6Only }: BoundSocket, key: AddressKey, slot: number | null): CustodySocket {
+    this.#order += 1;
+    const socket = { handle, host, port, family, ipv6Only, key, slot, order: this.#order };
     this.#sockets.add(socket);
     return socket;
   }
@@ -251,23 +231,8 @@ export class Custody {
     const { mode, how, native } = this.#options;
     this.#unclaimed.delete(socket);
     const taken = this.#add(socket, key, mode === 'reuseport' && canBindBeside(socket, how, native) ? 0 : null);
-    this.#foreign.add(taken);
+    this.#foreign.set(taken, socket.name);
     this.#options.onInherited?.(taken);
-  }
-
-  /** One at a time for an address: `came` resolves when all who were before have called `finish`. */
-  #queue(key: AddressKey): { came: Promise<void>; finish: () => void } {
-    let finish = () => {};
-    const finished = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    const came = this.#turns.get(key) ?? Promise.resolve();
-    const end = came.then(() => finished);
-    this.#turns.set(key, end);
-    void end.then(() => {
-      if (this.#turns.get(key) === end) this.#turns.delete(key);
-    });
-    return { came, finish };
   }
 
   async #findOrBind(
@@ -305,6 +270,40 @@ export class Custody {
         await this.#sleep(Math.min(RETRY_MS, leftMs), stop).catch(() => {});
       }
     }
+  }
+
+  /**
+   * One that a worker of the supervisor before has handed over, which listens. It joins its group by `joinTaken`.
+   *
+   * @returns null where it is there already; the handle is closed then
+   */
+  takeOver(bound: BoundSocket, key: AddressKey, slot: number): CustodySocket | null {
+    const own = this.#options.mode === 'reuseport' ? slot : null;
+    const unit = [...this.#unclaimed].find(({ host, port }) => host === bound.host && port === bound.port);
+    if (unit !== undefined) this.#claim(unit, key);
+    if (this.#closed || this.#ofKey(key).some((other) => other.slot === own || other.slot === null)) {
+      bound.handle.close();
+      return null;
+    }
+    const taken = this.#enter(bound, key, own);
+    if (own !== null) this.#taken.push(taken);
+    return taken;
+  }
+
+  /**
+   * Those that were taken over are all there.
+   *
+   * @param order which each was in its group; null where that is not known
+   * @returns addresses of groups whose order is not known: the kernel chooses by its hash there
+   */
+  joinTaken(order: (socket: CustodySocket) => number | null): string[] {
+    const taken = this.#taken.splice(0);
+    const { native } = this.#options;
+    // The program in force is the one of the supervisor before.
+    if (this.#groups === null && native.ok) for (const { handle } of taken) unsteer(native.native, handle.fd);
+    const unknown = this.#groups?.joinKnown(taken, order) ?? [];
+    this.#keepAll();
+    return unknown.map(({ host, port }) => formatAddress(host, port));
   }
 
   /** Whether somebody else holds it as well, such as a service manager: it stays open whatever happens here. */

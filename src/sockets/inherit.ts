@@ -88,15 +88,26 @@ export function parseName(name: string): Kept | null {
   }
 }
 
-/** Takes over the file descriptors with these names, from 3 on. */
-export function inherit(names: readonly string[], native: NativeLoad): Inherited {
+/** A descriptor and its name. */
+export interface Passed {
+  readonly fd: number;
+  readonly name: string;
+}
+
+/** As systemd passes them: from 3 on. */
+export function fromThree(names: readonly string[]): Passed[] {
+  return names.map((name, i) => ({ fd: FIRST_FD + i, name }));
+}
+
+/** Takes over file descriptors by their names. */
+export function inherit(passed: readonly Passed[], native: NativeLoad): Inherited {
   const sockets: InheritedSocket[] = [];
   const shared: InheritedShared[] = [];
   const refused: { name: string; reason: string }[] = [];
-  for (const [i, name] of names.entries()) {
+  for (const { fd, name } of passed) {
     try {
       const about = { name, kept: parseName(name) };
-      const taken = takeOver(FIRST_FD + i, native);
+      const taken = takeOver(fd, native);
       if ('socket' in taken) sockets.push({ ...taken.socket, ...about });
       else shared.push({ ...taken.shared, ...about });
     } catch (error) {
@@ -196,7 +207,7 @@ function takeOverUdp(fd: number, native: NativeLoad, cause: unknown): Shared {
 }
 
 /** null where it is bound to no port. */
-function placeOf(handle: Pick<TcpHandle, 'fd' | 'getsockname'>, native: NativeLoad): Place | null {
+export function placeOf(handle: Pick<TcpHandle, 'fd' | 'getsockname'>, native: NativeLoad): Place | null {
   const name: Partial<AddressInfo> = {};
   if (handle.getsockname(name) !== 0) return null;
   const { address: host, port, family } = name;

@@ -9,7 +9,7 @@ import type { NativeLoad } from '../native/libc.js';
 import type { AddressKey, SharedRequest } from '../protocol.js';
 import { formatAddress, overlaps, sharedKey } from './address.js';
 import { BindError, EADDRINUSE } from './bind-error.js';
-import { type InheritedShared, matchShared } from './inherit.js';
+import { type InheritedShared, matchShared, nameOf } from './inherit.js';
 import { type Keeper, Keeping } from './keeping.js';
 import { bindPath, bindUdp, removeDead, type SharedHandle, withoutName } from './shared-bind.js';
 import { isSameFile, SocketPath } from './socket-path.js';
@@ -47,8 +47,8 @@ export class SharedSockets {
   readonly #paths = new Map<AddressKey, SocketPath>();
   /** Of socket units, and not asked for yet. */
   readonly #unclaimed = new Set<InheritedShared>();
-  /** Those that somebody else goes on to hold, whatever happens here. */
-  readonly #foreign = new Set<SharedSocket>();
+  /** Those that somebody else goes on to hold, whatever happens here, as that calls them. */
+  readonly #foreign = new Map<SharedSocket, string>();
   readonly #keeping: Keeping<SharedSocket>;
   /** Of each address: one request is dealt with at a time. */
   readonly #turns = new Map<AddressKey, Promise<unknown>>();
@@ -88,6 +88,15 @@ export class SharedSockets {
     return [...this.#sockets.values()];
   }
 
+  /** All that there is, with the names by which the next supervisor knows them. */
+  get passable(): { readonly fd: number; readonly name: string }[] {
+    const own = this.list().map((socket) => {
+      const { key, slot, handle } = socket;
+      return { fd: handle.fd, name: this.#foreign.get(socket) ?? nameOf({ key, slot, index: null }) };
+    });
+    return [...own, ...this.unclaimed.map(({ handle, name }) => ({ fd: handle.fd, name }))];
+  }
+
   /** Of unix sockets in the file system: those of socket units as well, which the application may remove before it listens. */
   get paths(): readonly string[] {
     const sockets = [...this.#sockets.values(), ...this.#unclaimed];
@@ -110,6 +119,29 @@ export class SharedSockets {
     this.#paths.get(key)?.forget();
     this.#paths.delete(key);
     return true;
+  }
+
+  /**
+   * One that a worker of the supervisor before has handed over. It is served on.
+   *
+   * @returns null where it is there already, or nobody can come by it any more; the handle is closed then
+   */
+  takeOver(inherited: Omit<InheritedShared, 'name' | 'kept'>, key: AddressKey): SharedSocket | null {
+    const { kind, host, port, ipv6Only, handle } = inherited;
+    const hasName = kind === 'unix' && !host.startsWith('\0');
+    const unit = this.unclaimed.find((other) => other.kind === kind && other.host === host && other.port === port);
+    if (unit !== undefined) this.#claim(unit, key);
+    const isTaken = this.#closed || this.#sockets.has(key);
+    const path = hasName && !isTaken ? SocketPath.find(host, this.#options.owner) : undefined;
+    if (isTaken || path === null) {
+      handle.close();
+      return null;
+    }
+    if (path !== undefined) this.#paths.set(key, path);
+    const socket: SharedSocket = { key, slot: null, kind, host, port, ipv6Only, handle };
+    this.#sockets.set(key, socket);
+    this.#keeping.review(this.list().filter((other) => !this.#foreign.has(other)));
+    return socket;
   }
 
   /** What is kept elsewhere goes on with its name, and may be taken over from there. */
@@ -155,11 +187,11 @@ export class SharedSockets {
   }
 
   #claim(inherited: InheritedShared, key: AddressKey): SharedSocket {
-    const { kind, host, port, ipv6Only, handle } = inherited;
+    const { kind, host, port, ipv6Only, handle, name } = inherited;
     this.#unclaimed.delete(inherited);
     const socket: SharedSocket = { key, slot: null, kind, host, port, ipv6Only, handle };
     this.#sockets.set(key, socket);
-    this.#foreign.add(socket);
+    this.#foreign.set(socket, name);
     this.#options.onInherited(socket);
     return socket;
   }

@@ -17,6 +17,8 @@ export class SteeredGroups<T extends BoundSocket> {
   readonly #watch: QueueWatch;
   /** By what the kernel groups by: the address that was really bound. */
   readonly #groups = new Map<string, GroupOrder<T>>();
+  /** Those whose order is not known. */
+  readonly #unknown = new Set<string>();
 
   constructor(native: Native) {
     this.#native = native;
@@ -40,10 +42,40 @@ export class SteeredGroups<T extends BoundSocket> {
       if (cause instanceof NativeError) throw new BindError(socket, cause.errno, { cause });
       throw cause;
     }
+    if (this.#unknown.has(endpoint(socket))) return;
     const group = this.#groups.get(endpoint(socket)) ?? new GroupOrder<T>();
     this.#groups.set(endpoint(socket), group);
     group.join(socket);
     this.#watch.add(socket.handle.fd);
+  }
+
+  /**
+   * Sockets from before, which listen already. Of one group at most one may have gone since their order was known: who takes its
+   * index is known then, and which of several went first is not.
+   *
+   * @param order which each was in its group; null where that is not known
+   * @returns one of each group that cannot be steered from now on, whatever joins it
+   */
+  joinKnown(sockets: readonly T[], order: (socket: T) => number | null): T[] {
+    const groups = new Map<string, T[]>();
+    for (const socket of sockets) groups.set(endpoint(socket), [...(groups.get(endpoint(socket)) ?? []), socket]);
+    const unknown: T[] = [];
+    for (const [name, members] of groups) {
+      // Those that came from outside were there before.
+      const first = this.#groups.get(name)?.members.length ?? 0;
+      const sorted = inOrder(members, (socket) => {
+        const index = order(socket);
+        return index === null || index < first ? null : index - first;
+      });
+      if (sorted !== null) for (const socket of sorted) this.join(socket);
+      else {
+        this.#unknown.add(name);
+        this.#groups.delete(name);
+        unknown.push(members[0]!);
+        unsteer(this.#native, members[0]!.handle.fd);
+      }
+    }
+    return unknown;
   }
 
   /** Which it is in its group; null where it is in none. */
@@ -85,4 +117,27 @@ export class SteeredGroups<T extends BoundSocket> {
 
 function endpoint({ host, port, ipv6Only }: BoundSocket): string {
   return `${formatAddress(host, port)}${ipv6Only ? ',v6only' : ''}`;
+}
+
+/** From now on the kernel goes by its hash in the group of that socket, whoever had steered it. */
+export function unsteer(native: Native, fd: number): void {
+  try {
+    native.detachReusePortProgram(fd);
+  } catch {
+    // There was none.
+  }
+}
+
+/** As the kernel has them by now; null where that is not known. */
+function inOrder<T>(sockets: readonly T[], order: (socket: T) => number | null): T[] | null {
+  const byIndex = new Map(sockets.map((socket) => [order(socket), socket]));
+  if (byIndex.has(null) || byIndex.size < sockets.length) return null;
+  const size = Math.max(...(byIndex.keys() as Iterable<number>)) + 1;
+  const missing = Array.from({ length: size }, (_none, index) => index).filter((index) => !byIndex.has(index));
+  const [gone] = missing;
+  if (missing.length > 1) return null;
+  const group = new GroupOrder<T | number>();
+  for (let index = 0; index < size; index++) group.join(byIndex.get(index) ?? index);
+  if (gone !== undefined) group.leave(gone);
+  return group.members as T[];
 }

@@ -8,6 +8,7 @@ import type { Releases } from './deployments/releases.js';
 import type { EventHub } from './events/event-hub.js';
 import type { Loop } from './loop.js';
 import type { Requests } from './requests.js';
+import type { Takeover } from './takeover/takeover.js';
 import type { CanaryWatch } from './upkeep/canary-watch.js';
 import type { Workforce } from './workers/workforce.js';
 
@@ -21,6 +22,8 @@ export interface EffectParts {
   readonly canary: CanaryWatch;
   readonly events: EventHub;
   readonly log: Log;
+  /** null where there can be nobody to take over. */
+  readonly takeover: Takeover | null;
   /** Ends whatever asks the workers by itself, and deployments that have not begun. */
   readonly closeWatchers: () => void;
   /** The workers are ready for the first time. */
@@ -55,6 +58,15 @@ export class Effects {
         workforce.spawn(effect, release);
         break;
       }
+      case 'takeIn':
+        workforce.takeIn(effect, releases.of(state, effect.generation));
+        break;
+      case 'seize':
+        this.#parts.takeover?.seize(effect.worker);
+        break;
+      case 'endTakeover':
+        workforce.endTakeover(effect.held);
+        break;
       case 'drain':
         workforce.drain(effect.worker, { ...effect, emptyQueue: isStopping(state) }, effect);
         break;
@@ -65,7 +77,7 @@ export class Effects {
         workforce.terminate(effect.worker);
         break;
       case 'kill':
-        workforce.kill(effect.worker);
+        workforce.kill(effect.worker, releases.of(state, state.stable).config.keepChildren);
         break;
       case 'accept':
         workforce.accept(effect.worker);

@@ -1,11 +1,12 @@
 /** What is asked about the application and its workers: descriptions, profiles, the inspector. Decides nothing. */
-import type { State } from '../core/types.js';
+import type { Before, State } from '../core/types.js';
 import type {
   ControlResult,
   DescribeOptions,
   Description,
   InspectOptions,
   ProfileOptions,
+  RestartRecord,
   SupervisorStatus,
 } from '../protocol.js';
 import type { Releases } from './deployments/releases.js';
@@ -28,6 +29,22 @@ export class Insight {
 
   constructor(options: InsightOptions) {
     this.#options = options;
+  }
+
+  #examining = 0;
+
+  /** What has become of workers, the newest last. */
+  get records(): readonly RestartRecord[] {
+    return this.#history.records;
+  }
+
+  /** Whether a worker is being profiled, or its inspector is open. */
+  get isBusy(): boolean {
+    return this.#examining > 0;
+  }
+
+  goOnWith(before: Pick<Before, 'slots' | 'rollout'>, records: readonly RestartRecord[]): void {
+    this.#history.goOnWith(before, records);
   }
 
   /** Remembers what has become of workers. */
@@ -71,6 +88,12 @@ export class Insight {
   ): Promise<ControlResult> {
     const { id } = chooseWorker(this.#options.state(), of === 'first' ? null : of);
     const handle = this.#options.workers().get(id);
-    return handle === undefined ? { ok: false, message: 'failed', reason: `worker ${id} has ended` } : act(handle, id);
+    if (handle === undefined) return { ok: false, message: 'failed', reason: `worker ${id} has ended` };
+    this.#examining += 1;
+    try {
+      return await act(handle, id);
+    } finally {
+      this.#examining -= 1;
+    }
   }
 }

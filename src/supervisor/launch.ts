@@ -17,7 +17,9 @@ export async function launchSupervisor(options: Omit<RunOptions, 'environment' |
   // Taken out of the environment before anything is started with it.
   const environment = takeServiceEnvironment(process.env, process.pid);
   const { loaded, runtimeDir } = options;
-  const firstWorker = await forkFirstWorker({ config: loaded.config, runtimeDir, environment });
+  const { arrival } = options;
+  // The workers of the program before this one are there.
+  const firstWorker = arrival ? null : await forkFirstWorker({ config: loaded.config, runtimeDir, environment });
   try {
     const { runSupervisor } = await import('./run.js');
     return await runSupervisor({ ...options, environment, firstWorker });

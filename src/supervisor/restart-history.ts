@@ -2,7 +2,7 @@
  * What has become of workers and reloads of late: read from the core's state whenever it has come to rest. The core itself
  * only knows how often, and the last reason.
  */
-import type { State } from '../core/types.js';
+import type { Before, State } from '../core/types.js';
 import type { RestartRecord } from '../protocol.js';
 
 /** The oldest are forgotten. */
@@ -22,6 +22,13 @@ export class RestartHistory {
   /** The newest last. */
   get records(): readonly RestartRecord[] {
     return [...this.#records];
+  }
+
+  /** What the supervisor before knew is no news. */
+  goOnWith({ slots, rollout }: Pick<Before, 'slots' | 'rollout'>, records: readonly RestartRecord[]): void {
+    this.#records.push(...records.slice(-MOST));
+    this.#slots = new Map(slots.map(({ slot, restarts, recycled }) => [slot, { restarts, recycled }]));
+    if (rollout !== null) this.#rollout = { state: rollout.state, to: rollout.to };
   }
 
   review({ slots, rollout }: State): void {

@@ -6,16 +6,17 @@ import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { JOURNAL_SOCKET } from '../logs/journal.js';
-import { createLog } from '../logs/logger.js';
+import { createLog, type Log } from '../logs/logger.js';
 import type { Datagrams } from '../native/datagrams.js';
-import { loadNative, type Native, type NativeLoad } from '../native/libc.js';
+import { loadNative, type NativeLoad } from '../native/libc.js';
 import { chooseListenMode, chooseSteering, type SteeringChoice } from '../platform/mode.js';
 import { ownPackage } from '../platform/own-package.js';
 import { probe } from '../platform/probe.js';
 import { formatAddress, formatShared } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
-import { type InheritedShared, type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
+import { fromThree, type InheritedShared, type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
 import { SharedSockets } from '../sockets/shared.js';
+import { unsteer } from '../sockets/steered-groups.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
@@ -29,6 +30,10 @@ import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
 import { Supervisor } from './supervisor.js';
 import type { Started } from './supervisor-options.js';
+import { attachAt } from './takeover/orphans.js';
+import { type PassedWorkers, Takeover } from './takeover/takeover.js';
+import type { Arrival } from './upgrade/arrival.js';
+import type { SelfStart } from './upgrade/upgrader.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
 /** For what is to be closed at the end, and for workers that are to end at once. */
@@ -49,6 +54,10 @@ export interface RunOptions {
   readonly environment: ServiceEnvironment;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker: FirstWorker | null;
+  /** How it can be started again in its own place; or why it cannot. */
+  readonly self: SelfStart | string;
+  /** The program before this one, with the same PID, has passed on to it. */
+  readonly arrival?: Arrival | null;
   /** Told once, when the workers are ready. */
   readonly onStarted?: (started: Started) => void;
 }
@@ -61,10 +70,12 @@ export interface RunOptions {
  *   this name runs
  */
 export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
-  const { environment, firstWorker } = options;
+  const { environment, firstWorker, arrival = null } = options;
+  const passed = arrival?.state.upgrade;
   const { config, warnings } = options.loaded;
   const native = loadNative();
-  const log = createLog(config, { journal: { stream: environment.journalStream, connect: () => openJournal(native) } });
+  const journal = { stream: environment.journalStream, connect: () => openJournal(native) };
+  const log = createLog(config, { journal, before: passed?.logs });
   const systemd = openSystemd(environment, native, (reason) => {
     log.logger.warn({ reason }, 'systemd cannot be told how the service is');
   });
@@ -75,10 +86,14 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const release = await resolveRelease(1, config, options.loaded);
     const capabilities = await probe(native);
     const { mode, how, reason } = chooseListenMode(config, capabilities);
-    const { sockets: inherited, shared: inheritedShared, refused } = inherit(environment.fdNames, native);
+    const {
+      sockets: inherited,
+      shared: inheritedShared,
+      refused,
+    } = inherit(passed?.sockets ?? fromThree(environment.fdNames), native);
     for (const { name, reason } of refused)
       log.logger.warn({ fdName: name, reason }, 'a socket that was passed cannot be used');
-    for (const socket of [...inherited, ...inheritedShared]) {
+    for (const socket of passed === undefined ? [...inherited, ...inheritedShared] : []) {
       log.logger.info({ fdName: socket.name, address: addressOf(socket) }, 'socket inherited');
     }
     const steering = steeringWith(inherited, chooseSteering(config, { mode, reason }, capabilities));
@@ -102,7 +117,13 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const { bindTimeoutMs } = config;
     let custody: Custody | undefined;
     let shared: SharedSockets | undefined;
+    let control: ControlServer | undefined;
     const hooks = new Hooks({ log });
+    const { runtimeDir } = options;
+    const takeover =
+      process.platform === 'linux'
+        ? new Takeover({ runtimeDir, name: config.name, version, native, log, passed: passedWorkers(arrival) })
+        : null;
     const supervisor = new Supervisor({
       hooks,
       release,
@@ -113,8 +134,15 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       listenModeReason: reason,
       steering,
       native,
-      runtimeDir: options.runtimeDir,
+      runtimeDir,
+      takeover,
+      attachAt: attachAt(config, runtimeDir),
       firstWorker,
+      upgrade: {
+        ...{ self: options.self, runtimeDir, name: config.name, log, arrival },
+        nativeLack: native.ok ? null : native.reason,
+      },
+      passableControl: () => control?.passable ?? null,
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });
         return custody;
@@ -125,7 +153,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
       onSettled: (state) => systemd.review(state),
     });
-    const control = await ControlServer.open({
+    control = await ControlServer.open({
+      passed: passed?.control ?? null,
       dir: options.runtimeDir,
       name: config.name,
       target: supervisor,
@@ -139,6 +168,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const onReload = (reload: () => Promise<unknown>) => void systemd.reload(reload);
     const onStopNow = () => hooks.endNow();
     const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload, onStopNow });
+    // Only now is it known that no other supervisor has them.
+    if (await takeover?.open()) firstWorker?.discard();
     let admin: AdminServer | null = null;
     let closeTriggers = () => {};
     let begun = false;
@@ -151,6 +182,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       // Before anybody can hear that it runs: no worker has been listened to yet.
       kept = keepOwnProgram(release, options.runtimeDir, log);
       signals.begin();
+      if (arrival !== null) void takeover?.settled.then(() => tellArrived(arrival, log));
       void options.hostGone?.then(() => {
         if (supervisor.stopping) return;
         log.logger.info('the program that started it is gone: stop asked for');
@@ -179,16 +211,20 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`, hint);
       }
       log.logger.info('supervisor stopped');
+      arrival?.done();
       return EXIT.done;
     } catch (error) {
       // No worker is to outlive a supervisor that ends.
-      if (begun) await atMost(END_MS, endWorkers(supervisor));
+      if (begun && !arrival?.isPending()) await atMost(END_MS, endWorkers(supervisor));
       throw error;
     } finally {
       signals.end();
       closeTriggers();
       (await kept)();
-      for (const error of await atMost(CLOSE_MS, failures([control.close(), admin?.close(), hooks.close()]))) {
+      for (const error of await atMost(
+        CLOSE_MS,
+        failures([control?.close(), admin?.close(), hooks.close(), takeover?.close()]),
+      )) {
         log.logger.warn({ reason: error }, 'cannot clean up');
       }
     }
@@ -202,6 +238,20 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     forgetFaults();
     await log.flush();
   }
+}
+
+function passedWorkers(arrival: Arrival | null): PassedWorkers | null {
+  return arrival === null ? null : { before: arrival.state, collect: (pid) => arrival.exec.collect(pid) };
+}
+
+/** All workers have been taken over: the version before is no longer needed. */
+function tellArrived(arrival: Arrival, log: Log): void {
+  if (!arrival.isPending()) return;
+  arrival.done();
+  const { id, version, nodeVersion, failure } = arrival.state.upgrade;
+  const fields = { upgrade: id, from: { version, nodeVersion } };
+  if (failure === null) log.logger.info(fields, 'supervisor replaced');
+  else log.logger.error({ upgrade: id, reason: failure }, 'upgrade failed: the version before goes on');
 }
 
 async function endWorkers(supervisor: Supervisor): Promise<string[]> {
@@ -244,14 +294,6 @@ function steeringWith(inherited: readonly InheritedSocket[], choice: SteeringCho
     steered: false,
     reason: 'sockets were kept from a supervisor that did not steer: stop and start to have them bound anew',
   };
-}
-
-function unsteer(native: Native, fd: number): void {
-  try {
-    native.detachReusePortProgram(fd);
-  } catch {
-    // There was none.
-  }
 }
 
 /** null where the journal is reached by standard output only. */

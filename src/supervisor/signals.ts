@@ -57,8 +57,10 @@ export function handleSignals(supervisor: Supervisor, log: Log, options: SignalO
     SIGTTIN: () => void supervisor.scale('+1', quiet),
     SIGTTOU: () => void supervisor.scale('-1', quiet),
     SIGUSR1: () => log.reopen(),
-    // Without a listener it would end the supervisor.
-    SIGUSR2: (signal) => log.logger.warn({ signal }, 'signal ignored: a running supervisor cannot be replaced'),
+    SIGUSR2: (signal) => {
+      log.logger.info({ signal }, 'upgrade asked for');
+      void supervisor.upgrade(quiet);
+    },
   };
   const handle = (signal: NodeJS.Signals) => {
     if (!ended) handlers[signal]?.(signal);

@@ -12,6 +12,7 @@ import type {
   SocketStatus,
   SupervisorStatus,
   TrialStatus,
+  UpgradeStatus,
 } from '../protocol.js';
 import type { Custody, CustodySocket } from '../sockets/custody.js';
 import type { SharedSockets } from '../sockets/shared.js';
@@ -39,6 +40,7 @@ export interface StatusSource {
   readonly canaryFigures: CanaryStatus['figures'];
   readonly handover: HandoverTotals;
   readonly cutOff: ConnectionCounts;
+  readonly upgrade: UpgradeStatus;
 }
 
 /** @param figures whether the workers are asked what they have answered, too */
@@ -90,6 +92,7 @@ export async function collectStatus(source: StatusSource, figures = false): Prom
     cutOff: { ...source.cutOff },
     cpuPercent: own?.cpuPercent ?? null,
     rssBytes: own?.rssBytes ?? null,
+    upgrade: source.upgrade,
     workers: state.workers.map((worker, index) => {
       const taken = worker.pid === null ? undefined : used.get(worker.pid);
       const stats = answers[index] ?? null;

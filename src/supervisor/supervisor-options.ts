@@ -9,6 +9,9 @@ import type { Custody, CustodyOptions } from '../sockets/custody.js';
 import type { SharedOptions, SharedSockets } from '../sockets/shared.js';
 import type { Release } from './deployments/release.js';
 import type { Hooks } from './hooks/hooks.js';
+import type { Takeover } from './takeover/takeover.js';
+import type { PassedControl } from './upgrade/passed-state.js';
+import type { UpgraderOptions } from './upgrade/upgrader.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
 export interface SupervisorOptions {
@@ -22,6 +25,13 @@ export interface SupervisorOptions {
   readonly native: NativeLoad;
   /** Only this user may enter it. */
   readonly runtimeDir: string;
+  /** Where workers look for the next supervisor; null where they end with this one. */
+  readonly attachAt?: string | null;
+  /** Whom it takes over. */
+  readonly takeover?: Takeover | null;
+  readonly upgrade: UpgraderOptions;
+  /** The control socket, for the program that takes the place of this one. */
+  readonly passableControl: () => PassedControl | null;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker?: FirstWorker | null;
   /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */

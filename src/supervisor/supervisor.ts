@@ -6,8 +6,10 @@
 import { judgeProbe } from '../core/probes.js';
 import { servedSlots, serves } from '../core/standing.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
+import { mayAttach } from '../core/takeover.js';
 import type { SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
+import type { SteeringChoice } from '../platform/mode.js';
 import type {
   ControlResult,
   ControlTarget,
@@ -23,6 +25,7 @@ import type {
   ReloadOptions,
   SupervisorEvent,
   SupervisorStatus,
+  UpgradeOptions,
 } from '../protocol.js';
 import type { Custody } from '../sockets/custody.js';
 import type { SharedSockets } from '../sockets/shared.js';
@@ -36,9 +39,10 @@ import { Effects, isStopping } from './effects.js';
 import { EventHub } from './events/event-hub.js';
 import { Insight } from './insight.js';
 import { Loop } from './loop.js';
-import { type Progress, Requests } from './requests.js';
+import { type Progress, Requests, tell } from './requests.js';
 import { collectStatus } from './status.js';
 import type { Started, SupervisorOptions } from './supervisor-options.js';
+import { Upgrader, type UpgraderParts } from './upgrade/upgrader.js';
 import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
 import { Watchers } from './upkeep/watchers.js';
@@ -48,6 +52,8 @@ import { Listening } from './workers/listening.js';
 import { Workforce } from './workers/workforce.js';
 
 const SIZE_LIMIT = 256;
+/** Of the log: all that is remembered. */
+const MOST_LINES = 100_000;
 
 export class Supervisor implements ControlTarget {
   readonly #options: SupervisorOptions;
@@ -56,6 +62,7 @@ export class Supervisor implements ControlTarget {
   readonly #custody: Custody;
   readonly #shared: SharedSockets;
   readonly #workforce: Workforce;
+  readonly #listening: Listening;
   readonly #effects: Effects;
   readonly #releases: Releases;
   readonly #deployments: Deployments;
@@ -63,7 +70,8 @@ export class Supervisor implements ControlTarget {
   readonly #requests = new Requests();
   readonly #events: EventHub;
   readonly #insight: Insight;
-  readonly #startedAt = performance.now();
+  readonly #upgrader: Upgrader;
+  readonly #startedAt: number;
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
   #announce: (started: Started) => void = () => {};
@@ -78,6 +86,7 @@ export class Supervisor implements ControlTarget {
     const { release, log, listenMode, native } = options;
     const { steered } = options.steering;
     this.#options = options;
+    this.#startedAt = performance.now() - (options.upgrade.arrival?.state.upgrade.uptimeMs ?? 0);
     this.#log = log;
     this.#releases = new Releases(release, options.reloadConfig, log);
     const size = release.config.instances;
@@ -89,6 +98,7 @@ export class Supervisor implements ControlTarget {
         (settled) => this.#events.review(settled),
         (settled) => this.#insight.review(settled),
         (settled) => options.onSettled?.(settled),
+        (settled) => options.takeover?.keep(settled, this.#releases.of(settled, settled.stable).config.instances),
       ],
       onFault: (error, during) => this.#failed(error, during),
     });
@@ -102,7 +112,9 @@ export class Supervisor implements ControlTarget {
       onRefused: (type, reason) => log.logger.error({ reason }, `${type} refused`),
     });
     const dispatch = this.#loop.dispatch.bind(this.#loop);
-    const listening = new Listening(dispatch, log);
+    const takeover = options.takeover ?? null;
+    const listening = new Listening(dispatch, log, takeover?.settled);
+    this.#listening = listening;
     this.#custody = options.openCustody({
       onWaiting: (delay) => listening.delayed(delay),
       onInherited: ({ slot, key }) => this.#inherited({ slot, key }),
@@ -117,6 +129,7 @@ export class Supervisor implements ControlTarget {
     const examinations = new Examinations(options.runtimeDir, name);
     const workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
+      ...{ takeover, attachAt: options.attachAt ?? null },
     });
     this.#workforce = workforce;
     this.#insight = new Insight({
@@ -130,7 +143,7 @@ export class Supervisor implements ControlTarget {
     });
     this.#effects = new Effects({
       ...{ loop: this.#loop, workforce, custody, shared, releases: this.#releases, requests: this.#requests },
-      ...{ canary: this.#watchers.canary, events: this.#events, log },
+      ...{ canary: this.#watchers.canary, events: this.#events, log, takeover },
       onReport: (message, fields) => {
         const { state } = this.#loop;
         options.hooks?.heard(message, fields, state.stable, () => this.#releases.of(state, state.stable));
@@ -146,6 +159,13 @@ export class Supervisor implements ControlTarget {
         this.#end(reason);
       },
     });
+    this.#upgrader = new Upgrader(options.upgrade, {
+      state: () => this.#loop.state,
+      busy: () => this.#busy(),
+      workers: () => workforce.workers.values(),
+      answers: async (worker) => (await workforce.stats.ask(worker)) !== null,
+      pass: () => this.#pass(),
+    });
     this.started = new Promise((resolve) => {
       this.#announce = resolve;
     });
@@ -157,9 +177,22 @@ export class Supervisor implements ControlTarget {
   /** The name is its own by then. */
   start(): void {
     this.#insight.tidy();
-    for (const socket of this.#fromBefore.splice(0))
-      this.#loop.dispatch({ type: 'socketOpened', socket, listened: true });
+    const { takeover, upgrade } = this.#options;
+    const passed = upgrade.arrival?.state.upgrade;
+    if (passed !== undefined) this.#workforce.goOnWith(passed);
+    if (takeover?.before) this.#insight.goOnWith(takeover.before, passed?.history ?? []);
+    const kept = this.#fromBefore
+      .splice(0)
+      .map((socket): AnyEvent => ({ type: 'socketOpened', socket, listened: true }));
     this.#begun = true;
+    const dispatch = (...events: AnyEvent[]) => this.#loop.dispatch(...events);
+    const parts = {
+      ...{ custody: this.#custody, shared: this.#shared, dispatch },
+      onHeld: (key: string, worker: number) => this.#listening.holds(key, worker),
+      mayAttach: (worker: number) => mayAttach(this.#loop.state, worker),
+    };
+    if (takeover) takeover.begin(parts, kept);
+    else dispatch(...kept);
     this.#loop.dispatch({ type: 'start' });
   }
 
@@ -193,6 +226,7 @@ export class Supervisor implements ControlTarget {
         canaryFigures: this.#watchers.canary.figures,
         handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
         cutOff: this.#workforce.cutOff,
+        upgrade: this.#upgrader.status,
       },
       figures,
     );
@@ -259,6 +293,41 @@ export class Supervisor implements ControlTarget {
     return this.#requests.open('stopped', progress, (request) => this.#loop.dispatch({ type: 'stop', request }));
   }
 
+  upgrade(progress: Progress, options?: UpgradeOptions): Promise<ControlResult> {
+    return this.#upgrader.upgrade((line) => tell(progress, line), options);
+  }
+
+  /** What the core does not know of, and another program could not go on with. */
+  #busy(): string[] {
+    return [
+      ...(this.#deployments.isBusy ? ['a reload that is being prepared'] : []),
+      ...(this.#insight.isBusy ? ['a profile or an inspector'] : []),
+      ...(this.#options.hooks?.isBusy ? ['a hook that runs'] : []),
+    ];
+  }
+
+  #pass(): ReturnType<UpgraderParts['pass']> {
+    const { takeover, version, passableControl } = this.#options;
+    const { state } = this.#loop;
+    const { instances } = this.#releases.of(state, state.stable).config;
+    const snapshot = takeover?.snapshotOf(state, instances, this.#custody);
+    if (snapshot === undefined) throw new Error('it does not know its workers');
+    const { reason: _, ...handover } = this.#workforce.handover;
+    return {
+      ...snapshot,
+      upgrade: {
+        version,
+        sockets: [...this.#custody.passable, ...this.#shared.passable],
+        control: passableControl(),
+        uptimeMs: performance.now() - this.#startedAt,
+        history: this.#insight.records,
+        logs: this.#log.recent({ lines: MOST_LINES, follow: false }).lines,
+        handover,
+        cutOff: this.#workforce.cutOff,
+      },
+    };
+  }
+
   stopNow(): void {
     this.#workforce.leftBehind.killAll();
     this.#loop.dispatch({ type: 'stopNow' });
@@ -302,7 +371,13 @@ export class Supervisor implements ControlTarget {
     const { state, sockets } = this.#loop;
     const failure = this.#watchers.steering?.programs.failure ?? null;
     const missing = (worker: number) => this.#workforce.workers.get(worker)?.missing ?? [];
-    return steeringState({ choice: this.#options.steering, failure, state, sockets, missing });
+    return steeringState({ choice: this.#choice, failure, state, sockets, missing });
+  }
+
+  get #choice(): SteeringChoice {
+    const [address] = this.#options.takeover?.unsteered ?? [];
+    if (address === undefined) return this.#options.steering;
+    return { steered: false, reason: `${address} was taken over, and the order of its sockets is not known` };
   }
 
   #startedNow(): Started {

@@ -12,6 +12,7 @@ export function templateUnit(): string {
     // By way of the path: where holdfast lies differs from machine to machine.
     start: ['/usr/bin/env', 'holdfast', 'start', { raw: '/etc/holdfast/%i.yaml' }, { raw: '--name=%i' }],
     reload: ['/usr/bin/env', 'holdfast', 'reload', { raw: '--name=%i' }],
+    stop: ['/usr/bin/env', 'holdfast', 'stop', { raw: '--name=%i' }],
     workingFolder: '/etc/holdfast',
     pwd: null,
     user: { kind: 'dynamic', name: null },

@@ -22,6 +22,7 @@ export interface ServiceDescription extends Omit<Sandbox, 'isRoot'> {
   /** Program, absolute, and its arguments. */
   readonly start: readonly Text[];
   readonly reload: readonly Text[];
+  readonly stop: readonly Text[];
   readonly workingFolder: Text;
   /** The working folder's logical name, where the service must go by it because it leads through a symbolic link. */
   readonly pwd: string | null;
@@ -57,6 +58,8 @@ export interface SocketDescription {
 const DYNAMIC_USER_SINCE = 235;
 /** From here on a reload is a signal, and systemd waits until the supervisor says that it is done. */
 const NOTIFY_RELOAD_SINCE = 253;
+/** From here on a command after the end is told what that was: whether the service is started again. */
+const SERVICE_RESULT_SINCE = 232;
 /** More addresses than an application has. */
 const ADDRESSES = 8;
 /** A worker of Node has about a dozen threads; one with a large pool some more. */
@@ -110,6 +113,7 @@ function unitBlock({ description, hasSocket, name }: ServiceDescription): Block 
 
 function serviceBlocks(about: ServiceDescription): Block[] {
   const { systemd } = about;
+  const outlives = systemd >= SERVICE_RESULT_SINCE;
   const workers = about.instances + about.surge;
   return [
     {
@@ -146,9 +150,12 @@ function serviceBlocks(about: ServiceDescription): Block[] {
       ],
     },
     {
-      why: 'The supervisor drains the workers; what is left when the time is over is killed.',
+      why: outlives
+        ? 'The supervisor drains the workers. Where it dies they serve on, and the next one takes them over; those that a stop leaves are ended.'
+        : 'The supervisor drains the workers; what is left when the time is over is killed.',
       settings: [
-        set('KillMode', 'mixed'),
+        set('KillMode', outlives ? 'process' : 'mixed'),
+        outlives ? set('ExecStopPost', `-${commandLine(about.stop)}`) : null,
         set('TimeoutStartSec', seconds(about.startTimeoutMs)),
         set('TimeoutStopSec', seconds(about.stopTimeoutMs)),
       ],

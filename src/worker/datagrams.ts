@@ -30,6 +30,7 @@ type GetServer = (socket: unknown, query: Query, reply: Reply) => void;
 interface Bound {
   readonly socket: WeakRef<Socket>;
   readonly handle: WeakRef<UdpHandle>;
+  readonly key: AddressKey;
   readonly place: Place;
 }
 
@@ -56,6 +57,8 @@ const REUSE_ADDR = 4;
 const QUIET_MS = 1_000;
 /** Answers that come slowly may come more slowly still. */
 const PAUSES = 2;
+/** Ends the key of one that a worker has in place of the shared one. */
+const OWN = '/own';
 /** What has gone is swept out when there are this many more than after the last time. */
 const SWEEP_AFTER = 16;
 
@@ -155,7 +158,7 @@ export class Datagrams {
     reply(0, handle);
     // The application may have closed it meanwhile.
     if (hasOwn() || !isOpen(socket)) return;
-    this.#add(socket, handle, place);
+    this.#add(socket, handle, key, place);
     this.#channel.send({ type: 'bound', key });
   }
 
@@ -180,11 +183,11 @@ export class Datagrams {
       isHeld: () => isHeld(handle),
       onOwn: (own, renew) => {
         hasOwn = true;
-        const ownKey = `${key}/own`;
+        const ownKey = `${key}${OWN}`;
         this.#channel.send({ type: 'opened', key: ownKey });
         const add = (it: UdpHandle) => {
           this.#watchClose(it, ownKey);
-          this.#add(socket, it, place);
+          this.#add(socket, it, ownKey, place);
         };
         add(own);
         const begin = () => {
@@ -229,8 +232,8 @@ export class Datagrams {
     this.#held.clear();
   }
 
-  #add(socket: Socket, handle: UdpHandle, place: Place): void {
-    this.#bound.push({ socket: new WeakRef(socket), handle: new WeakRef(handle), place });
+  #add(socket: Socket, handle: UdpHandle, key: AddressKey, place: Place): void {
+    this.#bound.push({ socket: new WeakRef(socket), handle: new WeakRef(handle), key, place });
     if (this.#bound.length >= this.#sweepAt) this.#open();
     if (this.#draining) this.#stop(handle);
   }
@@ -244,6 +247,11 @@ export class Datagrams {
     this.#bound = open.map(({ bound }) => bound);
     this.#sweepAt = 2 * this.#bound.length + SWEEP_AFTER;
     return open;
+  }
+
+  /** For a supervisor that takes this worker over. One that is none but this worker's has no handle here. */
+  account(): readonly { readonly key: AddressKey; readonly handle: UdpHandle | null }[] {
+    return this.#open().map(({ bound: { key }, handle }) => ({ key, handle: key.endsWith(OWN) ? null : handle }));
   }
 
   /** Takes nothing more: what comes is there for the other workers, which read from the same sockets. */

@@ -13,6 +13,7 @@ import type { KeptPaths } from './kept-paths.js';
 import { Listener, type Terms } from './listener.js';
 import { internals, refusedHandle, stopAccepting, type TcpHandle } from './node/handle.js';
 import { OWNER, symbolOf } from './node/symbols.js';
+import type { Account } from './outlive.js';
 import { overlaps } from './overlap.js';
 import { absolute, bindPath, type OwnPaths } from './paths.js';
 import {
@@ -200,7 +201,9 @@ export class Listeners {
     this.#checked = true;
     this.#channel.send({ type: 'bound', key });
     startTimer(() => {
-      if (this.#open.has(listener) && !this.#closed) this.#channel.send({ type: 'stayed', key });
+      if (!this.#open.has(listener) || this.#closed) return;
+      listener.steady = true;
+      this.#channel.send({ type: 'stayed', key });
     }, STEADY_MS).unref();
     if (this.#closed) listener.stop();
   }
@@ -227,6 +230,22 @@ export class Listeners {
     this.#closed = true;
     for (const listener of [...this.#open]) listener.stop();
     for (const server of this.#servers) if (this.#isOwn(server) && server.listening) stopAccepting(server);
+  }
+
+  /** For a supervisor that takes this worker over. @param slot its own */
+  account(slot: number): Pick<Account, 'held' | 'listening' | 'steady' | 'sockets'> {
+    const open = this.#closed ? [] : [...this.#open];
+    const sockets = open.flatMap((listener) => listener.sockets(slot));
+    const listening = open
+      .flatMap(({ key }) => key ?? [])
+      .filter((key) => sockets.some((socket) => socket.key === key));
+    const steady = open.flatMap((listener) => (listener.steady && listener.key) || []);
+    return { held: open.some(({ held }) => held), listening, steady, sockets };
+  }
+
+  /** It has them. @param slot its own */
+  releaseOthers(slot: number): void {
+    for (const listener of this.#open) listener.releaseOthers(slot);
   }
 
   /** Connections that are open on all servers of the application, also on those that no longer listen. */

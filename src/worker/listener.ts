@@ -6,6 +6,7 @@ import { acceptOn, internals, stopAccepting, type TcpHandle } from './node/handl
 import type { Where } from './query.js';
 
 interface Adopted {
+  readonly slot: number;
   readonly key: AddressKey;
   readonly handle: TcpHandle;
 }
@@ -32,6 +33,8 @@ export class Listener {
   #standIn = false;
   /** Nothing is accepted before `accept`. */
   #held = false;
+  /** It has been open for a moment. */
+  steady = false;
   /** Of the server, when it asked. */
   readonly #listeningId: number | undefined;
 
@@ -140,7 +143,7 @@ export class Listener {
     if (this.#handle === undefined || !(this.#held || this.#acceptOn(handle))) return false;
     const name = nameOf(slot, key);
     this.#adopted.get(name)?.handle.close();
-    this.#adopted.set(name, { key, handle });
+    this.#adopted.set(name, { slot, key, handle });
     if (this.#standIn && this.#key === key) {
       this.#standIn = false;
       if (!this.#held) this.#endWait(false);
@@ -161,6 +164,28 @@ export class Listener {
     const name = nameOf(slot, key);
     this.#adopted.get(name)?.handle.close();
     this.#adopted.delete(name);
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** What it accepts on, or is to. @param own its slot; none where it only seems to listen */
+  sockets(own: number): { readonly key: AddressKey; readonly slot: number; readonly handle: TcpHandle }[] {
+    const adopted = [...this.#adopted.values()];
+    const key = this.#key;
+    const handle = this.#handle;
+    if (this.#standIn || key === undefined || handle === undefined || !this.listens) return adopted;
+    // It took the place of one that only stood for it.
+    const follows = adopted.some((other) => other.slot === own && other.key === key);
+    return follows ? adopted : [{ key, slot: own, handle }, ...adopted];
+  }
+
+  /** The supervisor has those of others now, and asks again where it wants that. */
+  releaseOthers(own: number): void {
+    for (const { slot, key } of [...this.#adopted.values()]) {
+      if (slot !== own || key !== this.#key) this.release(slot, key);
+    }
   }
 
   /** It accepts nothing more; to the application it looks as if it listened. */

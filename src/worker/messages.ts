@@ -27,6 +27,9 @@ const isTruthOrNothing: Check = (value) => value === undefined || typeof value =
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   socket: { seq: isCount, key: isKey, errno: isWhole, hold: isTruthOrNothing, standIn: isTruthOrNothing },
   accept: {},
+  output: {},
+  abandon: {},
+  attached: {},
   adopt: { key: isKey, slot: isCount, under: (value) => value === undefined || isKey(value) },
   release: { key: isKey, slot: isCount },
   drain: {
@@ -59,7 +62,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
 };
 
 /** Of these, and of no others, a handle may be part. */
-const WITH_HANDLE: ReadonlySet<unknown> = new Set<Type>(['socket', 'adopt', 'link']);
+const WITH_HANDLE: ReadonlySet<unknown> = new Set<Type>(['socket', 'adopt', 'link', 'output']);
 
 export function isSupervisorMessage(message: object): message is SupervisorMessage {
   const { type } = message as { readonly type?: unknown };

@@ -24,6 +24,9 @@ import { takeChildrenAlong } from './left-behind.js';
 import { Listeners } from './listen.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
+import { endAlone } from './orphan-end.js';
+import { Outlive, termsFrom } from './outlive.js';
+import type { OutputEnd } from './own-output.js';
 import { OwnPaths } from './paths.js';
 import { endProfile, openInspector, takeProfile } from './profile.js';
 import { Resignation } from './resign.js';
@@ -45,6 +48,7 @@ function install(): void {
   process.debugPort = 0;
   const channel = openChannel((message, handle) => receive(message, handle));
   if (channel === undefined) return;
+  const own = identity();
   const tickets = new Tickets();
   const connections: Connections = new Connections((server) => listeners.has(server));
   const keptPaths = new KeptPaths(process.env.HOLDFAST_PATHS);
@@ -63,6 +67,7 @@ function install(): void {
   const resignation = new Resignation();
   const drain: Drain = new Drain({ channel, listeners, connections, application, handover, datagrams, resignation });
   const figures = new Figures();
+  let orphan: Outlive | undefined;
   /** Each by itself: what this Node does not have must cost nothing else. */
   const missing: string[] = [];
   const attempt = (what: string, act: () => void) => {
@@ -77,6 +82,7 @@ function install(): void {
   const listens = attempt('sockets in custody', () => listeners.install());
   // Its servers are then node:cluster's, which need the channel to be there.
   if (!listens) channel.hold();
+  else attempt('outliving the supervisor', () => outlive(own));
   if (listens) attempt('exclusive servers', () => shareExclusive());
   if (listens)
     attempt('cluster.worker.disconnect', () => resignation.install(() => channel.send({ type: 'resigned' })));
@@ -87,7 +93,7 @@ function install(): void {
   attempt('figures', () => figures.install());
   if (process.env.HOLDFAST_CHILDREN !== 'kept') takeChildrenAlong(resignation);
   attempt('connections', () => connections.install());
-  attempt('the public API', () => application.publish(identity(), () => channel.sayReady()));
+  attempt('the public API', () => application.publish(own, () => channel.sayReady()));
   attempt('the end of a drain', () =>
     diagnosticsChannel.subscribe('http.server.request.start', (message) => {
       drain.onRequest((message as { response: ServerResponse }).response);
@@ -99,6 +105,28 @@ function install(): void {
   };
   listeners.onMissing = tellMissing;
   channel.send({ type: 'able', missing, listens });
+
+  function outlive(own: ReturnType<typeof identity>): void {
+    const terms = termsFrom(process.env.HOLDFAST_ATTACH);
+    if (terms === undefined) return;
+    const account = () => {
+      const { sockets, listening, ...rest } = listeners.account(own.slot);
+      const open = datagrams.account();
+      const keys = open.map(({ key }) => key);
+      const shared = open.filter(({ handle }) => handle !== null);
+      return {
+        ...{ ...rest, missing, draining: drain.isDraining, drained: drain.isDrained },
+        listening: [...listening, ...keys],
+        steady: [...rest.steady, ...keys],
+        sockets: [...sockets, ...shared.map(({ key, handle }) => ({ key, slot: own.slot, handle }))],
+      };
+    };
+    const onAttached = () => listeners.releaseOthers(own.slot);
+    const onAbandoned = () => endAlone(drain, terms);
+    const it = new Outlive({ terms, identity: own, account, onAttached, onAbandoned });
+    it.install();
+    orphan = it;
+  }
 
   function receive(message: SupervisorMessage, handle: TcpHandle | undefined): void {
     switch (message.type) {
@@ -127,6 +155,14 @@ function install(): void {
         return;
       case 'terminate':
         drain.end();
+        return;
+      case 'output':
+        if (orphan === undefined) handle?.close();
+        else if (handle !== undefined) orphan.output.add(handle as unknown as OutputEnd);
+        return;
+      case 'abandon':
+      case 'attached':
+        // Of a channel that was made anew, before anything else comes over it.
         return;
       case 'health':
         void askHealth(listeners.shared, message.path, message.timeoutMs).then((answer) =>
@@ -175,6 +211,7 @@ function leaveNoTrace(): void {
   delete process.env.HOLDFAST_WORKER;
   delete process.env.HOLDFAST_PATHS;
   delete process.env.HOLDFAST_CHILDREN;
+  delete process.env.HOLDFAST_ATTACH;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
   // What stands before it is holdfast's, too.

@@ -36,6 +36,7 @@ t.test('a script alone gets every default', async (t) => {
     spreadMs: 5_000,
     handover: 'on',
     killTimeoutMs: 5000,
+    orphanTimeoutMs: 300_000,
     shutdownMessage: 'late',
     keepChildren: false,
     bindTimeoutMs: 0,

@@ -98,3 +98,23 @@ t.test('a socket that cannot be closed is still there, and its end is tried agai
   d.wait(5_000);
   t.same(d.send({ type: 'released', worker: 1, socket: close.socket }), [close]);
 });
+
+t.test('a worker that cannot be taken over goes, and another one starts', async (t) => {
+  const d = new Driver();
+  d.send({ type: 'orphansFound', orphans: [{ worker: 1, slot: 0, generation: 1, pid: 7 }] });
+  d.send({
+    ...{ type: 'attached', worker: 1, slot: 0, generation: 1, pid: 7, uptimeMs: 0, saidReady: false, held: false },
+    ...{ listening: [PORT], steady: [PORT], draining: false, drained: false },
+  });
+  const [takeIn] = d.done('takeIn');
+  const event = takeIn && failedEffect(takeIn, 'EMFILE', 0);
+  if (event != null) d.send(event);
+  t.match(d.done('drain'), [{ worker: 1 }]);
+  d.wait(75);
+  t.match(d.done('spawn'), [{ worker: 2, slot: 0 }]);
+});
+
+t.test('where sockets cannot be asked for they cannot be had', async (t) => {
+  const event = failedEffect({ do: 'seize', worker: 1 }, 'EMFILE', 0);
+  t.same(event, { type: 'seized', worker: 1, reason: 'EMFILE' });
+});

@@ -12,7 +12,7 @@ const APP = path.join(apps, 'forger.cjs');
 function makePlace(t: Test, more: Readonly<Record<string, string>> = {}) {
   const runtimeDir = makeRuntimeDir(t);
   const state = path.join(runtimeDir, 'state');
-  const env = { XDG_STATE_HOME: state, PORT: '0', ...more };
+  const env = { XDG_STATE_HOME: state, PORT: '0', HOLDFAST_ORPHAN_TIMEOUT: '0', ...more };
   const pids = new Set<number>();
   t.teardown(() => {
     for (const pid of pids) {

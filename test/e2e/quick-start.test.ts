@@ -15,6 +15,7 @@ t.test("README's quick start does what it says", async (t) => {
     PATH: `${path.dirname(process.execPath)}:${process.env.PATH}`,
     HOME: process.env.HOME ?? '/',
     HOLDFAST_RUNTIME_DIR: makeRuntimeDir(t),
+    HOLDFAST_ORPHAN_TIMEOUT: '0',
     // Only the port is another one: 3000 may be taken on this machine.
     PORT: String(port),
   };

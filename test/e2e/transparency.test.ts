@@ -10,6 +10,8 @@ const documented = [
   'HOLDFAST_GENERATION',
   'NODE_APP_INSTANCE',
   'HOLDFAST_RUNTIME_DIR',
+  // Of the test that starts it, as the folder is.
+  'HOLDFAST_ORPHAN_TIMEOUT',
 ];
 
 for (const file of ['probe.cjs', 'probe.mjs']) {

@@ -360,3 +360,25 @@ t.test('names that have been removed can be put back at once', async (t) => {
   shared.restoreNames();
   t.ok(statSync(at).isSocket());
 });
+
+t.test('what a worker hands over is served on, once', { skip: !native.ok }, async (t) => {
+  const at = path.join(folder(t), 'app.sock');
+  const port = await freePort();
+  const keys = { unix: `unix:${at}`, udp: `udp:127.0.0.1:${port}` };
+  const { shared } = sharedOf(t);
+  const { name: _name, kept: _kept, ...socket } = of('unix', at, 0, null);
+  const taken = shared.takeOver(socket, keys.unix);
+  t.match(taken, { key: keys.unix, slot: null, kind: 'unix', host: at });
+  t.equal(await shared.acquire(unix(at)), taken);
+  const { name: _none, kept: _no, ...datagrams } = of('udp', '127.0.0.1', port, null);
+  const received = shared.takeOver(datagrams, keys.udp);
+  t.equal(await shared.acquire(udp(port)), received);
+  const fds = openFds();
+  const { name: _n, kept: _k, ...again } = of('udp', '127.0.0.1', await freePort(), null);
+  t.equal(shared.takeOver(again, keys.udp), null);
+  t.same(openFds(), fds, 'a second one is closed');
+  const { name: _a, kept: _b, ...nameless } = of('unix', path.join(folder(t), 'gone.sock'), 0, null);
+  rmSync(nameless.host);
+  for (const file of readdirSync(path.dirname(nameless.host))) rmSync(path.join(path.dirname(nameless.host), file));
+  t.equal(shared.takeOver(nameless, `unix:${nameless.host}`), null, 'nobody can come by it');
+});

@@ -9,6 +9,7 @@ const SHOP: ServiceDescription = {
   systemd: 254,
   start: ['/usr/bin/node', '/opt/holdfast/bin/holdfast.js', 'start', '/srv/shop/app.js', '--name=shop'],
   reload: ['/usr/bin/node', '/opt/holdfast/bin/holdfast.js', 'reload', '--name=shop'],
+  stop: ['/usr/bin/node', '/opt/holdfast/bin/holdfast.js', 'stop', '--name=shop'],
   workingFolder: '/srv/shop',
   pwd: null,
   user: { kind: 'fixed', name: 'shop', group: null },

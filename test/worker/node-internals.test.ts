@@ -12,10 +12,12 @@ import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { internals } from '../../dist/worker/node/handle.js';
 import { connectionsOf, type Parser, tryOut } from '../../dist/worker/node/http.js';
 import { IPC, type PipeHandle, seeRequestClass } from '../../dist/worker/node/pipe.js';
+import { type ChannelPipe, channelPipe, connectChannel, type Link, watchEnd } from '../../dist/worker/node/relink.js';
 import type { MovableSocket } from '../../dist/worker/node/socket.js';
 import { OWNER, ownerOf, symbolOf } from '../../dist/worker/node/symbols.js';
 import { bindAnother, isUdpHandle, stateOf } from '../../dist/worker/node/udp.js';
@@ -178,4 +180,50 @@ t.test('a UDP socket keeps its handle in its state, and another of its kind can 
       'number',
     );
   }
+});
+
+t.test('a channel to a parent: kChannelHandle, onread, _send and _disconnect', async (t) => {
+  const script = `const { channelPipe } = require(${JSON.stringify(fileURLToPath(new URL('../../dist/worker/node/relink.js', import.meta.url)))});
+    process.send([typeof channelPipe(process)?.onread, typeof process._send, typeof process._disconnect, process.channel !== undefined]);`;
+  const child = spawn(process.execPath, ['-e', script], { env: {}, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [found] = await once(child, 'message');
+  t.same(found, ['function', 'function', 'function', true]);
+});
+
+t.test('ChildProcess.prototype.spawn: a channel over a unix socket, with handles both ways', async (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'hf-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const at = path.join(dir, 's');
+  t.match(await new Promise((resolve) => connectChannel(at, () => {}, resolve)), { code: 'ENOENT' });
+  const server = net.createServer().listen(at);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[net.Socket]>;
+  const [link, pipe] = await new Promise<[Link, ChannelPipe]>((resolve, reject) => {
+    connectChannel(at, (...made) => resolve(made), reject);
+  });
+  const [peer] = await accepted;
+  t.equal(channelPipe(link), pipe);
+  let ends = 0;
+  const ended = new Promise<void>((resolve) => {
+    watchEnd(pipe, () => {
+      ends += 1;
+      resolve();
+    });
+  });
+  link.once('disconnect', () => t.fail('nobody else is told'));
+  pipe.readStart();
+  const heard = [once(link, 'message'), once(link, 'internalMessage')];
+  peer.write('{"a":1}\n{"cmd":"NODE_HOLDFAST"}\n');
+  t.match(await Promise.all(heard), [[{ a: 1 }], [{ cmd: 'NODE_HOLDFAST' }]]);
+  const sent = new Promise((resolve) => link._send({ b: 2 }, undefined, {}, resolve));
+  const [line] = (await once(peer, 'data')) as [Buffer];
+  t.equal(String(line), '{"b":2}\n');
+  t.equal(await sent, null);
+  t.type(link.channel.ref, 'function');
+  t.type(link.channel.unref, 'function');
+  peer.end();
+  await ended;
+  t.equal(ends, 1);
 });

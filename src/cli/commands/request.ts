@@ -25,7 +25,7 @@ const DRAWN: ReadonlySet<string> = new Set(['reload', 'restart', 'scale', 'stop'
  * @returns 1 when the supervisor says that it did not work
  */
 export async function request(
-  action: Action | 'follow',
+  action: Action | 'follow' | Perform,
   verb: string,
   invocation: Invocation,
   context: Context,
@@ -33,7 +33,11 @@ export async function request(
 ): Promise<ExitCode> {
   const [only, ...others] = await connectToAll(invocation, context);
   const perform: Perform = (connection, ...rest) =>
-    action === 'follow' ? follow(connection, ...rest) : connection.perform(action, ...rest);
+    typeof action === 'function'
+      ? action(connection, ...rest)
+      : action === 'follow'
+        ? follow(connection, ...rest)
+        : connection.perform(action, ...rest);
   const ask = { perform, verb, json: Boolean(invocation.flags.json), describe };
   if (only !== undefined && others.length === 0) return (await requestOf(only, ask, context)) ?? EXIT.failed;
   let worst: ExitCode = EXIT.done;
@@ -69,7 +73,7 @@ export async function connectToAll({ names, flags }: Invocation, { runtimeDir }:
   return connections.length > 0 ? connections : [await connectTo(runtimeDir)];
 }
 
-type Perform = (
+export type Perform = (
   connection: Connection,
   onProgress: (line: ProgressLine) => void,
   signal?: AbortSignal,

@@ -3,13 +3,32 @@ import { connectTo, type ListedSupervisor, listSupervisors } from '../../control
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type Command, flagText, looksOf } from '../context.js';
+import { describeOrphans, isNoSupervisor, orphansAsJson, orphansIn } from '../orphans.js';
 import { describeSupervisor, listOfSupervisors } from '../status-view.js';
 
 /** Words that ask for a line for each supervisor, also where there is one. */
 const LIST = /^(?:ls|list|ps)$/;
 
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), NOT_ANSWERING */
-export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
+export const run: Command = async (invocation, context) => {
+  const { stdout, runtimeDir } = context;
+  try {
+    return await ofSupervisors(invocation, context);
+  } catch (error) {
+    const meant = invocation.names?.filter((one) => one !== 'all') ?? [flagText(invocation, 'name')];
+    if (!isNoSupervisor(error) || meant.length > 1) throw error;
+    const left = await orphansIn(runtimeDir, meant[0]);
+    if (left.length === 0) throw error;
+    const told = left.map(orphansAsJson);
+    if (!invocation.flags.json) stdout.write(left.map(describeOrphans).join('\n'));
+    // A list has them already.
+    else if (meant[0] !== undefined || !LIST.test(invocation.word ?? ''))
+      stdout.write(asJson(told.length === 1 ? told[0] : told));
+    return EXIT.noSupervisor;
+  }
+};
+
+const ofSupervisors: Command = async (invocation, { stdout, env, runtimeDir }) => {
   const json = Boolean(invocation.flags.json);
   const looks = looksOf(stdout, env);
   const asList = LIST.test(invocation.word ?? '');
@@ -19,16 +38,18 @@ export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
     ? await listSupervisors(runtimeDir)
     : await Promise.all([...new Set(names)].map((one) => ask(runtimeDir, one)));
   const [only, ...others] = listed;
+  const left = names.includes('all') && (listed.length > 0 || asList) ? await orphansIn(runtimeDir, undefined) : [];
   if (only === undefined) {
-    if (json && asList) stdout.write(asJson([]));
+    if (json && asList) stdout.write(asJson(left.map(orphansAsJson)));
     // The error of who asks for the only one.
     await connectTo(runtimeDir);
   } else if (others.length === 0 && !asList) {
     const status = answerOf(only);
     stdout.write(json ? asJson(status) : describeSupervisor(status, looks));
-  } else if (json) stdout.write(asJson(listed.map(jsonOf)));
+  } else if (json) stdout.write(asJson([...listed.map(jsonOf), ...left.map(orphansAsJson)]));
   else if (asList || invocation.names === undefined) stdout.write(listOfSupervisors(listed, looks));
   else stdout.write(listed.map((one) => describeSupervisor(answerOf(one), looks)).join('\n'));
+  if (!json) for (const group of left) stdout.write(`\n${describeOrphans(group)}`);
   return EXIT.done;
 };
 

@@ -75,6 +75,11 @@ export class Deployments {
     });
   }
 
+  /** Whether one is being prepared. */
+  get isBusy(): boolean {
+    return this.#current !== null || this.#next !== null;
+  }
+
   /** What is being prepared does not go on. @returns whether there was anything */
   cancel(reason: string): boolean {
     const present = [this.#current, this.#next].filter((deployment) => deployment !== null);

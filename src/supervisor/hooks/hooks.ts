@@ -77,6 +77,11 @@ export class Hooks {
     clearTimeout(timer);
   }
 
+  /** Whether one runs, or is about to. */
+  get isBusy(): boolean {
+    return [...this.#lines.values()].some(({ running }) => running !== null);
+  }
+
   /** Those that run are ended now. */
   endNow(): void {
     this.#end.abort('the supervisor ends at once');

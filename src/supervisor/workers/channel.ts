@@ -32,7 +32,7 @@ export interface ChannelListener {
 }
 
 /** The pipe beneath the channel, as Node has it. `onread` is called without bytes at its end. */
-interface Pipe {
+export interface ChannelPipe {
   onread(bytes?: ArrayBuffer): void;
   pendingHandle: { close(): void } | null;
   readStart(): number;
@@ -40,12 +40,12 @@ interface Pipe {
 }
 
 /** Node keeps it under a symbol. null where this Node does not. */
-export function pipeOf(child: ChildProcess): Pipe | null {
+export function pipeOf(child: ChildProcess): ChannelPipe | null {
   for (const symbol of Object.getOwnPropertySymbols(child)) {
     if (symbol.description !== 'kChannelHandle') continue;
-    const pipe = (child as unknown as Record<symbol, Partial<Pipe> | null>)[symbol];
+    const pipe = (child as unknown as Record<symbol, Partial<ChannelPipe> | null>)[symbol];
     const isKnown = [pipe?.onread, pipe?.readStart, pipe?.readStop].every((method) => typeof method === 'function');
-    if (isKnown) return pipe as Pipe;
+    if (isKnown) return pipe as ChannelPipe;
   }
   return null;
 }
@@ -68,7 +68,7 @@ export class WorkerChannel {
    *
    * @param pipe without it Node's own parser reads, and what makes that throw is nobody's fault in particular
    */
-  constructor(child: ChildProcess, listener: ChannelListener, pipe: Pipe | null = pipeOf(child)) {
+  constructor(child: ChildProcess, listener: ChannelListener, pipe: ChannelPipe | null = pipeOf(child)) {
     this.#child = child;
     this.#listener = listener;
     this.#guardEmit();
@@ -85,7 +85,12 @@ export class WorkerChannel {
     } else this.#readFrom(pipe);
   }
 
-  #readFrom(pipe: Pipe): void {
+  /** It has been given those before. */
+  knows(addresses: readonly string[]): void {
+    for (const key of addresses) this.#told.has(key);
+  }
+
+  #readFrom(pipe: ChannelPipe): void {
     const atEnd = pipe.onread;
     pipe.onread = (bytes) => {
       const stray = pipe.pendingHandle;
@@ -106,7 +111,7 @@ export class WorkerChannel {
     };
   }
 
-  #spend(pipe: Pipe, messages: number, bytes: number): void {
+  #spend(pipe: ChannelPipe, messages: number, bytes: number): void {
     const now = performance.now();
     const pauseMs = this.#allowance.spend({ messages, bytes }, open.size, now);
     if (pauseMs === 0) return;

@@ -2,10 +2,12 @@
  * The first worker of a supervisor, forked before there is one. It may load its application, and must not listen: its
  * question for a socket waits in its channel until the supervisor reads it.
  */
+import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.js';
 import { controlSocketPath, probeSocket } from '../../control/socket-path.js';
 import type { ServiceEnvironment } from '../../systemd/environment.js';
 import { type Release, resolveRelease } from '../deployments/release.js';
+import { attachAt, attachPath } from '../takeover/orphans.js';
 import { Fork, type WorkerIdentity } from './fork.js';
 
 export interface FirstWorkerOptions {
@@ -20,9 +22,9 @@ export class FirstWorker {
   #taken = false;
   readonly #discard = () => this.discard();
 
-  constructor(identity: WorkerIdentity, release: Release) {
+  constructor(identity: WorkerIdentity, release: Release, runtimeDir: string) {
     this.#identity = identity;
-    this.#fork = new Fork(identity, release);
+    this.#fork = new Fork(identity, release, { attachAt: attachAt(release.config, runtimeDir) });
     // A signal may end the process at any moment.
     process.once('exit', this.#discard);
   }
@@ -52,8 +54,10 @@ export async function forkFirstWorker(options: FirstWorkerOptions): Promise<Firs
     if (environment.fdNames.length > 0) return null;
     // An application that is started twice by mistake must not even begin the second time.
     if ((await probeSocket(controlSocketPath(runtimeDir, config.name))) === 'listening') return null;
+    // There may be workers to be taken over: a supervisor that ends takes this away.
+    if (existsSync(attachPath(runtimeDir, config.name))) return null;
     const release = await resolveRelease(1, config);
-    return new FirstWorker({ worker: 1, slot: 0, generation: 1, name: config.name }, release);
+    return new FirstWorker({ worker: 1, slot: 0, generation: 1, name: config.name }, release, runtimeDir);
   } catch {
     return null;
   }

@@ -4,6 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import cluster, { type Address, type Worker as ClusterWorker } from 'node:cluster';
+import type { Readable } from 'node:stream';
 import { programFile } from '../../platform/own-program.js';
 import { spawning } from '../../spawn.js';
 import type { Release } from '../deployments/release.js';
@@ -27,7 +28,32 @@ const kept = (): void => {};
 
 type News = (listener: ForkListener) => void;
 
+/** A worker that was started by a supervisor before this one. */
+export interface Attached {
+  readonly worker: ClusterWorker;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** What it listens on. */
+  readonly addresses: readonly string[];
+  /** Once it has ended: whether it is known how. */
+  readonly isTold: () => boolean;
+}
+
+export interface ForkOptions {
+  /** Unix sockets whose names it must leave alone. */
+  readonly keptPaths: readonly string[];
+  /** Where it looks for the next supervisor when this one has died; null where it ends with it. */
+  readonly attachAt: string | null;
+  /** It is there already. */
+  readonly attached: Attached;
+}
+
 export class Fork {
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** It can outlive this process once it has what it prints to. */
+  readonly outlives: boolean;
+  readonly #attached: Attached | undefined;
   readonly #cluster: ClusterWorker;
   readonly #keepChildren: boolean;
   #listener: ForkListener | null = null;
@@ -35,10 +61,15 @@ export class Fork {
   #kept: News[] | null = [];
 
   /** @throws what `fork` throws at once, such as EAGAIN; later faults come as an error or an exit */
-  constructor(identity: WorkerIdentity, release: Release, keptPaths: readonly string[] = []) {
-    this.#cluster = fork(identity, release, keptPaths);
+  constructor(identity: WorkerIdentity, release: Release, given: Partial<ForkOptions> = {}) {
+    this.#cluster = given.attached?.worker ?? fork(identity, release, given);
     this.#keepChildren = release.config.keepChildren;
     const child = this.process;
+    this.stdout = given.attached?.stdout ?? child.stdout;
+    this.stderr = given.attached?.stderr ?? child.stderr;
+    this.outlives = given.attached === undefined && (given.attachAt ?? null) !== null;
+    this.#attached = given.attached;
+    const { addresses = [] } = given.attached ?? {};
     // node:cluster passes errors of the process and its channel on: a worker that dies while it is written to is no news.
     this.#cluster.on('error', () => {});
     new WorkerChannel(child, {
@@ -47,24 +78,31 @@ export class Fork {
       onMisconduct: (reason, error) => this.#tell((listener) => listener.onMisconduct(reason, error)),
       onSlowed: () => this.#tell((listener) => listener.onSlowed()),
       onDescriptorRefused: (fd) => this.#tell((listener) => listener.onDescriptorRefused(fd)),
-    });
+    }).knows(addresses);
     this.#cluster.on('listening', (address) => this.#tell((listener) => listener.onListening(address)));
     // The first of the listeners: one of Node's may throw.
     child.prependOnceListener('disconnect', () => this.#tell((listener) => listener.onDisconnect()));
-    child.prependOnceListener('exit', (code, signal) => this.#tell((listener) => listener.onExit(code, signal)));
+    child.prependOnceListener('exit', (code, signal) =>
+      this.#tell((listener) => (this.isUntold ? listener.onExit(null, null) : listener.onExit(code, signal))),
+    );
     child.on('error', (error) => this.#tell((listener) => listener.onError(error)));
     // Node throws away what nobody has asked for when the process ends.
-    for (const output of [child.stdout, child.stderr]) output?.on('readable', kept);
+    for (const output of [this.stdout, this.stderr]) output?.on('readable', kept);
   }
 
   get process(): ChildProcess {
     return this.#cluster.process;
   }
 
+  /** Another supervisor has started it, and nobody can tell how it has ended. */
+  get isUntold(): boolean {
+    return this.#attached !== undefined && !this.#attached.isTold();
+  }
+
   /** Has it told what was kept and what comes, never before it returns. Whoever wants the output listens to it by then. */
   listen(listener: ForkListener): void {
     this.#listener = listener;
-    for (const output of [this.process.stdout, this.process.stderr]) output?.removeListener('readable', kept);
+    for (const output of [this.stdout, this.stderr]) output?.removeListener('readable', kept);
     queueMicrotask(() => {
       // What comes from what is told now waits its turn.
       for (const news of this.#kept ?? []) news(listener);
@@ -94,7 +132,11 @@ export class Fork {
   }
 }
 
-function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPaths: readonly string[]): ClusterWorker {
+function fork(
+  identity: WorkerIdentity,
+  { config, script, cwd }: Release,
+  { keptPaths = [], attachAt = null }: Partial<ForkOptions>,
+): ClusterWorker {
   cluster.setupPrimary({
     exec: script,
     args: [...config.args],
@@ -114,8 +156,16 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPa
       // Always: one of this process's own environment means nothing.
       HOLDFAST_CHILDREN: config.keepChildren ? 'kept' : 'ended',
       ...(keptPaths.length > 0 && { HOLDFAST_PATHS: JSON.stringify(keptPaths) }),
+      HOLDFAST_ATTACH: attachAt === null ? '' : outliveTerms(attachAt, config),
     }),
   );
+}
+
+/** What a worker needs to know that may outlive this process (`src/worker/outlive.ts`). */
+function outliveTerms(path: string, config: Release['config']): string {
+  const { orphanTimeoutMs, drainTimeoutMs, spreadMs, killTimeoutMs, shutdownMessage: sayShutdown } = config;
+  const takesChildren = !config.keepChildren;
+  return JSON.stringify({ path, orphanTimeoutMs, drainTimeoutMs, spreadMs, killTimeoutMs, sayShutdown, takesChildren });
 }
 
 /**

@@ -63,9 +63,10 @@ export class WorkerHandle {
     this.#fork = fork;
     const child = fork.process;
     // Where no descriptor is left, the process never comes to be and has no streams at all: its fault comes as an event.
-    if (!child.stdout || !child.stderr) throw new Error('the system has no file descriptor left for its output');
+    const { stdout, stderr } = fork;
+    if (!stdout || !stderr) throw new Error('the system has no file descriptor left for its output');
     const conceal = (text: string) => (this.concealsInspector ? text.replace(INSPECTOR_ID, '$1...') : text);
-    this.#output = captureOutput({ stdout: child.stdout, stderr: child.stderr, ...identity, log, conceal });
+    this.#output = captureOutput({ stdout, stderr, ...identity, log, conceal });
     this.#output.onErrorLine((line) => this.debugged.heard(line));
 
     const { worker, slot, generation } = identity;
@@ -130,6 +131,15 @@ export class WorkerHandle {
         settle();
       }
     });
+  }
+
+  /** It can read what it prints when this process has gone, which it must to outlive it. */
+  shareOutput(): void {
+    if (!this.#fork.outlives) return;
+    for (const stream of [this.#fork.stdout, this.#fork.stderr]) {
+      const handle = (stream as { _handle?: Pick<TcpHandle, 'close'> | null } | null)?._handle;
+      if (handle) void this.send({ type: 'output' }, handle);
+    }
   }
 
   /** node:cluster closes its servers, and ends it when its connections have. */

@@ -35,6 +35,11 @@ export class Links {
     this.#log = log;
   }
 
+  /** Those of the program before an exec count as well. */
+  goOnWith({ handed, refused, takenBack, stayed }: Omit<HandoverFigures, 'reason'>): void {
+    Object.assign(this.#totals, { handed, refused, takenBack, stayed: { ...stayed } });
+  }
+
   get figures(): HandoverFigures {
     return { ...this.#totals, reason: this.lack ?? 'plain HTTP/1.1 connections go to the successor of their worker' };
   }

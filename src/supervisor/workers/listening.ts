@@ -36,15 +36,24 @@ export class Listening {
   readonly #holders = new Holders();
   readonly #dispatch: (event: AnyEvent) => void;
   readonly #log: Log;
+  readonly #mayBind: Promise<void>;
   /** Workers that wait for an address, by its key. */
   readonly #waiting = new Map<AddressKey, Set<number>>();
 
-  constructor(dispatch: (event: AnyEvent) => void, log: Log) {
+  /** @param mayBind resolves when nobody is to come any more who may hold a socket that is asked for */
+  constructor(dispatch: (event: AnyEvent) => void, log: Log, mayBind: Promise<void> = Promise.resolve()) {
     this.#dispatch = dispatch;
     this.#log = log;
+    this.#mayBind = mayBind;
+  }
+
+  /** It has a socket that all share, from before. */
+  holds(key: AddressKey, worker: number): void {
+    this.#holders.add(key, worker);
   }
 
   async give(custody: Custody, worker: WorkerHandle, seq: number, asked: AddressRequest): Promise<void> {
+    await this.#mayBind;
     const request = asNamed(custody.list(), asked);
     const { slot } = worker.identity;
     const hasRivals = rivalsOf(custody.list(), slot, request).length > 0;
@@ -55,6 +64,7 @@ export class Listening {
   }
 
   async share(shared: SharedSockets, worker: WorkerHandle, seq: number, request: SharedRequest): Promise<void> {
+    await this.#mayBind;
     const key = sharedKey(request);
     // From now on: nobody is to close it while it is on its way.
     this.#holders.add(key, worker.identity.worker);

@@ -42,6 +42,9 @@ const URL_CHARACTERS = 128;
 const MOST_NAMED = 64;
 const MOST_REASONS = 32;
 const MOST_BUCKETS = 128;
+const MOST_ADDRESSES = 1_024;
+/** As much as a worker keeps, of each. */
+const OUTPUT_CHARACTERS = 256 * 1024;
 
 const count = whole(0, Number.MAX_SAFE_INTEGER);
 const key = text(KEY_CHARACTERS);
@@ -101,6 +104,25 @@ const shared: Reader<SharedRequest> = (value, at) =>
 
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   able: { missing: list(text(DETAIL_CHARACTERS), MOST_REASONS), listens: truth },
+  attach: {
+    worker: count,
+    slot,
+    generation: count,
+    pid: count,
+    uptimeMs: amount,
+    saidReady: truth,
+    held: truth,
+    listening: list(key, MOST_ADDRESSES),
+    steady: list(key, MOST_ADDRESSES),
+    draining: truth,
+    drained: truth,
+    missing: list(text(DETAIL_CHARACTERS), MOST_REASONS),
+    sockets: whole(0, MOST_ADDRESSES),
+    stdout: text(OUTPUT_CHARACTERS),
+    stderr: text(OUTPUT_CHARACTERS),
+  },
+  output: { stream: oneOf('stdout', 'stderr') },
+  mine: { key, slot },
   adopted: { key, slot, ok: truth },
   listen: {
     seq: count,

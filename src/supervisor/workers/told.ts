@@ -43,6 +43,11 @@ export class Told {
     }
   }
 
+  /** It was given that before, by another supervisor. */
+  has(key: AddressKey): void {
+    this.#addresses.set(key, this.#open(key) + 1);
+  }
+
   /** @throws Mismatch where a message speaks of what the worker has never been told */
   expect(message: WorkerMessage): void {
     switch (message.type) {
@@ -93,6 +98,10 @@ export class Told {
       case 'stats':
         if (message.seq < 1 || message.seq > this.#lastQuestion) throw new Mismatch('stats: nobody asked for them');
         return;
+      case 'attach':
+      case 'output':
+      case 'mine':
+        throw new Mismatch(`${message.type}: it is attached already`);
       case 'leftover':
         if (this.#leftover) throw new Mismatch('leftover: it has been told already');
         this.#leftover = true;

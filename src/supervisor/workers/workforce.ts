@@ -3,49 +3,30 @@
  * what it observes as events.
  */
 import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
-import type { AnyEvent } from '../../core/supervision.js';
 import type { Effect, SocketId } from '../../core/types.js';
-import type { Log } from '../../logs/logger.js';
 import type { AddressKey, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
+import { attachedFrom } from '../takeover/arrived.js';
+import type { PassedOn } from '../upgrade/passed-state.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
-import type { FirstWorker } from './first-worker.js';
-import { Fork } from './fork.js';
+import { Fork, type WorkerIdentity } from './fork.js';
 import { WorkerHandle } from './handle.js';
 import { HandlesUnderWay } from './handles-under-way.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { Leftovers } from './leftovers.js';
-import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
-import type { Listening } from './listening.js';
+import { HANDOVER_LACK, type HandoverFigures, Links } from './links.js';
 import { whatIsSeenOf } from './look-around.js';
 import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
+import type { WorkforceOptions } from './workforce-options.js';
 
 type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs' | 'sayShutdown'>;
 /** Who takes over the connections of a draining worker, and of which addresses. */
 type Succession = Pick<Extract<Effect, { do: 'link' }>, 'heirs' | 'addresses'>;
-
-export interface WorkforceOptions {
-  readonly name: string;
-  readonly log: Log;
-  readonly custody: Custody;
-  readonly shared: SharedSockets;
-  readonly listening: Listening;
-  /** Makes a channel between two workers. */
-  readonly openStreamPair: OpenStreamPair;
-  readonly dispatch: (event: AnyEvent) => void;
-  /** Whether all are to have gone before the next one is started. */
-  readonly isRestarting: () => boolean;
-  readonly examinations: Examinations;
-  /** One that has been forked already. */
-  readonly firstWorker?: FirstWorker | null | undefined;
-}
 
 export class Workforce {
   readonly stats = new WorkerStats();
@@ -78,6 +59,12 @@ export class Workforce {
     return this.#links.figures;
   }
 
+  /** What the program before an exec has counted. */
+  goOnWith({ handover, cutOff }: Pick<PassedOn, 'handover' | 'cutOff'>): void {
+    this.#links.goOnWith(handover);
+    Object.assign(this.#leftovers.cutOff, cutOff);
+  }
+
   get cutOff(): Leftovers['cutOff'] {
     return this.#leftovers.cutOff;
   }
@@ -87,7 +74,47 @@ export class Workforce {
   }
 
   spawn({ worker, slot, generation, held }: Omit<Extract<Effect, { do: 'spawn' }>, 'do'>, release: Release): void {
-    const { name, log, dispatch } = this.#options;
+    const { name, attachAt = null, shared, firstWorker } = this.#options;
+    const identity = { worker, slot, generation, name };
+    const start = () =>
+      firstWorker?.take(identity) ?? new Fork(identity, release, { keptPaths: shared.paths, attachAt });
+    const handle = this.#enroll(identity, release, start, held);
+    // Before any answer to `listen`: the channel keeps the order.
+    void handle?.send({ type: 'ticketKey', key: this.#ticketKey.current });
+    handle?.shareOutput();
+    if (handle?.pid !== undefined) this.#options.dispatch({ type: 'spawned', worker, pid: handle.pid });
+  }
+
+  /** One that has come from a supervisor that is gone. @throws where it has gone meanwhile */
+  takeIn({ worker, slot, generation }: Omit<Extract<Effect, { do: 'takeIn' }>, 'do'>, release: Release): void {
+    const { name, takeover } = this.#options;
+    const arrival = takeover?.take(worker);
+    if (arrival === undefined) throw new Error('it has gone meanwhile');
+    const identity = { worker, slot, generation, name };
+    const { held, missing } = arrival.attach;
+    const attached = attachedFrom(arrival);
+    const handle = this.#enroll(identity, release, () => new Fork(identity, release, { attached }), held);
+    if (handle === null) return;
+    // Only `able` says more, which it has said before.
+    handle.missing = missing;
+    void handle.send({ type: 'attached' });
+    void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
+  }
+
+  /** All that were to be taken over are settled. @param held those who are not to accept yet what they ask for */
+  endTakeover(held: readonly number[]): void {
+    for (const worker of held) {
+      const handle = this.#workers.get(worker);
+      if (handle !== undefined) handle.held = true;
+    }
+    this.#options.takeover?.end();
+  }
+
+  /** @returns null where it could not be started: that is told as an exit */
+  #enroll(identity: WorkerIdentity, release: Release, start: () => Fork, held: boolean): WorkerHandle | null {
+    const { log, dispatch } = this.#options;
+    const { worker, slot, generation } = identity;
+    let started: Fork | null = null;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#links.gone(worker);
@@ -98,15 +125,16 @@ export class Workforce {
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
+      const isUntold = started?.isUntold ?? false;
       const tell = () =>
-        dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled });
+        dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled, isUntold });
       // What it has started may hold a port as well.
       if (this.#options.isRestarting()) void this.leftBehind.gone().then(tell);
       else tell();
     };
     try {
-      const identity = { worker, slot, generation, name };
-      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release, this.#options.shared.paths);
+      const fork = start();
+      started = fork;
       const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
@@ -126,11 +154,11 @@ export class Workforce {
         const hint = 'the release is no longer on disk as it was when it was loaded: this worker runs the new file';
         log.logger.warn({ worker, slot, generation, script: release.script, hint }, 'script has changed');
       }
-      // Before any answer to `listen`: the channel keeps the order.
-      void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
-      if (handle.pid !== undefined) dispatch({ type: 'spawned', worker, pid: handle.pid });
+      return handle;
     } catch (error) {
+      started = null;
       exited(null, null, [error instanceof Error ? error.message : String(error)]);
+      return null;
     }
   }
 
@@ -227,8 +255,11 @@ export class Workforce {
     this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
   }
 
-  kill(worker: number): void {
-    this.#workers.get(worker)?.signal('SIGKILL');
+  /** @param keepsChildren of one that has not attached, whose release is not known */
+  kill(worker: number, keepsChildren: boolean): void {
+    const handle = this.#workers.get(worker);
+    if (handle === undefined) this.#options.takeover?.kill(worker, keepsChildren);
+    else handle.signal('SIGKILL');
     // It may have ended, and be waited for because of those.
     this.leftBehind.kill(worker);
   }
@@ -304,6 +335,11 @@ export class Workforce {
         break;
       case 'health':
         this.#health.answered(worker, message);
+        break;
+      case 'attach':
+      case 'output':
+      case 'mine':
+        // Of an orphan, before it is a worker of this supervisor.
         break;
       case 'profiled':
       case 'inspected':

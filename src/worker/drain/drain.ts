@@ -63,6 +63,10 @@ export class Drain {
     this.#answers = new LastAnswers((socket) => options.handover.mayGive(socket));
   }
 
+  /** Told where no supervisor hears of it. */
+  onDrained: () => void = () => {};
+  isDrained = false;
+
   get isDraining(): boolean {
     return this.#draining;
   }
@@ -158,7 +162,9 @@ export class Drain {
       // Before the word: its listeners may throw, or end the process.
       setImmediate(() => {
         this.#expectSignal();
+        this.isDrained = true;
         channel.send({ type: 'drained' });
+        this.onDrained();
       });
       this.#sayShutdown();
       return;

@@ -20,6 +20,7 @@ import type {
   ReloadOptions,
   SupervisorEvent,
   SupervisorStatus,
+  UpgradeOptions,
 } from '../../../src/protocol.js';
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
@@ -115,6 +116,11 @@ export class FakeTarget implements ControlTarget {
 
   stop(progress: Progress): Promise<ControlResult> {
     this.calls.push('stop');
+    return this.perform(progress);
+  }
+
+  upgrade(progress: Progress, options: UpgradeOptions = {}): Promise<ControlResult> {
+    this.calls.push(`upgrade ${JSON.stringify(options)}`);
     return this.perform(progress);
   }
 

@@ -94,7 +94,8 @@ export class Holdfast {
 
   constructor(t: Test, script: string, options: StartOptions = {}) {
     this.runtimeDir = options.runtimeDir ?? makeRuntimeDir(t);
-    const env = { ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir };
+    // Most tests are not about it, and some kill a supervisor: nothing is to be left of those.
+    const env = { HOLDFAST_ORPHAN_TIMEOUT: '0', ...options.env, HOLDFAST_RUNTIME_DIR: this.runtimeDir };
     const node = options.nodeArgs ?? [];
     const trial = options.trial === undefined ? '0' : options.trial;
     const chosen = ['--log-format', 'json', ...(trial === null ? [] : ['--trial', trial]), ...(options.args ?? [])];

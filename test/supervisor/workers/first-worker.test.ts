@@ -22,7 +22,7 @@ t.test('a first worker that nobody takes goes with all that it has started, unle
     const script = path.join(cwd, 'app.cjs');
     const config = { script, args: [], nodeArgs: [], env: { NODE_OPTIONS: '' }, keepChildren } as unknown as Config;
     const release = { id: 1, config, script, cwd, fingerprint: '', loadedAtMs: 0, scriptChangedAtMs: 0 };
-    const first = new FirstWorker({ worker: 1, slot: 0, generation: 1, name: 'x' }, release);
+    const first = new FirstWorker({ worker: 1, slot: 0, generation: 1, name: 'x' }, release, cwd);
     t.teardown(() => first.discard());
     while (!existsSync(path.join(cwd, 'pids'))) await delay(5);
     const [worker = 0, child = 0] = readFileSync(path.join(cwd, 'pids'), 'utf8').split(' ').map(Number);

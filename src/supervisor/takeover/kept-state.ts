@@ -1,0 +1,95 @@
+/** What a supervisor leaves for the next one beside its workers, and what it has found of the one before. */
+import { readFile } from 'node:fs/promises';
+import type { State } from '../../core/types.js';
+import type { Log } from '../../logs/logger.js';
+import type { NativeLoad } from '../../native/libc.js';
+import type { Custody } from '../../sockets/custody.js';
+import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './snapshot.js';
+
+export interface KeptStateOptions {
+  readonly path: string;
+  readonly version: string;
+  readonly native: NativeLoad;
+  readonly log: Log;
+}
+
+export class KeptState {
+  readonly #options: KeptStateOptions;
+  readonly #file: SnapshotFile;
+  readonly #cookies = new WeakMap<object, string | null>();
+  #before: Snapshot | null = null;
+
+  constructor(options: KeptStateOptions) {
+    this.#options = options;
+    this.#file = new SnapshotFile(options.path, (reason) => {
+      options.log.logger.warn({ reason }, 'state for the next supervisor cannot be written');
+    });
+  }
+
+  /** null where there is none that can be read. */
+  get before(): Snapshot | null {
+    return this.#before;
+  }
+
+  /** What an upgrade has passed on. */
+  goOnWith(before: Snapshot): void {
+    this.#before = before;
+  }
+
+  async read(): Promise<void> {
+    const { path, log } = this.#options;
+    const written = await readFile(path, 'utf8').catch(() => null);
+    if (written === null) return;
+    const read = readSnapshot(written);
+    if (read.ok) this.#before = read.snapshot;
+    else log.logger.warn({ reason: read.reason, file: path }, 'state of the supervisor before cannot be read');
+  }
+
+  /** What the supervisor before knew of a socket. */
+  knownAs(handle: { readonly fd: number }): KeptSocket | undefined {
+    const cookie = this.#cookieOf(handle);
+    return cookie === null ? undefined : this.#before?.sockets.find((socket) => socket.cookie === cookie);
+  }
+
+  /** Written if it has changed. */
+  keep(state: State, configuredSize: number, custody: Custody): void {
+    this.#file.keep(this.snapshotOf(state, configuredSize, custody));
+  }
+
+  snapshotOf(state: State, configuredSize: number, custody: Custody): Snapshot {
+    const { generation, nextWorker, size, totals, slots } = state;
+    const { version } = this.#options;
+    const sockets = custody.list().flatMap((socket) => {
+      const { handle, key, slot } = socket;
+      const cookie = this.#cookieOf(handle);
+      const index = custody.groups?.indexOf(socket) ?? null;
+      return cookie === null ? [] : [{ cookie, key, slot, index }];
+    });
+    const kept = slots.map(({ slot, restarts, recycled, reason }) => ({ slot, restarts, recycled, reason }));
+    const rollout = lastOf(state.rollout);
+    return { version, generation, nextWorker, size, configuredSize, totals, slots: kept, rollout, sockets };
+  }
+
+  /** Never rejects. */
+  async remove(): Promise<void> {
+    await this.#file.remove().catch(() => {});
+  }
+
+  #cookieOf(handle: { readonly fd: number }): string | null {
+    const { native } = this.#options;
+    let cookie = this.#cookies.get(handle);
+    if (cookie === undefined) {
+      try {
+        cookie = (native.ok ? native.native.peers()?.socketCookie(handle.fd) : null) ?? null;
+      } catch {
+        cookie = null;
+      }
+      this.#cookies.set(handle, cookie);
+    }
+    return cookie;
+  }
+}
+
+function lastOf({ state, from, to, reason }: State['rollout']): Snapshot['rollout'] {
+  return state === 'done' || state === 'rolledBack' ? { state, from, to, reason } : null;
+}

@@ -1,0 +1,36 @@
+/** Why a supervisor cannot be replaced by exec, on what is known. Pure. */
+
+/** Less than that a new version may need to get up on a busy machine. */
+const LEAST_ORPHAN_MS = 10_000;
+/** How what a worker lacks begins. */
+const LACKS = /^(?:outliving the supervisor|sockets in custody)/;
+
+export function lackOf(facts: {
+  readonly platform: NodeJS.Platform;
+  readonly nativeLack: string | null;
+  readonly selfLack: string | null;
+}): string | null {
+  if (facts.platform !== 'linux') return `${facts.platform} does not show which processes are its workers`;
+  return facts.nativeLack ?? facts.selfLack;
+}
+
+export interface WorkerFacts {
+  readonly worker: number;
+  readonly missing: readonly string[];
+  /** Its servers are node:cluster's own. */
+  readonly plain: boolean;
+  readonly orphanTimeoutMs: number;
+}
+
+/** Of workers that could not go on without a supervisor for a moment. */
+export function outlivingLack(workers: readonly WorkerFacts[]): string | null {
+  for (const { worker, missing, plain, orphanTimeoutMs } of workers) {
+    const lack = missing.find((one) => LACKS.test(one));
+    if (lack !== undefined) return `worker ${worker} cannot go on without a supervisor: ${lack}`;
+    if (plain) return `worker ${worker} cannot go on without a supervisor: node:cluster looks after its servers`;
+    if (orphanTimeoutMs < LEAST_ORPHAN_MS) {
+      return `orphanTimeout is ${orphanTimeoutMs / 1000} s, and workers have to wait for ${LEAST_ORPHAN_MS / 1000} s`;
+    }
+  }
+  return null;
+}

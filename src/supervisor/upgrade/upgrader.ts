@@ -1,0 +1,232 @@
+/**
+ * The supervisor is replaced by exec, with its PID: first it is asked for, then whatever cannot go over is waited for, then the new
+ * version is tried beside this one, and in the end it takes the place. Until that last step nothing has changed.
+ */
+import { realpathSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { State } from '../../core/types.js';
+import { hindrancesOf } from '../../core/upgrade.js';
+import type { Log } from '../../logs/logger.js';
+import { loadExec } from '../../native/exec.js';
+import type { ControlResult, LastUpgrade, UpgradeOptions, UpgradeStatus } from '../../protocol.js';
+import type { Progress } from '../requests.js';
+import type { WorkerHandle } from '../workers/handle.js';
+import type { Arrival } from './arrival.js';
+import { type Candidate, dryRun } from './dry-run.js';
+import { HELD_SIGNALS } from './held-signals.js';
+import { lackOf, outlivingLack } from './lack.js';
+import { type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
+
+/** How long all that is in the way is waited for, in all. */
+const WAIT_MS = 120_000;
+const LOOK_MS = 50;
+const STANDARD = [0, 1, 2];
+
+/** How this very program was started. */
+export interface SelfStart {
+  readonly nodeArgs: readonly string[];
+  /** As it was named: it may lead to another version by now. */
+  readonly script: string;
+  /** `start` first. */
+  readonly args: readonly string[];
+  /** As it was, but for what concerns this process alone; nothing preloaded. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Logical: it may lead to another folder by now. */
+  readonly cwd: string;
+}
+
+export interface UpgraderOptions {
+  /** Or why it cannot be started again. */
+  readonly self: SelfStart | string;
+  readonly runtimeDir: string;
+  readonly name: string;
+  readonly log: Log;
+  /** Why there is no koffi; null where there is. */
+  readonly nativeLack: string | null;
+  /** The program before this one has passed on to it. */
+  readonly arrival: Arrival | null;
+}
+
+export interface UpgraderParts {
+  readonly state: () => State;
+  /** What goes on that the core does not know. */
+  readonly busy: () => readonly string[];
+  readonly workers: () => Iterable<WorkerHandle>;
+  /** Whether it answers at once. */
+  readonly answers: (worker: WorkerHandle) => Promise<boolean>;
+  /** All that there is to pass on at this moment. */
+  readonly pass: () => Omit<PassedState, 'upgrade'> & {
+    readonly upgrade: Omit<PassedState['upgrade'], 'id' | 'nodeVersion' | 'program' | 'failure'>;
+  };
+}
+
+type Tell = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+/** Nothing has changed. */
+class Refused extends Error {}
+
+export class Upgrader {
+  readonly #options: UpgraderOptions;
+  readonly #parts: UpgraderParts;
+  #isBusy = false;
+
+  constructor(options: UpgraderOptions, parts: UpgraderParts) {
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  get status(): UpgradeStatus {
+    const reason = this.#lack();
+    return { possible: reason === null, reason, last: this.#last() };
+  }
+
+  /** Resolves where it does not come to it. Never rejects. */
+  async upgrade(progress: Progress, { node }: UpgradeOptions = {}): Promise<ControlResult> {
+    const { log } = this.#options;
+    if (this.#isBusy) return failed('an upgrade is under way');
+    this.#isBusy = true;
+    try {
+      await this.#attempt(progress, node ?? process.execPath);
+      return failed('it did not come to it');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof Refused) log.logger.error({ reason }, 'upgrade refused');
+      else log.logger.error({ err: error }, 'upgrade failed');
+      return failed(reason);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** @throws Refused */
+  async #attempt(progress: Progress, node: string): Promise<never> {
+    const { self, log, runtimeDir, name } = this.#options;
+    const lack = this.#lack();
+    const exec = loadExec();
+    if (lack !== null || exec === null || typeof self === 'string') throw new Refused(lack ?? 'koffi cannot be loaded');
+    const tell: Tell = (message, fields) => {
+      log.logger.info(fields, message);
+      progress({ type: 'progress', message, fields });
+    };
+    const until = performance.now() + WAIT_MS;
+    await this.#clear(tell, until);
+    const id = Math.random().toString(16).slice(2, 10);
+    const file = path.join(path.resolve(runtimeDir), name + UPGRADE_SUFFIX);
+    const candidate: Candidate = { ...self, node };
+    try {
+      this.#write(file, id, self);
+      const checked = await dryRun(candidate, file);
+      if (!checked.ok) throw new Refused(`the new version would not start: ${checked.reason}`);
+      const { version, nodeVersion } = checked;
+      tell('new version would start', { version, nodeVersion });
+      await this.#clear(tell, until);
+      tell('supervisor is being replaced', { upgrade: id, version, nodeVersion });
+      // What is said up to here is written, and nothing has come in between.
+      do {
+        await this.#clear(tell, until);
+        await log.flush();
+      } while (this.#inTheWay().length > 0);
+      const fds = this.#write(file, id, self);
+      const error = this.#replace(exec, candidate, file, fds);
+      throw new Refused(`${node} cannot be run: ${error}`);
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+
+  /** Returns only where it has failed. */
+  #replace(
+    exec: NonNullable<ReturnType<typeof loadExec>>,
+    { node, nodeArgs, script, args, env, cwd }: Candidate,
+    file: string,
+    fds: readonly number[],
+  ): string {
+    const before = process.cwd();
+    try {
+      process.chdir(cwd);
+      exec.holdSignals(HELD_SIGNALS);
+      const variables = { ...env, [UPGRADE_VARIABLE]: file };
+      return exec.execve(node, [node, ...nodeArgs, script, ...args], variables, [...STANDARD, ...fds]);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    } finally {
+      exec.deliverSignals(HELD_SIGNALS);
+      process.chdir(before);
+    }
+  }
+
+  /** @returns the descriptors that are to stay open */
+  #write(file: string, id: string, { nodeArgs, args }: SelfStart): number[] {
+    const { upgrade, ...snapshot } = this.#parts.pass();
+    const program = { node: process.execPath, nodeArgs, script: ownScript, args };
+    const passed = { ...upgrade, id, nodeVersion: process.version, program, failure: null };
+    rmSync(file, { force: true });
+    writeFileSync(file, writePassedState({ ...snapshot, upgrade: passed }), { mode: 0o600, flag: 'wx' });
+    const { sockets, control } = passed;
+    return [...sockets, ...(control === null ? [] : [control])].map(({ fd }) => fd);
+  }
+
+  /** Waits until nothing is in the way. @throws Refused */
+  async #clear(tell: Tell, until: number): Promise<void> {
+    let told = '';
+    for (;;) {
+      let waits = this.#inTheWay();
+      if (waits.length === 0) waits = await this.#silent();
+      if (waits.length === 0) return;
+      const what = waits.join(', ');
+      if (performance.now() > until) throw new Refused(`${what} is still in the way after ${WAIT_MS / 1000} s`);
+      if (what !== told) tell('upgrade waits', { for: what, atMostSeconds: WAIT_MS / 1000 });
+      told = what;
+      await delay(LOOK_MS);
+    }
+  }
+
+  /** @throws Refused where it has no end */
+  #inTheWay(): readonly string[] {
+    const { refusal, waits } = hindrancesOf(this.#parts.state());
+    if (refusal !== null) throw new Refused(refusal);
+    return [...waits, ...this.#parts.busy()];
+  }
+
+  /** One that is blocked would come late, and be taken for one that hangs. */
+  async #silent(): Promise<readonly string[]> {
+    const { workers, answers } = this.#parts;
+    const all = [...workers()];
+    const told = await Promise.all(all.map(answers));
+    return all.flatMap(({ identity }, i) => (told[i] ? [] : [`worker ${identity.worker}, which does not answer`]));
+  }
+
+  #lack(): string | null {
+    const { self, nativeLack } = this.#options;
+    const { platform } = process;
+    const own = lackOf({ platform, nativeLack, selfLack: typeof self === 'string' ? self : null });
+    return own ?? outlivingLack([...this.#parts.workers()].map(factsOf));
+  }
+
+  #last(): LastUpgrade | null {
+    const { arrival } = this.#options;
+    if (arrival === null) return null;
+    const { id, version, nodeVersion, failure } = arrival.state.upgrade;
+    return { id, version, nodeVersion, failure, done: !arrival.isPending() };
+  }
+}
+
+/** As it was when this program began: the way that it was named by may lead to another version by now. */
+const ownScript = real(process.argv[1] ?? '');
+
+function real(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
+}
+
+function factsOf({ identity, missing, plain, release }: WorkerHandle) {
+  return { worker: identity.worker, missing, plain, orphanTimeoutMs: release.config.orphanTimeoutMs };
+}
+
+function failed(reason: string): ControlResult {
+  return { ok: false, message: 'failed', reason };
+}

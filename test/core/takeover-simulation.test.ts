@@ -1,0 +1,366 @@
+/**
+ * Random take-overs, each from a seed: workers that are there, late, lost or stuck, in any order and of any generation, while
+ * the owner asks for things. `SIMULATION_SEED`, `SIMULATION_PATH` and `SIMULATION_RUNS` as in simulation.test.ts.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { type AnyEffect, type AnyEvent, advance, initialSupervision, nextWake } from '../../src/core/supervision.js';
+import { ATTACH_MS, SEIZE_MS } from '../../src/core/takeover.js';
+import type { Worker } from '../../src/core/types.js';
+import { check } from './adoption/invariants.js';
+import { Clock } from './clock.js';
+import { deepFreeze, makePolicy, PORT } from './driver.js';
+
+const RUNS = Number(process.env.SIMULATION_RUNS ?? 2_000);
+const SEED = process.env.SIMULATION_SEED;
+const PATH = process.env.SIMULATION_PATH;
+const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !== undefined && { path: PATH }) };
+const LONG_MS = 60_000;
+const READY_MS = 2_000;
+
+const fates = ['live', 'late', 'lost', 'stuck', 'stuckForGood', 'crashes', 'unseen'] as const;
+const conditions = ['serving', 'held', 'starting', 'draining', 'drained'] as const;
+const orphans = fc.record({
+  slot: fc.integer({ min: 0, max: 4 }),
+  generation: fc.constantFrom(3, 3, 3, 4, 5),
+  fate: fc.constantFrom('live', 'live', ...fates),
+  condition: fc.constantFrom('serving', 'serving', ...conditions),
+});
+const wishes = fc.record({
+  afterMs: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 12_000 })),
+  what: fc.constantFrom('reload', 'reload', 'restart', 'scale', 'stop', 'stopNow', 'crash'),
+});
+const setups = fc.record({
+  seed: fc.integer(),
+  size: fc.integer({ min: 1, max: 4 }),
+  listenMode: fc.constantFrom('reuseport' as const, 'reuseaddr' as const),
+  trialMs: fc.constantFrom(0, 300),
+  health: fc.boolean(),
+  orphans: fc.array(orphans, { maxLength: 8 }),
+  wishes: fc.array(wishes, { maxLength: 3 }),
+});
+type Setup = typeof setups extends fc.Arbitrary<infer T> ? T : never;
+type Fate = Setup['orphans'][number];
+
+interface Process extends Partial<Pick<Fate, 'fate' | 'condition'>> {
+  readonly id: number;
+  readonly slot: number;
+  readonly generation: number;
+  alive: boolean;
+  accepts: boolean;
+  attached: boolean;
+}
+
+class World {
+  readonly clock: Clock;
+  readonly supervision: ReturnType<typeof initialSupervision>;
+  readonly processes = new Map<number, Process>();
+  readonly answered = new Set<number>();
+  requests = 0;
+  /** Somebody has asked for something that may send workers away. */
+  isQuietOwner = true;
+  readonly #policy;
+  readonly #queue: AnyEvent[] = [];
+  #busy = false;
+  #wakeAt: number | null = null;
+  #steps = 0;
+  #highest = 0;
+  #takenOver = false;
+
+  constructor(setup: Setup) {
+    const { size, listenMode, trialMs, health } = setup;
+    this.clock = new Clock(setup.seed);
+    this.#policy = makePolicy({
+      ...{ trialMs, health, readyTimeoutMs: READY_MS, drainTimeoutMs: 500, killTimeoutMs: 300, maxDraining: 9 },
+    });
+    this.supervision = initialSupervision({ size, listenMode, steered: false, policy: this.#policy });
+    for (const [i, orphan] of setup.orphans.entries()) {
+      const accepts = orphan.condition === 'serving';
+      // As if it had been started just before the end, and had not been seen: no number is given twice in between.
+      const id = orphan.fate === 'unseen' ? 1_000 * (i + 1) : i + 1;
+      this.processes.set(id, { ...orphan, id, alive: true, accepts, attached: false });
+    }
+    const seen = [...this.processes.values()].filter(({ fate }) => fate !== 'unseen');
+    const found = seen.map(({ id, slot, generation }) => ({ worker: id, slot, generation, pid: 100 + id }));
+    this.#highest = Math.max(0, ...seen.map(({ id }) => id));
+    this.dispatch({ type: 'orphansFound', orphans: found });
+    this.dispatch({ type: 'start' });
+    for (const process of this.processes.values()) this.#live(process);
+    let at = 0;
+    for (const { afterMs, what } of setup.wishes) {
+      at += afterMs;
+      this.clock.at(at, () => this.wish(what));
+    }
+  }
+
+  get state() {
+    return this.supervision.state;
+  }
+
+  #live(process: Process): void {
+    const { clock } = this;
+    const soon = clock.between(0, 400);
+    switch (process.fate) {
+      case 'lost':
+        clock.after(clock.between(0, ATTACH_MS + 1_000), () => this.#exit(process));
+        return;
+      case 'late':
+        clock.after(clock.between(ATTACH_MS, ATTACH_MS + 2 * SEIZE_MS), () => this.#attach(process));
+        return;
+      case 'stuck':
+      case 'stuckForGood':
+        return;
+      case 'crashes':
+        clock.after(soon + clock.between(0, 1_000), () => this.#exit(process));
+        break;
+      case 'unseen':
+        clock.after(clock.between(0, 8_000), () => this.#attach(process));
+        return;
+    }
+    clock.after(soon, () => this.#attach(process));
+    // Nobody is who somebody else is already.
+    if (clock.happens(0.1)) clock.after(clock.between(0, 6_000), () => this.#attach(process));
+  }
+
+  #attach(process: Process): void {
+    const { id: worker, slot, generation, condition } = process;
+    if (!process.alive) return;
+    const listening = condition === 'starting' || condition === 'draining' || condition === 'drained' ? [] : [PORT];
+    const draining = condition === 'draining' || condition === 'drained';
+    this.dispatch({
+      ...{ type: 'attached', worker, slot, generation, pid: 100 + worker, uptimeMs: 1_000, saidReady: false },
+      ...{ held: condition === 'held', listening, steady: listening, draining, drained: condition === 'drained' },
+    });
+    const tell = (event: AnyEvent) => () => {
+      if (process.alive && process.attached) this.dispatch(event);
+    };
+    if (condition === 'draining') this.clock.after(this.clock.between(0, 900), tell({ type: 'drained', worker }));
+    if (condition === 'starting') this.#bindLater(process);
+  }
+
+  #bindLater(process: Process): void {
+    const { id: worker } = process;
+    this.clock.after(this.clock.between(20, 200), () => {
+      if (!process.alive || process.condition === 'draining') return;
+      const { listenMode } = this.state;
+      this.dispatch({
+        type: 'socketOpened',
+        socket: { slot: listenMode === 'reuseport' ? process.slot : null, key: PORT },
+        worker,
+      });
+      process.accepts = true;
+      this.dispatch({ type: 'bound', worker, key: PORT });
+      this.dispatch({ type: 'stayed', worker, key: PORT });
+    });
+  }
+
+  #exit(process: Process): void {
+    if (!process.alive) return;
+    process.alive = false;
+    process.accepts = false;
+    const { id: worker } = process;
+    this.dispatch({ type: 'exited', worker, code: null, signal: null, chance: 0.5, lastLines: [], isUntold: true });
+  }
+
+  wish(what: Setup['wishes'][number]['what']): void {
+    if (what !== 'crash') this.isQuietOwner = false;
+    const request = what === 'crash' || what === 'stopNow' ? 0 : ++this.requests;
+    const policy = this.#policy;
+    switch (what) {
+      case 'reload':
+      case 'restart':
+        this.dispatch({ type: what, request, policy, size: null });
+        return;
+      case 'scale':
+        this.dispatch({ type: 'scale', request, size: 1 + Math.floor(this.clock.between(0, 4)) });
+        return;
+      case 'stop':
+        this.dispatch({ type: 'stop', request });
+        return;
+      case 'stopNow':
+        this.dispatch({ type: 'stopNow' });
+        return;
+      case 'crash': {
+        const victim = this.clock.pick([...this.processes.values()].filter(({ alive }) => alive));
+        if (victim !== undefined) this.#exit(victim);
+      }
+    }
+  }
+
+  dispatch(event: AnyEvent): void {
+    this.#queue.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#queue.length > 0) {
+      if (this.#wakeAt !== null && this.#wakeAt <= this.clock.now) this.#queue.push({ type: 'ticked' });
+      this.#wakeAt = null;
+      const before = structuredClone(this.state);
+      const events = deepFreeze(this.#queue.splice(0));
+      const { effects, faults } = advance(this.supervision, events, this.clock.now);
+      check(faults.length === 0, 'the core fails at nothing', String(faults[0]?.error));
+      this.#steps += 1;
+      check(this.#steps < 5_000, 'the core comes to rest', this.state);
+      this.#checkStep(before, events, effects);
+      for (const effect of effects) this.#perform(effect);
+    }
+    this.#busy = false;
+    this.#wakeAt = nextWake(this.supervision, this.clock.now);
+  }
+
+  #checkStep(before: World['state'], events: readonly AnyEvent[], effects: readonly AnyEffect[]): void {
+    const { state } = this;
+    const isOver = state.takeover === null;
+    check(!(this.#takenOver && !isOver), 'a take-over happens once');
+    this.#takenOver ||= isOver && before.takeover !== null;
+    check(isOver || this.clock.now <= ATTACH_MS + 3 * SEIZE_MS + 10, 'a take-over comes to its end', state.takeover);
+    for (const effect of effects) {
+      if (effect.do === 'spawn') {
+        check(isOver, 'nothing is started before all are settled', state.takeover);
+        check(effect.worker > this.#highest, 'a number is never used again', effect);
+        this.#highest = effect.worker;
+      }
+      if (effect.do === 'drain' || effect.do === 'terminate' || effect.do === 'accept' || effect.do === 'askHealth') {
+        const process = this.processes.get(effect.worker);
+        const isNew = effects.some(
+          (other) => (other.do === 'takeIn' || other.do === 'spawn') && other.worker === effect.worker,
+        );
+        check(process?.attached === true || isNew, 'who has not attached is asked for nothing', effect);
+      }
+      if (effect.do === 'takeIn') {
+        check(this.processes.get(effect.worker)?.attached === false, 'nobody is taken in twice', effect);
+      }
+      if (effect.do === 'drain') this.#checkDrain(before, events, effect.worker);
+      if (effect.do === 'answer') {
+        check(!this.answered.has(effect.request), 'a request is answered once', effect);
+        this.answered.add(effect.request);
+      }
+    }
+    const report = effects.find((effect) => effect.do === 'report' && effect.message.includes('come to rest'));
+    check(report === undefined, 'every step comes to rest', state);
+    for (const worker of state.workers) {
+      check(worker.deadline === null || worker.deadline > this.clock.now, 'no deadline is passed over', worker);
+    }
+    if (!isOver || (state.phase !== 'running' && state.phase !== 'starting')) return;
+    const seats = (worker: Worker) => worker.state === 'starting' || worker.state === 'ready';
+    for (const one of state.workers.filter(seats)) {
+      const alike = state.workers.filter(
+        (other) => seats(other) && other.slot === one.slot && other.generation === one.generation,
+      );
+      check(alike.length === 1, 'a slot has one worker of a generation', alike);
+    }
+  }
+
+  /** Who serves stays, unless another one serves there, or somebody has asked for a change. */
+  #checkDrain(before: World['state'], events: readonly AnyEvent[], worker: number): void {
+    const was = before.workers.find(({ id }) => id === worker);
+    if (!this.isQuietOwner || was?.state !== 'ready' || was.slot >= this.state.size) return;
+    if (events.some((event) => 'worker' in event && event.worker === worker)) return;
+    const others = this.state.workers.filter((other) => other.slot === was.slot && other.state === 'ready');
+    check(others.length > 0, 'nobody who serves is sent away without another one', was);
+  }
+
+  #perform(effect: AnyEffect): void {
+    const { clock } = this;
+    const process = 'worker' in effect ? this.processes.get(effect.worker) : undefined;
+    switch (effect.do) {
+      case 'spawn': {
+        const { worker: id, slot, generation, held } = effect;
+        const condition = held ? 'held' : 'serving';
+        const fresh: Process = { id, slot, generation, condition, alive: true, accepts: false, attached: true };
+        this.processes.set(id, fresh);
+        this.dispatch({ type: 'spawned', worker: id, pid: 100 + id });
+        this.#bindLater(fresh);
+        return;
+      }
+      case 'takeIn':
+        if (process !== undefined) process.attached = true;
+        return;
+      case 'seize': {
+        if (clock.happens(0.2)) return;
+        const reason = clock.happens(0.3) ? 'EPERM' : null;
+        clock.after(clock.between(0, 500), () => this.dispatch({ type: 'seized', worker: effect.worker, reason }));
+        return;
+      }
+      case 'drain':
+        if (process === undefined) return;
+        process.accepts = false;
+        process.condition = 'draining';
+        clock.after(clock.between(0, 300), () => {
+          if (process.alive) this.dispatch({ type: 'drained', worker: effect.worker });
+        });
+        return;
+      case 'terminate':
+        clock.after(clock.between(0, 100), () => process && this.#exit(process));
+        return;
+      case 'kill':
+        // One is stuck in the kernel for a while.
+        if (process?.fate === 'stuckForGood' && clock.now < 20_000) return;
+        clock.after(clock.between(0, 50), () => process && this.#exit(process));
+        return;
+      case 'askHealth':
+        clock.after(1, () => this.dispatch({ type: 'healthTold', worker: effect.worker, reason: null }));
+    }
+  }
+
+  drive(time: number): void {
+    for (;;) {
+      const deadline = nextWake(this.supervision, this.clock.now) ?? Number.POSITIVE_INFINITY;
+      const next = this.clock.next ?? Number.POSITIVE_INFINITY;
+      if (Math.min(deadline, next) > time) return;
+      if (next <= deadline) {
+        this.clock.advance();
+        continue;
+      }
+      this.clock.now = deadline;
+      this.dispatch({ type: 'ticked' });
+      const following = nextWake(this.supervision, this.clock.now);
+      check(following === null || following > this.clock.now, 'what is due is done, not slept for again', this.state);
+    }
+  }
+
+  /** Called when all that was to happen has. */
+  checkRest(): void {
+    const { state } = this;
+    check(state.takeover === null, 'the take-over is over', state.takeover);
+    check(this.answered.size === this.requests, 'every request is answered', [...this.answered]);
+    const alive = [...this.processes.values()].filter((process) => process.alive);
+    const unheard = alive.filter(({ id }) => !state.workers.some((worker) => worker.id === id));
+    check(unheard.length === 0, 'no process is left that nobody knows', unheard);
+    if (state.phase === 'stopped') {
+      check(alive.length === 0, 'no process outlives a stop', alive);
+      return;
+    }
+    check(state.phase === 'running', 'it runs', state);
+    check(state.target === state.stable && state.rollout.state !== 'running', 'no rollout is left', state);
+    for (let slot = 0; slot < state.size; slot++) {
+      const own = state.workers.filter((worker) => worker.slot === slot);
+      check(own.length === 1 && own[0]?.state === 'ready', 'each slot has its worker', own);
+      const accepting = alive.filter((process) => process.slot === slot && process.accepts);
+      const isHeld = alive.some((process) => process.slot === slot && process.condition === 'held');
+      check(accepting.length <= 1 && accepting.length + Number(isHeld) > 0, 'and one accepts there', accepting);
+    }
+    check(state.workers.length === state.size, 'and nobody else is left', state.workers);
+  }
+}
+
+function isStopped({ state }: World): boolean {
+  return state.phase === 'stopped';
+}
+
+t.test(
+  'whoever is there, late, lost or stuck: each slot has one worker in the end, and nothing starts before',
+  async (t) => {
+    const property = fc.property(setups, (setup) => {
+      const world = new World(setup);
+      world.drive(LONG_MS);
+      world.checkRest();
+      if (world.state.phase === 'stopped') return;
+      world.wish('stop');
+      world.drive(world.clock.now + LONG_MS);
+      world.checkRest();
+      check(isStopped(world), 'a stop comes to its end', world.state);
+    });
+    fc.assert(property, { numRuns: RUNS, ...REPEAT });
+    t.pass(`${RUNS} runs`);
+  },
+);

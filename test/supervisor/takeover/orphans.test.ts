@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import {
+  attachAt,
+  attachPath,
+  findOrphans,
+  isThere,
+  namesLeft,
+  orphanAt,
+  readVariables,
+  signalProcess,
+} from '../../../src/supervisor/takeover/orphans.js';
+
+const AT = '/run/holdfast/shop.attach';
+
+function environOf(change: Readonly<Record<string, string | undefined>> = {}, at = AT): string {
+  const terms = JSON.stringify({ path: at, drainTimeoutMs: 30_000, killTimeoutMs: 5_000 });
+  const variables = {
+    ...{ PATH: '/bin', HOLDFAST_WORKER: '7', HOLDFAST_SLOT: '1', HOLDFAST_GENERATION: '3', HOLDFAST_ATTACH: terms },
+    ...change,
+  };
+  const given = Object.entries(variables).filter(([, value]) => value !== undefined);
+  return given.map(([name, value]) => `${name}=${value}\0`).join('');
+}
+
+t.test('a worker is known by the variables that it was started with', async (t) => {
+  t.same(readVariables(environOf()), { worker: 7, slot: 1, generation: 3, attachAt: AT, endMs: 35_000 });
+  const others = [
+    { HOLDFAST_WORKER: undefined },
+    { HOLDFAST_SLOT: '-1' },
+    { HOLDFAST_GENERATION: '1e3' },
+    { HOLDFAST_WORKER: '9'.repeat(16) },
+    { HOLDFAST_ATTACH: '' },
+    { HOLDFAST_ATTACH: 'null' },
+    { HOLDFAST_ATTACH: '{"path":3}' },
+    { HOLDFAST_ATTACH: '{' },
+  ];
+  for (const change of others) t.equal(readVariables(environOf(change)), null, JSON.stringify(change));
+});
+
+t.test('where workers look, and which of them do', async (t) => {
+  t.equal(attachPath('/run/holdfast/', 'shop'), AT);
+  const isLinux = process.platform === 'linux';
+  t.equal(attachAt({ name: 'shop', orphanTimeoutMs: 1 }, '/run/holdfast'), isLinux ? AT : null);
+  t.equal(attachAt({ name: 'shop', orphanTimeoutMs: 0 }, '/run/holdfast'), null);
+});
+
+/** A proc file system with these processes. */
+function makeProc(t: Test, processes: Readonly<Record<number, { environ?: string; stat: string }>>): string {
+  const proc = t.testdir();
+  for (const [pid, { environ, stat }] of Object.entries(processes)) {
+    mkdirSync(path.join(proc, pid));
+    if (environ !== undefined) writeFileSync(path.join(proc, pid, 'environ'), environ);
+    writeFileSync(path.join(proc, pid, 'stat'), stat);
+  }
+  mkdirSync(path.join(proc, 'sys'));
+  return proc;
+}
+
+/** proc_pid_stat(5), with whatever somebody has called the process. */
+function stat(pid: number, parent: number, state = 'S', startedAt = 4_711): string {
+  return `${pid} (no) (de) 3 7) ${state} ${parent} ${'0 '.repeat(17)}${startedAt} 0 0\n`;
+}
+
+t.test('orphans are found among all processes, and nobody else', async (t) => {
+  const proc = makeProc(t, {
+    20: { environ: environOf({ HOLDFAST_WORKER: '8' }), stat: stat(20, 1) },
+    10: { environ: environOf(), stat: stat(10, 1, 'S', 99) },
+    11: { environ: environOf(), stat: stat(11, 10) },
+    12: { environ: environOf({}, '/run/holdfast/blog.attach'), stat: stat(12, 1) },
+    13: { environ: environOf({ HOLDFAST_WORKER: '9' }), stat: stat(13, 1, 'Z') },
+    14: { environ: environOf({ HOLDFAST_WORKER: '10' }), stat: stat(14, process.pid) },
+    15: { environ: 'PATH=/bin\0', stat: stat(15, 1) },
+    16: { stat: stat(16, 1) },
+  });
+  t.match(findOrphans(AT, proc), [
+    { pid: 10, worker: 7, slot: 1, generation: 3, startedAt: '99' },
+    { pid: 20, worker: 8 },
+  ]);
+  t.equal(findOrphans(AT, proc).length, 2, 'no child of one, none of this process, none that has ended');
+  t.match(orphanAt(12, '/run/holdfast/blog.attach', proc), { pid: 12 });
+  t.equal(orphanAt(12, AT, proc), null);
+  t.equal(orphanAt(99, AT, proc), null);
+  t.same(findOrphans(AT, path.join(proc, 'missing')), []);
+});
+
+t.test('a number that another process has been given is not the same process', async (t) => {
+  const proc = makeProc(t, { 10: { stat: stat(10, 1, 'S', 99) }, 11: { stat: stat(11, 1, 'X') } });
+  t.ok(isThere({ pid: 10, startedAt: '99' }, proc));
+  t.notOk(isThere({ pid: 10, startedAt: '100' }, proc));
+  t.notOk(isThere({ pid: 11, startedAt: '4711' }, proc), 'nor is one that has ended');
+});
+
+t.test(
+  'a signal reaches that very process and its group, or nobody',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const start = (detached: boolean): ChildProcess => {
+      const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 300_000)'], { detached, stdio: 'ignore' });
+      t.teardown(() => child.kill('SIGKILL'));
+      return child;
+    };
+    const markOf = ({ pid = 0 }: ChildProcess) => ({ pid, startedAt: startOf(pid) });
+    const child = start(false);
+    const mark = markOf(child);
+    t.notOk(signalProcess({ ...mark, startedAt: '1' }, 'SIGKILL'));
+    t.ok(signalProcess(mark, 'SIGTERM', true), 'one that leads no group gets it alone');
+    t.same(await once(child, 'exit'), [null, 'SIGTERM']);
+    t.notOk(signalProcess(mark, 'SIGTERM'), 'it has gone');
+    const leader = start(true);
+    t.ok(signalProcess(markOf(leader), 'SIGKILL', true));
+    t.same(await once(leader, 'exit'), [null, 'SIGKILL']);
+  },
+);
+
+/** The time at which it began, as the system has it. */
+function startOf(pid: number): string {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+t.test('a supervisor that has died leaves its name', async (t) => {
+  const dir = t.testdir({ 'shop.attach': '', 'blog.attach': '', 'blog.sock': '', '.attach': '', 'x.state': '' });
+  t.same(namesLeft(dir), ['blog', 'shop']);
+  t.same(namesLeft(path.join(dir, 'missing')), []);
+});
