@@ -26,8 +26,27 @@ const HEAVY =
   /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
 /** Folders whose tests share a process: of most, starting it is most of the work. */
 const SHARED = [
-  ...['cli', 'config', 'config/program', 'control', 'core', 'core/adoption', 'core/steering', 'logs', 'monitor', 'native'],
-  ...['platform', 'sockets', 'supervisor', 'supervisor/deployments', 'supervisor/upkeep', 'supervisor/workers', 'worker/drain'],
+  ...[
+    'cli',
+    'config',
+    'config/program',
+    'control',
+    'core',
+    'core/adoption',
+    'core/steering',
+    'logs',
+    'monitor',
+    'native',
+  ],
+  ...[
+    'platform',
+    'sockets',
+    'supervisor',
+    'supervisor/deployments',
+    'supervisor/upkeep',
+    'supervisor/workers',
+    'worker/drain',
+  ],
 ];
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;

@@ -68,6 +68,7 @@ export interface Options {
   readonly watch?: boolean;
   readonly admin?: number | string;
   readonly adminNames?: readonly string[];
+  readonly metricsNames?: 'holdfast' | 'otel';
   readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   readonly logFormat?: 'auto' | 'json' | 'pretty';
   readonly logFile?: string;

@@ -89,6 +89,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     watch: value('watch'),
     admin: chosen.get('admin')?.value ?? null,
     adminNames: value('adminNames'),
+    metricsNames: value('metricsNames'),
     logLevel: value('logLevel'),
     logFormat: value('logFormat'),
     logFile: found.logFile,

@@ -101,6 +101,8 @@ export interface Config {
   readonly admin: ListenAddress | null;
   /** Host names by which it may be called, beside its numbers and localhost. */
   readonly adminNames: readonly string[];
+  /** How metrics are called. */
+  readonly metricsNames: 'holdfast' | 'otel';
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** `auto`: pretty on a terminal, JSON elsewhere. */
   readonly logFormat: 'auto' | 'json' | 'pretty';

@@ -296,6 +296,9 @@ export const SETTINGS = {
       reading: 'words',
     },
   ),
+  metricsNames: oneOf(['holdfast', 'otel'], 'holdfast', {
+    description: "How metrics are called: by holdfast's names, or by OpenTelemetry's where it has some",
+  }),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', {
     description: 'The least important log lines of the supervisor that are written',
   }),

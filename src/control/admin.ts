@@ -10,7 +10,7 @@ import { reasonOf } from './lean-http.js';
 import { type PlainAnswer, type PlainRequest, PlainServer } from './plain-http.js';
 import { SharedAnswer } from './shared-answer.js';
 
-/** Status and metrics are made no more often than this, however many ask. */
+/** The status is made no more often than this, however many ask; metrics see to that themselves. */
 const FRESH_MS = 250;
 /** And given out no more often: a large answer costs time each time. Probes are small, and always answered. */
 const ANSWERS_A_SECOND = 50;
@@ -26,7 +26,7 @@ export interface AdminServerOptions {
 }
 
 interface Route {
-  readonly answer: () => Promise<PlainAnswer>;
+  readonly answer: (request: PlainRequest) => Promise<PlainAnswer>;
   readonly isLarge: boolean;
 }
 
@@ -41,13 +41,17 @@ export class AdminServer {
   private constructor(target: AdminTarget, names: readonly string[]) {
     this.#names = names;
     const status = new SharedAnswer(async () => asBytes(json(200, await target.status())), FRESH_MS);
-    const metrics = new SharedAnswer(async () => asBytes({ statusCode: 200, ...(await target.metrics()) }), FRESH_MS);
+    const metrics = async ({ accept, query }: PlainRequest) => {
+      const byWorker = new URLSearchParams(query).get('scope') === 'worker';
+      const { contentType, body } = await target.metrics({ accept, byWorker });
+      return { statusCode: 200, contentType, text: body };
+    };
     this.#routes = new Map<string, Route>([
       ['/livez', { answer: async () => probe(target, 'livez'), isLarge: false }],
       ['/readyz', { answer: async () => probe(target, 'readyz'), isLarge: false }],
       ['/startupz', { answer: async () => probe(target, 'startupz'), isLarge: false }],
       ['/status', { answer: () => status.get(), isLarge: true }],
-      ['/metrics', { answer: () => metrics.get(), isLarge: true }],
+      ['/metrics', { answer: metrics, isLarge: true }],
     ]);
   }
 
@@ -72,7 +76,8 @@ export class AdminServer {
     return isRead ? answer : { ...answer, headers: { allow: 'GET, HEAD' } };
   }
 
-  async #find({ method, path, host }: PlainRequest): Promise<PlainAnswer> {
+  async #find(request: PlainRequest): Promise<PlainAnswer> {
+    const { method, path, host } = request;
     if (!isOwnName(host, this.#names)) {
       const error = `cannot answer to the name ${host}: call this address by its number, or put the name into adminNames`;
       return json(421, { error });
@@ -90,7 +95,7 @@ export class AdminServer {
       const error = `cannot answer ${path}: more than ${ANSWERS_A_SECOND} a second are asked for`;
       return { ...json(503, { error }), headers: { 'retry-after': '1' } };
     }
-    return route.answer();
+    return route.answer(request);
   }
 
   #mayAnswer(now: number): boolean {

@@ -34,8 +34,11 @@ export interface PlainRequest {
   readonly method: string;
   /** Without its query. */
   readonly path: string;
+  /** Without its question mark. */
+  readonly query: string;
   /** As the client calls this server; null where it does not (HTTP/1.0). */
   readonly host: string | null;
+  readonly accept: string | null;
 }
 
 export interface PlainAnswer {
@@ -177,19 +180,28 @@ export function parseHead(head: string): PlainRequest | null {
   const [, method = '', target = '', minor] = REQUEST_LINE.exec(first) ?? [];
   if (method === '') return null;
   const hosts: string[] = [];
+  const accepted: string[] = [];
   for (const line of lines) {
     const [, name, value = ''] = FIELD.exec(line) ?? [];
     if (name === undefined) return null;
     if (name.toLowerCase() === 'host') hosts.push(value);
+    if (name.toLowerCase() === 'accept') accepted.push(value);
   }
   // RFC 9112, section 3.2: a request of HTTP/1.1 has just one.
   const [host = null, second] = hosts;
   if (second !== undefined || (host === null && minor === '1')) return null;
+  // Several of them are one list (RFC 9110, section 5.3).
+  const request = { method, accept: accepted.length === 0 ? null : accepted.join(', ') };
   if (target.startsWith('/') || method === 'CONNECT' || target === '*') {
-    return { method, path: target.split('?')[0] ?? '', host };
+    return { ...request, ...partsOf(target), host };
   }
-  const [, authority, rest = ''] = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(target) ?? [];
-  return authority === undefined ? null : { method, path: rest || '/', host: authority };
+  const [, authority, rest = ''] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target) ?? [];
+  return authority === undefined ? null : { ...request, ...partsOf(rest), host: authority };
+}
+
+function partsOf(target: string): Pick<PlainRequest, 'path' | 'query'> {
+  const [, path = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(target) ?? [];
+  return { path: path || '/', query };
 }
 
 function send(client: Client, method: string, { statusCode, contentType, text, headers = {} }: PlainAnswer): void {

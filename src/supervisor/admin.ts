@@ -1,7 +1,6 @@
 /** Opens the admin address, and answers it for the supervisor. */
 import type { ListenAddress } from '../config/listen-address.js';
 import { AdminServer } from '../control/admin.js';
-import { Metrics } from '../monitor/metrics.js';
 import type { SupervisorStatus } from '../protocol.js';
 import { BindError } from '../sockets/bind-error.js';
 import { findOwner } from '../sockets/owner.js';
@@ -13,8 +12,8 @@ export async function openAdmin(
   names: readonly string[],
   supervisor: Supervisor,
 ): Promise<AdminServer> {
-  const metrics = new Metrics();
-  const startedAtSeconds = performance.timeOrigin / 1000;
+  const observer = await supervisor.observing.observer();
+  observer.begin();
   let underWay: Promise<SupervisorStatus> | null = null;
   // The workers are asked once for all who want to know at the same time.
   const status = () => {
@@ -26,11 +25,7 @@ export async function openAdmin(
   const target = {
     probe: supervisor.probe.bind(supervisor),
     status,
-    metrics: async () => {
-      const { user, system } = process.cpuUsage();
-      const own = { cpuSeconds: (user + system) / 1e6, rssBytes: process.memoryUsage.rss(), startedAtSeconds };
-      return metrics.render(await status(), own);
-    },
+    metrics: observer.page.bind(observer),
   };
   try {
     return await AdminServer.open({ host, port, names, target });

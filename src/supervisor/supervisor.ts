@@ -36,8 +36,9 @@ import { Effects, isStopping } from './effects.js';
 import { EventHub } from './events/event-hub.js';
 import { Insight } from './insight.js';
 import { Loop } from './loop.js';
+import { Observing } from './observe/observing.js';
 import { type Progress, Requests } from './requests.js';
-import { collectStatus } from './status.js';
+import { collectStatus, type StatusExtent } from './status.js';
 import type { Started, SupervisorOptions } from './supervisor-options.js';
 import { type SteeringState, steeringState } from './upkeep/steering-state.js';
 import { tidyUp } from './upkeep/tidy.js';
@@ -63,6 +64,7 @@ export class Supervisor implements ControlTarget {
   readonly #requests = new Requests();
   readonly #events: EventHub;
   readonly #insight: Insight;
+  readonly observing: Observing;
   readonly #startedAt = performance.now();
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
@@ -88,6 +90,7 @@ export class Supervisor implements ControlTarget {
         (settled) => this.#watchers.review(settled),
         (settled) => this.#events.review(settled),
         (settled) => this.#insight.review(settled),
+        (settled) => this.observing.review(settled),
         (settled) => options.onSettled?.(settled),
       ],
       onFault: (error, during) => this.#failed(error, during),
@@ -115,8 +118,26 @@ export class Supervisor implements ControlTarget {
     const shared = this.#shared;
     const isRestarting = () => this.#loop.state.phase === 'restarting';
     const examinations = new Examinations(options.runtimeDir);
-    const workforce = new Workforce({
-      ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
+    const { metricsNames } = release.config;
+    this.observing = new Observing({
+      ...{ log, names: metricsNames, outline: () => this.#statusOf('outline') },
+      workers: () => workforce.workers,
+    });
+    const { observing } = this;
+    const workforce: Workforce = new Workforce({
+      ...{
+        observing,
+        name,
+        log,
+        custody,
+        shared,
+        listening,
+        openStreamPair,
+        dispatch,
+        isRestarting,
+        firstWorker,
+        examinations,
+      },
     });
     this.#workforce = workforce;
     this.#insight = new Insight({
@@ -137,6 +158,7 @@ export class Supervisor implements ControlTarget {
       },
       closeWatchers: () => {
         this.#watchers.close();
+        this.observing.close();
         this.#deployments.close('the supervisor stops');
       },
       announce: () => this.#announce(this.#startedNow()),
@@ -165,6 +187,10 @@ export class Supervisor implements ControlTarget {
   }
 
   status(figures = false): Promise<SupervisorStatus> {
+    return this.#statusOf(figures ? 'figures' : 'all');
+  }
+
+  #statusOf(extent: StatusExtent): Promise<SupervisorStatus> {
     const { release, version, listenMode, listenModeReason } = this.#options;
     const { state } = this.#loop;
     const present = this.#releases.of(state, state.target);
@@ -189,7 +215,7 @@ export class Supervisor implements ControlTarget {
         handover: { on: present.config.handover === 'on', ...this.#workforce.handover },
         cutOff: this.#workforce.cutOff,
       },
-      figures,
+      extent,
     );
   }
 

@@ -64,6 +64,7 @@ t.test('a script alone gets every default', async (t) => {
     watch: false,
     admin: null,
     adminNames: [],
+    metricsNames: 'holdfast',
     logLevel: 'info',
     logFormat: 'auto',
     logFile: null,

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { AdminServer } from '../../src/control/admin.js';
-import type { AdminTarget } from '../../src/protocol.js';
+import type { AdminTarget, MetricsRequest } from '../../src/protocol.js';
 import { freePort } from '../e2e/support/ports.js';
 import { deferred, statusOf } from './support/fake-target.js';
 
@@ -12,7 +12,10 @@ class FakeAdmin implements AdminTarget {
   ok = true;
   readonly probe = (name: string) => ({ ok: this.ok, reason: `asked for ${name}` });
   status = async () => statusOf('shop');
-  metrics = async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' });
+  metrics = async (_request: MetricsRequest) => ({
+    contentType: 'text/plain; version=0.0.4',
+    body: Buffer.from('up 1\n'),
+  });
 }
 
 async function open(t: Test): Promise<{ port: number; target: FakeAdmin; server: AdminServer }> {
@@ -129,7 +132,7 @@ t.test('who says nothing makes room for a new client, the oldest first', async (
 
 t.test('who does not read makes room as well', async (t) => {
   const { port, target } = await open(t);
-  target.metrics = async () => ({ contentType: 'text/plain', text: 'x'.repeat(8 * 1024 ** 2) });
+  target.metrics = async () => ({ contentType: 'text/plain', body: Buffer.alloc(8 * 1024 ** 2, 'x') });
   const greedy = Array.from({ length: 64 }, () => net.connect(port, '127.0.0.1').on('error', () => {}));
   t.teardown(() => greedy.forEach((socket) => void socket.destroy()));
   await Promise.all(greedy.map((socket) => once(socket, 'connect')));
@@ -170,24 +173,47 @@ t.test('what follows a request is thrown away, however much it is', async (t) =>
   t.equal((await ask(port, '/livez')).statusCode, 200);
 });
 
-t.test('status and metrics are made a few times a second, and given out a limited number of times', async (t) => {
+t.test(
+  'the status is made a few times a second, and it and metrics are given out a limited number of times',
+  async (t) => {
+    const { port, target } = await open(t);
+    let made = 0;
+    target.status = async () => {
+      made += 1;
+      return statusOf('shop');
+    };
+    const began = performance.now();
+    const answers: Awaited<ReturnType<typeof ask>>[] = [];
+    // A machine that is busy needs more of them until they come too quickly.
+    for (let i = 0; i < 10 || (i < 200 && answers.every(({ statusCode }) => statusCode !== 503)); i++) {
+      const paths = Array.from({ length: 40 }, (_none, at) => (at % 2 === 0 ? '/status' : '/metrics'));
+      answers.push(...(await Promise.all(paths.map((path) => ask(port, path)))));
+    }
+    const seconds = (performance.now() - began) / 1000;
+    t.ok(made <= 1 + seconds / 0.25, `made ${made} times in ${seconds} s`);
+    const refused = answers.filter(({ statusCode }) => statusCode === 503);
+    t.ok(answers.length - refused.length <= 51 + 50 * seconds, `${refused.length} were refused`);
+    t.match(refused[0], { headers: { 'retry-after': '1' } });
+    t.equal((await ask(port, '/readyz')).statusCode, 200, 'probes are answered all the same');
+  },
+);
+
+t.test('metrics are asked for with what the scraper accepts, and for each worker where that is wanted', async (t) => {
   const { port, target } = await open(t);
-  let made = 0;
-  target.metrics = async () => {
-    made += 1;
-    return { contentType: 'text/plain', text: `made ${made}\n` };
+  const asked: MetricsRequest[] = [];
+  target.metrics = async (request) => {
+    asked.push(request);
+    return { contentType: 'text/plain', body: Buffer.from([0, 255]) };
   };
-  const began = performance.now();
-  const answers: Awaited<ReturnType<typeof ask>>[] = [];
-  // A machine that is busy needs more of them until they come too quickly.
-  for (let i = 0; i < 10 || (i < 200 && answers.every(({ statusCode }) => statusCode !== 503)); i++)
-    answers.push(...(await Promise.all(Array.from({ length: 40 }, () => ask(port, '/metrics')))));
-  const seconds = (performance.now() - began) / 1000;
-  t.ok(made <= 1 + seconds / 0.25, `made ${made} times in ${seconds} s`);
-  const refused = answers.filter(({ statusCode }) => statusCode === 503);
-  t.ok(answers.length - refused.length <= 51 + 50 * seconds, `${refused.length} were refused`);
-  t.match(refused[0], { headers: { 'retry-after': '1' } });
-  t.equal((await ask(port, '/readyz')).statusCode, 200, 'probes are answered all the same');
+  const head = 'host: localhost\r\n';
+  t.match(await raw(port, `GET /metrics HTTP/1.1\r\n${head}\r\n`), /content-length: 2\r\n/);
+  await raw(port, `GET /metrics?scope=worker HTTP/1.1\r\n${head}accept: a/b;q=0.5\r\nAccept: c/d\r\n\r\n`);
+  await raw(port, `GET http://localhost/metrics?scope=all&scope=worker#x HTTP/1.1\r\n${head}\r\n`);
+  t.same(asked, [
+    { accept: null, byWorker: false },
+    { accept: 'a/b;q=0.5, c/d', byWorker: true },
+    { accept: null, byWorker: false },
+  ]);
 });
 
 t.test('it answers to its numbers, to localhost and to the names of the configuration', async (t) => {

@@ -18,6 +18,7 @@ const FIXED = [
   'logLevel',
   'admin',
   'adminNames',
+  'metricsNames',
   'reloadCron',
   'reloadCronTimeZone',
   'watch',

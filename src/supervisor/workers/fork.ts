@@ -113,6 +113,7 @@ function fork(identity: WorkerIdentity, { config, script, cwd }: Release, keptPa
       HOLDFAST_WORKER: String(identity.worker),
       // Always: one of this process's own environment means nothing.
       HOLDFAST_CHILDREN: config.keepChildren ? 'kept' : 'ended',
+      HOLDFAST_MEASURE: config.admin === null ? 'off' : 'on',
       ...(keptPaths.length > 0 && { HOLDFAST_PATHS: JSON.stringify(keptPaths) }),
     }),
   );

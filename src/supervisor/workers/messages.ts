@@ -5,7 +5,16 @@
  * A new message of `protocol.ts` needs a line in `MESSAGES`, or this does not compile.
  */
 import { isIP } from 'node:net';
-import type { ConnectionCounts, OpenConnection, SharedRequest, WorkerFigures, WorkerMessage } from '../../protocol.js';
+import type {
+  AcceptedCounts,
+  ApplicationMetrics,
+  ConnectionCounts,
+  GcTotals,
+  OpenConnection,
+  SharedRequest,
+  WorkerFigures,
+  WorkerMessage,
+} from '../../protocol.js';
 import {
   amount,
   list,
@@ -42,6 +51,9 @@ const URL_CHARACTERS = 128;
 const MOST_NAMED = 64;
 const MOST_REASONS = 32;
 const MOST_BUCKETS = 128;
+const MOST_SERIES = 2_000;
+/** That of the description of so many. */
+const SCHEMA_CHARACTERS = 2 * 1024 ** 2;
 
 const count = whole(0, Number.MAX_SAFE_INTEGER);
 const key = text(KEY_CHARACTERS);
@@ -71,6 +83,28 @@ const named = record<OpenConnection>({
 });
 
 const figures = record<WorkerFigures>({ answers: count, serverErrors: count, latency: list(count, MOST_BUCKETS) });
+
+const accepted = record<AcceptedCounts>({ http1: count, http2: count, other: count });
+
+const gc = record<GcTotals>({
+  kind: oneOf('minor', 'major', 'incremental', 'weakcb'),
+  count,
+  ms: amount,
+  buckets: list(count, MOST_BUCKETS),
+});
+
+const number: Reader<number> = (value, at) => {
+  if (typeof value === 'number') return value;
+  throw new Mismatch(`${at} must be a number`);
+};
+
+const application = record<ApplicationMetrics>({
+  version: count,
+  schema: optional(text(SCHEMA_CHARACTERS)),
+  values: list(nullOr(number), MOST_SERIES),
+  left: count,
+  failure: nullOr(text(DETAIL_CHARACTERS)),
+});
 
 const path: Reader<string> = (value, at) => {
   const name = text(FILE_CHARACTERS)(value, at);
@@ -127,6 +161,30 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   released: { key, slot },
   profiled: { seq: count, ok: truth, aside: truth, detail: text(DETAIL_CHARACTERS) },
   inspected: { seq: count, url: text(URL_CHARACTERS), wasOpen: truth, detail: text(DETAIL_CHARACTERS) },
+  metrics: { seq: count },
+  measured: {
+    seq: count,
+    requests: count,
+    statuses: list(count, 6),
+    latency: list(count, MOST_BUCKETS),
+    tookMs: amount,
+    accepted,
+    connections: count,
+    receivedBytes: amount,
+    sentBytes: amount,
+    cpuUserMs: amount,
+    cpuSystemMs: amount,
+    rssBytes: amount,
+    heapUsedBytes: amount,
+    heapLimitBytes: amount,
+    externalBytes: amount,
+    loopActiveMs: amount,
+    loopIdleMs: amount,
+    loopDelayMs: list(amount, 4),
+    gc: list(gc, 4),
+    kinds: optional(counts),
+    application: optional(application),
+  },
   stats: {
     seq: count,
     eventLoopDelayMs: amount,

@@ -11,6 +11,7 @@ import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
+import type { Observing } from '../observe/observing.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
 import type { FirstWorker } from './first-worker.js';
@@ -43,6 +44,7 @@ export interface WorkforceOptions {
   /** Whether all are to have gone before the next one is started. */
   readonly isRestarting: () => boolean;
   readonly examinations: Examinations;
+  readonly observing: Observing;
   /** One that has been forked already. */
   readonly firstWorker?: FirstWorker | null | undefined;
 }
@@ -95,6 +97,7 @@ export class Workforce {
       this.#leftovers.forget(worker);
       this.#health.forget(worker);
       this.#examinations.forget(worker);
+      this.#options.observing.gone(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
@@ -222,9 +225,14 @@ export class Workforce {
     const handle = this.#workers.get(worker);
     if (handle === undefined) return;
     handle.leaving = true;
-    void handle.send({ type: 'terminate' });
     const { killTimeoutMs } = handle.release.config;
-    this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
+    const end = () => {
+      void handle.send({ type: 'terminate' });
+      this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
+    };
+    const lastFigures = this.#options.observing.leaving(handle, killTimeoutMs / 4);
+    if (lastFigures === null) end();
+    else void lastFigures.then(end);
   }
 
   kill(worker: number): void {
@@ -308,6 +316,12 @@ export class Workforce {
       case 'profiled':
       case 'inspected':
         this.#examinations.answered(worker, message);
+        break;
+      case 'measured':
+        if (this.#workers.has(worker)) this.#options.observing.heard(handle.identity, message);
+        break;
+      case 'metrics':
+        void this.#options.observing.tell(handle, message.seq);
         break;
       case 'stats':
         this.stats.answered(worker, message);
