@@ -36,11 +36,8 @@ export interface MeasureSources {
 interface Counted {
   _handle?: { readonly bytesRead?: number; readonly bytesWritten?: number } | null;
   server?: Server;
-  [READ]?: number;
-  [WRITTEN]?: number;
+  [counted: symbol]: number | undefined;
 }
-const READ = Symbol('bytes read');
-const WRITTEN = Symbol('bytes written');
 
 export class Measure {
   readonly #sources: MeasureSources;
@@ -48,6 +45,8 @@ export class Measure {
   readonly #delays = [1, 2].map(() => monitorEventLoopDelay({ resolution: RESOLUTION_MS }));
   readonly #accepted: Record<keyof AcceptedCounts, number> = { http1: 0, http2: 0, other: 0 };
   readonly #gc: Partial<Record<GcKind, { count: number; ms: number; buckets: number[] }>> = {};
+  readonly #read = Symbol('bytes read');
+  readonly #written = Symbol('bytes written');
   #received = 0;
   #sent = 0;
   #schema = '';
@@ -160,9 +159,9 @@ export class Measure {
     const handle = socket?._handle;
     if (socket == null || typeof handle?.bytesRead !== 'number') return;
     const { bytesRead, bytesWritten = 0 } = handle;
-    this.#received += bytesRead - (socket[READ] ?? 0);
-    this.#sent += bytesWritten - (socket[WRITTEN] ?? 0);
-    socket[READ] = bytesRead;
-    socket[WRITTEN] = bytesWritten;
+    this.#received += bytesRead - (socket[this.#read] ?? 0);
+    this.#sent += bytesWritten - (socket[this.#written] ?? 0);
+    socket[this.#read] = bytesRead;
+    socket[this.#written] = bytesWritten;
   }
 }

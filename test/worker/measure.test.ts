@@ -73,16 +73,18 @@ t.test('HTTP/2 and plain TCP are other kinds; bytes of streams are counted', asy
   const [port, plain] = [await listening(t, h2), await listening(t, tcp)];
   const session = http2.connect(`http://127.0.0.1:${port}`);
   t.teardown(() => session.destroy());
-  const served = new Promise<void>((resolve) => h2.once('stream', (stream) => stream.once('close', resolve)));
   await new Promise((resolve) => session.request({ ':path': '/' }).resume().on('close', resolve).end());
-  await served;
-  await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => net.connect(plain, '127.0.0.1').resume().on('close', resolve));
-  const measured = await measure.read(false, 0);
-  t.same(measured.accepted, { http1: 0, http2: 1, other: 1 });
   // Node tells of streams from 22.19 and 24.4 on.
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const tells = major > 24 || (major === 24 && minor >= 4) || (major === 22 && minor >= 19);
+  let measured = await measure.read(false, 0);
+  // The client may hear of the end of a stream before the server does.
+  while (tells && measured.statuses[2] === 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+    measured = await measure.read(false, 0);
+  }
+  t.same(measured.accepted, { http1: 0, http2: 1, other: 1 });
   t.equal(measured.sentBytes > 2_000, tells);
 });
 
@@ -101,15 +103,16 @@ t.test('the event loop, garbage collections, memory and CPU time', async (t) => 
       .sort(),
   );
   const waste: object[] = [];
-  const { user } = process.cpuUsage();
+  const cpu = ({ user, system } = process.cpuUsage()) => user + system;
+  const until = cpu() + 300_000;
   // As long as it takes, whoever else has the processor.
-  while (process.cpuUsage().user - user < 300_000) for (let i = 0; i < 10_000; i++) waste[i] = { i };
+  while (cpu() < until) for (let i = 0; i < 10_000; i++) waste[i] = { i };
   // Once the loop has turned, its delay and the collections are known.
   await new Promise((resolve) => setTimeout(resolve, 120));
   const after = await measure.read(false, 0);
   const [, , p99 = 0, max = 0] = after.loopDelayMs;
   t.ok(max >= 150 && p99 >= 150, `its event loop was late by ${max} ms, and that is the 99th percentile: ${p99}`);
-  t.ok(after.cpuUserMs - before.cpuUserMs >= 300);
+  t.ok(after.cpuUserMs + after.cpuSystemMs - before.cpuUserMs - before.cpuSystemMs >= 300);
   t.ok(after.loopActiveMs - before.loopActiveMs > 250);
   const minor = after.gc.find(({ kind }) => kind === 'minor');
   t.ok(minor && minor.count > 0 && minor.ms > 0 && minor.buckets.reduce((a, b) => a + b) <= minor.count);
