@@ -89,6 +89,8 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     watch: value('watch'),
     admin: chosen.get('admin')?.value ?? null,
     adminNames: value('adminNames'),
+    adminTokenFile: found.adminTokenFile,
+    adminMetricsTokenFile: found.adminMetricsTokenFile,
     metricsNames: value('metricsNames'),
     logLevel: value('logLevel'),
     logFormat: value('logFormat'),

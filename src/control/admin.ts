@@ -5,7 +5,8 @@
  * client does may disturb the supervisor, or keep much of it busy.
  */
 import type { AdminTarget, ProbeName } from '../protocol.js';
-import { isOwnName } from './host-names.js';
+import type { Access, Tokens } from './admin-access.js';
+import { isFromAnotherSite, isOwnName } from './host-names.js';
 import { reasonOf } from './lean-http.js';
 import { type PlainAnswer, type PlainRequest, PlainServer } from './plain-http.js';
 import { SharedAnswer } from './shared-answer.js';
@@ -22,43 +23,56 @@ export interface AdminServerOptions {
   readonly port: number;
   /** By which it may be called, beside every address and localhost. */
   readonly names: readonly string[];
+  readonly tokens: Tokens;
   readonly target: AdminTarget;
 }
 
+/** Who may go there: everybody, who may scrape, or who may see how things are. */
+type Room = 'open' | 'metrics' | 'status';
+
 interface Route {
+  readonly room: Room;
   readonly answer: (request: PlainRequest) => Promise<PlainAnswer>;
   readonly isLarge: boolean;
 }
 
 export class AdminServer {
   readonly #names: readonly string[];
+  /** null where there is no token. */
+  readonly #access: Access | null;
+  /** Only processes of this machine can come. */
+  readonly #isLocal: boolean;
   readonly #routes: ReadonlyMap<string, Route>;
   #server: PlainServer | undefined;
   /** How many large answers may be given at this moment. */
   #left = ANSWERS_A_SECOND;
   #countedAt = performance.now();
 
-  private constructor(target: AdminTarget, names: readonly string[]) {
-    this.#names = names;
+  private constructor({ host, names, target }: AdminServerOptions, access: Access | null) {
+    this.#names = host === null ? names : [...names, host];
+    this.#access = access;
+    this.#isLocal = host !== null && isLoopback(host);
     const status = new SharedAnswer(async () => asBytes(json(200, await target.status())), FRESH_MS);
-    const metrics = async ({ accept, query }: PlainRequest) => {
+    const metrics = async ({ headers, query }: PlainRequest) => {
       const byWorker = new URLSearchParams(query).get('scope') === 'worker';
-      const { contentType, body } = await target.metrics({ accept, byWorker });
+      const { contentType, body } = await target.metrics({ accept: headers.get('accept') ?? null, byWorker });
       return { statusCode: 200, contentType, text: body };
     };
     this.#routes = new Map<string, Route>([
-      ['/livez', { answer: async () => probe(target, 'livez'), isLarge: false }],
-      ['/readyz', { answer: async () => probe(target, 'readyz'), isLarge: false }],
-      ['/startupz', { answer: async () => probe(target, 'startupz'), isLarge: false }],
-      ['/status', { answer: () => status.get(), isLarge: true }],
-      ['/metrics', { answer: metrics, isLarge: true }],
+      ['/livez', { room: 'open', answer: async () => probe(target, 'livez'), isLarge: false }],
+      ['/readyz', { room: 'open', answer: async () => probe(target, 'readyz'), isLarge: false }],
+      ['/startupz', { room: 'open', answer: async () => probe(target, 'startupz'), isLarge: false }],
+      ['/status', { room: 'status', answer: () => status.get(), isLarge: true }],
+      ['/metrics', { room: 'metrics', answer: metrics, isLarge: true }],
     ]);
   }
 
   /** @throws the system's error where it cannot listen there */
-  static async open({ host, port, names, target }: AdminServerOptions): Promise<AdminServer> {
-    const own = host === null ? names : [...names, host];
-    const admin = new AdminServer(target, own);
+  static async open(options: AdminServerOptions): Promise<AdminServer> {
+    const { host, port, tokens } = options;
+    const hasTokens = tokens.admin !== null || tokens.metrics !== null;
+    const access = hasTokens ? new (await import('./admin-access.js')).Access(tokens) : null;
+    const admin = new AdminServer(options, access);
     admin.#server = await PlainServer.listen(host === null ? { port } : { host, port }, (request) =>
       admin.#answer(request),
     );
@@ -91,11 +105,35 @@ export class AdminServer {
         error: `cannot ${method} ${path}: this address only tells; commands go by the control socket`,
       });
     }
+    const refused = this.#refuse(request, route.room);
+    if (refused !== null) return refused;
     if (route.isLarge && !this.#mayAnswer(performance.now())) {
       const error = `cannot answer ${path}: more than ${ANSWERS_A_SECOND} a second are asked for`;
       return { ...json(503, { error }), headers: { 'retry-after': '1' } };
     }
     return route.answer(request);
+  }
+
+  /** @returns null for who may go there */
+  #refuse(request: PlainRequest, room: Room): PlainAnswer | null {
+    if (room === 'open') return null;
+    const { path, headers } = request;
+    // A browser says where a page is from that asks; nobody else does.
+    if (isFromAnotherSite(headers, request.host)) {
+      return json(403, { error: `cannot answer ${path}: a page of another site asks for it` });
+    }
+    const access = this.#access;
+    const may =
+      room === 'metrics'
+        ? (access?.mayScrape(request) ?? true)
+        : this.#isLocal || (access?.isAdmin(request) ?? false);
+    if (may) return null;
+    if (room === 'status' && !access?.hasAdmin) {
+      const error = `cannot answer ${path} on an address that others can reach: set adminTokenFile, or have admin on loopback`;
+      return json(403, { error });
+    }
+    const error = `cannot answer ${path}: it takes the token, in the header Authorization: Bearer ...`;
+    return { ...json(401, { error }), headers: { 'www-authenticate': 'Bearer' } };
   }
 
   #mayAnswer(now: number): boolean {
@@ -105,6 +143,10 @@ export class AdminServer {
     this.#left -= 1;
     return true;
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^(?:::ffff:)?127\./.test(host);
 }
 
 function probe(target: AdminTarget, name: ProbeName): PlainAnswer {

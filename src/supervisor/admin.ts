@@ -1,17 +1,24 @@
 /** Opens the admin address, and answers it for the supervisor. */
-import type { ListenAddress } from '../config/listen-address.js';
+import type { Config } from '../config/config.js';
+import { readToken } from '../config/token-file.js';
 import { AdminServer } from '../control/admin.js';
+import { HoldfastError } from '../errors.js';
 import type { SupervisorStatus } from '../protocol.js';
 import { BindError } from '../sockets/bind-error.js';
 import { findOwner } from '../sockets/owner.js';
 import type { Supervisor } from './supervisor.js';
 
-/** @throws BindError where it cannot listen there */
+/** @throws BindError where it cannot listen there; HoldfastError where a token cannot be read */
 export async function openAdmin(
-  { host, port }: ListenAddress,
-  names: readonly string[],
+  { admin, adminNames: names, adminTokenFile, adminMetricsTokenFile }: Config,
   supervisor: Supervisor,
-): Promise<AdminServer> {
+): Promise<AdminServer | null> {
+  if (admin === null) return null;
+  const { host, port } = admin;
+  const tokens = {
+    admin: await tokenOf('adminTokenFile', adminTokenFile),
+    metrics: await tokenOf('adminMetricsTokenFile', adminMetricsTokenFile),
+  };
   const observer = await supervisor.observing.observer();
   observer.begin();
   let underWay: Promise<SupervisorStatus> | null = null;
@@ -28,7 +35,7 @@ export async function openAdmin(
     metrics: observer.page.bind(observer),
   };
   try {
-    return await AdminServer.open({ host, port, names, target });
+    return await AdminServer.open({ host, port, names, tokens, target });
   } catch (cause) {
     const { errno, code } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;
@@ -36,4 +43,11 @@ export async function openAdmin(
     const hint = code === 'EADDRINUSE' ? 'stop that process, or choose another address with --admin' : undefined;
     throw new BindError({ host, port }, errno, { owner, cause, hint });
   }
+}
+
+async function tokenOf(option: string, file: string | null): Promise<string | null> {
+  if (file === null) return null;
+  return readToken(file).catch((cause: Error) => {
+    throw new HoldfastError('START_FAILED', `cannot use ${option}: it ${cause.message}`, { cause });
+  });
 }

@@ -64,6 +64,8 @@ t.test('a script alone gets every default', async (t) => {
     watch: false,
     admin: null,
     adminNames: [],
+    adminTokenFile: null,
+    adminMetricsTokenFile: null,
     metricsNames: 'holdfast',
     logLevel: 'info',
     logFormat: 'auto',

@@ -3,7 +3,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import { AdminServer } from '../../src/control/admin.js';
+import { AdminServer, type AdminServerOptions } from '../../src/control/admin.js';
 import type { AdminTarget, MetricsRequest } from '../../src/protocol.js';
 import { freePort } from '../e2e/support/ports.js';
 import { deferred, statusOf } from './support/fake-target.js';
@@ -18,16 +18,22 @@ class FakeAdmin implements AdminTarget {
   });
 }
 
-async function open(t: Test): Promise<{ port: number; target: FakeAdmin; server: AdminServer }> {
+const NO_TOKENS = { admin: null, metrics: null };
+
+async function open(
+  t: Test,
+  more: Partial<AdminServerOptions> = {},
+): Promise<{ port: number; target: FakeAdmin; server: AdminServer }> {
   const target = new FakeAdmin();
   const port = await freePort();
-  const server = await AdminServer.open({ host: '127.0.0.1', port, names: ['shop.internal'], target });
+  const own = { host: '127.0.0.1', port, names: ['shop.internal'], tokens: NO_TOKENS, target };
+  const server = await AdminServer.open({ ...own, ...more });
   t.teardown(() => server.close());
   return { port, target, server };
 }
 
-async function ask(port: number, path: string, method = 'GET') {
-  const request = http.request({ host: '127.0.0.1', port, path, method, agent: false }).end();
+async function ask(port: number, path: string, method = 'GET', headers: http.OutgoingHttpHeaders = {}) {
+  const request = http.request({ host: '127.0.0.1', port, path, method, headers, agent: false }).end();
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
   const { statusCode, headers } = response;
   return { statusCode, headers, text: await text(response) };
@@ -247,9 +253,83 @@ t.test('it answers to its numbers, to localhost and to the names of the configur
   t.match(absolute, /^HTTP\/1\.1 421/, 'the name in the target is the one that counts');
 });
 
+const TOKEN = 'a-token-of-some-length';
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+t.test('where others can come probes and metrics are for everybody, and the status takes the token', async (t) => {
+  const { port: closed } = await open(t, { host: null });
+  t.equal((await ask(closed, '/livez')).statusCode, 200);
+  t.equal((await ask(closed, '/metrics')).statusCode, 200);
+  const refused = await ask(closed, '/status', 'GET', bearer(TOKEN));
+  t.equal(refused.statusCode, 403, 'where there is none, nobody has it');
+  t.match(refused.text, /set adminTokenFile/);
+
+  const { port } = await open(t, { host: null, tokens: { admin: TOKEN, metrics: null } });
+  for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) t.equal((await ask(port, path)).statusCode, 200, path);
+  for (const headers of [
+    {},
+    bearer(''),
+    bearer(`${TOKEN}x`),
+    bearer(TOKEN.slice(0, -1)),
+    { authorization: `Basic ${TOKEN}` },
+    { authorization: TOKEN },
+    { cookie: `token=${TOKEN}` },
+  ]) {
+    const { statusCode, headers: told } = await ask(port, '/status', 'GET', headers);
+    t.equal(statusCode, 401, JSON.stringify(headers));
+    t.equal(told['www-authenticate'], 'Bearer');
+  }
+  t.equal((await ask(port, `/status?token=${TOKEN}`)).statusCode, 401, 'never in a URL');
+  t.equal((await ask(port, '/status', 'GET', bearer(TOKEN))).statusCode, 200);
+  t.equal((await ask(port, '/status', 'GET', { authorization: `bearer  ${TOKEN}` })).statusCode, 200);
+  const twice = `GET /status HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${TOKEN}\r\nauthorization: Bearer ${TOKEN}\r\n\r\n`;
+  t.match(await raw(port, twice), /^HTTP\/1\.1 401/);
+});
+
+t.test('metrics take a token of their own where one is given, on loopback as well', async (t) => {
+  const METRICS = 'another-token-than-that';
+  for (const host of [null, '127.0.0.1']) {
+    const { port } = await open(t, { host, tokens: { admin: TOKEN, metrics: METRICS } });
+    t.equal((await ask(port, '/metrics')).statusCode, 401);
+    t.equal((await ask(port, '/metrics', 'GET', bearer(METRICS))).statusCode, 200);
+    t.equal((await ask(port, '/metrics', 'GET', bearer(TOKEN))).statusCode, 200, 'who may see all may see those');
+    const status = await ask(port, '/status', 'GET', bearer(METRICS));
+    t.equal(status.statusCode, host === null ? 401 : 200, 'and not the other way');
+    t.equal((await ask(port, '/livez')).statusCode, 200);
+  }
+  const { port } = await open(t, { host: null, tokens: { admin: null, metrics: METRICS } });
+  t.equal((await ask(port, '/status', 'GET', bearer(METRICS))).statusCode, 403);
+});
+
+t.test('a page of another site is told nothing', async (t) => {
+  const { port } = await open(t);
+  const own = `http://127.0.0.1:${port}`;
+  for (const [headers, statusCode] of [
+    [{ origin: own }, 200],
+    [{ origin: 'http://evil.example' }, 403],
+    [{ origin: 'http://127.0.0.1:1' }, 403],
+    [{ origin: 'null' }, 403],
+    [{ origin: '' }, 403],
+    [{ 'sec-fetch-site': 'same-origin' }, 200],
+    [{ 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, 200],
+    [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 403],
+    [{ 'sec-fetch-site': 'same-site' }, 403],
+    [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 200],
+  ] as const) {
+    for (const path of ['/status', '/metrics']) {
+      t.equal((await ask(port, path, 'GET', headers)).statusCode, statusCode, `${path} ${JSON.stringify(headers)}`);
+    }
+    t.equal((await ask(port, '/livez', 'GET', headers)).statusCode, 200);
+  }
+  const behind = { origin: 'https://shop.internal', host: 'shop.internal' };
+  t.equal((await ask(port, '/status', 'GET', behind)).statusCode, 200, 'behind a proxy that speaks TLS');
+});
+
 t.test("an address that is taken is the system's error", async (t) => {
   const { port } = await open(t);
-  const second = AdminServer.open({ host: '127.0.0.1', port, names: [], target: new FakeAdmin() });
+  const second = AdminServer.open({
+    ...{ host: '127.0.0.1', port, names: [], tokens: NO_TOKENS, target: new FakeAdmin() },
+  });
   await t.rejects(second, { code: 'EADDRINUSE' });
 });
 

@@ -18,6 +18,8 @@ const FIXED = [
   'logLevel',
   'admin',
   'adminNames',
+  'adminTokenFile',
+  'adminMetricsTokenFile',
   'metricsNames',
   'reloadCron',
   'reloadCronTimeZone',
