@@ -32,9 +32,8 @@ const COMMON =
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
-const PACKED = new Set(['observer', 'top', 'doctor', 'unit', 'init']);
-const UNPACK =
-  "'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(`${__filename}.br`)).toString(),__filename);\n";
+const PACKED = new Set(['observer', 'lookout', 'top', 'doctor', 'unit', 'init']);
+const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
 const NAMES = { class: true, function: false };
 const SHORT = {
@@ -91,8 +90,11 @@ const leftOut = {
   },
 };
 
-/** @throws where a library would get in that nobody has chosen */
-export async function bundle() {
+/**
+ * @param others files of libraries that are in other parts of the package
+ * @throws where a library would get in that nobody has chosen
+ */
+export async function bundle(others) {
   const build = await rolldown({
     cwd: root,
     input: ENTRIES,
@@ -131,7 +133,7 @@ export async function bundle() {
   for (const file of output) if (file.type === 'chunk') writeChunk(file);
   writeFileSync(
     path.join(out, 'LICENSES.txt'),
-    licences(Object.keys(Object.assign({}, ...output.map(({ modules }) => modules)))),
+    licences([...Object.keys(Object.assign({}, ...output.map(({ modules }) => modules))), ...others]),
   );
   return output;
 }
@@ -201,13 +203,16 @@ function writeChunk({ fileName, code, map, modules }) {
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  if (PACKED.has(path.basename(fileName, '.cjs'))) {
-    writeFileSync(file, UNPACK);
-    writeFileSync(`${file}.br`, brotliCompressSync(lined.code));
-  } else writeFileSync(file, `${lined.code}\n`);
+  if (PACKED.has(path.basename(fileName, '.cjs'))) writePacked(file, lined.code);
+  else writeFileSync(file, `${lined.code}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
   writeFileSync(`${file}.map.br`, brotliCompressSync(text));
+}
+
+function writePacked(file, code) {
+  writeFileSync(file, UNPACK);
+  writeFileSync(`${file}.br`, brotliCompressSync(code));
 }
 
 /**
@@ -270,7 +275,8 @@ export async function bundleWorker() {
     const [{ fileName, code, map }] = output;
     const file = path.join(folder, fileName);
     // No application ever sees the trial, which is the doctor's, and few the measurements.
-    if (name !== 'preload') writeFileSync(file, minifySync(fileName, code).code);
+    if (name === 'trial') writePacked(file, minifySync(fileName, code).code);
+    else if (name !== 'preload') writeFileSync(file, minifySync(fileName, code).code);
     else {
       writeFileSync(file, code);
       writeFileSync(`${file}.map`, JSON.stringify({ ...linesOnly(map), file: fileName }));

@@ -720,6 +720,10 @@ export interface AdminTarget {
   probe(name: ProbeName): ProbeAnswer;
   status(): Promise<SupervisorStatus>;
   metrics(request: MetricsRequest): Promise<Page>;
+  /** What who has the token may ask for. @param size for `scale` */
+  command(name: PageCommand, size: string): Promise<ControlResult>;
+  /** Tells what the page shows, at once and from then on, until the returned function is called. */
+  follow(onEvent: (event: PageEvent) => void): () => void;
 }
 
 /** What a scraper asks for. */
@@ -735,3 +739,92 @@ export interface Page {
   readonly contentType: string;
   readonly body: Buffer;
 }
+
+// ---- page -------------------------------------------------------------------------------------------------------
+
+/** What the last hour is told of, in this order: rates by second, latency and delay in ms, CPU in processors. */
+export type PageField =
+  | 'requests'
+  | 'errors'
+  | 'p50Ms'
+  | 'p99Ms'
+  | 'loopDelayMs'
+  | 'memoryBytes'
+  | 'cpu'
+  | 'connections'
+  | 'queue';
+
+/** null where it is not known. */
+export type PageValues = readonly (number | null)[];
+
+export interface PageMark {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly kind: 'reload' | 'takenBack' | 'crash' | 'scale';
+  /** Why, for people. */
+  readonly text: string;
+}
+
+export interface PageWorker {
+  readonly id: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly pid: number | null;
+  readonly state: WorkerState;
+  readonly uptimeMs: number;
+  readonly restarts: number;
+  readonly restartReason: string | null;
+  /** By second. */
+  readonly requests: number | null;
+  readonly errors: number | null;
+  readonly p99Ms: number | null;
+  readonly loopDelayMs: number | null;
+  readonly cpu: number | null;
+  readonly memoryBytes: number | null;
+  readonly connections: number | null;
+  /** Share of the connections that all of them accepted in the last minute, 0 to 1. */
+  readonly got: number | null;
+}
+
+export interface PageNow {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly values: PageValues;
+  readonly status: Pick<
+    SupervisorStatus,
+    | 'name'
+    | 'version'
+    | 'nodeVersion'
+    | 'state'
+    | 'uptimeMs'
+    | 'generation'
+    | 'size'
+    | 'crashLoop'
+    | 'steering'
+    | 'steeringReason'
+    | 'rollout'
+    | 'addresses'
+  > & { readonly release: string | null };
+  readonly workers: readonly PageWorker[];
+}
+
+export type PageCommand = 'reload' | 'promote' | 'abort' | 'scale';
+
+/** What the page hears, as server-sent events of these names. */
+export interface PageEvents {
+  /** Whether this reader may command: with the token that it has, with one that it has not sent, or not at all. */
+  readonly access: { readonly commands: 'yes' | 'token' | 'no' };
+  readonly history: {
+    readonly at: readonly number[];
+    readonly values: readonly PageValues[];
+    readonly marks: readonly PageMark[];
+  };
+  readonly now: PageNow;
+  readonly mark: PageMark;
+  /** Lines of the log as they are, JSON; `left` could not be told. */
+  readonly logs: { readonly lines: readonly string[]; readonly left: number };
+}
+
+export type PageEvent = {
+  readonly [K in keyof PageEvents]: { readonly event: K; readonly data: PageEvents[K] };
+}[keyof PageEvents];

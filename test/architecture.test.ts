@@ -9,6 +9,7 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: ['protocol', 'monotonic', 'latency'],
   worker: ['protocol'],
+  page: ['protocol'],
   native: ['errors'],
   sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
@@ -30,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
     'monotonic',
+    'latency',
     'spawn',
   ],
   cli: [
@@ -66,6 +68,7 @@ const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
   'pino-pretty': 'logs',
   'rotating-file-stream': 'logs',
   pidusage: 'monitor',
+  uplot: 'page',
   'zod/mini': 'config',
   yaml: 'config',
   'terminal-kit': 'cli',

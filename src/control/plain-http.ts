@@ -23,8 +23,8 @@ const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
+  202: 'Accepted',
   204: 'No Content',
-  304: 'Not Modified',
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',

@@ -1,9 +1,11 @@
 /** Opens the admin address, and answers it for the supervisor. */
+import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.js';
 import { readToken } from '../config/token-file.js';
 import { AdminServer } from '../control/admin.js';
 import { HoldfastError } from '../errors.js';
-import type { SupervisorStatus } from '../protocol.js';
+import { ownFile } from '../platform/own-package.js';
+import type { PageCommand, SupervisorStatus } from '../protocol.js';
 import { BindError } from '../sockets/bind-error.js';
 import { findOwner } from '../sockets/owner.js';
 import type { Supervisor } from './supervisor.js';
@@ -19,8 +21,14 @@ export async function openAdmin(
     admin: await tokenOf('adminTokenFile', adminTokenFile),
     metrics: await tokenOf('adminMetricsTokenFile', adminMetricsTokenFile),
   };
-  const observer = await supervisor.observing.observer();
-  observer.begin();
+  const [observer, { Lookout }] = await Promise.all([supervisor.observing.observer(), import('./observe/lookout.js')]);
+  const lookout = new Lookout({
+    outline: () => supervisor.outline(),
+    followEvents: supervisor.followEvents.bind(supervisor),
+    followLogs: supervisor.followLogs.bind(supervisor),
+    recentLogs: (lines) => supervisor.recentLogs({ lines, follow: false }).lines,
+  });
+  observer.begin((figures) => void lookout.look(figures));
   let underWay: Promise<SupervisorStatus> | null = null;
   // The workers are asked once for all who want to know at the same time.
   const status = () => {
@@ -33,9 +41,12 @@ export async function openAdmin(
     probe: supervisor.probe.bind(supervisor),
     status,
     metrics: observer.page.bind(observer),
+    follow: lookout.follow.bind(lookout),
+    command: (name: PageCommand, size: string) =>
+      name === 'scale' ? supervisor.scale(size, unheard) : supervisor[name](unheard),
   };
   try {
-    return await AdminServer.open({ host, port, names, tokens, target });
+    return await AdminServer.open({ host, port, names, tokens, target, readPage });
   } catch (cause) {
     const { errno, code } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;
@@ -44,6 +55,12 @@ export async function openAdmin(
     throw new BindError({ host, port }, errno, { owner, cause, hint });
   }
 }
+
+/** Who asks over the admin address hears how it goes on by the page's stream. */
+const unheard = (): void => {};
+
+/** Read when somebody opens it. */
+const readPage = (name: string) => readFile(ownFile(`dist/page/${name}.br`));
 
 async function tokenOf(option: string, file: string | null): Promise<string | null> {
   if (file === null) return null;

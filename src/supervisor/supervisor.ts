@@ -120,7 +120,7 @@ export class Supervisor implements ControlTarget {
     const examinations = new Examinations(options.runtimeDir);
     const { metricsNames } = release.config;
     this.observing = new Observing({
-      ...{ log, names: metricsNames, outline: () => this.#statusOf('outline') },
+      ...{ log, names: metricsNames, outline: () => this.outline() },
       workers: () => workforce.workers,
     });
     const { observing } = this;
@@ -188,6 +188,11 @@ export class Supervisor implements ControlTarget {
 
   status(figures = false): Promise<SupervisorStatus> {
     return this.#statusOf(figures ? 'figures' : 'all');
+  }
+
+  /** As far as no worker has to be asked. */
+  outline(): Promise<SupervisorStatus> {
+    return this.#statusOf('outline');
   }
 
   #statusOf(extent: StatusExtent): Promise<SupervisorStatus> {

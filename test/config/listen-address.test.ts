@@ -57,7 +57,8 @@ t.test('a file with a token is looked at when the configuration is read, and is 
     short: 'short\n',
     'two lines': 'a-token-of-some-length\nand-another-one-too\n',
   });
-  const of = (file: string) => sourceIn(cwd, { target: 'app.js', flags: { adminTokenFile: file, adminMetricsTokenFile: file } });
+  const of = (file: string) =>
+    sourceIn(cwd, { target: 'app.js', flags: { adminTokenFile: file, adminMetricsTokenFile: file } });
   const { config } = await loadConfig(of('token'));
   t.match(config, { adminTokenFile: join(cwd, 'token'), adminMetricsTokenFile: join(cwd, 'token') });
   t.notMatch(JSON.stringify(config), /a-token-of/);

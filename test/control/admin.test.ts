@@ -2,22 +2,38 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { AdminServer, type AdminServerOptions } from '../../src/control/admin.js';
-import type { AdminTarget, MetricsRequest } from '../../src/protocol.js';
+import { Access } from '../../src/control/admin-access.js';
+import type { AdminTarget, ControlResult, MetricsRequest, PageCommand, PageEvent } from '../../src/protocol.js';
 import { freePort } from '../e2e/support/ports.js';
 import { deferred, statusOf } from './support/fake-target.js';
 
 class FakeAdmin implements AdminTarget {
   ok = true;
   readonly probe = (name: string) => ({ ok: this.ok, reason: `asked for ${name}` });
+  readonly commands: string[] = [];
+  command = async (name: PageCommand, size: string): Promise<ControlResult> => {
+    this.commands.push(`${name} ${size}`);
+    return name === 'abort'
+      ? { ok: false, message: 'failed', reason: 'nothing is under way' }
+      : { ok: true, message: 'done', reason: null };
+  };
+  readonly readers = new Set<(event: PageEvent) => void>();
   status = async () => statusOf('shop');
+  follow = (onEvent: (event: PageEvent) => void) => {
+    this.readers.add(onEvent);
+    onEvent({ event: 'history', data: { at: [1], values: [], marks: [] } });
+    return () => this.readers.delete(onEvent);
+  };
   metrics = async (_request: MetricsRequest) => ({
     contentType: 'text/plain; version=0.0.4',
     body: Buffer.from('up 1\n'),
   });
 }
 
+const readPage = async (name: string) => brotliCompressSync(`the file ${name}`);
 const NO_TOKENS = { admin: null, metrics: null };
 
 async function open(
@@ -26,14 +42,14 @@ async function open(
 ): Promise<{ port: number; target: FakeAdmin; server: AdminServer }> {
   const target = new FakeAdmin();
   const port = await freePort();
-  const own = { host: '127.0.0.1', port, names: ['shop.internal'], tokens: NO_TOKENS, target };
+  const own = { host: '127.0.0.1', port, names: ['shop.internal'], tokens: NO_TOKENS, target, readPage };
   const server = await AdminServer.open({ ...own, ...more });
   t.teardown(() => server.close());
   return { port, target, server };
 }
 
-async function ask(port: number, path: string, method = 'GET', headers: http.OutgoingHttpHeaders = {}) {
-  const request = http.request({ host: '127.0.0.1', port, path, method, headers, agent: false }).end();
+async function ask(port: number, path: string, method = 'GET', sent: http.OutgoingHttpHeaders = {}) {
+  const request = http.request({ host: '127.0.0.1', port, path, method, headers: sent, agent: false }).end();
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
   const { statusCode, headers } = response;
   return { statusCode, headers, text: await text(response) };
@@ -265,7 +281,8 @@ t.test('where others can come probes and metrics are for everybody, and the stat
   t.match(refused.text, /set adminTokenFile/);
 
   const { port } = await open(t, { host: null, tokens: { admin: TOKEN, metrics: null } });
-  for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) t.equal((await ask(port, path)).statusCode, 200, path);
+  for (const path of ['/livez', '/readyz', '/startupz', '/metrics'])
+    t.equal((await ask(port, path)).statusCode, 200, path);
   for (const headers of [
     {},
     bearer(''),
@@ -325,10 +342,164 @@ t.test('a page of another site is told nothing', async (t) => {
   t.equal((await ask(port, '/status', 'GET', behind)).statusCode, 200, 'behind a proxy that speaks TLS');
 });
 
+t.test('the page is three files, packed where the browser takes that, under a strict policy', async (t) => {
+  const { port } = await open(t);
+  for (const [path, name, type] of [
+    ['/', 'index.html', /^text\/html/],
+    ['/page.js', 'page.js', /^text\/javascript/],
+    ['/page.css', 'page.css', /^text\/css/],
+  ] as const) {
+    const { statusCode, headers, text } = await ask(port, path);
+    t.match({ statusCode, text }, { statusCode: 200, text: `the file ${name}` });
+    t.match(headers['content-type'], type);
+    t.equal(headers['x-content-type-options'], 'nosniff');
+    const policy = String(headers['content-security-policy']);
+    for (const rule of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"]) t.match(policy, rule);
+    t.notMatch(policy, /unsafe|https?:/);
+  }
+  const response = await new Promise<http.IncomingMessage>((resolve) =>
+    http.get({ host: '127.0.0.1', port, path: '/', headers: { 'accept-encoding': 'gzip, br' }, agent: false }, resolve),
+  );
+  t.equal(response.headers['content-encoding'], 'br');
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part as Buffer);
+  t.equal(brotliDecompressSync(Buffer.concat(parts)).toString(), 'the file index.html');
+  t.equal((await ask(port, '/', 'GET', { 'accept-encoding': 'br;q=0' })).headers['content-encoding'], undefined);
+});
+
+/** A stream of events that is open: what has come of it, and what ends it. */
+async function listen(t: Test, port: number, headers: http.OutgoingHttpHeaders = {}) {
+  const request = http.get({ host: '127.0.0.1', port, path: '/feed', headers, agent: false });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  t.teardown(() => request.destroy());
+  response.on('error', () => {});
+  let said = '';
+  response.setEncoding('utf8').on('data', (more: string) => {
+    said += more;
+  });
+  const heard = async (what: string) => {
+    while (!said.includes(what)) await once(response, 'data');
+    return said;
+  };
+  return { request, response, heard };
+}
+
+t.test('a stream tells what happens until its reader goes, and there are only so many', async (t) => {
+  const { port, target } = await open(t);
+  const { request, response, heard } = await listen(t, port);
+  t.equal(response.headers['content-type'], 'text/event-stream');
+  t.match(await heard('history'), 'event: history\ndata: {"at":[1],"values":[],"marks":[]}\n\n');
+  for (const tell of target.readers)
+    tell({ event: 'mark', data: { at: 2, kind: 'scale', text: 'a\n\nevent: forged' } });
+  t.match(await heard('event: mark'), 'data: {"at":2,"kind":"scale","text":"a\\n\\nevent: forged"}\n\n', 'on one line');
+  const others = await Promise.all(Array.from({ length: 15 }, () => listen(t, port)));
+  t.equal(target.readers.size, 16);
+  t.equal((await ask(port, '/feed')).statusCode, 503, 'the next one');
+  t.equal((await ask(port, '/livez')).statusCode, 200, 'probes have room');
+  request.destroy();
+  for (const { request: other } of others) other.destroy();
+  while (target.readers.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  t.equal((await listen(t, port)).response.statusCode, 200);
+});
+
+t.test('a reader that does not read is sent away: nothing is kept for it', async (t) => {
+  const { port, target } = await open(t);
+  const slow = net.connect(port, '127.0.0.1').on('error', () => {});
+  t.teardown(() => void slow.destroy());
+  slow.write('GET /feed HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  await once(slow, 'readable');
+  const lines = ['x'.repeat(64 * 1024)];
+  for (let i = 0; target.readers.size > 0 && i < 10_000; i++) {
+    for (const tell of target.readers) tell({ event: 'logs', data: { lines, left: 0 } });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.equal(target.readers.size, 0);
+});
+
+t.test('a close ends streams', async (t) => {
+  const { port, server } = await open(t);
+  const { response } = await listen(t, port);
+  const ended = once(response, 'close');
+  await server.close();
+  await ended;
+});
+
+t.test('where others can come a browser is given a session for the token', async (t) => {
+  const { port } = await open(t, { host: null, tokens: { admin: TOKEN, metrics: null } });
+  t.equal((await ask(port, '/')).statusCode, 200, 'the page asks for the token');
+  t.equal((await ask(port, '/feed')).statusCode, 401);
+  t.equal((await ask(port, '/session', 'POST')).statusCode, 401);
+  t.equal((await ask(port, '/session', 'POST', bearer('not-the-token-at-all'))).statusCode, 401);
+  t.match((await ask(port, '/session')).headers, { allow: 'POST' });
+  const foreign = { ...bearer(TOKEN), origin: 'http://evil.example' };
+  t.equal((await ask(port, '/session', 'POST', foreign)).statusCode, 403);
+  const { statusCode, headers } = await ask(port, '/session', 'POST', bearer(TOKEN));
+  t.equal(statusCode, 204);
+  const [set = ''] = headers['set-cookie'] ?? [];
+  t.match(set, /; Path=\/; HttpOnly; SameSite=Strict$/);
+  t.notMatch(set, TOKEN);
+  const cookie = set.split(';')[0] ?? '';
+  t.equal((await ask(port, '/status', 'GET', { cookie: `a=b; ${cookie}` })).statusCode, 200);
+  t.equal((await listen(t, port, { cookie })).response.statusCode, 200);
+  const [name = '', value = ''] = cookie.split('=');
+  const [until = '', mark = ''] = value.split('.');
+  for (const wrong of [
+    `${name}=${Number(until) + 1}.${mark}`,
+    `${name}=1.${mark}`,
+    `${name}=${until}.${mark}x`,
+    `${name}=${until}`,
+    `holdfast-1=${value}`,
+  ]) {
+    t.equal((await ask(port, '/status', 'GET', { cookie: wrong })).statusCode, 401, wrong);
+  }
+  const other = await open(t, { host: null, tokens: { admin: `${TOKEN}-changed`, metrics: null } });
+  const own = `holdfast-${other.port}=${value}`;
+  t.equal((await ask(other.port, '/status', 'GET', { cookie: own })).statusCode, 401, 'of another token');
+});
+
+t.test('commands take the token, on loopback as well, and none is there without one', async (t) => {
+  const { port: closed } = await open(t);
+  t.equal((await ask(closed, '/reload', 'POST', bearer(TOKEN))).statusCode, 404);
+  t.match(await (await listen(t, closed)).heard('access'), 'data: {"commands":"no"}');
+  const { port, target } = await open(t, { tokens: { admin: TOKEN, metrics: null } });
+  t.match(await (await listen(t, port)).heard('access'), 'data: {"commands":"token"}');
+  t.match(await (await listen(t, port, bearer(TOKEN))).heard('access'), 'data: {"commands":"yes"}');
+  for (const name of ['reload', 'promote', 'abort', 'scale']) {
+    t.equal((await ask(port, `/${name}`, 'POST')).statusCode, 401, name);
+    t.equal((await ask(port, `/${name}`, 'GET', bearer(TOKEN))).statusCode, 405, name);
+    const foreign = { ...bearer(TOKEN), origin: 'http://evil.example' };
+    t.equal((await ask(port, `/${name}`, 'POST', foreign)).statusCode, 403, name);
+  }
+  t.same(target.commands, []);
+  t.match(await ask(port, '/reload', 'POST', bearer(TOKEN)), {
+    statusCode: 200,
+    text: '{"message":"done","reason":null}\n',
+  });
+  t.match(await ask(port, '/abort', 'POST', bearer(TOKEN)), { statusCode: 409, text: /nothing is under way/ });
+  await ask(port, '/scale?size=%2B2', 'POST', bearer(TOKEN));
+  t.same(target.commands, ['reload ', 'abort ', 'scale +2']);
+  target.command = () => new Promise(() => {});
+  t.match(await ask(port, '/reload', 'POST', bearer(TOKEN)), { statusCode: 202, text: /under way/ });
+});
+
+t.test('a session ends', async (t) => {
+  let now = 1_000_000;
+  const access = new Access({ admin: TOKEN, metrics: null }, 1, () => now);
+  const request = (headers: Record<string, string>) => ({
+    ...{ method: 'GET', path: '/', query: '', host: null },
+    headers: new Map(Object.entries(headers)),
+  });
+  const cookie = access.openSession(request(bearer(TOKEN)))?.split(';')[0] ?? '';
+  t.ok(access.isAdmin(request({ cookie })));
+  t.equal(access.openSession(request({ cookie })), null, 'and is not renewed by itself');
+  now += 12 * 3600 * 1000;
+  t.notOk(access.isAdmin(request({ cookie })));
+});
+
 t.test("an address that is taken is the system's error", async (t) => {
   const { port } = await open(t);
   const second = AdminServer.open({
-    ...{ host: '127.0.0.1', port, names: [], tokens: NO_TOKENS, target: new FakeAdmin() },
+    ...{ host: '127.0.0.1', port, names: [], tokens: NO_TOKENS, target: new FakeAdmin(), readPage },
   });
   await t.rejects(second, { code: 'EADDRINUSE' });
 });

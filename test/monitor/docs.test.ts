@@ -8,7 +8,12 @@ t.test('the documentation lists every metric as it is in the catalogue', async (
   const rows = read('docs/observing.md')
     .split('\n')
     .filter((line) => line.startsWith('| `'))
-    .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')).slice(1, -1));
+    .map((line) =>
+      line
+        .split('|')
+        .map((cell) => cell.trim().replaceAll('`', ''))
+        .slice(1, -1),
+    );
   const expected = Object.entries<Entry>(CATALOG).map(([name, { type, help, labels, otel, otelLabels = {} }]) => [
     ...[name, type, labels.join(', '), help],
     [otel, ...Object.values(otelLabels)].filter((one) => one !== undefined).join(', '),

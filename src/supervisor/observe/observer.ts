@@ -10,9 +10,9 @@ import type { Family } from '../../monitor/family.js';
 import { familiesOf, type Present } from '../../monitor/metrics.js';
 import { chooseFormat, type Format } from '../../monitor/negotiate.js';
 import { PROTOBUF, protobufOf } from '../../monitor/protobuf.js';
-import { rowOf, Tallies } from '../../monitor/tallies.js';
+import { type Row, rowOf, Tallies } from '../../monitor/tallies.js';
 import { OPEN_METRICS, TEXT, textOf } from '../../monitor/text-format.js';
-import type { MetricsRequest, Page, SupervisorStatus, WorkerMessage } from '../../protocol.js';
+import type { Measured, MetricsRequest, Page, SupervisorStatus, WorkerMessage } from '../../protocol.js';
 import type { WorkerIdentity } from '../workers/fork.js';
 import type { WorkerHandle } from '../workers/handle.js';
 
@@ -53,6 +53,8 @@ export class Observer {
   readonly #tallies = new Tallies();
   readonly #application: ApplicationTallies;
   readonly #courses = new Map<number, Course>();
+  /** The last answer of each worker that is there. */
+  readonly #latest = new Map<number, { readonly row: Row; readonly measured: Measured }>();
   readonly #waiting = new Map<
     number,
     { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
@@ -71,9 +73,12 @@ export class Observer {
     this.#application = new ApplicationTallies((name) => own.has(name));
   }
 
-  /** Asks once a second from now on. */
-  begin(): void {
-    this.#timer ??= setInterval(() => this.#look(), INTERVAL_MS);
+  /** Asks once a second from now on. @param onSecond told what has come until then */
+  begin(onSecond: (figures: ReadonlyMap<number, { row: Row; measured: Measured }>) => void): void {
+    this.#timer ??= setInterval(() => {
+      onSecond(new Map(this.#latest));
+      this.#look();
+    }, INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -84,7 +89,10 @@ export class Observer {
   /** Every answer counts, whoever has asked. */
   heard({ worker, slot }: WorkerIdentity, message: MeasuredMessage): void {
     const { loopDelayMs, loopActiveMs, loopIdleMs, application } = message;
-    this.#tallies.heard(worker, slot, rowOf(message));
+    const row = rowOf(message);
+    this.#latest.set(worker, { row, measured: message });
+    // The row is theirs from now on, and grows.
+    this.#tallies.heard(worker, slot, row.slice());
     if (application !== undefined) this.#application.heard(worker, slot, application);
     const course = this.#courses.get(worker) ?? { delays: [], loop: [] };
     this.#courses.set(worker, course);
@@ -101,6 +109,7 @@ export class Observer {
     this.#tallies.gone(worker);
     this.#application.gone(worker);
     this.#courses.delete(worker);
+    this.#latest.delete(worker);
   }
 
   /** It is about to end: nobody can ask later. */
