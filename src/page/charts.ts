@@ -99,7 +99,7 @@ export class Charts {
   }
 
   #plot(chart: Chart, plate: HTMLElement): uPlot {
-    const color = (name: string) => () => getComputedStyle(document.documentElement).getPropertyValue(name);
+    const color = (name: string) => () => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const axis = { stroke: color('--faint'), grid: { stroke: color('--line'), width: 0.5 }, ticks: { show: false } };
     const text = (_plot: uPlot, values: number[]) => values.map((value) => chart.text(value));
     return new uPlot(
@@ -141,7 +141,8 @@ export class Charts {
       const x = plot.valToPos(mark.at, 'x', true);
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       const { sign, color } = MARKS[mark.kind];
-      ctx.strokeStyle = ctx.fillStyle = style.getPropertyValue(color);
+      ctx.strokeStyle = style.getPropertyValue(color).trim();
+      ctx.fillStyle = ctx.strokeStyle;
       ctx.beginPath();
       ctx.moveTo(x, bbox.top + 12 * devicePixelRatio);
       ctx.lineTo(x, bbox.top + bbox.height);

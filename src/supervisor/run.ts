@@ -186,6 +186,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       throw error;
     } finally {
       signals.end();
+      supervisor.observing.close();
       closeTriggers();
       (await kept)();
       for (const error of await atMost(CLOSE_MS, failures([control.close(), admin?.close(), hooks.close()]))) {

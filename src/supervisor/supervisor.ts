@@ -158,7 +158,6 @@ export class Supervisor implements ControlTarget {
       },
       closeWatchers: () => {
         this.#watchers.close();
-        this.observing.close();
         this.#deployments.close('the supervisor stops');
       },
       announce: () => this.#announce(this.#startedNow()),

@@ -1,11 +1,15 @@
 /** The page of the admin address in a real browser: Debian's `chromium`, headless. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import t, { type Test } from 'tap';
-import { apps, Holdfast } from './support/holdfast.js';
+import { AdminServer } from '../../src/control/admin.js';
+import type { PageEvent, PageWorker } from '../../src/protocol.js';
+import { statusOf } from '../control/support/fake-target.js';
+import { apps, Holdfast, root } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { has } from './support/proxies.js';
 
@@ -105,7 +109,7 @@ t.test(
     await page.locator('#history li', { hasText: /Crash: worker \d+ of slot \d: exit code 3/ }).waitFor();
     await state(page, /^Well/);
 
-    const canary = holdfast.run('reload', '--canary', '30%', '--canary-for', '10m');
+    const canary = holdfast.run('reload', '--canary', '30%', '--for', '10m');
     await page.locator('#rollout td').first().waitFor();
     t.match(await page.locator('#rollout').textContent(), /The canary in slot 3 has 30 % of new connections/);
     await picture(page, 'canary-light');
@@ -249,14 +253,46 @@ t.test('where others can come it takes the token, once', { skip }, async (t) => 
   t.same(faults, []);
 });
 
-t.test('64 workers have room, and what it shows comes at once', { skip }, async (t) => {
-  const { url, stopLoad } = await begin(t, '-i', '64');
-  await stopLoad();
-  const { page, faults } = await open(t, await browse(t), url);
+t.test('64 workers have room, and one that is not like the others stands out', { skip }, async (t) => {
+  const admin = await freePort();
+  const worker = (slot: number): PageWorker => ({
+    ...{ id: slot + 1, slot, generation: 3, pid: 1000 + slot, state: 'ready', uptimeMs: 60_000, restarts: 0 },
+    ...{ restartReason: null, requests: 12, errors: 0, p99Ms: 20, loopDelayMs: 1, cpu: 0.1, connections: 4 },
+    ...{ memoryBytes: (slot === 41 ? 300 : 60) * 1024 ** 2, got: 1 / 64 },
+  });
+  const workers = Array.from({ length: 64 }, (_none, slot) => worker(slot));
+  const sockets = workers.map(({ slot }) => ({ slot, weight: 10, queueLength: 0, backlog: 511 }));
+  const target = {
+    probe: () => ({ ok: true, reason: '' }),
+    status: async () => statusOf('shop'),
+    metrics: async () => ({ contentType: '', body: Buffer.alloc(0) }),
+    command: async () => ({ ok: true, message: '', reason: null }),
+    follow(onEvent: (event: PageEvent) => void) {
+      onEvent({ event: 'history', data: { at: [], values: [], marks: [] } });
+      const tell = () => {
+        const addresses = [{ kind: 'tcp' as const, host: '0.0.0.0', port: 80, sockets }];
+        const status = { ...statusOf('shop', { size: 64, addresses, steering: true }), release: '/srv/app' };
+        const values = [768, 1, 5, 20, 1, 4e9, 6, 256, 0];
+        onEvent({ event: 'now', data: { at: Date.now() / 1000, values, status, workers } });
+      };
+      const timer = setInterval(tell, 1_000);
+      tell();
+      return () => clearInterval(timer);
+    },
+  };
+  const server = await AdminServer.open({
+    ...{ host: '127.0.0.1', port: admin, names: [], tokens: { admin: null, metrics: null }, target },
+    readPage: (name) => readFile(path.join(root, `dist/page/${name}.br`)),
+  });
+  t.teardown(() => server.close());
+  const { page, faults } = await open(t, await browse(t), `http://127.0.0.1:${admin}/`);
   await state(page, /^Well: 64 of 64/);
   t.equal(await page.locator('#workers tbody tr').count(), 64);
+  t.equal(await page.locator('#differs').textContent(), 'Not like the others: slot 41: memory 5.0 times that of the others');
+  t.equal(await page.locator('#workers tr.odd').count(), 1);
+  await picture(page, 'many-light-1280');
   await page.setViewportSize({ width: 360, height: 800 });
   t.ok(Number(await page.evaluate('document.documentElement.scrollWidth')) <= 360);
-  await picture(page, 'many-light-360');
+  t.same(await barriers(page), []);
   t.same(faults, []);
 });

@@ -28,6 +28,8 @@ const SHARE_S = 60;
 export interface Figures {
   readonly row: Row;
   readonly measured: Measured;
+  /** How long its answer has been due. */
+  readonly silentMs: number;
 }
 
 export interface LookoutOptions {
@@ -36,7 +38,6 @@ export interface LookoutOptions {
   readonly followEvents: (onEvent: (event: SupervisorEvent) => void) => () => void;
   readonly followLogs: (onLine: (line: string) => void) => () => void;
   readonly recentLogs: (lines: number) => readonly string[];
-  /** Why the last worker of a slot was replaced. */
   readonly now?: () => number;
 }
 
@@ -128,9 +129,9 @@ export class Lookout {
       const { measured, row } = known;
       const got = all === 0 ? null : acceptedBy(id) / all;
       const rates = earlier === undefined || before === undefined ? unknown : ratesOf(earlier.row, row, at - before.at);
-      const { p50Ms: _, ...shown } = { p50Ms: null, ...rates };
+      const { requests, errors, p99Ms, cpu } = rates;
       const { rssBytes: memoryBytes, connections } = measured;
-      return { ...base, ...shown, loopDelayMs: measured.loopDelayMs[3] ?? null, memoryBytes, connections, got };
+      return { ...base, requests, errors, p99Ms, cpu, loopDelayMs: delayOf(known), memoryBytes, connections, got };
     });
   }
 
@@ -168,7 +169,7 @@ function valuesOf(before: Look | undefined, now: Look, status: SupervisorStatus)
   const measured = [...now.of.values()].map((one) => one.measured);
   const total = (value: (one: Measured) => number) =>
     measured.length === 0 ? null : measured.reduce((all, one) => all + value(one), 0);
-  const delays = measured.flatMap(({ loopDelayMs }) => loopDelayMs[3] ?? []);
+  const delays = [...now.of.values()].flatMap((one) => delayOf(one) ?? []);
   const queues = status.addresses.flatMap(({ sockets }) => sockets.flatMap(({ queueLength }) => queueLength ?? []));
   const found = {
     ...(before === undefined ? NO_RATES : ratesOf(earlier, sum, now.at - before.at)),
@@ -178,6 +179,12 @@ function valuesOf(before: Look | undefined, now: Look, status: SupervisorStatus)
     queue: queues.length === 0 ? null : queues.reduce((all, one) => all + one, 0),
   };
   return PAGE_FIELDS.map((field) => found[field]);
+}
+
+/** Who does not answer is late by as much at least. */
+function delayOf({ measured, silentMs }: Figures): number | null {
+  const known = measured.loopDelayMs[3] ?? null;
+  return silentMs === 0 ? known : Math.max(known ?? 0, silentMs);
 }
 
 interface Rates {

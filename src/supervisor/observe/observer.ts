@@ -10,11 +10,12 @@ import type { Family } from '../../monitor/family.js';
 import { familiesOf, type Present } from '../../monitor/metrics.js';
 import { chooseFormat, type Format } from '../../monitor/negotiate.js';
 import { PROTOBUF, protobufOf } from '../../monitor/protobuf.js';
-import { type Row, rowOf, Tallies } from '../../monitor/tallies.js';
+import { rowOf, Tallies } from '../../monitor/tallies.js';
 import { OPEN_METRICS, TEXT, textOf } from '../../monitor/text-format.js';
-import type { Measured, MetricsRequest, Page, SupervisorStatus, WorkerMessage } from '../../protocol.js';
+import type { MetricsRequest, Page, SupervisorStatus, WorkerMessage } from '../../protocol.js';
 import type { WorkerIdentity } from '../workers/fork.js';
 import type { WorkerHandle } from '../workers/handle.js';
+import type { Figures } from './lookout.js';
 
 export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
 
@@ -54,7 +55,7 @@ export class Observer {
   readonly #application: ApplicationTallies;
   readonly #courses = new Map<number, Course>();
   /** The last answer of each worker that is there. */
-  readonly #latest = new Map<number, { readonly row: Row; readonly measured: Measured }>();
+  readonly #latest = new Map<number, Omit<Figures, 'silentMs'> & { readonly heardAt: number }>();
   readonly #waiting = new Map<
     number,
     { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
@@ -74,9 +75,15 @@ export class Observer {
   }
 
   /** Asks once a second from now on. @param onSecond told what has come until then */
-  begin(onSecond: (figures: ReadonlyMap<number, { row: Row; measured: Measured }>) => void): void {
+  begin(onSecond: (figures: ReadonlyMap<number, Figures>) => void): void {
     this.#timer ??= setInterval(() => {
-      onSecond(new Map(this.#latest));
+      const now = performance.now();
+      const figures = [...this.#latest].map(([worker, { heardAt, ...known }]): [number, Figures] => [
+        worker,
+        // It was asked a second ago.
+        { ...known, silentMs: Math.max(0, now - heardAt - INTERVAL_MS) },
+      ]);
+      onSecond(new Map(figures));
       this.#look();
     }, INTERVAL_MS);
     this.#timer.unref();
@@ -90,7 +97,7 @@ export class Observer {
   heard({ worker, slot }: WorkerIdentity, message: MeasuredMessage): void {
     const { loopDelayMs, loopActiveMs, loopIdleMs, application } = message;
     const row = rowOf(message);
-    this.#latest.set(worker, { row, measured: message });
+    this.#latest.set(worker, { row, measured: message, heardAt: performance.now() });
     // The row is theirs from now on, and grows.
     this.#tallies.heard(worker, slot, row.slice());
     if (application !== undefined) this.#application.heard(worker, slot, application);

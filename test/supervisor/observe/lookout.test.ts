@@ -52,7 +52,7 @@ function rig() {
   });
   const figures = (...all: readonly [id: number, more: Partial<Measured>][]) =>
     new Map(
-      all.map(([id, more]): [number, Figures] => [id, { row: rowOf(measuredOf(more)), measured: measuredOf(more) }]),
+      all.map(([id, more]): [number, Figures] => [id, { row: rowOf(measuredOf(more)), measured: measuredOf(more), silentMs: 0 }]),
     );
   return {
     ...{ lookout, events, figures },
@@ -106,6 +106,15 @@ t.test('one that has just come is counted from its beginning, and one that has g
   t.equal(now?.workers[0]?.requests, null, 'nothing has come of it yet');
   const none = await look(1, figures());
   t.match(byField(none?.values ?? []), { requests: 0, memoryBytes: null, p99Ms: null });
+});
+
+t.test('a worker that does not answer is late by as much', async (t) => {
+  const { figures, follow, look } = rig();
+  follow();
+  const silent = new Map([...figures([1, {}])].map(([id, one]) => [id, { ...one, silentMs: 7_000 }]));
+  const now = await look(1, silent);
+  t.equal(now?.workers[0]?.loopDelayMs, 7_000);
+  t.equal(byField(now?.values ?? []).loopDelayMs, 7_000);
 });
 
 t.test('who begins to look is told of the hour, of what happened and of the log', async (t) => {
