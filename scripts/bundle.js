@@ -2,7 +2,7 @@
 //
 // What every start needs is in the bundle, its libraries included, with their licences beside it. What few need (coloured
 // logs, metrics, the help, file watching, cron expressions, rotation) is loaded from its package when it is asked for.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -59,11 +59,13 @@ const shortLibraries = {
   },
 };
 
-/** holdfast reads YAML and never writes it. */
+/** holdfast reads YAML and never writes it, and of version 1.2: a file that says 1.1 is read as that. */
 const readsYaml = {
   name: 'reads-yaml',
   transform(code, id) {
-    if (!/\/node_modules\/yaml\/browser\/dist\/stringify\//.test(id)) return null;
+    if (!/\/node_modules\/yaml\/browser\/dist\/(?:stringify|schema\/yaml-1\.1)\/(?!merge\.js$)/.test(id)) return null;
+    if (id.endsWith('/schema.js'))
+      return { code: `export { schema } from '../core/schema.js';`, map: { mappings: '' } };
     const [, names] = /^export \{ (.*) \};$/m.exec(code) ?? [];
     if (names === undefined) throw new Error(`cannot leave out ${id}: it is not known what it exports`);
     return {
@@ -147,9 +149,15 @@ export async function writeCommonJsApi(output) {
   const build = await rolldown({ cwd: root, input: 'src/index.ts', platform: 'node' });
   await build.write({ file: path.join(root, 'dist/index.cjs'), format: 'cjs' });
   await build.close();
-  const types = ['index', 'public', 'errors', ...readdirSync(path.join(root, 'src/api')).map(typesOfApi)];
-  const texts = types.map((name) => [name, readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8')]);
-  const protocol = readFileSync(path.join(root, 'dist/protocol.d.ts'), 'utf8');
+  const typesOf = (name) => readFileSync(path.join(root, `dist/${name}.d.ts`), 'utf8');
+  // What these import of their own folder is found while it grows.
+  const types = new Set(['index', 'public', 'errors', ...Object.keys(API).map((name) => `api/${name}`)]);
+  for (const name of types) {
+    for (const [, other] of typesOf(name).matchAll(/from '\.\/([-\w]+)\.js'/g))
+      types.add(path.join(path.dirname(name), other));
+  }
+  const texts = [...types].map((name) => [name, typesOf(name)]);
+  const protocol = typesOf('protocol');
   const all = texts.map(([, text]) => text).join('\n');
   for (const [name, text] of [...texts, ['protocol', declarationsFor(all, protocol)]]) {
     writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
@@ -170,10 +178,6 @@ function declarationsFor(others, text) {
     words = wordsOf(others + [...used].join(''));
   }
   return parts.filter((part) => used.has(part)).join('');
-}
-
-function typesOfApi(file) {
-  return `api/${path.basename(file, '.ts')}`;
 }
 
 /**

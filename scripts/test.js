@@ -24,30 +24,8 @@ const { values: flags, positionals: words } = parseArgs({
 /** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
 const HEAVY =
   /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
-/** Folders whose tests share a process: of most, starting it is most of the work. */
-const SHARED = [
-  ...[
-    'cli',
-    'config',
-    'config/program',
-    'control',
-    'core',
-    'core/adoption',
-    'core/steering',
-    'logs',
-    'monitor',
-    'native',
-  ],
-  ...[
-    'platform',
-    'sockets',
-    'supervisor',
-    'supervisor/deployments',
-    'supervisor/upkeep',
-    'supervisor/workers',
-    'worker/drain',
-  ],
-];
+/** Tests of a folder share a process: of most, starting it is most of the work. Not these: they change what Node does. */
+const APART = /^(?:\.|worker)$/;
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;
 /** They measure time, by timeouts of their own as well. */
@@ -101,7 +79,7 @@ function gathered(tests) {
   const programs = new Map();
   for (const file of tests) {
     const dir = path.dirname(file);
-    const isShared = SHARED.includes(dir) && !HEAVY.test(file);
+    const isShared = !APART.test(dir) && !HEAVY.test(file);
     const name = isShared ? `all-of-${dir.replaceAll('/', '-')}` : file.replace(/\.ts$/, '');
     const { files } = programs.get(name) ?? { files: [] };
     const title = isShared ? `test/${dir}/*.test.ts` : `test/${file}`;

@@ -185,6 +185,8 @@ export type SupervisorMessage = {
       readonly id: string;
       readonly spare: string;
     }
+  /** Nobody waits for that profile any more. */
+  | { readonly type: 'endProfile'; readonly seq: number }
   /** Opens its inspector. */
   | { readonly type: 'inspect'; readonly seq: number }
   /** What it measures of itself; `known` is the version of the application's description that has come. */
@@ -559,9 +561,11 @@ export interface ControlTarget {
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */
   scale(change: string, progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   stop(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
+  /** Given up when `gone` is aborted. */
   profile(
     options: ProfileOptions,
     progress: (line: ControlLine & { type: 'progress' }) => void,
+    gone: AbortSignal,
   ): Promise<ControlResult>;
   /** Tells the URL as progress, and closes the inspector when `gone` is aborted. */
   inspect(
@@ -621,13 +625,10 @@ export type SupervisorEvent = { readonly id: number } & (
       readonly size: number;
     }
   | { readonly type: 'rolloutDone'; readonly from: number; readonly to: number }
-  /** `rolloutFailed`: it is being taken back. `rolloutTakenBack`: all slots are served by `from` again. */
-  | {
-      readonly type: 'rolloutFailed' | 'rolloutTakenBack';
-      readonly from: number;
-      readonly to: number;
-      readonly reason: string | null;
-    }
+  /** It is being taken back. */
+  | { readonly type: 'rolloutFailed'; readonly from: number; readonly to: number; readonly reason: string }
+  /** All slots are served by `from` again. */
+  | { readonly type: 'rolloutTakenBack'; readonly from: number; readonly to: number; readonly reason: string | null }
   | { readonly type: 'crashLoopBegun' | 'crashLoopOver' }
 );
 

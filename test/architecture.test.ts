@@ -14,10 +14,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
-  logs: ['config', 'protocol', 'errors', 'terminal-text'],
+  logs: ['config', 'protocol', 'errors', 'terminal-text', 'make-folder'],
   systemd: ['core', 'sockets', 'native', 'protocol', 'errors', 'spawn'],
   monitor: ['protocol', 'latency'],
-  control: ['protocol', 'errors', 'nearest'],
+  control: ['protocol', 'errors', 'nearest', 'make-folder'],
   supervisor: [
     'core',
     'sockets',
@@ -47,6 +47,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'latency',
     'spawn',
     'terminal-text',
+    'make-folder',
   ],
   // Of the command line only how a process begins without what NODE_OPTIONS preload.
   api: ['control', 'protocol', 'errors', 'platform', 'cli'],
@@ -57,6 +58,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   nearest: [],
   latency: [],
   spawn: [],
+  'make-folder': [],
   'terminal-text': [],
   monotonic: [],
 };

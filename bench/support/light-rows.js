@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { CONTENDERS } from './contenders.js';
 import { median } from './figures.js';
 import { end, launch, makeFolder, pause, removeFolder, run, start } from './launch.js';
+import { installPm2, startPm2 } from './pm2.js';
 import { freePort } from './processes.js';
 import { sideBySide } from './rounds.js';
 import { throughput } from './scenarios.js';
@@ -18,7 +19,7 @@ const IDLE_MS = 10_000;
 const BOOT_MS = 300;
 const SECONDS = 2;
 
-export const rows = { start: starts, status, check, memory, idle, many, connection, reload, crash };
+export const rows = { start: starts, status, ls, check, memory, idle, many, connection, reload, crash };
 
 async function starts(rounds) {
   const plain = () => firstOf(serverScript, {});
@@ -68,6 +69,29 @@ async function status(rounds) {
     });
     return { title: 'ms, with 2 workers; goal: at most 50 more', table };
   } finally {
+    await supervisor.stop();
+  }
+}
+
+/** From typing to the answer. PM2 where it can be had. */
+async function ls(rounds) {
+  const supervisor = await startSupervisor(2);
+  const version = await installPm2();
+  const pm2 = version === null ? null : await startPm2({ workers: 2 });
+  const took = (command) => async () => {
+    const from = performance.now();
+    await command();
+    return performance.now() - from;
+  };
+  try {
+    const table = await inTurn(rounds, {
+      'node -e 0': () => timed(['-e', '0']),
+      'holdfast ls': took(() => supervisor.command('ls')),
+      ...(pm2 !== null && { [`pm2 ls, ${version}`]: took(pm2.list) }),
+    });
+    return { title: 'ms, with 2 workers; goal: less than PM2', table };
+  } finally {
+    await pm2?.stop();
     await supervisor.stop();
   }
 }

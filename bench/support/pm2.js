@@ -51,6 +51,8 @@ export async function startPm2({ workers, env = {} }) {
     primary: daemon,
     workers: () => childrenOf(daemon),
     reload: () => pm2('reload', 'bench'),
+    // As one types it: what the daemon loads is not for this.
+    list: () => run(process.execPath, [bin, 'ls'], { env: { ...own, NODE_OPTIONS: '' } }),
     async stop() {
       await killWhole(daemon);
       removeFolder(home);

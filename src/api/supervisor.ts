@@ -15,6 +15,7 @@ import type { ReloadOptions, SupervisorEvent, SupervisorStatus } from '../protoc
 import { type Launched, launch, type Started, type Surroundings } from './child.js';
 import { Client } from './client.js';
 import type { Options } from './options.js';
+import { passOn } from './pass-on.js';
 import type { Task } from './task.js';
 
 export { HoldfastError } from '../errors.js';
@@ -87,7 +88,10 @@ export class Supervisor extends EventEmitter<Events> {
       launched.child.disconnect();
       launched.child.unref();
     }
-    void this.#follow(connection, outlives);
+    void passOn(
+      () => connection.events(undefined, outlives),
+      (event) => this.#tell(event),
+    );
     return started;
   }
 
@@ -119,23 +123,10 @@ export class Supervisor extends EventEmitter<Events> {
     await launched.ended;
   }
 
-  /** What the supervisor tells is passed on until its end; what a listener throws is the program's own. */
-  async #follow(connection: Connection, unref: boolean): Promise<void> {
-    const events = connection.events(undefined, unref);
-    for (;;) {
-      let next: IteratorResult<SupervisorEvent, void>;
-      try {
-        next = await events.next();
-      } catch {
-        // It has ended, and `ended` says how.
-        return;
-      }
-      if (next.done) return;
-      const event = next.value;
-      // The compiler does not see that each type comes with its own event.
-      const emitter = this as EventEmitter;
-      emitter.emit('event', event);
-      emitter.emit(event.type, event);
-    }
+  #tell(event: SupervisorEvent): void {
+    // The compiler does not see that each type comes with its own event.
+    const emitter = this as EventEmitter;
+    emitter.emit('event', event);
+    emitter.emit(event.type, event);
   }
 }

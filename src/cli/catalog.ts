@@ -20,6 +20,8 @@ export interface FlagSpec {
 export interface CommandSpec {
   readonly name: string;
   readonly aliases: readonly string[];
+  /** More words for it, which are not offered: PM2 has them. */
+  readonly understood?: readonly string[];
   readonly describe: string;
   /** Names of supervisors may stand behind the command: one, or several and `all`. */
   readonly names?: 'one' | 'many';
@@ -29,6 +31,8 @@ export interface CommandSpec {
     readonly required: boolean;
     /** What does not look like it is a name. */
     readonly pattern?: RegExp;
+    /** All that it may be. */
+    readonly choices?: readonly string[];
   };
   /** What follows `--` is the application's. */
   readonly applicationArgs?: boolean;
@@ -38,6 +42,8 @@ export interface CommandSpec {
   readonly note?: string;
   readonly load: () => Promise<{ readonly run: Command }>;
 }
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export const GLOBAL_FLAGS: readonly FlagSpec[] = [
   { flag: 'help', alias: 'h', describe: 'Show this help', kind: 'switch' },
@@ -221,7 +227,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: [],
     names: 'many',
     describe: 'Change the number of workers',
-    operand: { name: 'change', describe: 'N for a number, +N for more, -N for less', required: true },
+    operand: {
+      name: 'change',
+      describe: 'N for a number, +N for more, -N for less',
+      required: true,
+      pattern: /^[+-]?\d/,
+    },
     flags: () => supervisorFlags(REQUEST_JSON),
     examples: [
       ['$0 scale 4', 'four workers'],
@@ -258,6 +269,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'describe',
     aliases: ['show'],
+    understood: ['desc', 'info'],
     names: 'one',
     describe: 'Show everything of an application or a worker: where each option comes from, what was restarted and why',
     operand: WORKER,
@@ -325,7 +337,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'completion',
     aliases: [],
     describe: 'Print a script by which a shell completes commands, flags and names',
-    operand: { name: 'shell', describe: 'bash, zsh or fish', required: true },
+    operand: { name: 'shell', describe: 'bash, zsh or fish', required: true, choices: SHELLS },
     flags: async () => [],
     examples: [
       ['source <($0 completion bash)', 'in this shell'],
@@ -386,5 +398,9 @@ export const COMMANDS: readonly CommandSpec[] = [
 
 /** Every command's name, or alias, with its command. */
 export function commandsByWord(): ReadonlyMap<string, CommandSpec> {
-  return new Map(COMMANDS.flatMap((spec) => [spec.name, ...spec.aliases].map((word) => [word, spec] as const)));
+  return new Map(
+    COMMANDS.flatMap((spec) =>
+      [spec.name, ...spec.aliases, ...(spec.understood ?? [])].map((word) => [word, spec] as const),
+    ),
+  );
 }

@@ -2,9 +2,8 @@
  * Scripts by which a shell completes commands, flags and names. What is in the catalog is written into the script, so that
  * nothing is started for it; the names of running supervisors are asked for when one is due. Pure.
  */
-import type { CommandSpec, FlagSpec } from './catalog.js';
+import { type CommandSpec, type FlagSpec, GLOBAL_FLAGS, type SHELLS } from './catalog.js';
 
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 export interface Completed {
@@ -30,6 +29,8 @@ function flagWords(flags: readonly FlagSpec[]): string[] {
   return flags.flatMap(({ flag, alias }) => [`--${flag}`, ...(alias === undefined ? [] : [`-${alias}`])]);
 }
 
+const choicesOf = ({ operand }: CommandSpec) => `words='${operand?.choices?.join(' ') ?? ''}'`;
+
 function takingValue(flags: readonly FlagSpec[]): FlagSpec[] {
   return flags.filter(({ kind }) => kind !== 'switch');
 }
@@ -44,13 +45,13 @@ function bashScript(commands: readonly Completed[], topics: readonly string[]): 
   const paths = [...PATHS].map((flag) => `--${flag}`);
   for (const word of ['--name', '-n', ...paths, ...[...choices.keys()].map((flag) => `--${flag}`)]) free.delete(word);
   const cases = commands.map(({ spec, flags }) => {
-    const behind = FILES.has(spec.name) ? 'files=1' : spec.names === undefined ? '' : 'names=1';
-    return `    ${wordsOf(spec).join('|')}) flags='${flagWords(flags).join(' ')}'; ${behind || ':'} ;;`;
+    const behind = FILES.has(spec.name) ? 'files=1' : spec.names === undefined ? choicesOf(spec) : 'names=1';
+    return `    ${wordsOf(spec).join('|')}) flags='${flagWords(flags).join(' ')}'; ${behind} ;;`;
   });
   return `# holdfast completion bash; to have it in each shell:
 #   holdfast completion bash > ~/.local/share/bash-completion/completions/holdfast
 _holdfast() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} flags= names= files=
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} flags= names= files= words=
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W '${[...all, 'help', '--help', '--version'].join(' ')}' -- "$word"))
@@ -70,6 +71,7 @@ ${cases.join('\n')}
   case "$word" in
     -*) COMPREPLY=($(compgen -W "$flags --help" -- "$word")) ;;
     *)
+      if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word")); fi
       if [ -n "$names" ]; then COMPREPLY=($(compgen -W "$(${NAMES})" -- "$word")); fi
       if [ -n "$files" ]; then COMPREPLY=($(compgen -f -- "$word")); fi ;;
   esac
@@ -88,7 +90,7 @@ function zshScript(commands: readonly Completed[], topics: readonly string[]): s
     wordsOf(spec).map((word) => `    ${quoted(`${word}:${spec.describe.replaceAll(':', '\\:')}`)}`),
   );
   const cases = commands.map(({ spec, flags }) => {
-    const lines = flags.flatMap(({ flag, alias, describe, kind, choices }) => {
+    const lines = [...flags, ...GLOBAL_FLAGS].flatMap(({ flag, alias, describe, kind, choices }) => {
       const action = choices
         ? `(${choices.join(' ')})`
         : flag === 'name'
@@ -102,8 +104,10 @@ function zshScript(commands: readonly Completed[], topics: readonly string[]): s
         (word) => `        ${quoted(`${star}${word}[${zshText(describe)}]${value}`)}`,
       );
     });
-    const behind = FILES.has(spec.name) ? '*:file:_files' : spec.names === undefined ? '' : '*:name:_holdfast_names';
-    const rest = behind === '' ? [] : [`        ${quoted(behind)}`];
+    const { choices = [] } = spec.operand ?? {};
+    const words = choices.length === 0 ? [] : [`1:word:(${choices.join(' ')})`];
+    const behind = FILES.has(spec.name) ? ['*:file:_files'] : spec.names ? ['*:name:_holdfast_names'] : words;
+    const rest = behind.map((word) => `        ${quoted(word)}`);
     return `    ${wordsOf(spec).join('|')})\n      _arguments \\\n${[...lines, ...rest].join(' \\\n')}\n      ;;`;
   });
   return `#compdef holdfast
@@ -121,6 +125,7 @@ ${described.join('\n')}
   )
   if (( CURRENT == 2 )); then
     _describe command commands
+    [[ $PREFIX == -* ]] && compadd -- --help --version
     return
   fi
   shift words
@@ -142,7 +147,7 @@ function fishScript(commands: readonly Completed[], topics: readonly string[]): 
     const behind = FILES.has(spec.name)
       ? [`complete -c holdfast -n ${seen} -F`]
       : spec.names === undefined
-        ? []
+        ? (spec.operand?.choices ?? []).map((word) => `complete -c holdfast -n ${seen} -a ${word}`)
         : [`complete -c holdfast -n ${seen} -a '(${NAMES})'`];
     return [
       ...wordsOf(spec).map(
@@ -162,6 +167,7 @@ function fishScript(commands: readonly Completed[], topics: readonly string[]): 
   return `# holdfast completion fish; to have it in each shell:
 #   holdfast completion fish > ~/.config/fish/completions/holdfast.fish
 complete -c holdfast -f
+${GLOBAL_FLAGS.map(({ flag, describe }) => `complete -c holdfast -l ${flag} -d ${fishText(describe)}`).join('\n')}
 ${lines.join('\n')}
 complete -c holdfast -n __fish_use_subcommand -a help -d 'Show help about a command or a topic'
 complete -c holdfast -n '__fish_seen_subcommand_from help' -a '${known}'

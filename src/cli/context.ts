@@ -92,6 +92,17 @@ export function wantsColour(output: Output, env: NodeJS.ProcessEnv): boolean {
   return output.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
+export interface Looks {
+  readonly colour: boolean;
+  /** The width of the terminal, if there is one. */
+  readonly columns?: number | undefined;
+}
+
+/** How to show it there. */
+export function looksOf(output: Output, env: NodeJS.ProcessEnv): Looks {
+  return { colour: wantsColour(output, env), columns: columnsOf(output) };
+}
+
 /** The text of a flag that takes one value. */
 export function flagText(invocation: Invocation, flag: string): string | undefined {
   const value = invocation.flags[flag];
@@ -100,5 +111,6 @@ export function flagText(invocation: Invocation, flag: string): string | undefin
 
 /** The width of a terminal; undefined for what is none. */
 export function columnsOf(output: Output): number | undefined {
-  return 'columns' in output && typeof output.columns === 'number' ? output.columns : undefined;
+  // A terminal that nobody has told its size has none.
+  return 'columns' in output && typeof output.columns === 'number' && output.columns > 0 ? output.columns : undefined;
 }

@@ -3,13 +3,13 @@
  * as its workers are ready, or with what kept them from it. For those without systemd and without a container.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { ownUid } from '../control/runtime-dir.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { spawning } from '../spawn.js';
 import type { Context } from './context.js';
 import { ownWords, READY_FD, VARIABLE } from './detached.js';
@@ -59,21 +59,22 @@ export async function detach(from: PreparedFrom, context: Context): Promise<Exit
   const isSeveral = 'several' in loaded;
   const folder = stateFolder(env, ownUid(), os.homedir());
   const wanted = isSeveral ? loaded.several : [loaded.config];
-  if (wanted.some(({ logFile }) => logFile === null)) await makeFolder(folder);
+  if (wanted.some(({ logFile }) => logFile === null)) makeStateFolder(folder);
   const parts = wanted.map(({ name, logFile: chosen }): Part => {
     const logFile = chosen ?? path.join(folder, `${name}.log`);
     const words = detachedWords(from.argv, chosen === null ? logFile : null, isSeveral ? name : null);
     return { name, logFile, words };
   });
-  const children = new Set<ChildProcess>();
+  const children = new Map<string, ChildProcess>();
   // They are in sessions of their own, where Ctrl-C does not reach them.
   beforeEarlyEnd(() => {
-    for (const child of children) child.kill('SIGTERM');
+    for (const child of children.values()) child.kill('SIGTERM');
+    if (children.size > 0) stderr.write(`holdfast: stopping ${[...children.keys()].join(', ')}\n`);
   });
   const codes = await Promise.all(
-    parts.map(async ({ logFile, words }) => {
+    parts.map(async ({ name, logFile, words }) => {
       const child = launch(words, logFile, context);
-      children.add(child);
+      children.set(name, child);
       let said = '';
       // Of several, what one says stays together.
       const tell = (text: string) => {
@@ -138,11 +139,14 @@ function outcomeOf(child: ChildProcess, tell: (text: string) => void): Promise<s
   });
 }
 
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
-    throw new HoldfastError('LOG_FOLDER', `cannot create the folder of the log ${folder}: ${cause.code}`, {
+function makeStateFolder(folder: string): void {
+  try {
+    makeFolder(folder, 0o700);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new HoldfastError('LOG_FOLDER', `cannot create the folder of the log ${folder}: ${code}`, {
       hint: 'give a file with --log-file, or set XDG_STATE_HOME to a folder of your own',
       cause,
     });
-  });
+  }
 }

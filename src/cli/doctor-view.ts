@@ -1,6 +1,7 @@
 /** The doctor's report as text for people: pure. */
 import { inspect } from 'node:util';
 import type { DoctorReport } from '../platform/doctor.js';
+import { wrap } from './cells.js';
 import { type Cell, type Column, formatTable, type Paint, printable } from './table.js';
 
 type Promised = DoctorReport['promises'][number];
@@ -98,7 +99,7 @@ function table(
   return formatTable(
     shown,
     entries.flatMap((entry) => linesOf(entry, width, colour)),
-    paintTitle,
+    { paintTitle },
   );
 }
 
@@ -113,15 +114,4 @@ function linesOf({ label, verdict, colour: name, texts }: Entry, width: number, 
 function painted(style: Colour | 'bold'): Paint {
   const [on, off] = inspect.colors[style] ?? [0, 0];
   return (text) => `\u001b[${on}m${text}\u001b[${off}m`;
-}
-
-/** At blanks; a word that is longer than the width, most likely a path, stays whole. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/ +/)) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines;
 }

@@ -10,7 +10,7 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';
 import type { Invocation } from './context.js';
-import { commandOfPm2, flagsFromPm2 } from './pm2-words.js';
+import { commandOfPm2, fileForName, flagsFromPm2 } from './pm2-words.js';
 
 export type Parsed =
   | { readonly wants: 'version' }
@@ -49,16 +49,21 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
   const word = words[flagless];
   const spec = word === undefined ? null : (commands.get(word) ?? null);
   if (word !== undefined && spec === null) {
+    if (asksHelp) throw await unknownTopic(word, [...commands.keys()]);
     throw commandOfPm2(word) ?? unknownCommand(word, [...commands.keys()], flagless > 0);
   }
 
   const flags = [...GLOBAL_FLAGS, ...((await spec?.flags()) ?? [])];
   const meant = spec === null ? words : words.toSpliced(flagless, 1);
-  const names = new Set(flags.map(({ flag }) => flag));
-  const read = readWords(spec?.applicationArgs ? flagsFromPm2(meant, names) : meant, flags);
+  const known = new Set(
+    flags.flatMap(({ flag, alias }) => [`--${flag}`, ...(alias === undefined ? [] : [`-${alias}`])]),
+  );
+  const read = readWords(flagsFromPm2(meant, known), flags);
   if (asksHelp || read.values.help) return { wants: 'help', spec };
   if (read.values.version) return { wants: 'version' };
 
+  const misnamed = spec?.names === undefined ? null : fileForName(spec.name, read.rest);
+  if (misnamed !== null) throw misnamed;
   const [unknown] = read.rest.filter((rest) => /^-./.test(rest) && !/^-\d/.test(rest));
   if (unknown !== undefined) throw unknownOption(unknown, { spec, flags, launcher: launcherIn(spec, read) });
   if (spec === null) {
@@ -70,6 +75,17 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Parsed>
 /** Loaded where help is asked for. */
 async function topicIn(words: readonly string[]): Promise<string | null> {
   return (await import('./topics.js')).topicOf(words);
+}
+
+async function unknownTopic(word: string, commands: readonly string[]): Promise<HoldfastError> {
+  const { TOPICS } = await import('./topics.js');
+  const meant = nearest(word, [...commands, ...TOPICS.keys()]);
+  return usage(
+    `cannot help with ${word}: it is no command and no topic`,
+    meant === undefined
+      ? `topics: ${[...TOPICS.keys()].join(', ')}; commands: holdfast --help`
+      : `did you mean ${meant}?`,
+  );
 }
 
 interface Words {
@@ -137,7 +153,9 @@ function invoke(spec: CommandSpec, read: Words, behind: readonly string[]): Invo
     );
   }
   if (operand?.required && operands[0] === undefined) {
-    throw usage(`cannot ${spec.name}: <${operand.name}> is missing`, `${operand.name}: ${operand.describe}`);
+    // A word that was meant as the operand has been taken for a name.
+    const what = [spec.name, ...names].join(' ');
+    throw usage(`cannot ${what}: <${operand.name}> is missing`, `${operand.name}: ${operand.describe}`);
   }
   const [name] = names;
   if (name !== undefined && read.values.name !== undefined) {
@@ -167,8 +185,8 @@ function launcherIn(spec: CommandSpec | null, { rest }: Words): string | null {
 function unknownCommand(word: string, known: readonly string[], afterOption: boolean): HoldfastError {
   const meant = nearest(word, known);
   let hint = `one of ${known.join(', ')}`;
-  if (meant !== undefined) hint = `did you mean ${meant}?`;
-  else if (afterOption) hint = 'the command comes first, its options behind it';
+  if (afterOption) hint = 'the command comes first, its options behind it';
+  else if (meant !== undefined) hint = `did you mean ${meant}?`;
   else if (/[./]/.test(word)) hint = `to start it: holdfast start ${word}`;
   return usage(`cannot run ${word}: no such command`, hint);
 }

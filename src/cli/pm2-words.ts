@@ -25,7 +25,13 @@ const size = (text: string) => (/^\d+$/.test(text) ? `${Math.ceil(Number(text) /
 
 const ONE_LOG = { why: 'there is one log for both outputs', instead: '--log-file FILE' };
 
-/** Options of `start`. */
+const ANYWAY = { words: [] };
+const OTHER_USER = {
+  why: 'workers run as the user that runs holdfast',
+  instead: 'start holdfast itself as that user, or: holdfast unit --user NAME',
+};
+
+/** Options of `start`, but for the last two. */
 const FLAGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['--max-memory-restart', { flag: 'max-memory', value: size }],
   ['--wait-ready', { words: ['--ready=message'] }],
@@ -37,22 +43,39 @@ const FLAGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['--cron-restart', { flag: 'reload-cron', value: asItIs }],
   ['--no-treekill', { words: ['--keep-children'] }],
   ['--log', { flag: 'log-file', value: asItIs }],
-  // What it does anyway.
-  ['--no-daemon', { words: [] }],
-  ['--output', ONE_LOG],
-  ['--error', ONE_LOG],
+  ...['--output', '-o', '--error', '-e'].map((word) => [word, ONE_LOG] as const),
+  ...['--uid', '--gid', '-u', '--user'].map((word) => [word, OTHER_USER] as const),
+  ...'--no-daemon --attach --time --merge-logs --no-vizion --no-pmx --shutdown-with-message'
+    .split(' ')
+    .map((word) => [word, ANYWAY] as const),
+  ['--source-map-support', { words: ['--node-args=--enable-source-maps'] }],
+  [
+    '--ignore-watch',
+    {
+      why: 'node_modules and what begins with a dot are never watched, all else in the working folder is',
+      instead: 'leave it out',
+    },
+  ],
   // As `autorestart: false` in PM2's file.
   ['--no-autorestart', { words: [`--stop-exit-codes=${Array.from({ length: 256 }, (_, code) => code).join(' ')}`] }],
+  [
+    '--update-env',
+    {
+      why: 'workers have the environment of the supervisor, not that of who asks for a reload',
+      instead: 'a reload reads the configuration anew: put what changes into its env or envFile',
+    },
+  ],
+  ['--nostream', ANYWAY],
 ]);
 
-/** @param own options that the command has under these very names */
+/** @param own options that the command has under these very words */
 export function flagsFromPm2(words: readonly string[], own: ReadonlySet<string>): string[] {
   const read: string[] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? '';
-    const [, option = '', given] = /^(--[a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const [, option = '', given] = /^(--[a-z-]+|-[a-z])(?:=(.*))?$/s.exec(word) ?? [];
     const meaning = FLAGS.get(option);
-    const isOwn = own.has(option.slice(2));
+    const isOwn = own.has(option);
     if (meaning === undefined || (isOwn && !('flag' in meaning && option === `--${meaning.flag}`))) {
       read.push(word);
     } else if ('why' in meaning) {
@@ -109,7 +132,10 @@ const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
       instead: 'to empty it: truncate --size 0 FILE; it is written on at its end',
     },
   ],
-  ['reloadLogs', { why: 'log files are opened anew on a signal', instead: 'kill -USR1 PID, which holdfast ls shows' }],
+  [
+    'reloadLogs',
+    { why: 'log files are opened anew on a signal', instead: 'kill -USR1 PID, which holdfast status shows' },
+  ],
   ['jlist', { why: 'it has another name', instead: 'holdfast ls --json' }],
   ['prettylist', { why: 'it has another name', instead: 'holdfast ls --json' }],
   ['ecosystem', { why: 'it has another name', instead: 'holdfast init' }],
@@ -135,6 +161,16 @@ const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
       instead: 'a log file is rotated by itself: holdfast start --log-file FILE --log-max-size 50M',
     },
   ],
+  ...['startOrReload', 'startOrRestart', 'startOrGracefulReload'].map(
+    (word) =>
+      [
+        word,
+        {
+          why: 'start and reload are two commands',
+          instead: 'holdfast reload NAME; where that ends with 3: holdfast start <script or config file> --detach',
+        },
+      ] as const,
+  ),
   ['gracefulReload', { why: 'every reload lets connections finish', instead: 'holdfast reload NAME' }],
 ]);
 
@@ -142,6 +178,15 @@ const COMMANDS: ReadonlyMap<string, Instead> = new Map<string, Instead>([
 export function commandOfPm2(word: string): HoldfastError | null {
   const meaning = COMMANDS.get(word) ?? (word === 'dump' ? COMMANDS.get('save') : undefined);
   return meaning === undefined ? null : instead(`run ${word}`, meaning);
+}
+
+/** PM2 takes its file where holdfast takes the names of its applications. @returns null where none is given */
+export function fileForName(command: string, words: readonly string[]): HoldfastError | null {
+  const file = words.find((word) => /\.(?:json|ya?ml|config\.[mc]?js)$/i.test(word));
+  if (file === undefined) return null;
+  const why = 'a running application is asked by its name';
+  const anew = command === 'reload' ? ' each reads its file anew, with what it was started with;' : '';
+  return instead(`${command} ${file}`, { why, instead: `holdfast ${command} NAME;${anew} holdfast ls has the names` });
 }
 
 function instead(what: string, meaning: Instead): HoldfastError {

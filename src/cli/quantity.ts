@@ -5,7 +5,8 @@ const UNKNOWN = '-';
 /** `850ms`, `12s`, `3m 5s`, `2h 14m`, `6d 3h`: the two largest units. */
 export function formatDuration(ms: number | null): string {
   if (ms === null) return UNKNOWN;
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 999.5) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 1000) return '1s';
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
@@ -31,11 +32,16 @@ export function formatPercent(percent: number | null): string {
 }
 
 export function formatDelay(ms: number | null): string {
-  return ms === null ? UNKNOWN : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}ms`;
+  return ms === null ? UNKNOWN : `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms)}ms`;
 }
 
 export function formatCount(count: number | null): string {
   return count === null ? UNKNOWN : String(count);
+}
+
+/** `9s`, `1m 5s`: what is still to come, which nobody counts in milliseconds. */
+export function formatRest(ms: number): string {
+  return ms <= 0 ? '0s' : formatDuration(Math.ceil(ms / 1000) * 1000);
 }
 
 /** `0.3 s`, `55 ms`, `2 min 5 s`: a duration in a sentence, where a tenth of a second is enough. */
@@ -52,6 +58,8 @@ export function formatTime(ms: number): string {
 export function formatField(name: string, value: unknown): string {
   if (typeof value === 'number' && /[a-z]Ms$/.test(name)) return `${name.slice(0, -2)}=${formatTime(value)}`;
   if (typeof value === 'number' && /[a-z]Bytes$/.test(name)) return `${name.slice(0, -5)}=${formatBytes(value)}`;
-  if (typeof value === 'number') return `${name}=${Math.round(value * 10) / 10}`;
+  // A share of 2 % is no 0.
+  if (typeof value === 'number')
+    return `${name}=${Math.abs(value) < 1 ? Number(value.toPrecision(2)) : Math.round(value * 10) / 10}`;
   return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
 }

@@ -12,7 +12,9 @@ import type {
   TrialStatus,
   WorkerStatus,
 } from '../protocol.js';
-import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from './quantity.js';
+import { wrap } from './cells.js';
+import type { Looks } from './context.js';
+import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent, formatRest } from './quantity.js';
 import { type Cell, type Column, formatTable, type Paint, printable } from './table.js';
 
 const plain: Paint = (text) => text;
@@ -31,7 +33,7 @@ function palette(colour: boolean): Palette {
 }
 
 /** One supervisor: a head with what holds for all, then a line for each worker. */
-export function describeSupervisor(status: SupervisorStatus, colour: boolean): string {
+export function describeSupervisor(status: SupervisorStatus, { colour, columns }: Looks): string {
   const paint = palette(colour);
   const state = paintState(status.state, paint)(status.state);
   const head = [
@@ -60,20 +62,33 @@ export function describeSupervisor(status: SupervisorStatus, colour: boolean): s
     for (const what of missing) facts.push(['missing', `worker ${id}: ${what}`]);
     if (scriptChanged) facts.push(['script changed', text]);
   }
-  const width = Math.max(...facts.map(([label]) => label.length));
-  const lines = facts.map(([label, text]) => `  ${label.padEnd(width)}  ${printable(text)}\n`).join('');
   const crashLoop = status.crashLoop ? `  ${paint.bad('crash loop: workers crash again and again')}\n` : '';
   const table =
     status.workers.length === 0
       ? '  no workers\n'
-      : formatTable(workerColumns(status.addresses, paint), status.workers, paint.bold);
-  return `${head.join('  ')}\n${lines}${crashLoop}\n${table}`;
+      : formatTable(workerColumns(status.addresses, paint), status.workers, { paintTitle: paint.bold, room: columns });
+  return `${head.join('  ')}\n${factLines(facts, columns)}${crashLoop}\n${table}`;
+}
+
+/** A line for each; on a terminal broken at blanks, below its text. */
+export function factLines(
+  facts: readonly (readonly [label: string, text: string])[],
+  columns = Number.POSITIVE_INFINITY,
+): string {
+  const width = Math.max(...facts.map(([label]) => label.length));
+  return facts
+    .flatMap(([label, text]) =>
+      wrap(printable(text), columns - width - 4).map(
+        (line, at) => `  ${(at === 0 ? label : '').padEnd(width)}  ${line}\n`,
+      ),
+    )
+    .join('');
 }
 
 /** Several supervisors: a line for each. */
-export function listOfSupervisors(listed: readonly ListedSupervisor[], colour: boolean): string {
+export function listOfSupervisors(listed: readonly ListedSupervisor[], { colour, columns }: Looks): string {
   const paint = palette(colour);
-  return formatTable(supervisorColumns(paint), listed, paint.bold);
+  return formatTable(supervisorColumns(paint), listed, { paintTitle: paint.bold, room: columns });
 }
 
 /** null where nothing was to be handed over yet. */
@@ -106,12 +121,12 @@ function workerColumns(addresses: readonly AddressStatus[], paint: Palette): Col
     right('restarts', (worker) => worker.restarts),
     right('cpu', (worker) => formatPercent(worker.cpuPercent)),
     right('mem', (worker) => formatBytes(worker.rssBytes)),
-    right('loop delay', (worker) => formatDelay(worker.eventLoopDelayMs)),
-    right('weight', ({ slot }) => formatCount(socketsOf(addresses, slot)[0]?.weight ?? null)),
-    right('queue', ({ slot }) => formatCount(queueOf(addresses, slot))),
+    right('loop delay', (worker) => formatDelay(worker.eventLoopDelayMs), 4),
+    right('weight', ({ slot }) => formatCount(socketsOf(addresses, slot)[0]?.weight ?? null), 5),
+    right('queue', ({ slot }) => formatCount(queueOf(addresses, slot)), 3),
     right('conns', (worker) => formatCount(worker.connections)),
-    right('accepted', (worker) => formatCount(worker.accepted)),
-    right('reqs', (worker) => formatCount(worker.requests)),
+    right('accepted', (worker) => formatCount(worker.accepted), 6),
+    right('reqs', (worker) => formatCount(worker.requests), 2),
   ];
 }
 
@@ -136,15 +151,21 @@ function supervisorColumns(paint: Palette): Column<ListedSupervisor>[] {
       return { text: state, paint: paintState(state, paint) };
     }),
     right('workers', known(workersOf)),
-    left('mode', (listed) => ({ text: printable(String(known(({ listenMode }) => listenMode)(listed))) })),
-    right('cpu', known(cpuOf)),
+    {
+      ...left('mode', (listed) => ({ text: printable(String(known(({ listenMode }) => listenMode)(listed))) })),
+      rank: 7,
+    },
+    right('cpu', known(cpuOf), 3),
     right('mem', known(memoryOf)),
-    right('uptime', known(uptimeOf)),
-    right('restarts', known(restartsOf)),
-    right('gen', known(generationOf)),
-    right('pid', known(pidOf)),
+    right('uptime', known(uptimeOf), 1),
+    right('restarts', known(restartsOf), 2),
+    right('gen', known(generationOf), 6),
+    right('pid', known(pidOf), 4),
     left('listens on', (listed) => ({ text: printable(String(known(listensOn)(listed))) })),
-    left('release', (listed) => ({ text: printable(String(known(releaseOf)(listed))) })),
+    {
+      ...left('release', (listed) => ({ text: printable(String(known(releaseOf)(listed))) })),
+      ...{ rank: 5, least: 12 },
+    },
   ];
 }
 
@@ -179,8 +200,8 @@ function releaseOf({ release, script, rollout }: SupervisorStatus): string {
   return rollout.state === 'running' || rollout.state === 'rolledBack' ? `${folder}  ${rolloutText(rollout)}` : folder;
 }
 
-function right<Row>(title: string, text: (row: Row) => string | number): Column<Row> {
-  return { title, align: 'right', cell: (row) => ({ text: String(text(row)) }) };
+function right<Row>(title: string, text: (row: Row) => string | number, rank = 0): Column<Row> {
+  return { title, align: 'right', cell: (row) => ({ text: String(text(row)) }), rank };
 }
 
 function left<Row>(title: string, cell: (row: Row) => Cell): Column<Row> {
@@ -226,13 +247,13 @@ function canaryText(canary: CanaryStatus | null): string {
   if (canary === null) return '';
   const { slot, share, exact, remainingMs } = canary;
   const percent = `${exact ? '' : 'about '}${Math.round(share * 1_000) / 10}%`;
-  const left = remainingMs === null ? 'not ready yet' : `${formatDuration(remainingMs)} left`;
+  const left = remainingMs === null ? 'not compared yet' : `${formatRest(remainingMs)} left`;
   return `, canary in slot ${slot} with ${percent} of new connections, ${left}`;
 }
 
 function trialText(trial: TrialStatus | null): string {
   if (trial === null) return '';
-  const left = trial.remainingMs === null ? 'not ready yet' : `${formatDuration(trial.remainingMs)} left`;
+  const left = trial.remainingMs === null ? 'not ready yet' : `${formatRest(trial.remainingMs)} left`;
   return `, first worker on trial in slot ${trial.slot}, ${left}`;
 }
 
@@ -245,4 +266,16 @@ function rolloutText({ state, reason, from, to, canary, trial }: RolloutStatus):
 
 function supervisorText({ version, nodeVersion, cpuPercent, rssBytes }: SupervisorStatus): string {
   return `holdfast ${version}, node ${nodeVersion}, cpu ${formatPercent(cpuPercent)}, mem ${formatBytes(rssBytes)}`;
+}
+
+/** Slots that the new generation serves, and no other any more. */
+export function doneSlots({ workers, rollout, size }: SupervisorStatus): number {
+  const served = new Set<number>();
+  for (const { slot, state, generation } of workers) {
+    if (slot < size && state === 'ready' && generation === rollout.to) served.add(slot);
+  }
+  for (const { slot, state, generation } of workers) {
+    if (state === 'ready' && generation !== rollout.to) served.delete(slot);
+  }
+  return served.size;
 }

@@ -3,10 +3,11 @@ import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config/config.js';
 import { isConfigFile } from '../config/config-name.js';
-import { loadConfig, logicalCwd } from '../config/load.js';
+import { type LoadedApplication, loadApplications, logicalCwd } from '../config/load.js';
 import { OPTIONS } from '../config/options.js';
 import { isLauncher } from '../config/program/launchers.js';
 import { findScript } from '../config/script.js';
+import { EXIT, HoldfastError } from '../errors.js';
 import { type Installation, userName } from '../platform/installation.js';
 import { readResources } from '../platform/resources.js';
 import type { ServiceDescription, ServiceUser } from '../systemd/unit.js';
@@ -30,13 +31,16 @@ const READ_BY_OTHERS = 0o004;
 const PATHS: ReadonlySet<string> = new Set(['cwd', 'envFile', 'logFile', 'adminTokenFile', 'adminMetricsTokenFile']);
 const IN_TMP = /^\/(?:var\/)?tmp\/[^/]+/;
 
-/** @throws ConfigError, exit code 2 */
+/**
+ * @returns of each application; a file may have several
+ * @throws ConfigError; HoldfastError USAGE; exit code 2
+ */
 export async function gatherFacts(
   invocation: Invocation,
   flags: UnitFlags,
   { env, cwd }: Context,
   installation: Installation,
-): Promise<UnitFacts> {
+): Promise<readonly UnitFacts[]> {
   const here = logicalCwd(env, cwd);
   const target = invocation.operand === undefined ? undefined : await targetOf(invocation.operand, here);
   const folder = workingFolder(here, target);
@@ -44,7 +48,7 @@ export async function gatherFacts(
   // What is in the environment of this shell is not in that of the service.
   const args = invocation.applicationArgs;
   const only = onlyOf(invocation);
-  const { config, file, warnings } = await loadConfig({
+  const { applications } = await loadApplications({
     target,
     args,
     flags: given,
@@ -54,6 +58,33 @@ export async function gatherFacts(
     cwd: folder,
     resources: await readResources(),
   });
+  const isSeveral = applications.length > 1;
+  if (isSeveral && flags.listen.length > 0) {
+    const hint = `choose it with --only: ${applications.map(({ config }) => config.name).join(', ')}`;
+    throw new HoldfastError('USAGE', 'cannot use --socket: it is for one application', { hint, exitCode: EXIT.usage });
+  }
+  return Promise.all(
+    applications.map((application) => {
+      const chosen = isSeveral ? [application.config.name] : only;
+      const words = startWords(target, { ...given, only: chosen }, application.config.name, args);
+      return factsOf(application, { flags, installation, folder, words });
+    }),
+  );
+}
+
+interface Given {
+  readonly flags: UnitFlags;
+  readonly installation: Installation;
+  /** The service's working folder. */
+  readonly folder: string;
+  /** Behind `start`. */
+  readonly words: readonly string[];
+}
+
+async function factsOf(
+  { config, file, warnings }: LoadedApplication,
+  { flags, installation, folder, words }: Given,
+): Promise<UnitFacts> {
   const script = path.resolve(config.cwd, config.script);
   const holdfast = await throughLink(installation.holdfast, [folder, config.cwd]);
   const program = [installation.node, holdfast];
@@ -72,12 +103,15 @@ export async function gatherFacts(
       ...warnings,
       ...doubts({ user, installation, flags, holdfast, readsTmp, readsRoot: isBelow(['/root']) }),
       ...(user.kind === 'dynamic' && (mode & READ_BY_OTHERS) === 0 ? [`${script} can be read by its owner alone`] : []),
+      ...(user.kind === 'dynamic' && config.logFile !== null
+        ? [`a user of its own cannot write ${config.logFile}: choose one with --user, or leave the log to the journal`]
+        : []),
     ],
     service: {
       name: config.name,
       description: `${config.name} (holdfast)`,
       systemd: flags.systemd ?? installation.systemd ?? OLDEST_SYSTEMD,
-      start: [...program, 'start', ...startWords(target, { ...given, only }, config.name, args)],
+      start: [...program, 'start', ...words],
       reload: [...program, 'reload', `--name=${config.name}`],
       workingFolder: folder,
       pwd: physical === folder ? null : folder,

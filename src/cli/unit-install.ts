@@ -44,17 +44,21 @@ export async function installUnits(
     : `Write ${names.join(' and ')} to ${folder}, start now and at boot`;
   await agree(`${what}?`, { yes }, context);
   await write();
-  const take = `the files are there; to take them back: holdfast unit --name ${serviceName(names)} --uninstall`;
+  const services = servicesOf(names);
+  const back = services.map((service) => `holdfast unit --name ${service} --uninstall`).join('; ');
+  const take = `the files are there; to take them back: ${back}`;
   await systemctl(['daemon-reload'], context, take);
   if (isTemplate) {
     context.stdout.write(`${names[0]}: loaded; start one with systemctl enable --now holdfast@NAME\n`);
     return;
   }
-  const hint = `its last words: journalctl -u ${serviceName(names)} -n 30 --no-pager\n${take}`;
+  const hint = `its last words: journalctl -u ${services.join(' -u ')} -n 30 --no-pager\n${take}`;
   await systemctl(['enable', '--now', ...names], context, hint);
-  context.stdout.write(
-    `${serviceName(names)}: installed, enabled and started\n  look      systemctl status ${serviceName(names)}\n  logs      journalctl -u ${serviceName(names)} -f\n  reload    systemctl reload ${serviceName(names)}\n`,
-  );
+  for (const service of services) {
+    context.stdout.write(
+      `${service}: installed, enabled and started\n  look      systemctl status ${service}\n  logs      journalctl -u ${service} -f\n  reload    systemctl reload ${service}\n`,
+    );
+  }
 }
 
 /**
@@ -89,9 +93,8 @@ export async function uninstallUnits(name: string, { folder, yes }: Installing, 
   context.stdout.write(`${name}: stopped and removed\n`);
 }
 
-function serviceName(names: readonly string[]): string {
-  const service = names.find((name) => name.endsWith('.service')) ?? names[0] ?? '';
-  return service.replace(/\.service$/, '');
+function servicesOf(names: readonly string[]): string[] {
+  return names.filter((name) => name.endsWith('.service')).map((name) => name.replace(/\.service$/, ''));
 }
 
 /** Before anybody is asked. */

@@ -8,7 +8,7 @@ import { readContents, readOptions } from './config-file.js';
 import { type Fault, show } from './fault.js';
 import { COMMAND_LINE } from './flags.js';
 import type { Layer } from './layer.js';
-import type { Facts } from './pm2/keys.js';
+import { type Facts, KEY_OF_NAME } from './pm2/keys.js';
 import { isPm2File } from './pm2/recognize.js';
 import { type Note, translateApp } from './pm2/translate.js';
 
@@ -44,6 +44,13 @@ export interface ReadFrom {
   readonly environment: string | null;
   readonly facts: Facts;
 }
+
+/** PM2's file server, beside the applications. */
+const STATIC: Note = {
+  key: 'static',
+  verdict: 'ignored',
+  says: "PM2's file server is part of PM2: npm install serve, and an application with script: serve",
+};
 
 /** @param file absolute path */
 export async function readApplications(file: string, from: ReadFrom): Promise<FileRead> {
@@ -103,7 +110,7 @@ function readOwn(contents: Readonly<Record<string, unknown>>, file: string): Fil
   const folder = path.dirname(file);
   const { apps, ...top } = contents;
   if (!isListOfApps(apps)) {
-    const allowed = 'must be a list of applications: [{ name: api, script: api.js }]';
+    const allowed = 'must be a list of at least one application: [{ name: api, script: api.js }]';
     return {
       isPm2s: false,
       folder,
@@ -141,19 +148,21 @@ function readPm2(contents: object, file: string, { cwd, environment, facts }: Re
   const top: Readonly<Record<string, unknown>> = isList ? { apps: contents } : { ...contents };
   const key = 'apps' in top ? 'apps' : 'pm2' in top ? 'pm2' : null;
   const apps = key === null ? [top] : Array.isArray(top[key]) ? top[key] : [top[key]];
-  if (!isListOfApps(apps)) {
-    const allowed = 'must be a list of applications: [{ name: "api", script: "api.js" }]';
-    const fault = { source: file, path: key ?? '', value: key === null ? null : show(top[key]), allowed };
+  const hasOne = key !== null || Object.keys(top).some((name) => KEY_OF_NAME.has(name));
+  if (!hasOne || !isListOfApps(apps)) {
+    const allowed = `must be a list of at least one application: [{ name: "api", script: "api.js" }]`;
+    const fault = { source: file, path: key ?? 'apps', value: key === null ? null : show(top[key]), allowed };
     return { isPm2s: true, folder: cwd, applications: [], faults: [fault] };
   }
   const deployed = environment === null ? {} : deployedVariables(top.deploy, environment);
   const applications = apps.map((app, index) => {
     const at = key === null ? '' : isList ? `[${index}].` : `${key}[${index}].`;
-    const { given, faults, ...rest } = translateApp(app, { at, environment, deployed, facts });
+    const { given, faults, notes, ...rest } = translateApp(app, { at, environment, deployed, facts });
     return {
       ...rest,
       at,
       layers: [{ source: file, base: cwd, given }],
+      notes: index === 0 && 'static' in top ? [...notes, STATIC] : notes,
       faults: faults.map((fault) => ({ source: file, ...fault })),
     };
   });

@@ -96,16 +96,16 @@ export async function loadApplications(source: ConfigSource): Promise<LoadedAppl
   });
   if (read.faults.length > 0) {
     // What else is wrong is told with it.
-    const { faults } = await loadOne(source, { file, folder: read.folder, layers: null });
+    const { faults } = await loadOne({ ...source, flags }, { file, folder: read.folder, at: '', layers: null });
     throw new ConfigError([...read.faults, ...faults]);
   }
   const { chosen, faults } = chooseApplications(read, only);
   const all = [...faults, ...repeatedNames(read.applications, file)];
   if (chosen.length > 1) all.push(...onlyForOne(source));
   const applications: LoadedApplication[] = [];
-  for (const { layers, faults, notes } of all.length > 0 ? [] : chosen) {
+  for (const { at, layers, faults, notes } of all.length > 0 ? [] : chosen) {
     const given = read.isPm2s ? { ...source, flags } : source;
-    const loaded = await loadOne(given, { file, folder: read.folder, layers });
+    const loaded = await loadOne(given, { file, folder: read.folder, at, layers });
     all.push(...faults, ...loaded.faults);
     applications.push({ ...loaded.application, notes });
   }
@@ -117,6 +117,8 @@ export async function loadApplications(source: ConfigSource): Promise<LoadedAppl
 interface FromFile {
   readonly file: string;
   readonly folder: string;
+  /** Where the application is in it: `apps[0].`, or ''. */
+  readonly at: string;
   /** null where nothing is to be had of the file. */
   readonly layers: readonly Layer[] | null;
 }
@@ -144,7 +146,7 @@ async function loadOne(
   const isUncertain: Uncertainty = (name) =>
     fromFile?.layers === null || checked.some(({ layer, values }) => layer.given.has(name) && !(name in values));
   const folder = fromFile?.folder ?? source.cwd;
-  const found = await locate(chosen, { folder, file, env: source.env, isUncertain, faults });
+  const found = await locate(chosen, { folder, file, at: fromFile?.at ?? '', env: source.env, isUncertain, faults });
   const config = assemble(chosen, found, { isUncertain, resources: source.resources, faults });
   const resolved = found.program?.said ?? null;
   const warnings = [...environment.warnings, ...readableByAll(source)];

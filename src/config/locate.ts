@@ -34,6 +34,8 @@ export interface Whereabouts {
   readonly folder: string;
   /** The configuration file, if there is one. */
   readonly file: string | null;
+  /** Where the application is in it: `apps[0].`, or ''. */
+  readonly at: string;
   /** Of the supervisor. */
   readonly env: NodeJS.ProcessEnv;
   readonly isUncertain: Uncertainty;
@@ -43,7 +45,7 @@ export interface Whereabouts {
 
 export async function locate(
   chosen: ChosenOptions,
-  { folder, file, env, isUncertain, faults }: Whereabouts,
+  { folder, file, at, env, isUncertain, faults }: Whereabouts,
 ): Promise<Found> {
   const cwdOption = chosen.get('cwd') ?? { source: COMMAND_LINE, path: 'cwd', base: folder, value: folder };
   const cwd = absolute(cwdOption);
@@ -57,7 +59,7 @@ export async function locate(
   let program: Program | null = null;
   if (scriptOption === undefined) {
     if (!isUncertain('script')) {
-      faults.push({ source: file ?? COMMAND_LINE, path: 'script', value: null, allowed: howToGiveScript(file) });
+      faults.push({ source: file ?? COMMAND_LINE, path: `${at}script`, value: null, allowed: howToGiveScript(file) });
     }
   } else if (hasCwd && !(['cwd', 'script', 'interpreter'] as const).some(isUncertain)) {
     const seen = { ...env, ...variables, ...chosen.get('env')?.value };

@@ -1,6 +1,6 @@
 /**
- * A configuration that is a program: `holdfast.config.mjs`, whose default export (or `module.exports`) is the options, or
- * a function, async or not, that returns them.
+ * A configuration that is a program: `holdfast.config.mjs`, whose default export (or `module.exports`) is the options, a promise of
+ * them, or a function, async or not, that returns them. An ES module may export `apps` by that name instead, as PM2 has it.
  *
  * It runs in a thread of its own: one that loops for ever, or leaves something open, ends with the thread.
  */
@@ -10,6 +10,9 @@ import { checkFile, Unreadable } from './text-file.js';
 
 /** How long a configuration may take to load before that is a fault: it must not hang a reload for ever. */
 const LOAD_TIMEOUT_MS = 10_000;
+
+/** What Node says of CommonJS in a file that it takes for an ES module. */
+const IN_ES_MODULE = /^ReferenceError: .* is not defined in ES module scope/;
 
 /** What the thread says, once. */
 type Said =
@@ -31,7 +34,10 @@ export async function loadModule(file: string, timeoutMs: number = LOAD_TIMEOUT_
   if ('missing' in said) throw new Unreadable('must have a default export: export default { … }');
   if ('threw' in said) {
     const place = placeIn(said.stack ?? '', actual) ?? (await syntaxPlace(said.threw, actual));
-    throw new Unreadable(`must load without an error; ${place === null ? '' : `${place}: `}it threw ${said.threw}`);
+    const rename = IN_ES_MODULE.test(said.threw) ? '; its package.json has "type": "module": call the file .cjs' : '';
+    throw new Unreadable(
+      `must load without an error; ${place === null ? '' : `${place}: `}it threw ${said.threw}${rename}`,
+    );
   }
   return revived(said.value);
 }
@@ -58,7 +64,9 @@ async function syntaxPlace(threw: string, file: string): Promise<string | null> 
 async function evaluate(url: string, timeoutMs: number): Promise<Said> {
   // Loaded by who needs it: few have a configuration that is a program.
   const { Worker } = await import('node:worker_threads');
-  const thread = new Worker(`(${inThread})()`, { eval: true, workerData: { url } });
+  const thread = new Worker(`(${inThread})()`, { eval: true, workerData: { url }, stdout: true });
+  // Standard output is what the command says: a log of JSON lines, or JSON.
+  thread.stdout.pipe(process.stderr, { end: false });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Said>((resolve, reject) => {
@@ -68,7 +76,16 @@ async function evaluate(url: string, timeoutMs: number): Promise<Said> {
         const stack = error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {};
         resolve({ threw: String(error).split('\n', 1)[0] ?? '', ...stack });
       });
-      thread.once('exit', (code) => reject(new Unreadable(`must load; it ended with process.exit(${code})`)));
+      // 13 is what Node ends with where a module waits for what nobody does.
+      thread.once('exit', (code) =>
+        reject(
+          new Unreadable(
+            code === 0 || code === 13
+              ? 'must give its options; it ended without: a promise that nobody resolves, or process.exit()'
+              : `must load; it ended with process.exit(${code})`,
+          ),
+        ),
+      );
     });
   } finally {
     clearTimeout(timer);
@@ -94,10 +111,13 @@ function inThread(): void {
     return copy;
   };
   const load = async () => {
-    const module = (await import(workerData.url)) as { readonly default?: unknown };
-    if (!('default' in module)) return { missing: true };
-    const { default: given } = module;
-    return { value: sendable(typeof given === 'function' ? await given() : given) };
+    // This script's own, which an ES module does not have.
+    for (const name of ['module', 'exports', 'require']) Reflect.deleteProperty(globalThis, name);
+    const module = (await import(workerData.url)) as { readonly default?: unknown; readonly apps?: unknown };
+    const isNamed = !('default' in module) && 'apps' in module;
+    if (!('default' in module) && !isNamed) return { missing: true };
+    const given = isNamed ? { ...module } : module.default;
+    return { value: sendable(await (typeof given === 'function' ? given() : given)) };
   };
   load()
     .catch((error: unknown) => ({

@@ -186,6 +186,17 @@ export class Connection {
       const path = query === undefined ? '/logs' : `/logs?${logQueryText(query)}`;
       const answer = await exchange(this.#socketPath, { method: 'GET', path, signal });
       await this.#refuseUnlessOk('follow the logs of', answer);
+      // It would follow them, whatever it is asked.
+      if (answer.isOld && query !== undefined) {
+        answer.destroy();
+        throw new HoldfastError(
+          'REFUSED',
+          `cannot read the logs of ${this.name}: the supervisor is of another version`,
+          {
+            hint: 'compare with holdfast status --json',
+          },
+        );
+      }
       yield* readLines(answer);
     } catch (cause) {
       if (!signal?.aborted) throw this.#lost('follow the logs of', cause);

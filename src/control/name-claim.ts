@@ -161,7 +161,7 @@ async function alreadyRunning(name: string, socketPath: string): Promise<Holdfas
   const status = await fetchStatus(socketPath, PID_PATIENCE_MS).catch(() => null);
   const who = status === null ? 'which does not answer' : `with PID ${status.pid}`;
   return new HoldfastError('ALREADY_RUNNING', `cannot start ${name}: a supervisor of this name runs, ${who}`, {
-    hint: `choose another name with --name, or stop that one with: holdfast stop --name ${name}`,
+    hint: `to take over what is new: holdfast reload ${name}; to stop it: holdfast stop ${name}; or choose another name`,
   });
 }
 

@@ -4,9 +4,10 @@
  * Whoever may write to this folder can command the supervisors, so a folder that others can enter is refused.
  */
 // Not of node:fs/promises, which takes longer to load than these calls take.
-import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 
 const OTHERS = 0o077;
 const CHOOSE_ANOTHER = 'set HOLDFAST_RUNTIME_DIR to a folder of your own';
@@ -34,7 +35,7 @@ export async function ensureRuntimeDir(dir: string, uid: number = ownUid()): Pro
   // Resolved: with a slash at its end, lstat would follow a symbolic link.
   const folder = path.resolve(dir);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     // Something lies there: what it is, is said below.

@@ -2,7 +2,8 @@
  * The control API: HTTP with JSON over a unix socket, for the command line and for `curl --unix-socket`.
  *
  * Opened by the supervisor. It only passes on what it is asked: a client that goes away, reads slowly or sends
- * nonsense must never disturb the supervisor, and never cancels what it asked for.
+ * nonsense must never disturb the supervisor, and never cancels what it asked for; but a profile or an inspector that nobody
+ * waits for any more has an end.
  */
 import type http from 'node:http';
 import { HoldfastError } from '../errors.js';
@@ -184,8 +185,11 @@ export class ControlServer {
 
   #profile(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
     const options = readProfileOptions(body);
-    if (options !== null) return this.#perform(response, format, (on) => this.#target.profile(options, on));
-    return refuse(response, 400, `cannot profile: the body ${PROFILE_BODY_ALLOWED}`, BODY_HINT);
+    if (options === null) {
+      return refuse(response, 400, `cannot profile: the body ${PROFILE_BODY_ALLOWED}`, BODY_HINT);
+    }
+    const gone = goneOf(response);
+    return this.#perform(response, format, (on) => this.#target.profile(options, on, gone));
   }
 
   #inspect(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
@@ -193,9 +197,8 @@ export class ControlServer {
     if (options === null) {
       return refuse(response, 400, 'cannot inspect: the body must be like {"of":3}', BODY_HINT);
     }
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    return this.#perform(response, format, (on) => this.#target.inspect(options, on, gone.signal));
+    const gone = goneOf(response);
+    return this.#perform(response, format, (on) => this.#target.inspect(options, on, gone));
   }
 
   #reload(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
@@ -260,14 +263,17 @@ export class ControlServer {
       refuse(response, 400, `cannot read the logs: ${query}`, 'correct the query', 'BAD_QUERY');
       return;
     }
-    if (this.#followers >= FOLLOWER_LIMIT) {
+    // Who only looks back is done in a moment.
+    if (query.follow && this.#followers >= FOLLOWER_LIMIT) {
       refuse(response, 503, `cannot follow the logs: ${FOLLOWER_LIMIT} follow them already`, 'end one of them');
       return;
     }
-    this.#followers += 1;
-    response.once('close', () => {
-      this.#followers -= 1;
-    });
+    if (query.follow) {
+      this.#followers += 1;
+      response.once('close', () => {
+        this.#followers -= 1;
+      });
+    }
     const logs = sendLogs(response, { target: this.#target, name: this.#name, query, isAsked: params.has('lines') });
     if (logs === null) return;
     const end = () => {
@@ -277,6 +283,13 @@ export class ControlServer {
     this.#open.add(end);
     response.once('close', end);
   }
+}
+
+/** Aborted when who has asked has gone. */
+function goneOf(response: http.ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 async function settled(run: (progress: Progress) => Promise<ControlResult>, progress: Progress) {

@@ -84,7 +84,7 @@ export function checkReady(draft: Draft, worker: Worker): void {
   const asksAgain = wantsHealth(draft.state, worker, draft.now) && !worker.owesHealth;
   worker.healthAt = asksAgain ? draft.now + healthIntervalMs : null;
   rememberAddresses(draft.state, worker);
-  report(draft, 'info', 'worker ready', { ...label(worker), afterMs: draft.now - worker.startedAt });
+  report(draft, 'info', 'worker ready', { ...label(worker), afterMs: Math.round(draft.now - worker.startedAt) });
   tellStranger(draft, worker);
   if (isFirst(draft.state, worker) && trialMs > 0) {
     report(draft, 'info', 'on trial', { ...label(worker), forMs: Math.max(soakMs, trialMs) });

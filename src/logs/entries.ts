@@ -11,7 +11,7 @@ const LONGEST_HOLD_MS = 200;
 const MOST_LINES = 256;
 const MOST_CHARACTERS = 32 * 1024;
 /** The frames of a stack, the fields of an error and their closing brace, an empty line within. */
-const GOES_ON = /^(?:\s|[\]})]|$)/;
+export const GOES_ON = /^(?:\s|[\]})]|$)/;
 /** Node shows where in the source an uncaught error was thrown, then an empty line, then the error. */
 const CARET = /^\s*[~^]+\s*$/;
 

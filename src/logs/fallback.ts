@@ -6,6 +6,7 @@ import type { Sink } from './sink.js';
 
 /** From one try to the next. */
 const RETRY_MS = 5_000;
+const NEWLINE = 0x0a;
 
 export interface FallbackOptions {
   readonly main: Sink;
@@ -22,27 +23,33 @@ export function withFallback(options: FallbackOptions): Sink {
   let spare: Sink | null = null;
   /** When the file is tried again; null while it can be written. */
   let retryAt: number | null = null;
+  /** The last line of the file is not whole: what follows must not run into it. */
   let torn = false;
 
   return {
     write(text, done) {
-      const toSpare = () => {
+      const toSpare = (rest: string) => {
         spare ??= openSpare();
-        spare.write(text, done);
+        spare.write(rest, done);
       };
-      if (retryAt !== null && performance.now() < retryAt) return toSpare();
-      main.write(torn ? `\n${text}` : text, (error, isTorn) => {
+      if (retryAt !== null && performance.now() < retryAt) return toSpare(text);
+      const wanted = torn ? `\n${text}` : text;
+      main.write(wanted, (error, writtenBytes) => {
         const wasBroken = retryAt !== null;
         if (error === null) {
           torn = false;
           retryAt = null;
-          done(null, false);
+          done(null, 0);
           if (wasBroken) onTrouble(null);
           return;
         }
-        torn ||= isTorn;
         retryAt = performance.now() + retryMs;
-        toSpare();
+        // Whole lines that are in the file are not told twice.
+        const bytes = Buffer.from(wanted);
+        const begun = writtenBytes > 0;
+        const skip = begun ? bytes.lastIndexOf(NEWLINE, writtenBytes - 1) + 1 : wanted.length - text.length;
+        if (begun) torn = skip < writtenBytes;
+        toSpare(bytes.toString('utf8', skip));
         if (!wasBroken) onTrouble(error);
       });
     },

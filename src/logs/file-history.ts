@@ -2,8 +2,8 @@
  * Log lines out of the log file and of those that were put aside before it: what the supervisor itself remembers no more. For
  * the command line, which may wait for a disk.
  */
-import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { closeSync, createReadStream, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { listArchives } from './archives.js';
 
@@ -36,12 +36,14 @@ export async function linesFromFiles(file: string, { count, fits, sinceMs }: Wan
   const fd = openSync(file, 'r');
   try {
     const { ino } = fstatSync(fd);
-    const listed = await listArchives(file);
+    const listed = await listArchives(realpathSync(file));
     const archives = listed.filter((name) => !listed.includes(`${name}.gz`)).reverse();
+    // Those from it on are the file itself, and what is newer.
+    const itself = archives.findIndex((name) => statSync(name, { throwIfNoEntry: false })?.ino === ino);
     let goesOn = count > 0 && readBackwards(fd, take);
-    for (const archive of archives) {
+    for (const archive of archives.slice(itself + 1)) {
       if (!goesOn) break;
-      goesOn = (await readArchive(archive, ino, take)) ?? true;
+      goesOn = (await readArchive(archive, take)) ?? true;
     }
   } finally {
     closeSync(fd);
@@ -63,13 +65,9 @@ export function linesBefore(inFile: readonly string[], remembered: readonly stri
   return at === -1 ? inFile : inFile.slice(0, at);
 }
 
-async function readArchive(
-  archive: string,
-  inode: number,
-  take: (lines: readonly string[]) => boolean,
-): Promise<boolean | null> {
+/** @returns null where it cannot be read, else whether `take` wants more */
+async function readArchive(archive: string, take: (lines: readonly string[]) => boolean): Promise<boolean | null> {
   try {
-    if (statSync(archive).ino === inode) return true;
     if (archive.endsWith('.gz')) return take((await gunzippedLines(archive)).reverse());
     const fd = openSync(archive, 'r');
     try {
@@ -77,15 +75,25 @@ async function readArchive(
     } finally {
       closeSync(fd);
     }
-  } catch {
-    // Deleted or compressed meanwhile, or no file of gzip.
-    return null;
+  } catch (error) {
+    // Compressed since it was listed.
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT' && !archive.endsWith('.gz');
+    // Else deleted, somebody else's, or no file of gzip.
+    return isGone ? readArchive(`${archive}.gz`, take) : null;
   }
 }
 
 async function gunzippedLines(file: string): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of createInterface({ input: createReadStream(file).pipe(createGunzip()) })) lines.push(line);
+  let rest = '';
+  await pipeline(createReadStream(file), createGunzip().setEncoding('utf8'), async (pieces: AsyncIterable<string>) => {
+    for await (const piece of pieces) {
+      const whole = (rest + piece).split('\n');
+      rest = whole.pop() ?? '';
+      for (const line of whole) lines.push(line);
+    }
+  });
+  if (rest !== '') lines.push(rest);
   return lines;
 }
 

@@ -3,6 +3,7 @@
  * stack trace in one entry. See systemd.journal-fields(7) and https://systemd.io/JOURNAL_NATIVE_PROTOCOL.
  */
 import { fstatSync } from 'node:fs';
+import { GOES_ON } from './entries.js';
 import { severityOf } from './levels.js';
 import type { Sink, WriteDone } from './sink.js';
 
@@ -23,8 +24,6 @@ const HOLD_MS = 20;
 const MOST_CHARACTERS = 48 * 1024;
 /** Fields of their own, or no news. */
 const APART = new Set(['level', 'time', 'name', 'msg', 'slot', 'worker', 'generation', 'stream', 'continued']);
-/** What goes on with the line before: the stack of an error, its closing brace, an empty line within. */
-const GOES_ON = /^(?:\s|[\]})]|$)/;
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -95,7 +94,7 @@ export function journalSink(socket: JournalSocket): Sink {
     }
     const error = lost;
     lost = null;
-    done(error, false);
+    done(error, 0);
   }
 
   function flush(): void {

@@ -1,8 +1,10 @@
 /** The log file: opened at the start or not at all, rotated where it is a regular file, and with a way out while it cannot be written. */
-import { statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { HoldfastError } from '../errors.js';
+import { makeFolder } from '../make-folder.js';
 import { withFallback } from './fallback.js';
 import { rotatingSink } from './rotating-sink.js';
 import { openFileSink, type Sink, sinkFor } from './sink.js';
@@ -33,12 +35,16 @@ export function openLogFile(file: string, options: Options, logger: () => Logger
     else logger().error({ err, logFile: file, hint }, 'cannot write log file');
   };
   const guarded = (main: Sink) => withFallback({ main, openSpare: () => sinkFor(2), onTrouble });
-  if ((logMaxBytes === 0 && logMaxAgeMs === 0) || !statSync(file).isFile()) {
+  const is = statSync(file);
+  if ((logMaxBytes === 0 && logMaxAgeMs === 0) || !is.isFile()) {
     return { sink: guarded(opened), reopen: () => guarded(openFileSink(file)) };
   }
   opened.close();
   const rotating = rotatingSink({
-    ...{ file, maxBytes: logMaxBytes, maxAgeMs: logMaxAgeMs, keep: logKeep, compress: logCompress },
+    ...{ maxBytes: logMaxBytes, maxAgeMs: logMaxAgeMs, keep: logKeep, compress: logCompress },
+    // Of a symbolic link it is the file that is put aside, not the link: what follows lies where the owner wants it.
+    file: realpathSync(file),
+    mode: is.mode & 0o777,
     onTrouble: (err) => logger().warn({ err, logFile: file }, 'cannot rotate log file'),
   });
   return {
@@ -52,6 +58,7 @@ export function openLogFile(file: string, options: Options, logger: () => Logger
 
 function open(file: string): Sink {
   try {
+    if (!existsSync(path.dirname(file))) makeFolder(path.dirname(file), 0o750);
     return openFileSink(file);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
@@ -59,7 +66,7 @@ function open(file: string): Sink {
       hint:
         code === 'ENXIO'
           ? 'it is a named pipe that nobody reads'
-          : 'check that its folder exists and may be written to',
+          : 'check that it can be made there, and may be written to',
       cause,
     });
   }

@@ -93,11 +93,11 @@ export class Outlet {
     // A line that was half written must not run into the next one.
     const text = (this.#torn ? '\n' : '') + batch.join('');
     this.#busy = sink;
-    sink.write(text, (error, torn) => {
+    sink.write(text, (error, writtenBytes) => {
       this.#busy = null;
       this.#inFlightBytes = 0;
       if (error) this.#dropped += batch.length;
-      if (sink === this.#sink) this.#torn = error ? torn || this.#torn : false;
+      if (sink === this.#sink) this.#torn = error ? writtenBytes > 0 || this.#torn : false;
       else sink.close();
       if (!error) this.#tellDropped();
       this.#pump();

@@ -10,8 +10,10 @@ import { terminalText } from '../terminal-text.js';
 const prefixed = ['slot', 'worker', 'generation', 'stream'] as const;
 
 function message(fields: Readonly<Record<string, unknown>>, messageKey: string): string {
-  const text = String(fields[messageKey] ?? '');
-  if (fields.slot === undefined) return text;
+  const told = String(fields[messageKey] ?? '');
+  if (fields.slot === undefined) return told;
+  // What begins at the margin is a line of the log: a worker's text must not look like one.
+  const text = told.replaceAll(/\n(?=[^\n\t ])/g, '\n    ');
   return fields.worker === undefined
     ? `[slot ${fields.slot}] ${text}`
     : `[slot ${fields.slot} worker ${fields.worker}] ${text}`;

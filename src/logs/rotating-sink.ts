@@ -5,12 +5,12 @@
  * here: to open the file anew when it is told to or somebody else has moved it, to go on where it fails, and to know what has
  * been written when it does.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RotatingFileStream } from 'rotating-file-stream';
 import { type ArchiveOptions, Archives, archiveName } from './archives.js';
-import { openFileSink, type Sink, type WriteDone } from './sink.js';
+import { type DescriptorSink, openFileSink, type Sink } from './sink.js';
 
 export interface Rotation {
   /** 0: not by size. */
@@ -20,6 +20,8 @@ export interface Rotation {
   readonly keep: number;
   readonly compress: boolean;
   readonly graceMs?: number;
+  /** How often it is looked whether somebody else has moved or emptied the file. */
+  readonly lookMs?: number;
 }
 
 export interface RotatingSink extends Sink {
@@ -27,9 +29,12 @@ export interface RotatingSink extends Sink {
   reopen(): void;
 }
 
-type Options = Omit<ArchiveOptions, 'compress' | 'keep'> & Rotation;
+type Options = Omit<ArchiveOptions, 'compress' | 'keep'> &
+  Rotation & {
+    /** Of a new file: that of the one before. */
+    readonly mode: number;
+  };
 
-const FILE_MODE = 0o640;
 const LOOK_MS = 1_000;
 /** Where it cannot be put aside, it is only written to for so long. */
 const PLAIN_MS = 60_000;
@@ -52,21 +57,21 @@ export function intervalOf(ms: number): string | null {
   return unit === undefined ? null : `${ms / unitMs}${unit}`;
 }
 
-/** @param options `file` is absolute, and a regular file that can be written */
+/** @param options `file` is absolute, and a regular file that can be written, not by way of a link */
 export function rotatingSink(options: Options): RotatingSink {
-  const { file, maxBytes, maxAgeMs, onTrouble } = options;
+  const { file, mode, maxBytes, maxAgeMs, lookMs = LOOK_MS, onTrouble } = options;
   const archives = new Archives(options);
   let stream: RotatingFileStream | null = null;
   /** In place of the stream, where that cannot do its work. */
-  let plain: { readonly sink: Sink; readonly until: number } | null = null;
+  let plain: { readonly sink: DescriptorSink; readonly until: number } | null = null;
   let reopenAsked = false;
   let inode: bigint | null = null;
   let lookedAt = 0;
-  let rotations = 0;
-  /** The last line of the file is not whole: what follows must not run into it. */
-  let torn = false;
+  let sizeBytes = 0;
+  /** Of the text that is under way. */
+  let writtenBytes = 0;
   /** One write at a time, and none while the file is opened anew. */
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
 
   async function open(): Promise<RotatingFileStream> {
     await putAsideIfOld();
@@ -75,16 +80,18 @@ export function rotatingSink(options: Options): RotatingSink {
     const name = path.basename(file);
     const opened = createStream((time, index) => (time ? archiveName(file, new Date(time), index ?? 1) : name), {
       path: path.dirname(file),
-      mode: FILE_MODE,
+      mode,
       ...(maxBytes > 0 && { size: `${maxBytes}B` }),
       ...(interval !== null && { interval }),
     });
-    opened.on('rotation', () => {
-      rotations += 1;
-    });
     opened.on('rotated', () => void archives.tidy());
     opened.on('warning', onTrouble);
-    opened.on('open', () => void remember());
+    opened.on('open', () => {
+      writeWhole(opened, (bytes) => {
+        writtenBytes += bytes;
+      });
+      void look();
+    });
     await new Promise<void>((resolve, reject) => {
       opened.once('open', () => resolve());
       opened.on('error', reject);
@@ -93,9 +100,11 @@ export function rotatingSink(options: Options): RotatingSink {
     return opened;
   }
 
-  async function remember(): Promise<void> {
+  async function look(): Promise<void> {
     lookedAt = performance.now();
-    inode = await inodeOf(file);
+    const found = await stat(file, { bigint: true }).catch(() => null);
+    inode = found?.ino ?? null;
+    sizeBytes = Number(found?.size ?? 0);
   }
 
   /** While the supervisor did not run, or was told to open it anew, nobody has looked how old it is. */
@@ -117,90 +126,82 @@ export function rotatingSink(options: Options): RotatingSink {
     });
   }
 
-  async function isMoved(): Promise<boolean> {
-    const now = performance.now();
-    if (stream === null || inode === null || now - lookedAt < LOOK_MS) return false;
-    lookedAt = now;
-    return (await inodeOf(file)) !== inode;
-  }
-
-  /** @returns the error of a rotation that failed after the text had been written */
-  async function writeTo(target: RotatingFileStream, text: string): Promise<Error | null> {
-    const before = rotations;
-    return new Promise((resolve, reject) => {
-      target.write(text, (error) => {
-        if (!error) resolve(null);
-        else if (rotations > before) resolve(error);
-        else reject(error);
-      });
-    });
+  /** Moved away by somebody else, or emptied, as logrotate does by `copytruncate`: its size is counted anew then. */
+  async function isChanged(): Promise<boolean> {
+    if (stream === null || inode === null || performance.now() - lookedAt < lookMs) return false;
+    const before = { inode, sizeBytes };
+    await look();
+    return inode !== before.inode || sizeBytes < before.sizeBytes;
   }
 
   async function write(text: string): Promise<void> {
-    if (reopenAsked || (plain !== null && plain.until <= performance.now()) || (await isMoved())) {
+    writtenBytes = 0;
+    if (reopenAsked || (plain !== null && plain.until <= performance.now()) || (await isChanged())) {
       reopenAsked = false;
       await end();
     }
-    if (plain === null && (await writeRotating(text))) return;
-    await writePlain(text);
+    const bytes = Buffer.from(text);
+    if (plain === null) await writeRotating(bytes);
+    if (plain !== null && writtenBytes < bytes.length) await writePlain(plain.sink, bytes.subarray(writtenBytes));
   }
 
-  /** @returns false where it cannot: nothing of the text has been written, or not all */
-  async function writeRotating(text: string): Promise<boolean> {
+  /** Goes plain where it cannot, or not all of it. */
+  async function writeRotating(bytes: Buffer): Promise<void> {
     for (const isLastTry of [false, true]) {
       try {
         stream ??= await open();
-        const trouble = await writeTo(stream, text);
-        if (trouble === null) return true;
-        if (isGone(trouble)) stream = null;
-        else goPlain(trouble);
-        return true;
+        const target = stream;
+        await new Promise<void>((resolve, reject) => {
+          target.write(bytes, (error) => (error ? reject(error) : resolve()));
+        });
+        return;
       } catch (error) {
         stream = null;
+        const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+        if (isGone && writtenBytes === 0 && !isLastTry) continue;
+        // What was to be put aside after it had been moved by somebody else already: it only has to be opened anew.
+        if (isGone && writtenBytes > 0 && writtenBytes === bytes.length) return;
         // That it cannot be put aside is no reason to lose a line.
-        if (isLastTry || !isGone(error)) {
-          goPlain(error);
-          return false;
-        }
+        return goPlain(error);
       }
     }
-    return false;
   }
 
   function goPlain(error: unknown): void {
     stream = null;
     plain = { sink: openFileSink(file), until: performance.now() + PLAIN_MS };
-    torn = endsWithin(file);
     onTrouble(error);
   }
 
-  function writePlain(text: string): Promise<void> {
+  function writePlain(sink: DescriptorSink, rest: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      plain?.sink.write(torn && text !== '' ? `\n${text}` : text, (error, isTorn) => {
-        torn = error === null ? torn && text === '' : torn || isTorn;
+      sink.write(rest, (error, bytes) => {
+        writtenBytes += bytes;
         if (error) reject(error);
         else resolve();
       });
     });
   }
 
-  function next(text: string): Promise<void> {
-    const written = last.then(() => write(text));
-    last = written.catch(() => {});
-    return written;
+  function next(text: string): Promise<{ error: Error | null; writtenBytes: number }> {
+    const done = last
+      .then(() => write(text))
+      .then(
+        () => ({ error: null, writtenBytes: 0 }),
+        (error: Error) => ({ error, writtenBytes }),
+      );
+    last = done;
+    return done;
   }
 
   return {
-    write(text, done: WriteDone) {
-      next(text).then(
-        () => done(null, false),
-        (error: Error) => done(error, false),
-      );
+    write(text, done) {
+      void next(text).then(({ error, writtenBytes }) => done(error, writtenBytes));
     },
     reopen() {
       reopenAsked = true;
       // Who has moved it wants the new one to be there, with or without a line to come.
-      next('').catch(onTrouble);
+      void next('').then(({ error }) => error && onTrouble(error));
     },
     close() {
       void last.then(end);
@@ -208,42 +209,39 @@ export function rotatingSink(options: Options): RotatingSink {
   };
 }
 
-/** What was to be put aside had been moved by somebody else already: it only has to be opened anew. */
-function isGone(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+/**
+ * The library takes a short write for a whole one, and what is left of it would be lost without an error: write(2) writes what
+ * there is room for where the disk is about to be full.
+ *
+ * @param stream that has just opened its file
+ * @param onWritten told of the bytes that are written, also where an error follows
+ */
+function writeWhole(stream: RotatingFileStream, onWritten: (bytes: number) => void): void {
+  const { file } = stream as unknown as {
+    file: { write(bytes: Buffer, at?: number): Promise<{ bytesWritten: number }> };
+  };
+  const write = file.write.bind(file);
+  file.write = async (bytes) => {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await write(bytes, at);
+      at += bytesWritten;
+      onWritten(bytesWritten);
+    }
+    return { bytesWritten: bytes.length };
+  };
 }
 
-/** null where it is not there. */
-async function inodeOf(file: string): Promise<bigint | null> {
-  return stat(file, { bigint: true }).then(
-    ({ ino }) => ino,
-    () => null,
-  );
-}
-
-/** When the first line of a log file was written; null for an empty file, and for what is no log of ours. */
+/** When the first line of a log file was written; null where that cannot be read, and for what is no log of ours. */
 function firstTimeIn(file: string): number | null {
-  const time = /"time":"([^"]{1,40})"/.exec(readAt(file, 0, HEAD_BYTES));
-  const ms = Date.parse(time?.[1] ?? '');
-  return Number.isNaN(ms) ? null : ms;
-}
-
-/** Whether the last line of a file is not whole: what follows would run into it. */
-function endsWithin(file: string): boolean {
-  const last = readAt(file, -1, 1);
-  return last !== '' && last !== '\n';
-}
-
-/** @param from counted from the end where it is negative; '' for what cannot be read */
-function readAt(file: string, from: number, bytes: number): string {
   let fd: number | null = null;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    const buffer = Buffer.alloc(bytes);
-    const at = from < 0 ? fstatSync(fd).size + from : from;
-    return at < 0 ? '' : buffer.toString('utf8', 0, readSync(fd, buffer, 0, bytes, at));
+    const head = Buffer.alloc(HEAD_BYTES);
+    const time = /"time":"([^"]{1,40})"/.exec(head.toString('utf8', 0, readSync(fd, head, 0, HEAD_BYTES, 0)));
+    const ms = Date.parse(time?.[1] ?? '');
+    return Number.isNaN(ms) ? null : ms;
   } catch {
-    return '';
+    return null;
   } finally {
     if (fd !== null) closeSync(fd);
   }

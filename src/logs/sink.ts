@@ -8,8 +8,8 @@
 import { close, constants, fstatSync, openSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 
-/** `torn`: some bytes, but not all, were written before the error. */
-export type WriteDone = (error: Error | null, torn: boolean) => void;
+/** `writtenBytes`: how much of the text was written before the error; 0 where there is none. */
+export type WriteDone = (error: Error | null, writtenBytes: number) => void;
 
 /** One write at a time: the next only after `done`, which is never called before `write` has returned. */
 export interface Sink {
@@ -20,10 +20,15 @@ export interface Sink {
   close(): void;
 }
 
+/** Of a file or a stream: takes bytes, too. */
+export interface DescriptorSink extends Sink {
+  write(text: string | Buffer, done: WriteDone): void;
+}
+
 const retryMs = 20;
 
 /** A sink on an open descriptor, which it owns from now on. */
-export function sinkFor(fd: number): Sink {
+export function sinkFor(fd: number): DescriptorSink {
   const stat = fstatSync(fd);
   return stat.isFIFO() || stat.isSocket() ? streamSink(fd) : fileSink(fd);
 }
@@ -33,24 +38,24 @@ export function sinkFor(fd: number): Sink {
  *
  * @throws the error of open(2); ENXIO for a named pipe that nobody reads, where a blocking open would wait for ever.
  */
-export function openFileSink(path: string): Sink {
+export function openFileSink(path: string): DescriptorSink {
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
   return sinkFor(openSync(path, flags, 0o640));
 }
 
-export function fileSink(fd: number): Sink {
+export function fileSink(fd: number): DescriptorSink {
   return {
     write(text, done) {
-      const bytes = Buffer.from(text);
+      const bytes = typeof text === 'string' ? Buffer.from(text) : text;
       let written = 0;
       const writeRest = () => {
         write(fd, bytes, written, bytes.length - written, null, (error, count) => {
           // A terminal that another process set to non-blocking: the flag belongs to all who share it.
           if (error?.code === 'EAGAIN') return void setTimeout(writeRest, retryMs);
-          if (error) return done(error, written > 0);
+          if (error) return done(error, written);
           written += count;
           if (written < bytes.length) return writeRest();
-          done(null, false);
+          done(null, 0);
         });
       };
       writeRest();
@@ -61,7 +66,7 @@ export function fileSink(fd: number): Sink {
   };
 }
 
-function streamSink(fd: number): Sink {
+function streamSink(fd: number): DescriptorSink {
   // Two handles of the event loop on one descriptor would take each other's events: standard output and error have one already.
   const own = fd === 1 ? process.stdout : fd === 2 ? process.stderr : null;
   const stream = own ?? new Socket({ fd, readable: false, writable: true });
@@ -70,7 +75,7 @@ function streamSink(fd: number): Sink {
   return {
     write(text, done) {
       // A reader that went away does not come back: nothing is appended to what was torn.
-      stream.write(text, (error) => done(error ?? null, false));
+      stream.write(text, (error) => done(error ?? null, 0));
     },
     close() {
       stream.destroy();

@@ -17,6 +17,8 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** More is no level in any logger. */
 const HIGHEST_LEVEL = 1_000;
+/** As milliseconds that would be before 1973. */
+const SECONDS_BELOW = 1e11;
 /** They are the supervisor's: an application's own ones are kept under `app`. */
 const RESERVED = new Set(['name', 'slot', 'worker', 'generation', 'stream', 'continued', 'hook', 'app']);
 
@@ -55,8 +57,10 @@ export function withLabels(line: JsonObject, labels: Labels, now: string): JsonO
   };
 }
 
+/** pino's ways to tell it: milliseconds since 1970, seconds (`unixTime`), both also as text, ISO 8601. */
 function isoTime(time: unknown): string | null {
   if (typeof time !== 'number' && typeof time !== 'string') return null;
-  const date = new Date(time);
+  const count = typeof time === 'string' && !/^\d{1,16}(?:\.\d+)?$/.test(time) ? null : Number(time);
+  const date = new Date(count === null ? time : count < SECONDS_BELOW ? count * 1_000 : count);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }

@@ -94,7 +94,7 @@ function environmentOf(
     }
   };
   if (worker !== null) {
-    note(inherited, () => 'inherited from the supervisor');
+    note(inherited, () => 'inherited');
     note(workerVariables(identityOf(worker, config.name), config), () => 'holdfast');
   }
   // As it is put together for a worker: the owner's own win over all but holdfast's.

@@ -35,10 +35,15 @@ export class Insight {
     this.#history.review(state);
   }
 
-  profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
+  /** Nothing of a profile is to be left behind: at the start, and at the end. */
+  tidy(): void {
+    this.#options.examinations.tidy();
+  }
+
+  profile(options: ProfileOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
     return this.#examine(options.of, (handle, worker) => {
       progress({ type: 'progress', message: 'profiling', fields: { worker } });
-      return this.#options.examinations.profile(handle, options);
+      return this.#options.examinations.profile(handle, options, gone);
     });
   }
 

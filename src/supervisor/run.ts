@@ -69,7 +69,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     log.logger.warn({ reason }, 'systemd cannot be told how the service is');
   });
   const forgetFaults = surviveFaults(log);
-  const leaveOrphans = reapOrphans(native, log);
+  const leaveOrphans = reapOrphans(native, log.logger);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
     const release = await resolveRelease(1, config, options.loaded);

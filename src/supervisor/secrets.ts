@@ -13,8 +13,8 @@ const SECRET_NAMES = new RegExp(
 );
 /** Working folders, by the shell. */
 const NO_SECRETS = /^(?:OLD)?PWD$/;
-/** RFC 3986, section 3.2.1: what stands between user and host. */
-const PASSWORD_IN_URL = /(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi;
+/** RFC 3986, section 3.2.1: what stands between user and host, also where it has an `@` that should have been `%40`. */
+const PASSWORD_IN_URL = /(\b[a-z][a-z\d+.-]*:\/\/[^\s/:@]*:)[^\s/]+@/gi;
 const KEY_BLOCK = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
 export const MASK = '******';

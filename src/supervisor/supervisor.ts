@@ -117,7 +117,7 @@ export class Supervisor implements ControlTarget {
     const { firstWorker } = options;
     const shared = this.#shared;
     const isRestarting = () => this.#loop.state.phase === 'restarting';
-    const examinations = new Examinations(options.runtimeDir);
+    const examinations = new Examinations(options.runtimeDir, name);
     const { metricsNames } = release.config;
     this.observing = new Observing({
       ...{ log, names: metricsNames, outline: () => this.outline() },
@@ -162,7 +162,10 @@ export class Supervisor implements ControlTarget {
       },
       announce: () => this.#announce(this.#startedNow()),
       tidyUp: () => this.#tidyUp(),
-      end: (reason) => this.#end(reason),
+      end: (reason) => {
+        this.#insight.tidy();
+        this.#end(reason);
+      },
     });
     this.started = new Promise((resolve) => {
       this.#announce = resolve;
@@ -172,7 +175,9 @@ export class Supervisor implements ControlTarget {
     });
   }
 
+  /** The name is its own by then. */
   start(): void {
+    this.#insight.tidy();
     for (const socket of this.#fromBefore.splice(0))
       this.#loop.dispatch({ type: 'socketOpened', socket, listened: true });
     this.#begun = true;
@@ -223,8 +228,8 @@ export class Supervisor implements ControlTarget {
     );
   }
 
-  profile(options: ProfileOptions, progress: Progress): Promise<ControlResult> {
-    return this.#insight.profile(options, progress);
+  profile(options: ProfileOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {
+    return this.#insight.profile(options, progress, gone);
   }
 
   inspect(options: InspectOptions, progress: Progress, gone: AbortSignal): Promise<ControlResult> {

@@ -54,6 +54,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     id: isText,
     spare: isKey,
   },
+  endProfile: { seq: isCount },
   inspect: { seq: isCount },
   health: { path: isText, timeoutMs: isTimeMs },
   measure: { seq: isCount, application: isTruth, known: isCount },

@@ -26,7 +26,7 @@ import type { Measure, MeasureSources } from './measure.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
 import { OwnPaths } from './paths.js';
-import { openInspector, takeProfile } from './profile.js';
+import { endProfile, openInspector, takeProfile } from './profile.js';
 import { Resignation } from './resign.js';
 import { Tickets } from './tickets.js';
 
@@ -153,6 +153,9 @@ function install(): void {
         return;
       case 'profile':
         takeProfile(message, (outcome) => channel?.send({ type: 'profiled', seq: message.seq, ...outcome }));
+        return;
+      case 'endProfile':
+        endProfile(message.seq);
         return;
       case 'inspect':
         channel?.send({ type: 'inspected', seq: message.seq, ...openInspector() });

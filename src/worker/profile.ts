@@ -9,11 +9,25 @@ import type { SupervisorMessage, WorkerMessage } from '../protocol.js';
 type Order = Extract<SupervisorMessage, { type: 'profile' }>;
 type Outcome = Omit<Extract<WorkerMessage, { type: 'profiled' }>, 'cmd' | 'type' | 'seq'>;
 
+/** What is under way, by the number of its order. */
+const underWay = new Map<number, () => void>();
+
+/** Nobody wants it any more: nothing is left of it. */
+export function endProfile(seq: number): void {
+  underWay.get(seq)?.();
+}
+
 export function takeProfile(order: Order, done: (outcome: Outcome) => void): void {
   let file: Sink | null = null;
   let session: Session | null = null;
   let failure: unknown = null;
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
   const end = (error: unknown) => {
+    if (ended) return;
+    ended = true;
+    underWay.delete(order.seq);
+    clearTimeout(timer);
     failure ??= error;
     try {
       session?.disconnect();
@@ -31,6 +45,7 @@ export function takeProfile(order: Order, done: (outcome: Outcome) => void): voi
       end(error);
     }
   };
+  underWay.set(order.seq, () => end(new Error('given up')));
   guarded(() => {
     const sink = openSink(order);
     file = sink;
@@ -58,7 +73,7 @@ export function takeProfile(order: Order, done: (outcome: Outcome) => void): voi
     opened.post(begin, (error) => {
       if (error !== null) return end(error);
       // Keeps nothing alive: a worker that has nothing left to do ends.
-      setTimeout(() => {
+      timer = setTimeout(() => {
         guarded(() => {
           opened.post(finish, (error: Error | null, result?: { profile: unknown }) => {
             guarded(() => {
@@ -67,7 +82,8 @@ export function takeProfile(order: Order, done: (outcome: Outcome) => void): voi
             });
           });
         });
-      }, order.forMs).unref();
+      }, order.forMs);
+      timer.unref();
     });
   });
 }

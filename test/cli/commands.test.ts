@@ -59,7 +59,7 @@ t.test('reload shows progress on stderr and the result on stdout', async (t) => 
   const { code, stdout, stderr } = await holdfast(['reload'], { runtimeDir: dir });
   t.equal(code, 0);
   t.equal(stdout, 'shop: reloaded\n');
-  t.equal(stderr, '  worker ready slot=1 reason=it said so after=55 ms signal=null\n');
+  t.equal(stderr, '  worker ready slot=1 reason=it said so after=55 ms\n');
 });
 
 t.test('a reload that was taken back ends with 1 and the reason', async (t) => {
@@ -142,6 +142,7 @@ t.test('ls is a line for each supervisor, also for the only one', async (t) => {
   );
   t.same(JSON.parse((await holdfast(['ls', '--json'], { runtimeDir })).stdout), [statusOf('shop')]);
   t.match(await holdfast(['ls'], { runtimeDir: makeFolder(t) }), { code: 3, stderr: /none runs/ });
+  t.match(await holdfast(['ls', '--json'], { runtimeDir: makeFolder(t) }), { code: 3, stdout: /^\[\]\n$/ });
 });
 
 t.test('scale takes several names, and all', async (t) => {
@@ -223,11 +224,18 @@ t.test('logs end with the supervisor', async (t) => {
 });
 
 t.test('check shows what a configuration comes to, without the values of variables', async (t) => {
-  const cwd = t.testdir({ 'app.js': '', 'holdfast.json': '{"script":"app.js","env":{"SECRET":"hush"}}' });
+  const cwd = t.testdir({
+    'app.js': '',
+    'holdfast.json': '{"script":"app.js","env":{"SECRET":"hush"}}',
+    'hooks.json': '{"script":"app.js","hooks":{"reloaded":"say hello"}}',
+  });
   const file = path.join(cwd, 'holdfast.json');
+  const { stdout } = await holdfast(['check', 'hooks.json'], { cwd });
+  t.match(stdout, /^ {2}hooks +reloaded: say hello$/m);
   const people = await holdfast(['check', file], { cwd });
   t.equal(people.code, 0, people.stderr);
   t.match(people.stdout, /env +SECRET\n/);
+  t.match(people.stdout, /^ {2}hooks +-$/m);
   const programs = await holdfast(['check', file, '--json'], { cwd });
   t.match(JSON.parse(programs.stdout), { config: { env: ['SECRET'] } });
   t.notMatch(people.stdout + programs.stdout, /hush/);

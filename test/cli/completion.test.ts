@@ -8,15 +8,20 @@ import { holdfast } from './support/command-line.js';
 
 const script = async (shell: string) => (await holdfast(['completion', shell])).stdout;
 
-/** What bash offers for the last of these words; `shop` and `api` run. */
-async function offered(t: Test, ...words: string[]): Promise<string[]> {
-  const folder = t.testdir({ 'app.js': '', 'script.bash': await script('bash'), bin: { holdfast: '' } });
+/** A folder with a script, and a program that says that `shop` and `api` run. */
+function surroundings(t: Test, text: string): { folder: string; env: NodeJS.ProcessEnv } {
+  const folder = t.testdir({ 'app.js': '', script: text, bin: { holdfast: '' } });
   const program = path.join(folder, 'bin/holdfast');
   writeFileSync(program, '#!/bin/sh\n[ "$*" = "completion names" ] && printf "shop\\napi\\n"\n');
   chmodSync(program, 0o755);
+  return { folder, env: { PATH: `${path.join(folder, 'bin')}:${process.env.PATH}`, HOME: folder } };
+}
+
+/** What bash offers for the last of these words. */
+async function offered(t: Test, ...words: string[]): Promise<string[]> {
+  const { folder, env } = surroundings(t, await script('bash'));
   const typed = ['holdfast', ...words].map((word) => `'${word}'`).join(' ');
-  const ask = `. ./script.bash; COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; _holdfast; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const env = { PATH: `${path.join(folder, 'bin')}:${process.env.PATH}` };
+  const ask = `. ./script; COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; _holdfast; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-c', ask], { cwd: folder, env, encoding: 'utf8' });
   t.equal(status, 0, stderr);
   t.equal(stderr, '');
@@ -37,6 +42,7 @@ t.test('bash completes commands, flags, their values and names', async (t) => {
   t.ok((await offered(t, 'start', '--')).includes('--ready-timeout'));
   t.same(await offered(t, 'help', 'sig'), ['signals']);
   t.same(await offered(t, 'doctor', ''), []);
+  t.same(await offered(t, 'completion', ''), ['bash', 'zsh', 'fish']);
 });
 
 t.test('zsh and fish get scripts that their shells can read', async (t) => {
@@ -47,10 +53,54 @@ t.test('zsh and fish get scripts that their shells can read', async (t) => {
     }
     t.match(text, /holdfast completion names/);
     t.match(text, /ready-timeout/);
-    const { status, stderr, error } = spawnSync(shell, ['-n'], { input: text, encoding: 'utf8' });
+    const folder = t.testdir({ script: text });
+    const { status, stderr, error } = spawnSync(shell, ['-n', path.join(folder, 'script')], { encoding: 'utf8' });
     if (error === undefined) t.equal(status, 0, stderr);
     else t.comment(`${shell} is not installed: not checked by it`);
     t.equal((text.match(/(?<!\\)'/g) ?? []).length % 2, 0, 'every quote is closed');
+  }
+});
+
+t.test('fish completes', async (t) => {
+  if (spawnSync('fish', ['-c', 'true']).error !== undefined) return t.comment('fish is not installed: not tried');
+  const { folder, env } = surroundings(t, await script('fish'));
+  const offers = (line: string) => {
+    const ask = `source ./script; complete -C '${line}'`;
+    const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', ask], { cwd: folder, env, encoding: 'utf8' });
+    t.equal(stderr, '');
+    return stdout.split('\n').flatMap((one) => one.split('\t')[0] || []);
+  };
+  t.same(offers('holdfast rel'), ['reload']);
+  t.same(offers('holdfast reload s'), ['shop']);
+  t.same(offers('holdfast reload --ca'), ['--canary']);
+  t.same(offers('holdfast logs --level f'), ['fatal']);
+  t.same(offers('holdfast start ap'), ['app.js']);
+  t.same(offers('holdfast completion '), ['bash', 'fish', 'zsh']);
+  t.same(offers('holdfast --v'), ['--version']);
+});
+
+t.test('zsh completes', async (t) => {
+  if (spawnSync('zsh', ['-c', 'true']).error !== undefined) return t.comment('zsh is not installed: not tried');
+  const { folder, env } = surroundings(t, await script('zsh'));
+  // A shell of its own, on a terminal: what is typed, Tab, and what stands there then.
+  // Its second shell says nothing of when it has answered: looked for until the test ends it.
+  const until = (text: string) => `o=; while [[ $o != *${text}* ]] { zpty -r -t z l && o+=$l || sleep 0.02; }`;
+  const ask = [
+    ...['zmodload zsh/zpty', 'zpty z zsh -f -i'],
+    `zpty -w z "PS1=; autoload -Uz compinit; compinit -u -D; source ./script; print loa''ded"`,
+    ...[until('loaded'), 'zpty -w -n z "$1"$\'\\t\'', until('$2'), 'print found', 'zpty -d z'],
+  ].join('\n');
+  for (const [typed, then] of [
+    ['holdfast reload s', 'holdfast reload shop'],
+    ['holdfast reload --cana', '--canary'],
+    ['holdfast logs --level fat', 'fatal'],
+    ['holdfast start ap', 'app.js'],
+    ['holdfast completion zs', ' zsh'],
+    ['holdfast --ver', '--version'],
+  ] as const) {
+    const options = { cwd: folder, env, encoding: 'utf8', timeout: 30_000 } as const;
+    const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', ask, 'ask', typed, then], options);
+    t.equal(stdout, 'found\n', `${typed}: ${stderr}`);
   }
 });
 
@@ -82,5 +132,6 @@ t.test('help has topics', async (t) => {
   t.match(reload.stdout, /^Usage: holdfast reload/, 'of a command that is a topic too: both');
   t.match(reload.stdout, /What a reload does:/);
   t.match((await holdfast(['help'])).stdout, /Topics: holdfast help signals, /);
-  t.match(await holdfast(['help', 'nothing']), { code: 2 });
+  t.match(await holdfast(['help', 'nothing']), { code: 2, stderr: /no topic\n {2}topics: signals, / });
+  t.match(await holdfast(['help', 'sgnals']), { code: 2, stderr: /did you mean signals\?/ });
 });

@@ -32,7 +32,7 @@ const DESCRIPTION: Description = {
 };
 
 t.test('shows the release, what was restarted and why, each option with its source, and the environment', async (t) => {
-  const text = describeApplication(DESCRIPTION, false);
+  const text = describeApplication(DESCRIPTION, { colour: false });
   t.match(text, /^shop {2}pid/);
   t.match(text, /\nrelease\n {2}generation +3\n {2}folder +\/srv\/releases\/42\n/);
   t.match(text, / {2}script +\/srv\/releases\/42\/server\.js \(npm start .* node server\.js\)\n/);
@@ -45,12 +45,12 @@ t.test('shows the release, what was restarted and why, each option with its sour
   t.match(text, /\nsurge +2 +command line: --surge\nhealth +- +default\n/);
   t.match(text, /\nEVIL +a \[2Jb +env\n/);
   t.notOk(text.includes('\u001b'));
-  t.match(describeApplication(DESCRIPTION, false, 80), /\nA +x+\.\.\. +env\n/);
+  t.match(describeApplication(DESCRIPTION, { colour: false, columns: 80 }), /\nA +x+… +env\n/);
   t.equal(moment(0, 500).length, '1970-01-01 00:00:00 (500ms ago)'.length);
 });
 
 t.test('of nothing there is to show it says so', async (t) => {
-  const text = describeApplication({ ...DESCRIPTION, restarts: [], environment: [] }, true);
+  const text = describeApplication({ ...DESCRIPTION, restarts: [], environment: [] }, { colour: true });
   t.match(text, /restarts and reloads\S*\n {2}none\n/);
   t.match(text, /environment\S*\n {2}as inherited\n/);
 });

@@ -79,6 +79,24 @@ t.test("init --from-pm2 writes holdfast's own file, which comes to the same and 
   ]);
 });
 
+t.test('what is left out for want of --env is said, and how to have it', async (t) => {
+  const cwd = t.testdir({ 'package.json': '{}', 'api.js': '', jobs: { 'worker.js': '' }, 'pm2.config.cjs': PM2 });
+  const { stderr } = await holdfast(['init', '--from-pm2'], { cwd, env });
+  t.equal(
+    stderr,
+    'holdfast: without the variables of env_production: holdfast init --from-pm2 --env production --force\n',
+  );
+  t.match(
+    read(cwd, 'holdfast.yaml'),
+    /# - env_production: holdfast init --from-pm2 --env production writes it into env/,
+  );
+  const other = await holdfast(['init', '--from-pm2', '--env', 'staging', '--force'], { cwd, env });
+  t.equal(other.stderr, '');
+  const text = read(cwd, 'holdfast.yaml');
+  t.match(text, /# - env_production: holdfast init/);
+  t.match(text, /# - env_staging: the application has none/);
+});
+
 t.test('the file may go elsewhere, and its paths lead to the same places', async (t) => {
   const cwd = t.testdir({ 'package.json': '{}', 'api.js': '', config: {} });
   writeFileSync(path.join(cwd, 'pm2.json'), '{ "apps": [{ "script": "api.js", "error_file": "e.log" }] }');
@@ -143,8 +161,10 @@ t.test('mistakes are told with the next step, and nothing is written', async (t)
     [['gone.js'], '.', /gone\.js/],
     [['own.yaml'], '.', /cannot make a configuration from own\.yaml: it is one\n.*--from-pm2 own\.yaml/],
     [['--output', 'x.json'], '.', /--output holdfast\.yaml/],
+    [['--env', 'production'], '.', /^holdfast: cannot use --env: .*\n.*--from-pm2 --env/],
     [['--from-pm2'], 'empty', /none of the usual names\n.*--from-pm2 config/],
     [['--from-pm2', 'own.yaml'], '.', /it is holdfast's own file already/],
+    [['--from-pm2', 'runs.js'], '.', /it is not called as a configuration is\n.*ecosystem\.config\.cjs/],
     [['--from-pm2', 'gone.json'], '.', /there is no .*gone\.json/],
     [['--from-pm2'], '.', /\[0\]\.kill_timeout: "soon" — must be a number/],
   ] as const) {
@@ -182,13 +202,13 @@ t.test('check shows each application of a file', async (t) => {
   t.match(JSON.parse(both.stdout), { configs: [{ name: 'HTTP-API' }, { name: 'worker' }] });
 });
 
-t.test('a unit is for one application, and starts that', async (t) => {
+t.test('a unit is for one application, and starts that; a file with several comes to as many', async (t) => {
   const cwd = t.testdir({ 'package.json': '{}', 'api.js': '', jobs: { 'worker.js': '' } });
   writeFileSync(path.join(cwd, 'ecosystem.config.cjs'), PM2.replace("'nobody-of-this-name'", "'daemon'"));
   const words = ['unit', 'ecosystem.config.cjs', '--systemd-version', '254', '--user', 'daemon'];
   const several = await holdfast(words, { cwd, env });
-  t.equal(several.code, 2);
-  t.match(several.stderr, /must be one application; there are 2: choose with --only \(HTTP-API, worker\)/);
+  t.equal(several.code, 0, several.stderr);
+  t.match(several.stdout, / --name=HTTP-API --only=HTTP-API\n[\s\S]* --name=worker --only=worker\n/);
   const { code, stdout, stderr } = await holdfast([...words, '--only', 'HTTP API', '--env', 'production'], {
     cwd,
     env,

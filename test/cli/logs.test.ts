@@ -137,6 +137,11 @@ t.test('what the supervisor no longer remembers is read from its log files', asy
   target.recent = [];
   appendFileSync(file, `${line(4_000_000_000, { msg: 'after 1' })}\n`);
   t.same(await shown('--lines', '2'), [298, 299], 'what is newer than the question is not older');
+  const both = range(0, 10).flatMap((n) => [line(n, { name: 'shop' }), line(n, { name: 'another', msg: 'of 77' })]);
+  put('both.log', both);
+  target.logFile = path.join(folder, 'both.log');
+  target.recent = [line(8, { name: 'shop' }), line(9, { name: 'shop' })];
+  t.same(await shown('--lines', '20'), range(0, 10), 'of a file that another application has as well only its own');
   target.logFile = path.join(folder, 'gone.log');
   target.recent = lines(0, 1);
   const { code, stdout, stderr } = await holdfast(['logs'], { runtimeDir });

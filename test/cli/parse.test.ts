@@ -71,6 +71,8 @@ t.test('scale takes numbers and differences, also those that begin with a dash',
     t.match(await invocation(`scale ${change} --name shop`), { operand: change, flags: { name: 'shop' } });
     t.match(await invocation(`scale --name shop ${change}`), { operand: change, flags: { name: 'shop' } });
   }
+  await refused(t, 'scale shop', /<change> is missing/);
+  await refused(t, '--name shop ls', /cannot run shop/, /the command comes first/);
 });
 
 t.test("what follows -- is the application's, word for word", async (t) => {

@@ -94,13 +94,20 @@ const CHECKS: Readonly<Record<string, Check>> = {
     '--no-autorestart': { flags: { 'stop-exit-codes': [/^0 1 2 .* 255$/], ready: 'running' } as never },
   }),
   '--log app.log': same({ '--log app.log': '--log-file app.log' }),
-  '--output out.log': refused(ONE_LOG, ONE_LOG),
-  '--no-daemon': understood({ '--no-daemon': { command: 'start', operand: 'app.js', flags: {} } }),
+  '--output out.log': refused(ONE_LOG, ONE_LOG, ONE_LOG, ONE_LOG),
+  '--source-map-support': same({ '--source-map-support': '--node-args=--enable-source-maps' }),
+  '--no-daemon': async (t, [left]) => {
+    for (const line of left) t.same(await ask(line), await ask('start app.js'), line);
+  },
+  '--ignore-watch tmp': refused(/leave it out/),
+  '--uid www': refused(/start holdfast itself as that user/),
   ls: understood({ ls: { command: 'status' }, list: { command: 'status' } }),
   jlist: refused(OWN, OWN),
   'describe shop': understood({
     'describe shop': { command: 'describe', flags: { name: 'shop' } },
     'show shop': { command: 'describe', flags: { name: 'shop' } },
+    'desc shop': { command: 'describe', flags: { name: 'shop' } },
+    'info shop': { command: 'describe', flags: { name: 'shop' } },
     'env 0': { command: 'env', operand: '0' },
   }),
   monit: understood({ monit: { command: 'top', flags: {} } }),
@@ -111,6 +118,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
     })(t, [['reload shop', 'reload all'], []]);
     await refused(/holdfast reload NAME/)(t, [['gracefulReload shop'], []]);
   },
+  'reload ecosystem.config.js --env production': refused(/^holdfast reload NAME; each reads/),
+  'reload shop --update-env': refused(/its env or envFile/),
+  'startOrReload app.js': refused(/^holdfast reload NAME; .* holdfast start .* --detach$/),
   'restart shop': understood({
     'restart shop': { command: 'restart', flags: { name: 'shop' } },
     'stop api worker': { command: 'stop', names: ['api', 'worker'] },
@@ -122,6 +132,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     t.same(flags, { name: 'shop', lines: '100' });
     t.same((await ask('logs shop --lines 100 -f')).flags, { ...flags, follow: true });
   },
+  'logs --nostream': same({ 'logs --nostream': 'logs' }),
   flush: refused(/truncate --size 0 FILE/, /kill -USR1 PID/),
   init: async (t) => {
     t.match(await ask('init'), { command: 'init' });
@@ -163,7 +174,7 @@ for (const row of rows) {
     await CHECKS[first]?.(t, row);
     for (const own of right) {
       // What the row says in its place can be typed.
-      if (/^(?:truncate|kill|-[a-z]$|--stop-exit-codes$|unit --name NAME)/.test(own)) continue;
+      if (/^(?:truncate|kill|-[a-z]$|--stop-exit-codes$|unit --name NAME|env|node_modules$)/.test(own)) continue;
       t.ok(await ask(own), own);
     }
   });

@@ -90,6 +90,10 @@ t.test('commands of pm2 that there are not say what stands for them', async (t) 
   await refused(t, 'reloadLogs', /^cannot run reloadLogs: /, /USR1/);
   await refused(t, 'jlist', /^cannot run jlist: /, /holdfast ls --json/);
   await refused(t, 'update', /^cannot run update: /, /stop/);
+  for (const word of ['stop', 'delete', 'describe', 'logs', 'scale'].map((word) => `${word} config/pm2.json`)) {
+    await refused(t, word, /^cannot (?:stop|describe|logs|scale) config\/pm2\.json: /, /holdfast ls/);
+  }
+  t.match(await parseCommandLine(['logs', '--grep', 'x.json']), { invocation: { flags: { grep: 'x.json' } } });
   await refused(t, 'startpu', /^cannot run startpu: no such command/, /start/);
 });
 

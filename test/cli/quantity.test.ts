@@ -6,6 +6,7 @@ import {
   formatDuration,
   formatField,
   formatPercent,
+  formatRest,
   formatTime,
 } from '../../src/cli/quantity.js';
 
@@ -19,6 +20,7 @@ t.test('durations show their two largest units', async (t) => {
     [-3, '0ms'],
     [0, '0ms'],
     [999, '999ms'],
+    [999.6, '1s'],
     [SECOND, '1s'],
     [MINUTE - 1, '59s'],
     [3 * MINUTE + 5 * SECOND, '3m 5s'],
@@ -50,8 +52,13 @@ t.test('what is not known is a dash', async (t) => {
 t.test('small delays keep a decimal', async (t) => {
   t.equal(formatDelay(0.25), '0.3ms');
   t.equal(formatDelay(212.4), '212ms');
+  t.equal(formatDelay(9.97), '10ms');
   t.equal(formatPercent(12.345), '12.3%');
   t.equal(formatCount(0), '0');
+});
+
+t.test('what is still to come is in whole seconds', async (t) => {
+  t.same([-1, 0, 1, 809, 1_000, 61_500].map(formatRest), ['0s', '0s', '1s', '1s', '1s', '1m 2s']);
 });
 
 t.test('times in a sentence are rounded for people', async (t) => {
@@ -71,7 +78,9 @@ t.test('times in a sentence are rounded for people', async (t) => {
 t.test('fields of log lines have their unit in the value', async (t) => {
   t.equal(formatField('afterMs', 333.39386000000013), 'after=0.3 s');
   t.equal(formatField('rssBytes', 48.3 * 1024 ** 2), 'rss=48.3M');
-  t.equal(formatField('share', 0.333333), 'share=0.3');
+  t.equal(formatField('share', 0.333333), 'share=0.33');
+  t.equal(formatField('share', 0.02), 'share=0.02');
+  t.equal(formatField('factor', 1.26), 'factor=1.3');
   t.equal(formatField('slot', 1), 'slot=1');
   t.equal(formatField('reason', 'it said so'), 'reason=it said so');
   t.equal(formatField('signal', null), 'signal=null');

@@ -57,7 +57,7 @@ t.test('one supervisor: what holds for all of it, then its workers', async (t) =
     workers: [WORKER, STARTING],
   });
   t.equal(
-    describeSupervisor(status, false),
+    describeSupervisor(status, { colour: false }),
     `shop  pid 99  running  generation 3  1 of 2 workers ready  up 1m 5s
   script       /srv/app/server.js
   listens on   0.0.0.0:80, [::]:81
@@ -74,7 +74,7 @@ slot  worker  gen   pid  state     uptime  restarts   cpu    mem  loop delay  we
 });
 
 t.test('it says so when nothing listens, no worker lives, and workers crash', async (t) => {
-  const text = describeSupervisor(statusOf('shop', { addresses: [], crashLoop: true, size: 1 }), false);
+  const text = describeSupervisor(statusOf('shop', { addresses: [], crashLoop: true, size: 1 }), { colour: false });
   t.match(text, /listens on +-\n/);
   t.match(text, /0 of 1 worker ready/);
   t.match(text, /crash loop/);
@@ -84,16 +84,16 @@ t.test('it says so when nothing listens, no worker lives, and workers crash', as
 
 t.test('colours change no letter', async (t) => {
   const status = statusOf('shop', { workers: [WORKER, STARTING, { ...WORKER, state: 'killing' }] });
-  const coloured = describeSupervisor(status, true);
-  t.not(coloured, describeSupervisor(status, false));
-  t.equal(stripVTControlCharacters(coloured), describeSupervisor(status, false));
+  const coloured = describeSupervisor(status, { colour: true });
+  t.not(coloured, describeSupervisor(status, { colour: false }));
+  t.equal(stripVTControlCharacters(coloured), describeSupervisor(status, { colour: false }));
 });
 
 t.test('a canary, why workers were replaced, and a script that has changed are told', async (t) => {
   const canary = { slot: 2, share: 0.05, exact: false, remainingMs: 61_000, figures: null };
   const rollout = { state: 'running', reason: null, from: 2, to: 3, canary, trial: null } as const;
   const worker = { ...WORKER, restarts: 2, recycled: 3, restartReason: 'boom\nat line 1', scriptChanged: true };
-  const text = describeSupervisor(statusOf('shop', { rollout, workers: [worker] }), false);
+  const text = describeSupervisor(statusOf('shop', { rollout, workers: [worker] }), { colour: false });
   t.match(
     text,
     /rollout +running \(generation 2 to 3\), canary in slot 2 with about 5% of new connections, 1m 1s left\n/,
@@ -111,7 +111,10 @@ t.test('a reason with line ends stays on its line', async (t) => {
     canary: null,
     trial: null,
   } as const;
-  t.match(describeSupervisor(statusOf('shop', { rollout }), false), /rollout +rolled back: two lines \[31m\n/);
+  t.match(
+    describeSupervisor(statusOf('shop', { rollout }), { colour: false }),
+    /rollout +rolled back: two lines \[31m\n/,
+  );
 });
 
 t.test('several supervisors: a line for each', async (t) => {
@@ -120,7 +123,7 @@ t.test('several supervisors: a line for each', async (t) => {
     { name: 'hung', status: null },
   ];
   t.equal(
-    listOfSupervisors(listed, false),
+    listOfSupervisors(listed, { colour: false }),
     `name  state          workers  mode        cpu     mem  uptime  restarts  gen  pid  listens on      release
 api   running            1/2  reuseport  2.0%  110.0M   1m 5s         0    3    7  127.0.0.1:3000  /srv/app
 hung  not answering        -  -             -       -       -         -    -    -  -               -
@@ -132,7 +135,29 @@ t.test('the list shows the folder of the release, and a rollout that is under wa
   const release = { folder: '/srv/shop/releases/42', loadedAtMs: 0 };
   const rollout = { state: 'running', reason: null, from: 2, to: 3, canary: null, trial: null } as const;
   const list = (status: Parameters<typeof statusOf>[1]) =>
-    listOfSupervisors([{ name: 'api', status: statusOf('api', status) }], false);
+    listOfSupervisors([{ name: 'api', status: statusOf('api', status) }], { colour: false });
   t.match(list({ release }), /\/srv\/shop\/releases\/42\n$/);
   t.match(list({ release, rollout }), /\/releases\/42 {2}running \(generation 2 to 3\)\n$/);
+});
+
+t.test('on a terminal nothing is wider than it', async (t) => {
+  const folder = '/srv/shop/releases/2026-11-26T14-00-00Z-a-really-long-name';
+  const more = {
+    release: { folder, current: folder },
+    listenModeReason: 'this machine supports SO_REUSEPORT: SO_REUSEPORT is set through libc, as Node does not set it',
+    script: `${folder}/server.js`,
+  };
+  const status = statusOf('shop', { ...more, workers: [WORKER, STARTING] } as never);
+  for (const columns of [80, 100, 160]) {
+    const texts = [
+      describeSupervisor(status, { colour: false, columns }),
+      listOfSupervisors([{ name: 'shop', status }], { colour: false, columns }),
+    ];
+    for (const line of texts.flatMap((text) => text.split('\n'))) {
+      t.ok(line.length <= columns || line.includes(folder), `${columns}: ${line}`);
+    }
+  }
+  const text = describeSupervisor(status, { colour: false, columns: 80 });
+  t.match(text, /listen mode {2}reuseport: .*\n {15}set through libc/, 'broken at a blank, below its beginning');
+  t.match(text, /slot {2}worker {2}gen .*conns {3}reqs\n/);
 });

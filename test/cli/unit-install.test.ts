@@ -3,6 +3,14 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { holdfast } from './support/command-line.js';
 
+/** Without the warning that is there where this checkout is in the folder for temporary files. */
+function wherever<T extends { readonly stderr: string }>(outcome: T): T {
+  return {
+    ...outcome,
+    stderr: outcome.stderr.replaceAll(/^holdfast: warning: it needs .* may go at any time\n/gm, ''),
+  };
+}
+
 /** A folder for units, an application, and a systemctl that writes down what it is told. */
 function makePlace(t: Test, systemctl = 'exit 0') {
   const folder = t.testdir({ 'app.js': '', units: {}, bin: { systemctl: '' } });
@@ -14,12 +22,14 @@ function makePlace(t: Test, systemctl = 'exit 0') {
   );
   chmodSync(file, 0o755);
   const units = path.join(folder, 'units');
-  const run = (words: readonly string[], more: { confirm?: (question: string) => Promise<boolean> } = {}) =>
-    holdfast(['unit', ...words, '--output', units], {
-      cwd: folder,
-      env: { PATH: `${path.join(folder, 'bin')}:${process.env.PATH}` },
-      ...more,
-    });
+  const run = async (words: readonly string[], more: { confirm?: (question: string) => Promise<boolean> } = {}) =>
+    wherever(
+      await holdfast(['unit', ...words, '--output', units], {
+        cwd: folder,
+        env: { PATH: `${path.join(folder, 'bin')}:${process.env.PATH}` },
+        ...more,
+      }),
+    );
   return {
     run,
     unit: (name: string) => path.join(units, name),
@@ -56,6 +66,33 @@ t.test('a socket goes with its service', async (t) => {
   t.equal((await run([...UNINSTALL, '-y'])).code, 0);
   t.same(told().slice(2), ['disable --now shop.socket shop.service', 'daemon-reload']);
   t.notOk(existsSync(unit('shop.socket')));
+});
+
+t.test('several applications of one file have a unit each', async (t) => {
+  const { run, unit, told } = makePlace(t);
+  const text =
+    "module.exports = { apps: ['api', 'bot'].map((name) => ({ name, script: 'app.js', env_test: { A: 1 }, out_file: 'logs/out.log' })) }";
+  writeFileSync(path.join(t.testdirName, 'ecosystem.config.cjs'), text);
+  const all = ['ecosystem.config.cjs', '--user', 'daemon', '--env', 'test'];
+  const { code, stdout, stderr } = await run([...all, '--install', '--yes']);
+  t.equal(code, 0, stderr);
+  for (const name of ['api', 'bot']) {
+    t.match(
+      readFileSync(unit(`${name}.service`), 'utf8'),
+      new RegExp(`--name=${name} --only=${name} --env=test$`, 'm'),
+    );
+    t.match(stdout, new RegExp(`^${name}: installed, enabled and started$`, 'm'));
+  }
+  t.same(told(), ['daemon-reload', 'enable --now api.service bot.service']);
+  t.equal((await run([...all, '--uninstall', '--yes'])).code, 0);
+  t.notOk(existsSync(unit('api.service')) || existsSync(unit('bot.service')));
+  t.match(await run([...all, '--socket', '80']), {
+    code: 2,
+    stderr: /it is for one application\n {2}.*--only: api, bot/,
+  });
+  const dynamic = await run([...all, '--user', 'dynamic', '--only', 'bot', '--install']);
+  t.match(dynamic.stderr, /^holdfast: warning: a user of its own cannot write .*\/logs\/out\.log: .*--user/);
+  t.match(await run([...all, '--name', 'x']), { code: 2, stderr: /--name .*--only/ });
 });
 
 t.test('asks before, and does nothing without a yes', async (t) => {
@@ -109,10 +146,12 @@ t.test('removes nothing that it has not made, and says what is not there', async
 });
 
 t.test('a folder that cannot be written to is told before anybody is asked', async (t) => {
-  const { code, stderr } = await holdfast(['unit', 'app.js', '--name', 'shop', '--install', '--output', 'none'], {
-    cwd: t.testdir({ 'app.js': '' }),
-    confirm: async () => t.fail('asked'),
-  });
+  const { code, stderr } = wherever(
+    await holdfast(['unit', 'app.js', '--name', 'shop', '--install', '--output', 'none'], {
+      cwd: t.testdir({ 'app.js': '' }),
+      confirm: async () => t.fail('asked'),
+    }),
+  );
   t.equal(code, 1);
   t.match(stderr, /^holdfast: cannot install shop\.service: .*ENOENT\n {2}is systemd on this machine/);
 });

@@ -83,7 +83,7 @@ t.test('one application is asked for where there are several', async (t) => {
 
 t.test('every mistake of a file with several is told with its place', async (t) => {
   const table: [string, string, object[]][] = [
-    ['none.yaml', 'apps: []', [{ path: 'apps', allowed: /must be a list of applications/ }]],
+    ['none.yaml', 'apps: []', [{ path: 'apps', allowed: /list of at least one application/ }]],
     ['text.yaml', 'apps: api', [{ path: 'apps', value: '"api"' }]],
     ['kinds.yaml', 'apps: [api]', [{ path: 'apps' }]],
     [
@@ -207,6 +207,11 @@ const DOCUMENTED: readonly (readonly [file: string, text: string])[] = [
     'package.json',
     '{ "name": "shop", "version": "1.0.0", "pm2": { "name": "app1", "script": "app.js", "max_memory_restart": "200M" } }',
   ],
+  ['ecosystem.named.config.mjs', 'export const apps = [{ name: "app1", script: "app.js" }];'],
+  [
+    'ecosystem.static.config.cjs',
+    'exports.apps = [{ name: "app1", script: "app.js" }]; exports.static = [{ port: 80 }]',
+  ],
   ['ecosystem.function.config.cjs', 'module.exports = async () => ({ apps: [{ name: "app1", script: "app.js" }] })'],
 ];
 
@@ -218,6 +223,7 @@ t.test('files as they stand in the documentation of PM2 come to an application',
     t.ok(isPm2s, file);
     t.match(applications, [{ config: { name: 'app1', cwd } }], file);
     t.ok((applications[0]?.notes.length ?? 0) > 0, `${file}: and it is said what has become of its keys`);
+    if (text.includes('static')) t.match(applications[0]?.notes.at(-1), { key: 'static', says: /npm install serve/ });
   }
 });
 
@@ -276,7 +282,9 @@ t.test("mistakes in PM2's file are told with their place, and all at once", asyn
     ],
     ['ecosystem.yaml', 'apps:\n  - name: a\n   script: b\n', [{ path: '', allowed: /^must be YAML; line 3/ }]],
     ['process.json', '{ "apps": "a.js" }', [{ path: 'apps' }]],
-    ['ecosystem.none.json', '{ "apps": [{ "name": "a" }] }', [{ path: 'script', allowed: /must be given/ }]],
+    ['pm2.json', '{ "apps": [] }', [{ path: 'apps', allowed: /at least one/ }]],
+    ['ecosystem.empty.json', '{ "app": [{ "script": "app.js" }] }', [{ path: 'apps', allowed: /at least one/ }]],
+    ['ecosystem.none.json', '{ "apps": [{ "name": "a" }] }', [{ path: 'apps[0].script', allowed: /must be given/ }]],
     [
       'ecosystem.kinds.json',
       '{ "apps": [{ "name": "a", "script": "gone.js" }, { "name": "a", "script": "app.js" }] }',
@@ -299,8 +307,10 @@ t.test("mistakes in PM2's file are told with their place, and all at once", asyn
   ];
   const cwd = folder(t, { 'package.json': '{}', ...Object.fromEntries(table) });
   for (const [target, , faults] of table) {
-    const { faults: found, message } = await refusal(sourceIn(cwd, { target }));
-    t.match(found, faults, `${target}: ${message}`);
-    t.equal(found.length, faults.length, target);
+    for (const flags of [{}, { env: ['production'] }]) {
+      const { faults: found, message } = await refusal(sourceIn(cwd, { target, flags }));
+      t.match(found, faults, `${target}: ${message}`);
+      t.equal(found.length, faults.length, target);
+    }
   }
 });

@@ -154,8 +154,9 @@ async function oldSupervisor(t: Test, dir: string, asked: string[]): Promise<voi
     '{"type":"progress","message":"worker ready","fields":{}}\n{"type":"result","ok":true,"message":"reload","reason":null}\n';
   await impostor(t, dir, 'old', (socket) =>
     socket.once('data', (bytes) => {
-      const [, path = ''] = String(bytes).split(' ');
-      asked.push(path);
+      const [, whole = ''] = String(bytes).split(' ');
+      asked.push(whole);
+      const [path = ''] = whole.split('?');
       const known = { '/status': JSON.stringify(statusOf('old')), '/reload': lines, '/logs': '{"msg":"one"}\n' };
       const body = known[path as keyof typeof known] ?? '{"error":"cannot find it: there is /status, /reload"}';
       socket.end(
@@ -179,6 +180,8 @@ t.test('a supervisor that runs since before the API had versions is asked as it 
     asked.filter((path) => path !== ''),
     ['/v1/status', '/status', '/v1/reload', '/reload', '/v1/logs', '/logs'],
   );
+  const past = connection.logs(undefined, { lines: 20, follow: false }).next();
+  await t.rejects(past, { code: 'REFUSED', message: /another version/ }, 'it would follow them, and never end');
   await t.rejects(connection.events().next(), {
     code: 'REFUSED',
     message: /^cannot follow the events of old: cannot find it: there is \/status/,

@@ -40,7 +40,7 @@ t.test('a second supervisor of the same name is refused with the PID of the firs
     code: 'ALREADY_RUNNING',
     exitCode: 1,
     message: /^cannot start shop: .*4711/,
-    hint: /--name/,
+    hint: /holdfast reload shop; .*another name/,
   });
   t.same(readdirSync(dir).sort(), ['shop.lock', 'shop.sock'], 'it leaves nothing behind');
   const other = await start(dir, 'shop2');

@@ -266,6 +266,8 @@ t.test('followers of the logs are bounded, and there is room again when one has 
   const refused = await ask(server.path, 'GET', '/logs');
   t.equal(refused.statusCode, 503);
   t.match(refused.text, /cannot follow the logs: 16 follow them already/);
+  const back = await ask(server.path, 'GET', '/logs?lines=1&follow=false');
+  t.match(back.text, /"type":"logs"/, 'who only looks back is answered all the same');
   t.equal(target.followers.size, 16);
   const gone = new Promise<void>((resolve) => {
     const { followers: left } = target;

@@ -182,13 +182,18 @@ t.test('Ctrl-C while it starts ends both', async (t) => {
   const cwd = t.testdir({ 'slow.cjs': "setInterval(() => {}, 1000); console.log('it is here');" });
   mkdirSync(path.dirname(log), { recursive: true, mode: 0o700 });
   const child = spawn(...plainly([bin, 'start', path.join(cwd, 'slow.cjs'), '--detach', '--name', 'shop'], env), {
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
   t.teardown(() => child.kill('SIGKILL'));
+  let said = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
   const closed = once(child, 'close');
   await logged(log, /it is here/);
   child.kill('SIGINT');
   t.same(await closed, [130, null]);
+  t.match(said, /^holdfast: stopping shop$/m);
   await logged(log, /"supervisor stopped"|cannot start/);
   t.equal((await holdfast('status')).code, 3);
 });

@@ -58,7 +58,7 @@ t.test('one that hangs holds up neither reloads nor, for long, the end', { buffe
   t.equal((await holdfast.run('stop')).code, 0);
   t.equal(await holdfast.closed, 0);
   await haveEnded(...pids);
-  t.match(holdfast.lines('hook failed')[0], { hook: 'reloaded', reason: /was ended: the supervisor ends/ });
+  t.match(holdfast.lines('hook failed')[0], { hook: 'hooks.reloaded', reason: /was ended: the supervisor ends/ });
 });
 
 t.test('a crash loop is told also where it ends the supervisor', { buffered: true }, async (t) => {

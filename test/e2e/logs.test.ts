@@ -132,10 +132,10 @@ async function untilFound(ask: () => Promise<LogLine[]>): Promise<LogLine[]> {
 
 t.test('a log file that cannot be opened is an error at the start', { buffered: true }, async (t) => {
   const runtimeDir = makeRuntimeDir(t);
-  const file = path.join(t.testdir({}), 'none/shop.log');
+  const file = path.join(t.testdir({ file: '' }), 'file/shop.log');
   const { code, stderr } = await run(['start', APP, '--log-file', file], { runtimeDir });
   t.equal(code, 1);
-  t.match(stderr, /^holdfast: cannot open log file .*none\/shop\.log: ENOENT\n {2}check that its folder exists/);
+  t.match(stderr, /^holdfast: cannot open log file .*file\/shop\.log: ENOTDIR\n {2}check that it can be made there/);
 });
 
 t.test(

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { apps, Holdfast, type StartOptions } from './support/holdfast.js';
+import { freePort } from './support/ports.js';
 
 // unshare lets SIGTERM pass it by: a test that is cut off by its time limit takes it along all the same.
 const WRAPPER = [
@@ -90,6 +91,26 @@ t.test('1,000 grandchildren that were left behind are buried, and workers are st
   // Counted at the end: the log comes later than what it tells.
   const buried = holdfast.lines('orphans buried').reduce((sum, { count }) => sum + Number(count), 0);
   t.ok(buried >= 1_000, `${buried} were buried`);
+});
+
+t.test('so does the parent of several, which systemd would hear nothing of', { skip }, async (t) => {
+  const env = { NOTIFY_SOCKET: '/run/none', PORT: String(await freePort()) };
+  const applications = [
+    { name: 'litter', script: LITTER, ready: 'listening' },
+    { name: 'bot', script: LITTER, ready: 'running', env: { PORT: '0' } },
+  ];
+  const file = path.join(t.testdir({ 'holdfast.json': JSON.stringify({ apps: applications }) }), 'holdfast.json');
+  const holdfast = new PidOne(t, file, { env });
+  for (const name of ['litter', 'bot']) await holdfast.line((line) => line.name === name && line.msg === 'started');
+  t.match(holdfast.stderr, /^holdfast: warning: systemd is not told when all are ready: .*Type=exec/m);
+  t.notMatch(holdfast.stderr, /not buried/);
+  await ask(Number(env.PORT), '/litter?count=50');
+  t.ok(holdfast.zombies > 0, 'they have become children of PID 1');
+  const deadline = Date.now() + 20_000;
+  while (holdfast.zombies > 0 && Date.now() < deadline) await delay(100);
+  t.equal(holdfast.zombies, 0, 'none is left');
+  holdfast.signal('SIGTERM');
+  t.equal(await holdfast.closed, 0);
 });
 
 t.test('a supervisor that was stopped loses no exit of its own', { skip }, async (t) => {

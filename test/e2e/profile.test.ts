@@ -61,7 +61,7 @@ t.test('profiles of a live worker are what Chrome reads, for their owner alone',
   t.equal(statSync(file('a.heapsnapshot')).mode & 0o777, 0o600);
 
   const sampled = await holdfast.run('profile', '0', '--sampling-heap', '200ms', '--json', '-o', file('a.heapprofile'));
-  t.match(JSON.parse(sampled.stdout), { file: file('a.heapprofile') });
+  t.match(JSON.parse(sampled.stdout), { file: file('a.heapprofile'), worker: 1 });
   t.ok(JSON.parse(readFileSync(file('a.heapprofile'), 'utf8')).head.callFrame);
 
   t.match(await ask(port), { pid: (await holdfast.status()).workers[0]?.pid }, 'it is the same worker still');

@@ -8,12 +8,12 @@ import { fixture, plainEnv } from './support.js';
 /** A sink of which a test says whether it works. */
 function fake() {
   const written: string[] = [];
-  const state = { error: null as Error | null, torn: false, closed: false };
+  const state = { error: null as Error | null, writtenBytes: 0, closed: false };
   const sink: Sink = {
     write(text, done) {
-      const { error, torn } = state;
+      const { error, writtenBytes } = state;
       if (error === null) written.push(text);
-      setImmediate(() => done(error, torn));
+      setImmediate(() => done(error, writtenBytes));
     },
     close() {
       state.closed = true;
@@ -37,10 +37,11 @@ t.test('while the file cannot be written its lines go elsewhere, which is told o
   t.equal(await write(sink, 'a\n'), null);
   t.equal(opened, 0);
   const error = new Error('disk full');
-  Object.assign(main.state, { error, torn: true });
+  Object.assign(main.state, { error, writtenBytes: 1 });
   t.equal(await write(sink, 'b\n'), null);
+  main.state.writtenBytes = 0;
   t.equal(await write(sink, 'c\n'), null);
-  Object.assign(main.state, { error: null, torn: false });
+  Object.assign(main.state, { error: null, writtenBytes: 0 });
   t.equal(await write(sink, 'd\n'), null);
   t.equal(await write(sink, 'e\n'), null);
   t.same(main.written, ['a\n', '\nd\n', 'e\n'], 'what was torn does not run into the next');
@@ -51,6 +52,26 @@ t.test('while the file cannot be written its lines go elsewhere, which is told o
   t.ok(main.state.closed);
   t.notOk(spare.state.closed);
 });
+
+t.test(
+  'of what did not fit any more the lines that are in the file are not told twice, and one that is torn is told whole',
+  async (t) => {
+    const [main, spare] = [fake(), fake()];
+    const sink = withFallback({ main: main.sink, openSpare: () => spare.sink, onTrouble: () => {}, retryMs: 0 });
+    const fail = (writtenBytes: number) => Object.assign(main.state, { error: new Error('disk full'), writtenBytes });
+    fail('ä\nb\n'.length + 2);
+    await write(sink, 'ä\nb\ncc\nd\n');
+    t.same(spare.written.splice(0), ['cc\nd\n']);
+    fail(0);
+    await write(sink, 'e\n');
+    fail(1);
+    await write(sink, 'f\n');
+    t.same(spare.written.splice(0), ['e\n', 'f\n'], 'the newline before it is not told');
+    Object.assign(main.state, { error: null });
+    await write(sink, 'g\n');
+    t.same(main.written, ['g\n'], 'the torn line has its end');
+  },
+);
 
 t.test('the file is not tried for every line, and where nothing can be written that is an error', async (t) => {
   const [main, spare] = [fake(), fake()];

@@ -155,12 +155,21 @@ t.test('stays with the old file when it cannot open the new one', async (t) => {
 });
 
 t.test('refuses a log file that it cannot open', async (t) => {
-  const path = `${t.testdir({})}/nowhere/app.log`;
+  const folder = t.testdir({ file: '' });
+  const path = `${folder}/file/app.log`;
   t.throws(() => createLog({ ...defaults, logFile: path }), {
     code: 'LOG_FILE',
-    message: `cannot open log file ${path}: ENOENT`,
+    message: `cannot open log file ${path}: ENOTDIR`,
     hint: String,
   });
+});
+
+t.test('makes the folder of its log file', async (t) => {
+  const file = `${t.testdir({})}/logs/api/app.log`;
+  const log = createLog({ ...defaults, logFile: file });
+  log.logger.info('here');
+  await log.flush(60_000);
+  t.match(JSON.parse(readFileSync(file, 'utf8')), { msg: 'here' });
 });
 
 t.test('reopening standard output changes nothing', async (t) => {

@@ -23,10 +23,10 @@ class ManualSink implements Sink {
     return this.#done !== undefined;
   }
 
-  settle(error: Error | null = null, torn = false): void {
+  settle(error: Error | null = null, writtenBytes = 0): void {
     const done = this.#done;
     this.#done = undefined;
-    done?.(error, torn);
+    done?.(error, writtenBytes);
   }
 
   settleAll(): void {
@@ -125,9 +125,9 @@ t.test('a sink that fails loses lines, and holds nobody back', async (t) => {
 t.test('a line after a half written one begins on a line of its own', async (t) => {
   const { sink, outlet } = setUp();
   outlet.write('half\n');
-  sink.settle(new Error('no space left'), true);
+  sink.settle(new Error('no space left'), 1);
   outlet.write('lost\n');
-  sink.settle(new Error('no space left'), false);
+  sink.settle(new Error('no space left'), 0);
   outlet.write('next\n');
   sink.settle();
   outlet.write('after\n');

@@ -9,5 +9,6 @@ t.test('colours of a worker pass, and nothing else that a terminal would obey', 
   t.match(line('\u001b[31mred\u001b[0m'), '[slot 1 worker 2] \u001b[31mred\u001b[0m\n');
   const evil = line('\u001b]0;title\u0007 1%\r2% \u009b2J \u202e', { address: '\u001b[2J' });
   t.match(evil, '\\u001b]0;title\\u0007 1%\\u000d2% \\u009b2J \\u202e');
+  t.match(line('Error: x\n    at y\nINFO: stopped\r\n}'), 'Error: x\n    at y\n    INFO: stopped\n    }\n');
   t.notMatch(evil, /(?!\n)\p{Cc}|\p{Bidi_Control}/u);
 });

@@ -1,17 +1,23 @@
 import {
+  chmodSync,
   existsSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { archivesAmong } from '../../src/logs/archives.js';
+import { linesFromFiles } from '../../src/logs/file-history.js';
 import { createLog } from '../../src/logs/logger.js';
 import { intervalOf, type RotatingSink, type Rotation, rotatingSink } from '../../src/logs/rotating-sink.js';
 import { defaults, until } from './support.js';
@@ -24,7 +30,7 @@ function make(t: Test, more: Partial<Rotation> = {}) {
   writeFileSync(file, '');
   const troubles: unknown[] = [];
   const rotation = { maxBytes: 0, maxAgeMs: 0, keep: 1_000, compress: false, graceMs: 0, ...more };
-  const sink = rotatingSink({ file, onTrouble: (error) => troubles.push(error), ...rotation });
+  const sink = rotatingSink({ file, mode: 0o640, onTrouble: (error) => troubles.push(error), ...rotation });
   t.teardown(() => sink.close());
   return { folder, file, sink, troubles };
 }
@@ -160,7 +166,7 @@ t.test('where a file cannot be put aside it is written to, and nothing is lost',
   const long = path.join(folder, `${'x'.repeat(240)}.log`);
   writeFileSync(long, '');
   const stuck = rotatingSink({
-    ...{ file: long, maxBytes: 100, maxAgeMs: 0, keep: 1, compress: false },
+    ...{ file: long, mode: 0o640, maxBytes: 100, maxAgeMs: 0, keep: 1, compress: false },
     onTrouble: (error) => troubles.push(error),
   });
   t.teardown(() => stuck.close());
@@ -173,6 +179,62 @@ t.test('where a file cannot be put aside it is written to, and nothing is lost',
   );
   t.match(troubles, [{ code: 'ENAMETOOLONG' }]);
   t.equal(await write(sink, 'another\n'), null);
+});
+
+/** Has files written as on a disk that is nearly full: `most` bytes at once, and the system's error when `room` is used up. */
+async function nearlyFull(t: Test, most: number, room = Number.POSITIVE_INFINITY): Promise<void> {
+  const handle = await open(process.execPath);
+  const kind = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => Promise<{ bytesWritten: number }> };
+  await handle.close();
+  const { write } = kind;
+  let left = room;
+  kind.write = function (bytes, at = 0) {
+    const length = Math.min((bytes as Buffer).length - (at as number), most, left);
+    if (length === 0) return Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+    left -= length;
+    return write.call(this, bytes, at, length);
+  };
+  t.teardown(() => {
+    kind.write = write;
+  });
+}
+
+t.test('what the system writes in pieces is written whole', async (t) => {
+  const { folder, sink, troubles } = make(t, { maxBytes: 100 });
+  await nearlyFull(t, 5);
+  for (const line of numbers(100)) t.equal(await write(sink, `${line} ä\n`), null);
+  t.same(
+    linesIn(folder),
+    numbers(100).map((line) => `${line} ä`),
+  );
+  t.same(troubles, []);
+});
+
+t.test('what did not fit is written as soon as it does, and nothing is lost, torn or double', async (t) => {
+  const { folder, sink, troubles } = make(t, { maxBytes: 1_000 });
+  // Within a character.
+  await nearlyFull(t, 20, 34);
+  for (const line of numbers(20)) t.equal(await write(sink, `ää ${line}\nöö ${line}\n`), null);
+  t.same(
+    linesIn(folder),
+    numbers(20).flatMap((line) => [`ää ${line}`, `öö ${line}`]),
+  );
+  t.match(troubles, [{ code: 'ENOSPC' }]);
+});
+
+t.test('a file that somebody empties in place is not put aside before it is large again', async (t) => {
+  const { folder, file, sink, troubles } = make(t, { maxBytes: 1_000, lookMs: 0 });
+  const line = `${'x'.repeat(299)}\n`;
+  for (let n = 0; n < 3; n += 1) await write(sink, line);
+  await write(sink, '');
+  // As `copytruncate` of logrotate does.
+  truncateSync(file);
+  for (let n = 0; n < 3; n += 1) await write(sink, line);
+  t.equal(statSync(file).size, 900);
+  t.same(archivesAmong(readdirSync(folder), 'app.log'), []);
+  await write(sink, line);
+  t.equal(archivesAmong(readdirSync(folder), 'app.log').length, 1);
+  t.same(troubles, []);
 });
 
 t.test('a file that is gone with its folder is made again', async (t) => {
@@ -223,3 +285,27 @@ t.test('the log of a supervisor is rotated as its options say, and none of its l
   );
   t.ok(archivesAmong(readdirSync(folder), 'app.log').length > 5);
 });
+
+t.test(
+  'behind a symbolic link the file is put aside where it lies, and a new one is as open to others as it was',
+  async (t) => {
+    const folder = t.testdir({ disk: { 'app.log': '' } });
+    const disk = path.join(folder, 'disk');
+    const link = path.join(folder, 'app.log');
+    chmodSync(path.join(disk, 'app.log'), 0o600);
+    symlinkSync('disk/app.log', link);
+    const options = { logMaxBytes: 1_000, logMaxAgeMs: 0, logKeep: 1_000, logCompress: false };
+    const log = createLog({ ...defaults, ...options, logFile: link });
+    for (let n = 0; n < 100; n += 1) {
+      log.logger.info({ n }, 'here');
+      if (n % 5 === 0) await log.flush(60_000);
+    }
+    await log.flush(60_000);
+    t.equal(readlinkSync(link), 'disk/app.log');
+    t.same(readdirSync(folder).sort(), ['app.log', 'disk']);
+    t.equal(linesIn(disk).length, 100);
+    t.ok(readdirSync(disk).every((name) => (statSync(path.join(disk, name)).mode & 0o777) === 0o600));
+    const wanted = { count: 1_000, sinceMs: null, fits: (lines: readonly string[]) => lines.map(() => true) };
+    t.equal((await linesFromFiles(link, wanted)).length, 100);
+  },
+);

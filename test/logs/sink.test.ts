@@ -5,8 +5,8 @@ import { fileSink, openFileSink, type Sink, sinkFor } from '../../src/logs/sink.
 import { pipe, take } from './support.js';
 
 const write = (sink: Sink, text: string) =>
-  new Promise<{ error: Error | null; torn: boolean }>((resolve) => {
-    sink.write(text, (error, torn) => resolve({ error, torn }));
+  new Promise<{ error: Error | null; writtenBytes: number }>((resolve) => {
+    sink.write(text, (error, writtenBytes) => resolve({ error, writtenBytes }));
   });
 
 /** Writes until the pipe takes no more; returns how many lines it took. */
@@ -30,7 +30,7 @@ for (const [kind, open] of [
     const filled = fill(fd);
     const result = write(open(fd), 'last\n');
     t.equal((await take(lines(), filled + 1)).at(-1), 'last');
-    t.same(await result, { error: null, torn: false });
+    t.same(await result, { error: null, writtenBytes: 0 });
   });
 
   t.test(`${kind} whose reader is gone is an error for each write`, async (t) => {
@@ -69,7 +69,7 @@ t.test('a named pipe that nobody reads is refused, not waited for', async (t) =>
 
 t.test('a full device is an error for each write', async (t) => {
   const sink = sinkFor(openSync('/dev/full', constants.O_WRONLY));
-  t.match(await write(sink, '1\n'), { error: { code: 'ENOSPC' }, torn: false });
-  t.match(await write(sink, '2\n'), { error: { code: 'ENOSPC' }, torn: false });
+  t.match(await write(sink, '1\n'), { error: { code: 'ENOSPC' }, writtenBytes: 0 });
+  t.match(await write(sink, '2\n'), { error: { code: 'ENOSPC' }, writtenBytes: 0 });
   sink.close();
 });

@@ -40,6 +40,11 @@ t.test('its level and its time are kept, in the spelling of the log', async (t) 
   );
   t.equal(line({ level: 30, time: 0 }).time, '1970-01-01T00:00:00.000Z');
   t.equal(line({ level: 30, time: '2026-01-01T00:00:00+01:00' }).time, '2025-12-31T23:00:00.000Z');
+  const seconds = '2023-11-14T22:13:20.000Z';
+  for (const time of [1_700_000_000, '1700000000', 1_700_000_000_000, '1700000000000']) {
+    t.equal(line({ level: 30, time }).time, seconds, `${time}`);
+  }
+  t.equal(line({ level: 30, time: 1_700_000_000.5 }).time, '2023-11-14T22:13:20.500Z');
   for (const time of [undefined, 1e300, 'noon', null, {}]) t.equal(line({ level: 30, time }).time, now);
 });
 

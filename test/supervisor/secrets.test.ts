@@ -32,6 +32,7 @@ t.test('what is none is shown as it is', async (t) => {
 
 t.test('the password in a URL is masked, whatever the name', async (t) => {
   t.equal(masked('DATABASE_URL', 'postgres://shop:hush@db/shop?a=b'), 'postgres://shop:******@db/shop?a=b');
+  t.equal(masked('DATABASE_URL', 'postgres://shop:hu@sh@db/shop'), 'postgres://shop:******@db/shop');
   t.equal(masked('URLS', 'redis://:hush@a redis://:hush@b'), 'redis://:******@a redis://:******@b');
   t.equal(masked('SITE', 'https://shop.example:8080/a@b'), 'https://shop.example:8080/a@b');
   t.equal(masked('FILE', '-----BEGIN RSA PRIVATE KEY-----\nhush'), '******');

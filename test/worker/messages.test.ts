@@ -26,6 +26,7 @@ t.test('what the supervisor says is understood', async (t) => {
     { type: 'health', path: '/healthz', timeoutMs: 500 },
     { type: 'stats', seq: 4, sentAtMs: 12.5, figures: true },
     { type: 'profile', seq: 1, what: 'cpu', forMs: 10_000, file: '/a', id: '1 2', spare: '/b' },
+    { type: 'endProfile', seq: 1 },
     { type: 'inspect', seq: 2 },
     { type: 'measure', seq: 2, application: true, known: 0 },
     { type: 'metrics', seq: 2, contentType: 'text/plain', text: 'x'.repeat(5_000), reason: '' },
@@ -55,6 +56,7 @@ t.test('what it would not say is not', async (t) => {
     { type: 'metrics', seq: 2, contentType: 'text/plain', text: 5, reason: '' },
     { type: 'profile', seq: 1, what: 'tea', forMs: 10_000, file: '/a', id: '1 2', spare: '/b' },
     { type: 'profile', seq: 1, what: 'cpu', forMs: -1, file: '/a', id: '1 2', spare: '/b' },
+    { type: 'endProfile' },
     { type: 'inspect' },
     { type: 'ticketKey', key: {} },
   ]) {

@@ -19,13 +19,6 @@ export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => 
     cwd: logicalCwd(env, cwd),
     resources: await readResources(),
   });
-  for (const warning of new Set(applications.flatMap(({ warnings }) => warnings))) {
-    stderr.write(`holdfast: warning: ${warning}\n`);
-  }
-  for (const application of applications) {
-    stderr.write(notesText(application));
-    if (application.resolved !== null) stderr.write(`holdfast: ${application.resolved}\n`);
-  }
   const shown = applications.map(({ config }) => withoutSecrets(config));
   if (invocation.flags.json) {
     const [config] = shown;
@@ -34,6 +27,14 @@ export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => 
   } else {
     const parts = shown.map((one) => (shown.length === 1 ? '' : `${one.name}\n`) + settings(one));
     stdout.write(`${file ?? invocation.operand}: correct\n\n${parts.join('\n')}`);
+  }
+  // Last, where it is read: the options of several applications are some screens long.
+  for (const warning of new Set(applications.flatMap(({ warnings }) => warnings))) {
+    stderr.write(`holdfast: warning: ${warning}\n`);
+  }
+  for (const application of applications) {
+    stderr.write(notesText(application));
+    if (application.resolved !== null) stderr.write(`holdfast: ${application.resolved}\n`);
   }
   return EXIT.done;
 };
@@ -52,5 +53,7 @@ function settings(shown: Readonly<Record<string, unknown>>): string {
 
 function settingText(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(String).join(' ');
-  return value === null ? '-' : String(value);
+  if (typeof value !== 'object') return String(value);
+  const members = Object.entries(value ?? {}).map(([name, member]) => `${name}: ${member}`);
+  return members.join('; ') || '-';
 }

@@ -2,8 +2,8 @@
 import { runningNames } from '../../control/client.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
-import { COMMANDS } from '../catalog.js';
-import { completionScript, SHELLS } from '../completion.js';
+import { COMMANDS, SHELLS } from '../catalog.js';
+import { completionScript } from '../completion.js';
 import type { Command } from '../context.js';
 import { TOPICS } from '../topics.js';
 

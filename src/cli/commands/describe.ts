@@ -1,7 +1,7 @@
 /** `holdfast describe`: everything of one application, or of one of its workers. */
 import { connectTo } from '../../control/client.js';
 import { EXIT } from '../../errors.js';
-import { type Command, columnsOf, flagText, wantsColour } from '../context.js';
+import { type Command, flagText, looksOf } from '../context.js';
 import { describeApplication } from '../describe-view.js';
 
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), REFUSED where there is no such worker */
@@ -11,6 +11,6 @@ export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
   const secrets = flags['show-secrets'] === true;
   const description = await connection.describe({ secrets, ...(operand !== undefined && { of: Number(operand) }) });
   if (flags.json) stdout.write(`${JSON.stringify(description, null, 2)}\n`);
-  else stdout.write(describeApplication(description, wantsColour(stdout, env), columnsOf(stdout)));
+  else stdout.write(describeApplication(description, looksOf(stdout, env)));
   return EXIT.done;
 };

@@ -28,15 +28,26 @@ export const run: Command = async (invocation, context) => {
     throw new HoldfastError('USAGE', `cannot write ${output}: it is not called .yaml`, { hint, exitCode: EXIT.usage });
   }
   const file = path.resolve(cwd, output);
-  const text = invocation.flags['from-pm2']
+  if (invocation.flags.env !== undefined && !invocation.flags['from-pm2']) {
+    const hint = "holdfast init --from-pm2 --env NAME; variables of a script's go into env of the file";
+    throw new HoldfastError('USAGE', "cannot use --env: it is for PM2's file", { hint, exitCode: EXIT.usage });
+  }
+  const { text, leftOut = [] } = invocation.flags['from-pm2']
     ? await fromPm2(invocation, { cwd, file })
-    : await fromScript(invocation, { cwd, file, env: context.env });
+    : { text: await fromScript(invocation, { cwd, file, env: context.env }) };
   await write(
     file,
     text.replaceAll('holdfast check FILE', `holdfast check ${output}`),
     invocation.flags.force === true,
   );
   tellNext(context, output);
+  const [first] = leftOut;
+  if (first !== undefined) {
+    const how = `holdfast init --from-pm2 --env ${first} --force`;
+    context.stderr.write(
+      `holdfast: without the variables of ${leftOut.map((one) => `env_${one}`).join(', ')}: ${how}\n`,
+    );
+  }
   return EXIT.done;
 };
 
@@ -45,11 +56,18 @@ interface Place {
   readonly file: string;
 }
 
-async function fromPm2(invocation: Invocation, { cwd, file }: Place): Promise<string> {
+async function fromPm2(invocation: Invocation, { cwd, file }: Place) {
   const from = invocation.operand ?? (await firstOf(PM2_FILES, cwd));
   if (from === null) {
     throw new HoldfastError('NOT_FOUND', `cannot find PM2's file in ${cwd}: there is none of the usual names`, {
       hint: 'name it: holdfast init --from-pm2 config/ecosystem.config.cjs',
+      exitCode: EXIT.usage,
+    });
+  }
+  // To read a script would be to run it.
+  if (!isConfigFile(from)) {
+    throw new HoldfastError('USAGE', `cannot translate ${from}: it is not called as a configuration is`, {
+      hint: 'such as ecosystem.config.cjs, ecosystem.json or pm2.yaml',
       exitCode: EXIT.usage,
     });
   }
@@ -67,7 +85,10 @@ async function fromPm2(invocation: Invocation, { cwd, file }: Place): Promise<st
       exitCode: EXIT.usage,
     });
   }
-  return fileFromPm2(read.applications, { cwd, folder: path.dirname(file), from });
+  const text = fileFromPm2(read.applications, { cwd, folder: path.dirname(file), from, environment });
+  const keys = environment === null ? read.applications.flatMap(({ notes }) => notes.map(({ key }) => key)) : [];
+  const environments = keys.filter((key) => key.startsWith('env_')).map((key) => key.slice(4));
+  return { text, leftOut: [...new Set(environments)] };
 }
 
 async function fromScript(

@@ -81,7 +81,8 @@ async function showLogs(connection: Connection, wanted: Wanted): Promise<void> {
   const showRecent = async () => {
     const found = picked(recent ?? [], matches);
     const file = found.length < query.lines ? (head?.logFile ?? null) : null;
-    const older = file === null ? [] : await olderLines(file, { query, matches, found, askedAt }, stderr);
+    const older =
+      file === null ? [] : await olderLines(file, { name: connection.name, query, matches, found, askedAt }, stderr);
     recent = null;
     await show(query.lines === 0 ? [] : [...older, ...found].slice(-query.lines));
     told();
@@ -134,6 +135,7 @@ function picked(lines: readonly string[], matches: Matches): string[] {
 }
 
 interface Older {
+  readonly name: string;
   readonly query: LogQuery;
   readonly matches: Matches;
   /** What the supervisor remembers of what is asked for. */
@@ -144,7 +146,7 @@ interface Older {
 /** Those that the supervisor no longer remembers, out of its log file. */
 async function olderLines(
   file: string,
-  { query, matches, found, askedAt }: Older,
+  { name, query, matches, found, askedAt }: Older,
   stderr: Context['stderr'],
 ): Promise<readonly string[]> {
   const { linesFromFiles, linesBefore } = await import('../../logs/file-history.js');
@@ -153,7 +155,9 @@ async function olderLines(
   const isNew = found.length > 0 ? null : lineFilter({ sinceMs: askedAt });
   const fits = (lines: readonly string[]) => {
     const matching = matches(lines);
-    return lines.map((line, index) => matching[index] === true && isWanted(line) && !isNew?.(line));
+    return lines.map(
+      (line, index) => matching[index] === true && isWanted(line) && !isNew?.(line) && !isOthers(line, name),
+    );
   };
   try {
     const count = query.lines + found.length;
@@ -161,6 +165,16 @@ async function olderLines(
   } catch (error) {
     stderr.write(`older lines cannot be read: ${(error as Error).message}\n`);
     return [];
+  }
+}
+
+/** Several applications may have one log file. */
+function isOthers(line: string, name: string): boolean {
+  try {
+    const { name: whose } = JSON.parse(line) as { readonly name?: unknown };
+    return typeof whose === 'string' && whose !== name;
+  } catch {
+    return false;
   }
 }
 

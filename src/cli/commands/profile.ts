@@ -27,8 +27,10 @@ export const run: Command = async (invocation, context) => {
   const file = path.resolve(cwd, flagText(invocation, 'output') ?? defaultName(connection, invocation.operand, ending));
   const interrupted = context.interrupted();
   const time = what === 'heap' ? 'it stands still meanwhile' : `for ${formatTime(forMs)}`;
+  let worker: unknown = null;
   const tell = ({ fields }: ProgressLine) => {
-    stderr.write(`${connection.name}: profiling worker ${printable(String(fields.worker))}, ${time}\n`);
+    worker = fields.worker;
+    stderr.write(`${connection.name}: profiling worker ${printable(String(worker))}, ${time}\n`);
   };
   try {
     const result = await profileInto(connection, { of, what, forMs, file }, tell, interrupted);
@@ -40,8 +42,11 @@ export const run: Command = async (invocation, context) => {
       return EXIT.failed;
     }
     const { size } = await stat(file);
-    const line = { file, bytes: size, worker: result.message };
-    stdout.write(invocation.flags.json ? `${JSON.stringify(line)}\n` : `${file}  (${formatBytes(size)})\n`);
+    stdout.write(
+      invocation.flags.json
+        ? `${JSON.stringify({ file, bytes: size, worker })}\n`
+        : `${file}  (${formatBytes(size)})\n`,
+    );
     return EXIT.done;
   } catch (error) {
     if (!interrupted.aborted) throw error;

@@ -132,6 +132,7 @@ async function follow(...args: Parameters<Perform>): Promise<ResultLine> {
 }
 
 function progressText({ message, fields }: ProgressLine): string {
-  const details = Object.entries(fields).map(([name, value]) => ` ${formatField(name, value)}`);
-  return printable(`  ${message}${details.join('')}`);
+  // That there is none of something is of no interest here.
+  const known = Object.entries(fields).filter(([, value]) => value !== null);
+  return printable(`  ${message}${known.map(([name, value]) => ` ${formatField(name, value)}`).join('')}`);
 }

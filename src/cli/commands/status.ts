@@ -2,7 +2,7 @@
 import { connectTo, type ListedSupervisor, listSupervisors } from '../../control/client.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { SupervisorStatus } from '../../protocol.js';
-import { type Command, flagText, wantsColour } from '../context.js';
+import { type Command, flagText, looksOf } from '../context.js';
 import { describeSupervisor, listOfSupervisors } from '../status-view.js';
 
 /** Words that ask for a line for each supervisor, also where there is one. */
@@ -11,7 +11,7 @@ const LIST = /^(?:ls|list|ps)$/;
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), NOT_ANSWERING */
 export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
   const json = Boolean(invocation.flags.json);
-  const colour = wantsColour(stdout, env);
+  const looks = looksOf(stdout, env);
   const asList = LIST.test(invocation.word ?? '');
   const name = flagText(invocation, 'name');
   const names = invocation.names ?? (name === undefined ? ['all'] : [name]);
@@ -19,14 +19,16 @@ export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {
     ? await listSupervisors(runtimeDir)
     : await Promise.all([...new Set(names)].map((one) => ask(runtimeDir, one)));
   const [only, ...others] = listed;
-  // None runs: the error of who asks for the only one.
-  if (only === undefined) await connectTo(runtimeDir);
-  else if (others.length === 0 && !asList) {
+  if (only === undefined) {
+    if (json && asList) stdout.write(asJson([]));
+    // The error of who asks for the only one.
+    await connectTo(runtimeDir);
+  } else if (others.length === 0 && !asList) {
     const status = answerOf(only);
-    stdout.write(json ? asJson(status) : describeSupervisor(status, colour));
+    stdout.write(json ? asJson(status) : describeSupervisor(status, looks));
   } else if (json) stdout.write(asJson(listed.map(jsonOf)));
-  else if (asList || invocation.names === undefined) stdout.write(listOfSupervisors(listed, colour));
-  else stdout.write(listed.map((one) => describeSupervisor(answerOf(one), colour)).join('\n'));
+  else if (asList || invocation.names === undefined) stdout.write(listOfSupervisors(listed, looks));
+  else stdout.write(listed.map((one) => describeSupervisor(answerOf(one), looks)).join('\n'));
   return EXIT.done;
 };
 

@@ -1,8 +1,10 @@
 /** `holdfast top`: the workers live, drawn in the terminal; once and as a plain table elsewhere. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Connection, connectTo, listSupervisors } from '../../control/client.js';
+import { type Connection, connectTo, listSupervisors, runningNames } from '../../control/client.js';
 import { EXIT } from '../../errors.js';
-import { type Command, type Context, flagText } from '../context.js';
+import { type Command, type Context, flagText, looksOf } from '../context.js';
+import { NO_HISTORY, observe } from '../top/history.js';
+import { asJson, plainText } from '../top/plain.js';
 
 /** Between the two looks that a rate is made of. */
 const APART_MS = 1_000;
@@ -14,18 +16,18 @@ export const run: Command = async (invocation, context) => {
   const json = Boolean(invocation.flags.json);
   const isDrawn =
     !json && !invocation.flags.once && stdout.isTTY === true && process.stdin.isTTY && env.TERM !== 'dumb';
-  const several = name === undefined ? await listSupervisors(runtimeDir) : [];
-  if (several.length > 1) {
+  // Not yet how they are: the view is there at once, whoever does not answer.
+  const names = name === undefined ? await runningNames(runtimeDir) : [];
+  if (names.length > 1) {
     if (isDrawn) return await draw(null, context);
-    const [{ listOfSupervisors }, shown] = [
-      await import('../status-view.js'),
-      several.flatMap(({ status }) => status ?? []),
-    ];
-    stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : listOfSupervisors(several, false));
+    const { listOfSupervisors } = await import('../status-view.js');
+    const several = await listSupervisors(runtimeDir);
+    const shown = several.flatMap(({ status }) => status ?? []);
+    stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : listOfSupervisors(several, looksOf(stdout, env)));
     if (!json) stderr.write('several run: give one of them with --name to see its workers\n');
     return EXIT.done;
   }
-  const connection = await connectTo(runtimeDir, name ?? several[0]?.name);
+  const connection = await connectTo(runtimeDir, name ?? names[0]);
   if (isDrawn) return await draw(connection.name, context);
   await printOnce(connection, json, context);
   return EXIT.done;
@@ -46,10 +48,6 @@ async function draw(name: string | null, context: Context) {
 }
 
 async function printOnce(connection: Connection, json: boolean, { stdout, interrupted }: Context): Promise<void> {
-  const [{ NO_HISTORY, observe }, { asJson, plainText }] = await Promise.all([
-    import('../top/history.js'),
-    import('../top/plain.js'),
-  ]);
   const first = observe(NO_HISTORY, await connection.status(undefined, true));
   await delay(APART_MS, undefined, { signal: interrupted() }).catch(() => {});
   const history = observe(first, await connection.status(undefined, true));

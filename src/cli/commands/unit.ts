@@ -21,7 +21,7 @@ export const run: Command = async (invocation, context) => {
     throw wrongUse('cannot install and uninstall at once', 'give one of --install and --uninstall');
   }
   if (uninstall) {
-    await uninstallUnits(await nameOf(invocation, flags, context), how, context);
+    for (const name of await namesOf(invocation, flags, context)) await uninstallUnits(name, how, context);
     return EXIT.done;
   }
   if (yes && !install) throw wrongUse('cannot use --yes: nothing is asked', 'it is for --install and --uninstall');
@@ -50,23 +50,24 @@ async function makeUnits(invocation: Invocation, flags: UnitFlags, context: Cont
   }
   const installation = await findInstallation(context.env.PATH ?? '');
   const facts = await gatherFacts(invocation, flags, context, installation);
-  for (const warning of facts.warnings) context.stderr.write(`holdfast: warning: ${warning}\n`);
-  return unitsOf(facts, flags);
+  const warnings = new Set(facts.flatMap((one) => one.warnings));
+  for (const warning of warnings) context.stderr.write(`holdfast: warning: ${warning}\n`);
+  return facts.flatMap((one) => unitsOf(one, flags));
 }
 
 const FOR_TEMPLATES: ReadonlySet<string> = new Set(['template', 'output', 'install', 'yes']);
 
 /** By its name alone where that is given: the application may be gone already. */
-async function nameOf(invocation: Invocation, flags: UnitFlags, context: Context): Promise<string> {
-  if (invocation.flags.template) return 'holdfast@';
+async function namesOf(invocation: Invocation, flags: UnitFlags, context: Context): Promise<readonly string[]> {
+  if (invocation.flags.template) return ['holdfast@'];
   const name = flagText(invocation, 'name');
   // The name becomes that of a file.
-  if (name !== undefined && /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(name)) return name;
+  if (name !== undefined && /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(name)) return [name];
   if (name !== undefined || (invocation.operand === undefined && invocation.flags.script === undefined)) {
     throw wrongUse('cannot uninstall: no name given', 'holdfast unit --name shop --uninstall');
   }
   const installation = await findInstallation(context.env.PATH ?? '');
-  return (await gatherFacts(invocation, flags, context, installation)).name;
+  return (await gatherFacts(invocation, flags, context, installation)).map((one) => one.name);
 }
 
 function unitsOf({ name, service }: UnitFacts, { listen }: UnitFlags): UnitFile[] {

@@ -5,6 +5,8 @@
  * the terminal as it was. ECMA-48; synchronized output where the terminal knows it.
  */
 
+import { cellsOf } from '../cells.js';
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours take no room
 const COLOUR = /\u001b\[[\d;]*m/g;
 const BEGIN = '\u001b[?2026h';
@@ -24,5 +26,5 @@ export function drawOver(before: readonly string[], lines: readonly string[], wi
 }
 
 function rowsOf(line: string, width: number): number {
-  return Math.max(1, Math.ceil(line.replace(COLOUR, '').length / Math.max(1, width)));
+  return Math.max(1, Math.ceil(cellsOf(line.replace(COLOUR, '')) / Math.max(1, width)));
 }

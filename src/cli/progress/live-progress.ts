@@ -6,8 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, ResultLine } from '../../control/client.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type Context, wantsColour } from '../context.js';
+import { doneSlots } from '../status-view.js';
 import { drawOver } from './draw-over.js';
-import { type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
+import { type Pace, type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
 
 /** How often the supervisor is asked. */
 const ASK_MS = 300;
@@ -45,15 +46,16 @@ export async function drawProgress(
   const began = performance.now();
   let status: SupervisorStatus | null = null;
   let lastStep: string | null = null;
+  let since: Pace | null = null;
   const view = (): ProgressView => ({
-    ...{ name: connection.name, verb, status, lastStep, note },
+    ...{ name: connection.name, verb, status, lastStep, note, since },
     elapsedMs: performance.now() - began,
   });
   const redraw = () => draw(progressLines(view(), size()));
   const left = interrupted();
   const over = new AbortController();
   const signal = AbortSignal.any([left, over.signal]);
-  const asked = ask();
+  void ask();
   const timer = setInterval(redraw, DRAW_MS);
   terminal.on('resize', redraw);
   redraw();
@@ -69,27 +71,26 @@ export async function drawProgress(
     over.abort();
     clearInterval(timer);
     terminal.off('resize', redraw);
-    await asked;
-    status = verb === 'stop' ? null : await connection.status(LAST_MS).catch(() => status);
+    // Who leaves is not kept waiting.
+    if (verb === 'stop') status = null;
+    else if (!left.aborted) status = await connection.status(LAST_MS).catch(() => status);
     draw([summaryLine(view(), size())]);
   }
 
   async function ask(): Promise<void> {
     while (!signal.aborted) {
       try {
-        status = await Promise.race([connection.status(), aborted(signal)]);
-        if (!signal.aborted) redraw();
+        const answer = await connection.status();
+        // What comes afterwards is not shown, nor waited for.
+        if (signal.aborted) return;
+        status = answer;
+        const done = doneSlots(answer);
+        if (done > 0) since ??= { done, atMs: performance.now() - began };
+        redraw();
       } catch {
         // It stops, or is busy: what was known last stays.
       }
       await delay(ASK_MS, undefined, { signal }).catch(() => {});
     }
   }
-}
-
-/** Rejects once the signal is aborted. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

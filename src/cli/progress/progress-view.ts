@@ -4,7 +4,9 @@
  * A line a slot, those that move first where there is no room for all; no line is wider than the terminal.
  */
 import type { CanaryFigures, RolloutStatus, SupervisorStatus, WorkerStatus } from '../../protocol.js';
-import { formatCount, formatDelay, formatDuration, formatPercent } from '../quantity.js';
+import { cellsOf, cut } from '../cells.js';
+import { formatCount, formatDelay, formatDuration, formatPercent, formatRest } from '../quantity.js';
+import { doneSlots } from '../status-view.js';
 import { type Paint, printable } from '../table.js';
 
 export interface ProgressView {
@@ -13,10 +15,17 @@ export interface ProgressView {
   /** The newest; null before the first one. */
   readonly status: SupervisorStatus | null;
   readonly elapsedMs: number;
+  /** When the first slots were seen to be replaced, and how many. What was before says nothing of the pace. */
+  readonly since?: Pace | null;
   /** What was told last. */
   readonly lastStep: string | null;
   /** What Ctrl-C does. */
   readonly note: string;
+}
+
+export interface Pace {
+  readonly done: number;
+  readonly atMs: number;
 }
 
 export interface Terminal {
@@ -68,7 +77,7 @@ export function summaryLine(view: ProgressView, { width, colour }: Terminal): st
   return fit(headOf(view, palette(colour)), width);
 }
 
-function headOf({ name, verb, status, elapsedMs }: ProgressView, paint: Palette): Piece[] {
+function headOf({ name, verb, status, elapsedMs, since = null }: ProgressView, paint: Palette): Piece[] {
   const pieces: Piece[] = [[printable(name), paint.bold], [GAP], [verb]];
   const add = (text: string, how?: Paint) => pieces.push([GAP], how === undefined ? [text] : [text, how]);
   if (status !== null) {
@@ -85,35 +94,23 @@ function headOf({ name, verb, status, elapsedMs }: ProgressView, paint: Palette)
     }
   }
   add(`${formatDuration(elapsedMs)} gone`);
-  const left = status === null ? null : expectedMs(status, elapsedMs);
-  if (left !== null) add(`about ${formatDuration(left)} to go`);
+  const left = status === null ? null : expectedMs(status, elapsedMs, since);
+  if (left !== null) add(`about ${formatRest(left)} to go`);
   return pieces;
 }
 
 /** By the pace so far; null where nothing is to be said, or it is over. */
-export function expectedMs(status: SupervisorStatus, elapsedMs: number): number | null {
+export function expectedMs(status: SupervisorStatus, elapsedMs: number, since: Pace | null): number | null {
   const { rollout, size } = status;
   if (rollout.state !== 'running' || rollout.reason !== null) return null;
   if (rollout.canary !== null) return rollout.canary.remainingMs;
   const done = doneSlots(status);
-  if (done === 0) return null;
-  return done >= size ? null : Math.ceil(((elapsedMs / done) * (size - done)) / 1000) * 1000;
+  if (since === null || done <= since.done || done >= size) return null;
+  return ((elapsedMs - since.atMs) / (done - since.done)) * (size - done);
 }
 
 function isRolling({ rollout, state }: SupervisorStatus): boolean {
   return rollout.state === 'running' && state === 'running';
-}
-
-/** Slots that the new generation serves, and no other any more. */
-function doneSlots({ workers, rollout, size }: SupervisorStatus): number {
-  const served = new Set<number>();
-  for (const { slot, state, generation } of workers) {
-    if (slot < size && state === 'ready' && generation === rollout.to) served.add(slot);
-  }
-  for (const { slot, state, generation } of workers) {
-    if (state === 'ready' && generation !== rollout.to) served.delete(slot);
-  }
-  return served.size;
 }
 
 function rowsOf(status: SupervisorStatus, paint: Palette): Row[] {
@@ -145,9 +142,10 @@ function pieceOf(worker: WorkerStatus, rollout: RolloutStatus, isNew: boolean, p
     case 'starting':
       return [`${who}starting, ${formatDuration(uptimeMs)}`, paint.busy];
     case 'ready': {
+      if (isNew && rollout.canary?.slot === worker.slot) return ['canary', paint.busy];
       if (!isOnTrial(worker, rollout)) return isNew ? ['ready', paint.good] : ['old one ready'];
       const left = rollout.trial?.remainingMs ?? null;
-      return [`on trial${left === null ? '' : `, ${formatDuration(left)} left`}`, paint.busy];
+      return [`on trial${left === null ? '' : `, ${formatRest(left)} left`}`, paint.busy];
     }
     case 'draining':
       return [`${who}draining, ${connections === null ? 'busy' : `${formatCount(connections)} open`}`, paint.busy];
@@ -195,16 +193,16 @@ function beside(rows: readonly Row[], columns: number): Piece[][] {
 }
 
 function padded(pieces: readonly Piece[], width: number): Piece[] {
-  const cut = cutTo(pieces, width - GAP.length);
-  const length = cut.reduce((sum, [text]) => sum + text.length, 0);
-  return [...cut, [' '.repeat(width - length)]];
+  const kept = cutTo(pieces, width - GAP.length);
+  const length = kept.reduce((sum, [text]) => sum + cellsOf(text), 0);
+  return [...kept, [' '.repeat(width - length)]];
 }
 
 function canaryLines({ canary }: RolloutStatus, paint: Palette): Piece[][] {
   if (canary === null) return [];
   const { slot, share, exact, remainingMs, figures } = canary;
   const percent = `${exact ? '' : 'about '}${Math.round(share * 1_000) / 10}%`;
-  const left = remainingMs === null ? 'not ready yet' : `${formatDuration(remainingMs)} left`;
+  const left = remainingMs === null ? 'not compared yet' : `${formatRest(remainingMs)} left`;
   const lines: Piece[][] = [[[`  canary in slot ${slot}, ${percent} of new connections, ${left}`, paint.bold]]];
   if (figures === null) return lines;
   lines.push([[cells(['', 'answers', '5xx', 'p99', 'loop delay']), paint.dim]]);
@@ -235,13 +233,13 @@ function fit(pieces: readonly Piece[], width: number): string {
 
 function cutTo(pieces: readonly Piece[], width: number): Piece[] {
   let left = Math.max(0, width);
-  const cut: Piece[] = [];
+  const kept: Piece[] = [];
   for (const [text, paint] of pieces) {
-    const part = text.slice(0, left);
-    left -= part.length;
-    if (part !== '') cut.push(paint === undefined ? [part] : [part, paint]);
+    const part = cut(text, left);
+    left -= cellsOf(part);
+    if (part !== '') kept.push(paint === undefined ? [part] : [part, paint]);
   }
-  return cut;
+  return kept;
 }
 
 /** SGR codes of ECMA-48. */

@@ -143,7 +143,8 @@ function ended(state: ParentState, name: string, { failed, how }: Outcome): Deci
     effects.push({ do: 'tell', text: `${name} ${how}: stopping ${left.join(', ')}` });
     effects.push(...left.map((other) => ({ do: 'signal', name: other, signal: 'SIGTERM' }) as const));
   } else {
-    effects.push({ do: 'tell', text: `${name} ${how}; ${left.join(', ')} ${left.length === 1 ? 'goes' : 'go'} on` });
+    const goOn = state.isStopping ? 'not yet' : left.length === 1 ? 'goes on' : 'go on';
+    effects.push({ do: 'tell', text: `${name} ${how}; ${left.join(', ')} ${goOn}` });
   }
   return { state: next, effects };
 }

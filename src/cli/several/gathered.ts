@@ -49,6 +49,6 @@ function openSink(fd: number): Sink {
   try {
     return sinkFor(fd);
   } catch {
-    return { write: (_text, done) => queueMicrotask(() => done(null, false)), close() {} };
+    return { write: (_text, done) => queueMicrotask(() => done(null, 0)), close() {} };
   }
 }

@@ -24,6 +24,8 @@ const SIGNALS: readonly NodeJS.Signals[] = [
   'SIGUSR1',
   'SIGUSR2',
 ];
+/** For who has a service manager, which means one application by each service. */
+const UNIT = 'the unit wants Type=exec; better is one for each application: holdfast unit FILE';
 /** What a process that has ended leaves in its pipes is there at once; somebody else may hold them open. */
 const PIPES_MS = 500;
 
@@ -39,7 +41,7 @@ export interface SeveralOptions {
 export function runSeveral(parts: readonly Part[], options: SeveralOptions): Promise<ExitCode> {
   const { argv, takeOverSignals } = options;
   // A service manager means this process; no supervisor may answer for it, or take its sockets.
-  takeServiceEnvironment(process.env, process.pid);
+  const { notifySocket, fdNames } = takeServiceEnvironment(process.env, process.pid);
   return new Promise((resolve) => {
     let state = beginning(parts.map(({ name }) => name));
     const children = new Map<string, ChildProcess>();
@@ -66,6 +68,14 @@ export function runSeveral(parts: readonly Part[], options: SeveralOptions): Pro
       if (signal === 'SIGHUP' && isTerminalGone()) happened({ type: 'terminalClosed' });
       else happened({ type: 'signalled', signal });
     };
+    const warn = (text: string) => outputs.stderr.write(`holdfast: warning: ${text}\n`);
+    if (notifySocket !== null) warn(`systemd is not told when all are ready: ${UNIT}`);
+    if (fdNames.length > 0) warn(`sockets that systemd has opened reach none of them: ${UNIT}`);
+    if (process.pid === 1) {
+      void import('../../supervisor/pid-one/several.js')
+        .then(({ reapOrphansOfSeveral }) => reapOrphansOfSeveral(warn))
+        .catch(({ message }: Error) => warn(`orphans are not buried: ${message}`));
+    }
     for (const signal of SIGNALS) process.on(signal, handle);
     const earlier = takeOverSignals();
     // Where this process ends by an error, nobody is left to end them.
@@ -84,7 +94,7 @@ export function runSeveral(parts: readonly Part[], options: SeveralOptions): Pro
         const said = () => happened({ type: 'saidSomething', name });
         child.stdout?.once('data', said);
         child.stderr?.once('data', said);
-        child.once('error', ({ message: reason }) => {
+        child.on('error', ({ message: reason }) => {
           if (child.pid === undefined) happened({ type: 'couldNotStart', name, reason });
         });
         child.once('exit', (code, signal) => {

@@ -1,8 +1,9 @@
 /** One worker, with all that is known of it. Pure. */
+import { cut, padEnd, padStart, safe } from '../cells.js';
 import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent } from '../quantity.js';
 import type { History } from './history.js';
 import { type Row, shortNumber } from './rows.js';
-import { cut, type Line, padEnd, padStart, type Run, run, safe, sparkline } from './runs.js';
+import { type Line, type Run, run, sparkline } from './runs.js';
 
 const LABEL = 14;
 const SCALE = 6;

@@ -1,7 +1,8 @@
 /** The last lines: what goes on, what is asked, and the keys. Pure. */
+import { safe } from '../cells.js';
 import { formatDuration } from '../quantity.js';
 import type { State } from './model.js';
-import { bar, fit, type Line, type Run, run, safe, spread } from './runs.js';
+import { bar, fit, type Line, type Run, run, spread } from './runs.js';
 
 export function footOf(state: State, width: number): Line[] {
   const foot: Line[] = [];
@@ -52,19 +53,15 @@ function keysOf(state: State, width: number): Line {
             ['q', 'quit'],
           ]
         : [
-            ...([
-              ['↑↓', 'choose'],
-              ['Enter', 'worker'],
-              ['s', 'sort'],
-              ['/', 'filter'],
-              ['r', 'reload'],
-            ] as const),
-            ...([
-              ['+ -', 'scale'],
-              ['?', 'help'],
-              ['q', 'quit'],
-            ] as const),
-            ...(state.hasList ? ([['Esc', 'list']] as const) : []),
+            // Not both: 80 columns have no room for them.
+            state.hasList ? ['Esc', 'list'] : ['↑↓', 'choose'],
+            ['Enter', 'worker'],
+            ['s', 'sort'],
+            ['/', 'filter'],
+            ['r', 'reload'],
+            ['+ -', 'scale'],
+            ['?', 'help'],
+            ['q', 'quit'],
           ];
   const left = keys.flatMap(([key, what]): Run[] => [run(` ${key}`, 'bold'), run(` ${what} `, 'dim')]);
   // What is left out must be known: before the keys.

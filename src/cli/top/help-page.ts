@@ -4,8 +4,8 @@ import { type Line, run } from './runs.js';
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
   ['↑ ↓ PgUp PgDn Home End', 'choose a worker (j, k, g, G as well)'],
   ['Enter, Esc', 'look at the worker alone, and back'],
-  ['s S o', 'sort by the next or the last column, and the other way round'],
-  ['/', 'show only what matches: ready, slot 3, generation 2, pid 4711'],
+  ['s S o', 'sort by the next or previous column; turn the order'],
+  ['/', 'only what matches: ready, slot 3, generation 2, pid 9'],
   ['r', 'reload, after a question'],
   ['+ -', 'more or fewer workers, after a question'],
   ['Ctrl-L, Ctrl-Z', 'draw anew, stop until fg'],
@@ -13,8 +13,8 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
 ];
 const COLUMNS: readonly (readonly [title: string, what: string])[] = [
   ['loop', 'how long a question waited for the event loop just now'],
-  ['req/s err/s', 'requests, and answers of 500 and above, in the last second'],
-  ['p99', 'the slowest hundredth of the last 10 s took that long and more'],
+  ['req/s err/s', 'requests, and answers of 500 and above, a second'],
+  ['p99', '99 of 100 answers of the last 10 s were faster'],
   ['queue', 'connections that wait to be accepted'],
   ['weight', 'share of new connections, relative to the others'],
 ];

@@ -1,8 +1,9 @@
 /** The supervisors that run, to choose one of them. Pure. */
+import { cut, padEnd, padStart, safe } from '../cells.js';
 import { formatBytes, formatDuration } from '../quantity.js';
 import { linkText } from './link-text.js';
 import { pickedIndex, type State } from './model.js';
-import { bar, cut, type Line, padEnd, padStart, run, safe, spread } from './runs.js';
+import { bar, type Line, run, spread } from './runs.js';
 
 export function listPage(state: State, width: number, room: number): Line[] {
   const { listed } = state;

@@ -7,14 +7,16 @@ import { Connection, listSupervisors, type Action as Request } from '../../contr
 import { absence, controlSocketPath } from '../../control/socket-path.js';
 import type { Context } from '../context.js';
 import { wantsColour } from '../context.js';
+import { formatField } from '../quantity.js';
 import { describeError } from '../report-error.js';
-import { fieldText } from './log-line.js';
 import { begin, type Effect, type Happening, isBusy, type State, update } from './model.js';
 import { Screen } from './screen.js';
 import { view } from './view.js';
 
 /** From one question to the next; a supervisor that takes longer is asked when it has answered. */
 const ASK_MS = 1_000;
+/** In the list, one that does not answer keeps none of the others waiting. */
+const PATIENCE_MS = 2_000;
 /** Pictures are at least so far apart. */
 const DRAW_MS = 60;
 const TICK_MS = 1_000;
@@ -137,7 +139,7 @@ class Live {
     };
     if (name === null) {
       this.#again(signal, async () => {
-        const listed = await listSupervisors(this.#context.runtimeDir);
+        const listed = await listSupervisors(this.#context.runtimeDir, PATIENCE_MS);
         return { type: 'listed', listed };
       }).catch(fail);
       return;
@@ -188,7 +190,7 @@ class Live {
     if (name === null) return;
     try {
       const result = await this.#connectionTo(name).perform(request, ({ message, fields }) => {
-        const details = Object.entries(fields).map(([key, value]) => ` ${key}=${fieldText(value)}`);
+        const details = Object.entries(fields).map(([key, value]) => ` ${formatField(key, value)}`);
         this.#happened({ type: 'step', text: `${message}${details.join('')}` });
       });
       const why = result.reason === null ? '' : `: ${result.reason}`;

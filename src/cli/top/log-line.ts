@@ -1,5 +1,7 @@
 /** A log line of the supervisor, which is JSON, as one line of cells. Pure. */
-import { cut, type Line, padEnd, run, type Style, safe } from './runs.js';
+import { cut, padEnd, safe } from '../cells.js';
+import { formatField } from '../quantity.js';
+import { type Line, run, type Style } from './runs.js';
 
 /** Said otherwise, or of no interest here. */
 const LEFT_OUT = new Set(['level', 'time', 'pid', 'name', 'slot', 'worker', 'generation', 'stream', 'msg', 'hostname']);
@@ -32,7 +34,7 @@ export function logLine(json: string): LogFields | null {
   const who = slot === undefined ? '' : `slot ${slot}${worker === undefined ? '' : ` worker ${worker}`}`;
   const rest = Object.entries(fields)
     .filter(([key]) => !LEFT_OUT.has(key))
-    .map(([key, value]) => ` ${key}=${fieldText(value)}`);
+    .map(([key, value]) => ` ${formatField(key, value)}`);
   return {
     worker: typeof worker === 'number' ? worker : null,
     line: [
@@ -44,12 +46,6 @@ export function logLine(json: string): LogFields | null {
       run(safe(rest.join('')), 'dim'),
     ],
   };
-}
-
-/** Numbers as people read them. */
-export function fieldText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return typeof value === 'number' ? String(Math.round(value * 10) / 10) : JSON.stringify(value);
 }
 
 function firstLine(text: string): string {

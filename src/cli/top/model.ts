@@ -30,7 +30,7 @@ export interface State extends Order {
   readonly nowMs: number;
 }
 
-/** `late`: it runs, and does not answer in time. */
+/** `late`: it runs, and does not answer in time. `up`: since its last answer. */
 export interface Link {
   readonly state: 'asking' | 'up' | 'late' | 'gone';
   readonly sinceMs: number;
@@ -125,7 +125,10 @@ function only(state: State, ...effects: Effect[]): Outcome {
 }
 
 function linked({ link, nowMs }: State, state: Link['state']): Link {
-  return link.state === state ? link : { state, sinceMs: nowMs };
+  if (state === 'up') return { state, sinceMs: nowMs };
+  if (link.state === state) return link;
+  // Since the last answer, or the first question.
+  return { state, sinceMs: state === 'late' ? link.sinceMs : nowMs };
 }
 
 export function isBusy({ action }: State): boolean {

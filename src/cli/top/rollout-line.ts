@@ -1,12 +1,14 @@
 /** A rollout in one line, and what else is worth a line of its own. Pure. */
 import type { SupervisorStatus } from '../../protocol.js';
-import { formatDelay, formatDuration, formatPercent } from '../quantity.js';
-import { type Line, type Run, run, safe } from './runs.js';
+import { safe } from '../cells.js';
+import { formatDelay, formatPercent, formatRest } from '../quantity.js';
+import { doneSlots } from '../status-view.js';
+import { type Line, type Run, run } from './runs.js';
 
 /** None where there is nothing to be said. */
 export function rolloutLine(status: SupervisorStatus): Line[] {
   const lines: Line[] = [];
-  const { rollout, workers, size } = status;
+  const { rollout, size } = status;
   const { state, from, to, reason, canary, trial } = rollout;
   if (status.crashLoop) lines.push([run('crash loop: workers crash again and again', 'bad')]);
   if (state === 'none') return lines;
@@ -15,8 +17,7 @@ export function rolloutLine(status: SupervisorStatus): Line[] {
   if (state === 'rolledBack') {
     return [...lines, [run('rollout', 'dim'), run(` taken back${generations}`, 'bad'), ...reasonOf(reason)]];
   }
-  const done = new Set(workers.filter((one) => one.state === 'ready' && one.generation === to).map(({ slot }) => slot));
-  const going: Run[] = [run('rollout', 'dim'), run(`${generations}  ${done.size} of ${size} replaced`, 'busy')];
+  const going: Run[] = [run('rollout', 'dim'), run(`${generations}  ${doneSlots(status)} of ${size} replaced`, 'busy')];
   if (reason !== null) going.push(run('  being taken back', 'bad'), ...reasonOf(reason));
   if (trial !== null) going.push(run(`  slot ${trial.slot} on trial${left(trial.remainingMs)}`, 'busy'));
   lines.push(going);
@@ -39,7 +40,7 @@ export function rolloutLine(status: SupervisorStatus): Line[] {
 }
 
 function left(remainingMs: number | null): string {
-  return remainingMs === null ? '' : `, ${formatDuration(remainingMs)} left`;
+  return remainingMs === null ? '' : `, ${formatRest(remainingMs)} left`;
 }
 
 function reasonOf(reason: string | null): Run[] {

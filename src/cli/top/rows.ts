@@ -110,10 +110,9 @@ function stateStyle({ worker: { state } }: Row): Style {
   return state === 'starting' || state === 'draining' || state === 'terminating' ? 'busy' : 'bad';
 }
 
-/** At most 4 characters: `0`, `0.4`, `12`, `1234`, `12k`, `1.2M`. */
+/** At most 4 characters: `0`, `0.4`, `4`, `12`, `1234`, `12k`, `1.2M`. */
 export function shortNumber(value: number): string {
-  if (value === 0) return '0';
-  if (value < 9.95) return Number.isInteger(value) ? String(value) : value.toFixed(1);
+  if (value < 9.95) return String(Number(value.toFixed(1)));
   if (value < 9_999.5) return String(Math.round(value));
   if (value < 999_500) return `${Math.round(value / 1_000)}k`;
   return value < 9_950_000 ? `${(value / 1e6).toFixed(1)}M` : `${Math.round(value / 1e6)}M`;
@@ -187,13 +186,14 @@ export function columnsFor(
   width: number,
   leastBars: number,
 ): { readonly columns: readonly Column[]; readonly bars: number } {
+  // A blank beside each column.
   const used = (columns: readonly Column[]) => columns.reduce((sum, one) => sum + one.width + 1, 1);
   let columns = COLUMNS.filter(({ rank }) => rank === 0);
   for (let rank = 1; rank <= 4; rank++) {
     const more = COLUMNS.filter((one) => one.rank === rank || columns.includes(one));
-    if (used(more) + leastBars + 1 > width) break;
+    if (used(more) + leastBars > width) break;
     columns = more;
   }
   while (used(columns) > width && columns.length > 1) columns = columns.slice(0, -1);
-  return { columns, bars: Math.max(0, width - used(columns) - 1) };
+  return { columns, bars: Math.max(0, width - used(columns)) };
 }

@@ -1,5 +1,5 @@
 /** Text in cells of a terminal, with how it is painted: what a view is made of. Pure. */
-import { printable } from '../table.js';
+import { cellsOf, cut, padEnd, padStart } from '../cells.js';
 
 export type Style =
   | 'plain'
@@ -19,53 +19,8 @@ export interface Run {
 }
 export type Line = readonly Run[];
 
-/** Two cells wide: UAX #11, and pictures. */
-const WIDE =
-  /^(?:\p{Emoji_Presentation}|[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\u30a0-\u30ff\u3000-\u303e\uff01-\uff60\uffe0-\uffe6])/u;
-/** Of a width that terminals do not agree on, or of none: what joins others, too. */
-const UNCERTAIN = /[\p{M}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{RI}]|\p{Emoji_Modifier}/gu;
-const SEVERAL = /[^\u0020-\u007e]/;
-
 export function run(text: string, style: Style = 'plain'): Run {
   return { text, style };
-}
-
-/** What comes from elsewhere, on one line, without orders to a terminal and without what moves other cells. */
-export function safe(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours of a log line
-  const bare = printable(text.replace(/\u001b\[[\d;:]{0,64}m/g, ''));
-  return SEVERAL.test(bare) ? bare.normalize('NFC').replace(UNCERTAIN, '') : bare;
-}
-
-/** Of a text that is safe. */
-export function cellsOf(text: string): number {
-  if (!SEVERAL.test(text)) return text.length;
-  let cells = 0;
-  for (const character of text) cells += WIDE.test(character) ? 2 : 1;
-  return cells;
-}
-
-/** As much of a text as there is room for; where it is cut, an ellipsis. */
-export function cut(text: string, width: number): string {
-  if (width <= 0) return '';
-  if (cellsOf(text) <= width) return text;
-  let kept = '';
-  let cells = 0;
-  for (const character of text) {
-    const wide = cellsOf(character);
-    if (cells + wide > width - 1) break;
-    kept += character;
-    cells += wide;
-  }
-  return `${kept}…`;
-}
-
-export function padEnd(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - cellsOf(text)));
-}
-
-export function padStart(text: string, width: number): string {
-  return ' '.repeat(Math.max(0, width - cellsOf(text))) + text;
 }
 
 /** A line that is no wider than the terminal. */

@@ -1,4 +1,5 @@
 /** What the live view shows on a terminal of whatever size: exactly as many lines as it has, none wider than it. Pure. */
+import { cut, padEnd, padStart, safe } from '../cells.js';
 import { formatBytes, formatDelay, formatDuration } from '../quantity.js';
 import { detailLines } from './detail.js';
 import { footOf } from './foot.js';
@@ -9,20 +10,7 @@ import { logLine } from './log-line.js';
 import { type State, shownRows } from './model.js';
 import { rolloutLine } from './rollout-line.js';
 import { type Column, columnsFor, type Row, shortNumber } from './rows.js';
-import {
-  bar,
-  cut,
-  fit,
-  type Line,
-  padEnd,
-  padStart,
-  type Run,
-  run,
-  type Style,
-  safe,
-  sparkline,
-  spread,
-} from './runs.js';
+import { bar, fit, type Line, type Run, run, type Style, sparkline, spread } from './runs.js';
 
 export interface Size {
   readonly width: number;

@@ -12,6 +12,8 @@ export interface Places {
   readonly folder: string;
   /** PM2's file, as the owner named it. */
   readonly from: string;
+  /** Whose variables are in it: `production`; null for none. */
+  readonly environment: string | null;
 }
 
 /** In the order in which one reads them. */
@@ -45,7 +47,7 @@ function applicationLines({ layers, notes, isLeftOut }: Application, places: Pla
     options.set(name, {
       key: name,
       value: valueFor(name, raw, places),
-      comments: note === undefined ? [] : [commentOf(note)],
+      comments: note === undefined ? [] : [commentOf(note, places)],
     });
   }
   if (!options.has('cwd') && places.folder !== places.cwd) {
@@ -69,12 +71,14 @@ function applicationLines({ layers, notes, isLeftOut }: Application, places: Pla
     ...(isLeftOut ? commentLines('autostart was false: holdfast starts it with the others; without it: --only') : []),
     ...(rest.length === 0
       ? []
-      : ['# Not taken over:', ...rest.flatMap((note) => commentLines(`- ${commentOf(note)}`))]),
+      : ['# Not taken over:', ...rest.flatMap((note) => commentLines(`- ${commentOf(note, places)}`))]),
   ];
 }
 
-function commentOf({ key, says }: Note): string {
-  return `${key}: ${says}`;
+function commentOf({ key, says }: Note, { environment }: Places): string {
+  // There is but one environment in this file.
+  const isEnvironment = key.startsWith('env_') && key !== `env_${environment}`;
+  return `${key}: ${isEnvironment ? `holdfast init --from-pm2 --env ${key.slice(4)} writes it into env` : says}`;
 }
 
 function valueFor(name: string, raw: unknown, { cwd, folder }: Places): unknown {

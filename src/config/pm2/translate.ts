@@ -142,16 +142,18 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
   }
 
   const script = valueAt('script');
-  const plain = String(valueAt('name') ?? (typeof script === 'string' ? nameOfScript(script) : ''));
+  const byScript = typeof script === 'string' ? nameOfScript(script) : '';
+  const plain = String(valueAt('name') ?? byScript);
   const suffix = valueAt('append_env_to_name') === true && environment !== null ? `-${environment}` : '';
-  const name = fitName(`${plain}${suffix}`);
+  // Of a name in another script nothing may be left.
+  const name = fitName(`${fitName(plain) === '' ? byScript : plain}${suffix}`);
   if (name !== '') give({ name }, 'name');
   if (name !== plain && entries.has('name') && suffix === '') {
     const index = notes.findIndex(({ key }) => key === 'name');
     notes.splice(index, 1, {
       key: 'name',
       verdict: 'other',
-      says: `${name}: a name has letters, digits, "_", "." and "-"`,
+      says: `${name || 'the default'}: a name has letters from A to Z, digits, "_", "." and "-"`,
     });
   }
   return { name, givenName: plain, given, notes, faults, isLeftOut: valueAt('autostart') === false };
@@ -164,9 +166,7 @@ function combine(
   give: (options: Options, spelled: string) => void,
   spelling: (key: string) => string,
 ): void {
-  // Without a word PM2 takes a process for started as soon as it runs; it makes a cluster of what has a number of instances.
-  const mode = String(valueAt('exec_mode') ?? (valueAt('instances') === undefined ? 'fork' : 'cluster'));
-  const isFork = mode.startsWith('fork') || valueAt('execute_command') === true;
+  const isFork = modeOf(valueAt).startsWith('fork') || valueAt('execute_command') === true;
   if (isFork && !given.has('ready')) give({ ready: 'running' }, spelling('exec_mode'));
 
   if (valueAt('source_map_support') === true && valueAt('disable_source_map_support') !== true) {
@@ -204,6 +204,17 @@ function combine(
     const spelled = spelling(timeout === undefined ? 'min_uptime' : 'listen_timeout');
     give({ readyTimeout: formatDuration(Math.min(DAY_MS, uptimeMs + timeoutMs)) }, spelled);
   }
+}
+
+/**
+ * Without a word PM2 takes a process for started as soon as it runs; it makes a cluster of what has a number of instances, unless
+ * another program runs it: a shell, where the script has words.
+ */
+function modeOf(valueAt: (key: string) => unknown): string {
+  const interpreter = String(valueAt('exec_interpreter') ?? '');
+  const isNodes = interpreter === '' || /(?:node|bun)$/.test(interpreter);
+  const isFork = valueAt('instances') === undefined || !isNodes || String(valueAt('script') ?? '').includes(' ');
+  return String(valueAt('exec_mode') ?? (isFork ? 'fork' : 'cluster'));
 }
 
 /** A duration that `keys.ts` has written. */

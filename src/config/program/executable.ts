@@ -1,4 +1,4 @@
-/** What a file is that a package manager, or its author, made executable: told from its beginning. Pure. */
+/** What a file is that a package manager, or its author, made executable: told from its beginning, and its name. Pure. */
 
 export type Executable =
   | { readonly is: 'node'; readonly nodeArgs: readonly string[] }
@@ -22,11 +22,26 @@ const HANDS_OVER =
   /^\s*exec\s+(?:"\$basedir\/node"|"?node"?)\s+(.*?)\s*"((?:\$basedir|\/)[^"]*)"((?:\s+[^"$\s]+)*)\s+"\$@"\s*$/gm;
 const NODE_PATH = /^\s*export NODE_PATH="([^"]*?)(?::\$NODE_PATH)?"\s*$/m;
 
-/** @param head the first kilobytes of the file */
-export function executableOf(head: string): Executable {
+/** What runs a file that does not say so itself. */
+const BY_EXTENSION: ReadonlyMap<string, string> = new Map([
+  ['.sh', 'bash'],
+  ['.py', 'python'],
+  ['.rb', 'ruby'],
+  ['.php', 'php'],
+  ['.pl', 'perl'],
+]);
+
+/**
+ * @param head the first kilobytes of the file
+ * @param name of the file
+ */
+export function executableOf(head: string, name = ''): Executable {
   if (head.includes('\0')) return { is: 'binary' };
   const line = SHEBANG.exec(head)?.[1];
-  if (line === undefined) return { is: 'node', nodeArgs: [] };
+  if (line === undefined) {
+    const other = BY_EXTENSION.get(/\.[a-z]+$/.exec(name)?.[0] ?? '');
+    return other === undefined ? { is: 'node', nodeArgs: [] } : { is: 'foreign', interpreter: [other] };
+  }
   const words = line.split(/\s+/);
   if (baseName(words[0]) === 'env') {
     words.shift();

@@ -55,7 +55,7 @@ export async function inspect(file: string): Promise<Executable> {
     const handle = await open(file);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-      return executableOf(buffer.toString('latin1', 0, bytesRead));
+      return executableOf(buffer.toString('latin1', 0, bytesRead), file);
     } finally {
       await handle.close();
     }

@@ -43,7 +43,7 @@ const LAST_LINE_CHARACTERS = 1_000;
 /**
  * In a process group of its own. When the time is over, or at the signal, the whole group is sent SIGTERM, and SIGKILL
  * `killMs` later if any of it is left; the answer comes when it is gone. What a command that ends by itself leaves behind goes on
- * without its pipes. The command never waits for the log: what that cannot take is dropped and counted there.
+ * without its pipes. The command never waits for the log: lines that are too many for it are dropped and counted.
  *
  * Never rejects.
  */
@@ -65,7 +65,7 @@ export async function runHook(options: HookOptions): Promise<HookResult> {
   }
   // Who does not read it closes it.
   child.stdin?.on('error', () => {}).end(input);
-  const output = captureHook(child, log.logger.child({ hook: name }, { level: 'trace' }));
+  const output = captureHook(child, log, name);
 
   let cutShort: string | null = null;
   let killTimer: NodeJS.Timeout | undefined;
@@ -108,13 +108,20 @@ function outcome(child: ChildProcess, cwd: string): Promise<string | null> {
 }
 
 /** Logs line by line. `finish` waits a little for what is still in the pipes, and returns the last lines of stderr. */
-function captureHook(child: ChildProcess, logger: Log['logger']): { finish(): Promise<readonly string[]> } {
+function captureHook(child: ChildProcess, log: Log, name: string): { finish(): Promise<readonly string[]> } {
+  const logger = log.logger.child({ hook: name }, { level: 'trace' });
   const lastLines: string[] = [];
+  let dropped = 0;
+  /** What room is left then is for those who can tell it once only: the supervisor itself. */
+  const tell = (act: () => void) => {
+    if (log.writable()) act();
+    else dropped += 1;
+  };
   const fields = ({ continued }: Line) => (continued ? { continued } : {});
   const outputs = [
-    eachLine(child.stdout, (line) => logger.info({ stream: 'stdout', ...fields(line) }, line.text)),
+    eachLine(child.stdout, (line) => tell(() => logger.info({ stream: 'stdout', ...fields(line) }, line.text))),
     eachLine(child.stderr, (line) => {
-      logger.warn({ stream: 'stderr', ...fields(line) }, line.text);
+      tell(() => logger.warn({ stream: 'stderr', ...fields(line) }, line.text));
       if (line.text.trim() === '') return;
       if (lastLines.push(line.text.slice(0, LAST_LINE_CHARACTERS)) > LAST_LINES) lastLines.shift();
     }),
@@ -126,6 +133,7 @@ function captureHook(child: ChildProcess, logger: Log['logger']): { finish(): Pr
       await Promise.race([Promise.all(outputs.map(({ ended }) => ended)), waited]);
       patience.abort();
       for (const { close } of outputs) close();
+      if (dropped > 0) logger.warn({ dropped }, 'lines of a hook dropped');
       return lastLines;
     },
   };

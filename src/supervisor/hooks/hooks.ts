@@ -62,7 +62,7 @@ export class Hooks {
     line.waiting.push({ occasion, release, time: new Date() });
     if (line.waiting.length > QUEUE_LIMIT) {
       const skipped = line.waiting.shift();
-      this.#log.logger.warn({ hook: occasion.event, since: skipped?.time.toISOString() }, 'hook skipped');
+      this.#log.logger.warn({ hook: nameOf(occasion.event), since: skipped?.time.toISOString() }, 'hook skipped');
     }
     line.running ??= this.#work(line).finally(() => {
       line.running = null;
@@ -92,8 +92,8 @@ export class Hooks {
     for (let call = line.waiting.shift(); call !== undefined; call = line.waiting.shift()) {
       const { event } = call.occasion;
       const result: HookResult = await this.#call(call).catch((error: Error) => ({ ok: false, reason: error.message }));
-      if (result.ok) this.#log.logger.debug({ hook: event }, 'hook done');
-      else this.#log.logger.warn({ hook: event, reason: result.reason }, 'hook failed');
+      if (result.ok) this.#log.logger.debug({ hook: nameOf(event) }, 'hook done');
+      else this.#log.logger.warn({ hook: nameOf(event), reason: result.reason }, 'hook failed');
     }
   }
 
@@ -101,7 +101,7 @@ export class Hooks {
     const { config, cwd } = release;
     const facts = factsOf(occasion, config.name, time);
     return this.#run({
-      name: `hooks.${occasion.event}`,
+      name: nameOf(occasion.event),
       command: config.hooks[occasion.event] ?? '',
       cwd,
       env: { ...process.env, ...config.env, ...variablesOf(facts) },
@@ -112,6 +112,11 @@ export class Hooks {
       signal: this.#end.signal,
     });
   }
+}
+
+/** As the option is called: the same in all that the log says of it. */
+function nameOf(event: HookEvent): string {
+  return `hooks.${event}`;
 }
 
 type Facts = ReturnType<typeof factsOf>;

@@ -1,6 +1,6 @@
 /**
  * Buries what nobody else will: as PID 1 of a container this process inherits every process whose parent has ended, and
- * each that ends stays in the process table until it is waited for. Called by run.ts. Must never take an exit status away
+ * each that ends stays in the process table until it is waited for. Called by run.ts and several.ts. Must never take an exit status away
  * from Node, which waits for the children that it has started itself, each by its PID.
  *
  * A zombie of Node's own is waited for in the next turn of the event loop, since the same SIGCHLD wakes Node up. So who is
@@ -8,7 +8,6 @@
  * (SIGSTOP) or kept busy finds its timers due before it has heard of the signals.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Log } from '../../logs/logger.js';
 import type { NativeLoad } from '../../native/libc.js';
 import { isStillZombie, seesItself, type Zombie, zombiesOf } from './zombies.js';
 
@@ -93,17 +92,23 @@ export class Reaper {
   }
 }
 
+/** Of a logger. */
+export interface Tell {
+  warn(fields: { readonly reason: string; readonly hint: string }, message: string): void;
+  debug(fields: { readonly count: number }, message: string): void;
+}
+
 /** @returns ends it */
-export function reapOrphans(native: NativeLoad, log: Log): () => void {
+export function reapOrphans(native: NativeLoad, tell: Tell): () => void {
   const proc = '/proc';
   const found = orphanDuty({ pid: process.pid, native, seesItself: seesItself(proc, process.pid) });
-  if (found.duty === 'warn') log.logger.warn({ reason: found.reason, hint: found.hint }, 'orphans are not buried');
+  if (found.duty === 'warn') tell.warn({ reason: found.reason, hint: found.hint }, 'orphans are not buried');
   if (found.duty !== 'reap' || !native.ok) return () => {};
   const reaper = new Reaper({
     pid: process.pid,
     proc,
     reap: (pid) => native.native.reap(pid),
-    onReaped: (count) => log.logger.debug({ count }, 'orphans buried'),
+    onReaped: (count) => tell.debug({ count }, 'orphans buried'),
   });
   const wake = () => reaper.wake();
   process.on('SIGCHLD', wake);

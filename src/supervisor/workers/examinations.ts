@@ -1,58 +1,103 @@
 /** Profiles and debugging of live workers: who is asked for what, and that there is an end to it in any case. */
+import { readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { ControlResult, ProfileOptions, WorkerMessage } from '../../protocol.js';
+import type { ControlResult, ProfileOptions, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import type { WorkerHandle } from './handle.js';
 import { endInspector, isInspectorUrl } from './hang-stack.js';
 
 type Profiled = Extract<WorkerMessage, { type: 'profiled' }>;
 type Inspected = Extract<WorkerMessage, { type: 'inspected' }>;
 type Answer = Profiled | Inspected;
+type Profile = Extract<SupervisorMessage, { type: 'profile' }>;
+type Order = Omit<Profile, 'seq' | 'cmd'> | { readonly type: 'inspect' };
 
 /** A heap of gigabytes takes minutes, and the event loop stands still meanwhile. */
 const HEAP_MS = 10 * 60_000;
 /** Beyond its time: a busy loop comes to it late. */
 const PATIENCE_MS = 60_000;
+/** How long the end of a profile may take, of ten minutes and many functions. */
+const STILL_MS = 10_000;
 const OPEN_MS = 10_000;
 /** Who has asked for a profile takes it at once. */
 const SPARE_MS = 5 * 60_000;
+/** Behind the name of the supervisor. */
+const SPARE = /^\d+-\d+-\d+\.profile$/;
+
+/** Of the clock of `performance.now()`. */
+interface Stillness {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+const ANY_TIME: Stillness = { fromMs: 0, untilMs: Number.POSITIVE_INFINITY };
+
+interface Question {
+  readonly worker: number;
+  /** What becomes of its answer: at first who has asked is told, later only what it has left is put away. */
+  take: (answer: Answer | string) => void;
+}
 
 export class Examinations {
   readonly #runtimeDir: string;
-  readonly #waiting = new Map<
-    number,
-    { readonly worker: number; readonly settle: (answer: Answer | string) => void }
-  >();
-  readonly #busy = new Set<number>();
+  readonly #name: string;
+  readonly #waiting = new Map<number, Question>();
+  /** When the event loop may stand still. */
+  readonly #busy = new Map<number, Stillness>();
   /** Told when the worker has ended. */
   readonly #ends = new Map<number, () => void>();
   #asked = 0;
 
   /** @param runtimeDir only this user may enter it */
-  constructor(runtimeDir: string) {
+  constructor(runtimeDir: string, name: string) {
     this.#runtimeDir = runtimeDir;
+    this.#name = name;
   }
 
   /** Whether its event loop may stand still for a while: it must not be taken for one that hangs. */
   isBusy(worker: number): boolean {
-    return this.#busy.has(worker);
+    const { fromMs, untilMs } = this.#busy.get(worker) ?? { fromMs: Number.POSITIVE_INFINITY, untilMs: 0 };
+    const now = performance.now();
+    return fromMs <= now && now < untilMs;
   }
 
-  async profile(handle: WorkerHandle, { what, forMs, file, id }: ProfileOptions): Promise<ControlResult> {
+  /** Removes what nobody has taken: a snapshot has every secret of the application in it. Never throws. */
+  tidy(): void {
+    try {
+      const own = `.${this.#name}.`;
+      const left = readdirSync(this.#runtimeDir).filter(
+        (name) => name.startsWith(own) && SPARE.test(name.slice(own.length)),
+      );
+      for (const name of left) rmSync(path.join(this.#runtimeDir, name), { force: true });
+    } catch {
+      // Where the folder cannot be read nothing of it can be told either.
+    }
+  }
+
+  /** @param gone aborted when who has asked has gone: it is given up then */
+  async profile(
+    handle: WorkerHandle,
+    { what, forMs, file, id }: ProfileOptions,
+    gone: AbortSignal,
+  ): Promise<ControlResult> {
     const { worker } = handle.identity;
-    const spare = path.join(
-      this.#runtimeDir,
-      `.${handle.identity.name}.${process.pid}-${worker}-${Date.now()}.profile`,
-    );
-    const timeMs = what === 'heap' ? HEAP_MS : forMs + PATIENCE_MS;
-    return this.#alone(worker, async () => {
+    const spare = path.join(this.#runtimeDir, `.${this.#name}.${process.pid}-${worker}-${Date.now()}.profile`);
+    const isHeap = what === 'heap';
+    const removeSpare = () => void rm(spare, { force: true }).catch(() => {});
+    const now = performance.now();
+    // But for the end of a profile the loop turns as ever, and one that hangs is found.
+    const stillness = isHeap ? ANY_TIME : { fromMs: now + forMs, untilMs: now + forMs + STILL_MS };
+    return this.#alone(worker, stillness, async () => {
       const order = { type: 'profile', what, forMs, file, id, spare } as const;
-      const answer = await this.#ask(handle, order, timeMs);
+      const answer = await this.#ask(handle, order, isHeap ? HEAP_MS : forMs + PATIENCE_MS, {
+        late: removeSpare,
+        gone,
+      });
       const reason = typeof answer === 'string' ? answer : 'aside' in answer && !answer.ok ? answer.detail : null;
       const aside = typeof answer === 'string' || ('aside' in answer && answer.aside);
       // What nobody can take, or has taken by then, is not to fill the folder.
-      if (reason !== null) await rm(spare, { force: true }).catch(() => {});
-      else if (aside) setTimeout(() => void rm(spare, { force: true }).catch(() => {}), SPARE_MS).unref();
+      if (reason !== null) removeSpare();
+      else if (aside) setTimeout(removeSpare, SPARE_MS).unref();
       if (reason !== null) return { ok: false, message: 'failed', reason };
       return { ok: true, message: `worker ${worker} profiled`, reason: null, ...(aside && { file: spare }) };
     });
@@ -66,11 +111,11 @@ export class Examinations {
    */
   async inspect(handle: WorkerHandle, opened: (url: string) => void, gone: AbortSignal): Promise<ControlResult> {
     const { worker } = handle.identity;
-    return this.#alone(worker, async () => {
+    return this.#alone(worker, ANY_TIME, async () => {
       handle.concealsInspector = true;
       const ended = new Promise<'ended'>((resolve) => this.#ends.set(worker, () => resolve('ended')));
       try {
-        const answer = await this.#ask(handle, { type: 'inspect' }, OPEN_MS);
+        const answer = await this.#ask(handle, { type: 'inspect' }, OPEN_MS, { late: closeAgain });
         if (typeof answer === 'string') return { ok: false, message: 'failed', reason: answer };
         if (!('url' in answer) || !isInspectorUrl(answer.url)) {
           const detail = 'detail' in answer && answer.detail !== '' ? answer.detail : 'it has no inspector on loopback';
@@ -95,24 +140,28 @@ export class Examinations {
   }
 
   answered(worker: number, answer: Answer): void {
-    const waiting = this.#waiting.get(answer.seq);
-    if (waiting?.worker === worker) waiting.settle(answer);
+    const question = this.#waiting.get(answer.seq);
+    if (question?.worker !== worker) return;
+    this.#waiting.delete(answer.seq);
+    question.take(answer);
   }
 
   /** The worker has ended. */
   forget(worker: number): void {
-    for (const waiting of [...this.#waiting.values()]) {
-      if (waiting.worker === worker) waiting.settle(`worker ${worker} has ended`);
+    for (const [seq, question] of [...this.#waiting]) {
+      if (question.worker !== worker) continue;
+      this.#waiting.delete(seq);
+      question.take(`worker ${worker} has ended`);
     }
     this.#ends.get(worker)?.();
   }
 
-  async #alone(worker: number, act: () => Promise<ControlResult>): Promise<ControlResult> {
+  async #alone(worker: number, stillness: Stillness, act: () => Promise<ControlResult>): Promise<ControlResult> {
     if (this.#busy.has(worker)) {
       const reason = `worker ${worker} is being profiled or inspected already`;
       return { ok: false, message: 'failed', reason };
     }
-    this.#busy.add(worker);
+    this.#busy.set(worker, stillness);
     try {
       return await act();
     } finally {
@@ -120,13 +169,15 @@ export class Examinations {
     }
   }
 
-  /** @returns its answer, or why there is none */
+  /**
+   * @param late what is to be done where the answer comes when nobody waits for it any more, or where there is none
+   * @returns its answer, or why there is none
+   */
   #ask(
     handle: WorkerHandle,
-    order:
-      | Omit<Extract<Parameters<WorkerHandle['send']>[0], { type: 'profile' }>, 'seq'>
-      | { readonly type: 'inspect' },
+    order: Order,
     timeMs: number,
+    { late, gone }: { readonly late: (answer: Answer | string) => void; readonly gone?: AbortSignal },
   ): Promise<Answer | string> {
     const { worker } = handle.identity;
     if (!handle.connected || handle.plain)
@@ -136,13 +187,28 @@ export class Examinations {
     return new Promise((resolve) => {
       const settle = (answer: Answer | string) => {
         clearTimeout(timer);
-        this.#waiting.delete(seq);
+        gone?.removeEventListener('abort', giveUp);
+        question.take = late;
         resolve(answer);
       };
-      const late = `worker ${worker} does not answer: its event loop is blocked, or it stands at a breakpoint`;
-      const timer = setTimeout(() => settle(late), timeMs);
-      this.#waiting.set(seq, { worker, settle });
+      const end = (reason: string) => {
+        if (order.type === 'profile') void handle.send({ type: 'endProfile', seq });
+        settle(reason);
+      };
+      const giveUp = () => end('nobody waits for it any more');
+      const silence = `worker ${worker} does not answer: its event loop is blocked, or it stands at a breakpoint`;
+      const timer = setTimeout(() => end(silence), timeMs);
+      const question: Question = { worker, take: settle };
+      this.#waiting.set(seq, question);
       void handle.send({ ...order, seq });
+      if (gone?.aborted) giveUp();
+      else gone?.addEventListener('abort', giveUp, { once: true });
     });
   }
+}
+
+/** Of an inspector that has opened too late. */
+function closeAgain(answer: Answer | string): void {
+  if (typeof answer === 'string' || !('url' in answer) || answer.wasOpen || !isInspectorUrl(answer.url)) return;
+  void endInspector(answer.url);
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { makeFolder, open, SNAPSHOT } from '../../control/support/fake-target.js';
+import { makeFolder, OK, open, SNAPSHOT } from '../../control/support/fake-target.js';
 import { holdfast } from '../support/command-line.js';
 
 t.test('who leaves the view of one of several asks for no more of them', async (t) => {
@@ -63,4 +63,27 @@ t.test('a rollout is followed to its end, with what happens in words', async (t)
     else t.match(outcome.stderr, /cannot reload shop: exit code 1/);
   }
   t.match(await holdfast(['reload', '--follow', '--abort'], { runtimeDir: dir }), { code: 2 });
+});
+
+t.test('however long it goes on, nothing else is written to the terminal', async (t) => {
+  const { dir, target } = await open(t);
+  const warnings: string[] = [];
+  const warned = ({ message }: Error) => warnings.push(message);
+  process.on('warning', warned);
+  t.teardown(() => process.off('warning', warned));
+  // More than Node allows for listeners to one signal.
+  let asked = 0;
+  const often = new Promise<void>((resolve) => {
+    const { answerStatus } = target;
+    target.answerStatus = () => {
+      if (++asked > 12) resolve();
+      return answerStatus();
+    };
+  });
+  target.perform = async () => {
+    await often;
+    return OK;
+  };
+  t.match(await holdfast(['reload'], { runtimeDir: dir, terminal: true }), { code: 0 });
+  t.same(warnings, []);
 });

@@ -120,6 +120,11 @@ t.test('other signals reach those that handle them, and would end nobody', async
   t.equal(many.state.waiting.api?.length, 256);
 });
 
+t.test('while they are stopping, nobody is said to go on', async (t) => {
+  const { effects } = course([signalled('SIGTERM'), ended('api'), ended('bot'), ended('worker')]);
+  t.same(told(effects), ['api has ended; worker, bot not yet', 'bot has ended; worker not yet']);
+});
+
 t.test('a terminal that is closed stops all, once', async (t) => {
   const closed: ParentEvent = { type: 'terminalClosed' };
   t.same(signals(course([closed, closed], ['api']).effects), ['api SIGTERM']);

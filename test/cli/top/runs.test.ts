@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { cellsOf, cut, fit, run, safe, sparkline, spread, textOf } from '../../../src/cli/top/runs.js';
+import { cellsOf, cut, safe } from '../../../src/cli/cells.js';
+import { fit, run, sparkline, spread, textOf } from '../../../src/cli/top/runs.js';
 
 t.test('cells are counted as a terminal does', async (t) => {
   t.same(

@@ -1,6 +1,8 @@
 /** Statuses, and what is to be seen of a state. */
+
+import { cellsOf } from '../../../src/cli/cells.js';
 import { begin, type Happening, type State, update } from '../../../src/cli/top/model.js';
-import { cellsOf, type Line, textOf } from '../../../src/cli/top/runs.js';
+import { type Line, textOf } from '../../../src/cli/top/runs.js';
 import { view } from '../../../src/cli/top/view.js';
 import type { SupervisorStatus, WorkerStatus } from '../../../src/protocol.js';
 import { statusOf } from '../../control/support/fake-target.js';

@@ -177,6 +177,8 @@ t.test("name and script are PM2's", async (t) => {
   t.equal(nameOf({ script: './api/server.js' }), 'server');
   t.equal(nameOf({ script: './service-worker/' }), 'service-worker');
   t.equal(nameOf({ name: 'HTTP API', script: 'a.js' }), 'HTTP-API');
+  t.equal(nameOf({ name: '日本', script: './a.js' }), 'a', 'where nothing of it can be a name');
+  t.equal(nameOf({ name: '日本', script: './a.js', append_env_to_name: true }, 'test'), 'a-test');
   t.equal(translated({ name: 'HTTP API', script: 'a.js' }).givenName, 'HTTP API');
   t.equal(verdictOf({ name: 'HTTP API', script: 'a.js' }, 'name'), 'other');
   t.equal(verdictOf({ name: 'api', script: 'a.js' }, 'name'), 'taken');
@@ -195,6 +197,9 @@ t.test('without a mode, a number of instances makes a cluster, and nothing else 
   t.equal(readyOf({}), 'running');
   t.equal(readyOf({ instances: 1 }), undefined);
   t.equal(readyOf({ instances: 1, exec_mode: 'fork' }), 'running');
+  t.equal(readyOf({ instances: 1, script: 'node a.js --x' }), 'running', 'what a shell runs is none');
+  t.equal(readyOf({ instances: 1, interpreter: 'tsx' }), 'running', 'nor what another program runs');
+  t.equal(readyOf({ instances: 1, interpreter: '/usr/bin/node' }), undefined);
   t.equal(readyOf({ wait_ready: true }), 'message', 'and who says that it is ready is asked');
 });
 

@@ -22,6 +22,9 @@ t.test('what an executable file is shows at its beginning', async (t) => {
     ['\x7fELF\x02\x01\x01\0\0', { is: 'binary' }],
   ];
   for (const [head, found] of table) t.strictSame(executableOf(head), found, JSON.stringify(head));
+  t.strictSame(executableOf('print(1)', '/srv/a.py'), { is: 'foreign', interpreter: ['python'] });
+  t.strictSame(executableOf('#!/usr/bin/env node\n', 'a.sh'), { is: 'node', nodeArgs: [] }, 'the first line counts');
+  t.strictSame(executableOf('', 'constructor'), { is: 'node', nodeArgs: [] });
 });
 
 t.test('the shell scripts of pnpm and of cmd-shim are seen through', async (t) => {

@@ -69,6 +69,25 @@ t.test('a line without end is logged in pieces, and told cut', async (t) => {
   );
 });
 
+t.test('one that writes more than the log takes leaves room in it for the lines of others', async (t) => {
+  const { fd } = pipe(t);
+  const log = createLog(defaults, { stdout: { fd, isTTY: false } });
+  const told: Record<string, unknown>[] = [];
+  log.follow((line) => void told.push(JSON.parse(line)));
+  const command = 'yes "$(head -c 200 /dev/zero | tr "\\0" x)" | head -n 20000; echo end >&2';
+  const options = {
+    name: 'hooks.reloaded',
+    cwd: t.testdir({}),
+    env: { PATH: process.env.PATH },
+    timeoutMs: 60_000,
+    log,
+  };
+  t.same(await runHook({ ...options, command }), { ok: true });
+  const lines = told.filter(({ stream }) => stream !== undefined).length;
+  t.match(told.at(-1), { level: 'warn', hook: 'hooks.reloaded', dropped: 20_001 - lines });
+  t.ok(log.bufferedBytes() < 600_000, `${log.bufferedBytes()} bytes of 1 MiB`);
+});
+
 t.test('what cannot be run is a reason, not a rejection', async (t) => {
   const cwd = path.join(t.testdir({}), 'none');
   t.same(await hook(t, 'true', { cwd }).done, {

@@ -63,7 +63,11 @@ t.test(
     await hooks.close();
     t.match(
       lines.find(({ msg }) => msg === 'hook failed'),
-      { level: 'warn', hook: 'reloaded', reason: /^hooks.reloaded ended with exit code 3; the last it wrote:\noh$/ },
+      {
+        level: 'warn',
+        hook: 'hooks.reloaded',
+        reason: /^hooks.reloaded ended with exit code 3; the last it wrote:\noh$/,
+      },
     );
   },
 );
