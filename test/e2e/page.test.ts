@@ -288,7 +288,10 @@ t.test('64 workers have room, and one that is not like the others stands out', {
   const { page, faults } = await open(t, await browse(t), `http://127.0.0.1:${admin}/`);
   await state(page, /^Well: 64 of 64/);
   t.equal(await page.locator('#workers tbody tr').count(), 64);
-  t.equal(await page.locator('#differs').textContent(), 'Not like the others: slot 41: memory 5.0 times that of the others');
+  t.equal(
+    await page.locator('#differs').textContent(),
+    'Not like the others: slot 41: memory 5.0 times that of the others',
+  );
   t.equal(await page.locator('#workers tr.odd').count(), 1);
   await picture(page, 'many-light-1280');
   await page.setViewportSize({ width: 360, height: 800 });

@@ -20,6 +20,7 @@ import {
   list,
   Mismatch,
   nullOr,
+  numbers,
   oneOf,
   optional,
   type Reader,
@@ -56,6 +57,9 @@ const MOST_SERIES = 2_000;
 const SCHEMA_CHARACTERS = 2 * 1024 ** 2;
 
 const count = whole(0, Number.MAX_SAFE_INTEGER);
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAmount = (value: unknown) => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+const isNumberOrNull = (value: unknown) => value === null || typeof value === 'number';
 const key = text(KEY_CHARACTERS);
 const slot = whole(0, LAST_SLOT);
 /** More than a process can have open, so that no sum of them is ever inexact. */
@@ -90,18 +94,13 @@ const gc = record<GcTotals>({
   kind: oneOf('minor', 'major', 'incremental', 'weakcb'),
   count,
   ms: amount,
-  buckets: list(count, MOST_BUCKETS),
+  buckets: numbers<number>(MOST_BUCKETS, isCount),
 });
-
-const number: Reader<number> = (value, at) => {
-  if (typeof value === 'number') return value;
-  throw new Mismatch(`${at} must be a number`);
-};
 
 const application = record<ApplicationMetrics>({
   version: count,
   schema: optional(text(SCHEMA_CHARACTERS)),
-  values: list(nullOr(number), MOST_SERIES),
+  values: numbers<number | null>(MOST_SERIES, isNumberOrNull),
   left: count,
   failure: nullOr(text(DETAIL_CHARACTERS)),
 });
@@ -165,8 +164,8 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   measured: {
     seq: count,
     requests: count,
-    statuses: list(count, 6),
-    latency: list(count, MOST_BUCKETS),
+    statuses: numbers<number>(6, isCount),
+    latency: numbers<number>(MOST_BUCKETS, isCount),
     tookMs: amount,
     accepted,
     connections: count,
@@ -180,7 +179,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     externalBytes: amount,
     loopActiveMs: amount,
     loopIdleMs: amount,
-    loopDelayMs: list(amount, 4),
+    loopDelayMs: numbers<number>(4, isAmount),
     gc: list(gc, 4),
     kinds: optional(counts),
     application: optional(application),

@@ -52,7 +52,10 @@ function rig() {
   });
   const figures = (...all: readonly [id: number, more: Partial<Measured>][]) =>
     new Map(
-      all.map(([id, more]): [number, Figures] => [id, { row: rowOf(measuredOf(more)), measured: measuredOf(more), silentMs: 0 }]),
+      all.map(([id, more]): [number, Figures] => [
+        id,
+        { row: rowOf(measuredOf(more)), measured: measuredOf(more), silentMs: 0 },
+      ]),
     );
   return {
     ...{ lookout, events, figures },
