@@ -113,7 +113,7 @@ t.test(
     await page.locator('#rollout td').first().waitFor();
     t.match(await page.locator('#rollout').textContent(), /The canary in slot 3 has 30 % of new connections/);
     await picture(page, 'canary-light');
-    t.equal((await holdfast.run('abort')).code, 0);
+    t.equal((await holdfast.run('reload', '--abort')).code, 0);
     await canary;
     await page.locator('#rollout', { hasText: 'was taken back' }).waitFor();
     await page.locator('#history li', { hasText: 'Taken back: generation 3' }).waitFor();

@@ -125,7 +125,7 @@ t.test(
       const compared = expr.replace(/ (?:==|>) [\d.]+(?= and|\s*$)/g, '').trim();
       t.ok(await seen(compared), compared);
     }
-    t.equal((await holdfast.run('abort')).code, 0);
+    t.equal((await holdfast.run('reload', '--abort')).code, 0);
   },
 );
 
