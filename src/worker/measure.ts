@@ -36,7 +36,6 @@ export interface MeasureSources {
 interface Counted {
   _handle?: { readonly bytesRead?: number; readonly bytesWritten?: number } | null;
   server?: Server;
-  [counted: symbol]: number | undefined;
 }
 
 export class Measure {
@@ -45,8 +44,8 @@ export class Measure {
   readonly #delays = [1, 2].map(() => monitorEventLoopDelay({ resolution: RESOLUTION_MS }));
   readonly #accepted: Record<keyof AcceptedCounts, number> = { http1: 0, http2: 0, other: 0 };
   readonly #gc: Partial<Record<GcKind, { count: number; ms: number; buckets: number[] }>> = {};
-  readonly #read = Symbol('bytes read');
-  readonly #written = Symbol('bytes written');
+  /** Of each handle, when it was looked at last. Not on the socket: one that has more on it than usual is not handed over. */
+  readonly #counted = new WeakMap<object, { readonly read: number; readonly written: number }>();
   #received = 0;
   #sent = 0;
   #schema = '';
@@ -159,9 +158,9 @@ export class Measure {
     const handle = socket?._handle;
     if (socket == null || typeof handle?.bytesRead !== 'number') return;
     const { bytesRead, bytesWritten = 0 } = handle;
-    this.#received += bytesRead - (socket[this.#read] ?? 0);
-    this.#sent += bytesWritten - (socket[this.#written] ?? 0);
-    socket[this.#read] = bytesRead;
-    socket[this.#written] = bytesWritten;
+    const before = this.#counted.get(handle);
+    this.#received += bytesRead - (before?.read ?? 0);
+    this.#sent += bytesWritten - (before?.written ?? 0);
+    this.#counted.set(handle, { read: bytesRead, written: bytesWritten });
   }
 }
