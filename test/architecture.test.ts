@@ -33,6 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'monotonic',
     'latency',
     'spawn',
+    'replaced-slots',
   ],
   cli: [
     'supervisor',
@@ -45,6 +46,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'nearest',
     'latency',
+    'replaced-slots',
     'spawn',
     'terminal-text',
     'make-folder',
@@ -57,6 +59,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   nearest: [],
   latency: [],
+  'replaced-slots': [],
   spawn: [],
   'make-folder': [],
   'terminal-text': [],

@@ -267,15 +267,3 @@ function rolloutText({ state, reason, from, to, canary, trial }: RolloutStatus):
 function supervisorText({ version, nodeVersion, cpuPercent, rssBytes }: SupervisorStatus): string {
   return `holdfast ${version}, node ${nodeVersion}, cpu ${formatPercent(cpuPercent)}, mem ${formatBytes(rssBytes)}`;
 }
-
-/** Slots that the new generation serves, and no other any more. */
-export function doneSlots({ workers, rollout, size }: SupervisorStatus): number {
-  const served = new Set<number>();
-  for (const { slot, state, generation } of workers) {
-    if (slot < size && state === 'ready' && generation === rollout.to) served.add(slot);
-  }
-  for (const { slot, state, generation } of workers) {
-    if (state === 'ready' && generation !== rollout.to) served.delete(slot);
-  }
-  return served.size;
-}

@@ -53,7 +53,9 @@ export async function installUnits(
     return;
   }
   const hint = `its last words: journalctl -u ${services.join(' -u ')} -n 30 --no-pager\n${take}`;
-  await systemctl(['enable', '--now', ...names], context, hint);
+  await systemctl(['enable', ...names], context, hint);
+  // Not by `enable --now`: that of systemd 254 ends with 0 where the start fails.
+  await systemctl(['start', ...names], context, hint);
   for (const service of services) {
     context.stdout.write(
       `${service}: installed, enabled and started\n  look      systemctl status ${service}\n  logs      journalctl -u ${service} -f\n  reload    systemctl reload ${service}\n`,
@@ -87,7 +89,7 @@ export async function uninstallUnits(name: string, { folder, yes }: Installing, 
   const names = found.map((file) => path.basename(file));
   await checkWritable(folder, 'uninstall', names);
   await agree(`Stop ${names.join(' and ')} and remove ${found.join(', ')}?`, { yes }, context);
-  await systemctl(['disable', '--now', ...names], context, `see systemctl status ${name}`);
+  for (const verb of ['stop', 'disable']) await systemctl([verb, ...names], context, `see systemctl status ${name}`);
   for (const file of found) await rm(file, { force: true });
   await systemctl(['daemon-reload'], context, 'the files are removed; systemd goes by what it has loaded');
   context.stdout.write(`${name}: stopped and removed\n`);

@@ -45,26 +45,26 @@ t.test('writes the unit, and has systemd load, enable and start it', async (t) =
   const { code, stdout, stderr } = await run([...INSTALL, '--yes']);
   t.equal(code, 0, stderr);
   t.match(readFileSync(unit('shop.service'), 'utf8'), /ExecStart=.*--name=shop/);
-  t.same(told(), ['daemon-reload', 'enable --now shop.service']);
+  t.same(told(), ['daemon-reload', 'enable shop.service', 'start shop.service']);
   t.match(stdout, /^shop: installed, enabled and started\n {2}look +systemctl status shop\n/);
 
   const again = await run([...INSTALL, '--yes']);
   t.equal(again.code, 1, 'what is there is not written over');
   t.match(again.stderr, /it exists already/);
-  t.equal(told().length, 2);
+  t.equal(told().length, 3);
 
   const gone = await run([...UNINSTALL, '--yes']);
   t.match(gone, { code: 0, stdout: 'shop: stopped and removed\n' });
-  t.same(told().slice(2), ['disable --now shop.service', 'daemon-reload']);
+  t.same(told().slice(3), ['stop shop.service', 'disable shop.service', 'daemon-reload']);
   t.notOk(existsSync(unit('shop.service')));
 });
 
 t.test('a socket goes with its service', async (t) => {
   const { run, unit, told } = makePlace(t);
   t.equal((await run([...INSTALL, '--socket', '8080', '-y'])).code, 0);
-  t.same(told(), ['daemon-reload', 'enable --now shop.service shop.socket']);
+  t.same(told(), ['daemon-reload', 'enable shop.service shop.socket', 'start shop.service shop.socket']);
   t.equal((await run([...UNINSTALL, '-y'])).code, 0);
-  t.same(told().slice(2), ['disable --now shop.socket shop.service', 'daemon-reload']);
+  t.same(told().slice(3), ['stop shop.socket shop.service', 'disable shop.socket shop.service', 'daemon-reload']);
   t.notOk(existsSync(unit('shop.socket')));
 });
 
@@ -83,7 +83,7 @@ t.test('several applications of one file have a unit each', async (t) => {
     );
     t.match(stdout, new RegExp(`^${name}: installed, enabled and started$`, 'm'));
   }
-  t.same(told(), ['daemon-reload', 'enable --now api.service bot.service']);
+  t.same(told(), ['daemon-reload', 'enable api.service bot.service', 'start api.service bot.service']);
   t.equal((await run([...all, '--uninstall', '--yes'])).code, 0);
   t.notOk(existsSync(unit('api.service')) || existsSync(unit('bot.service')));
   t.match(await run([...all, '--socket', '80']), {
@@ -115,13 +115,13 @@ t.test('asks before, and does nothing without a yes', async (t) => {
 t.test('what systemd says against it is told, with the next step', async (t) => {
   const { run, unit } = makePlace(
     t,
-    '[ "$1" = enable ] && { echo "Job for shop.service failed." >&2; exit 1; }; exit 0',
+    '[ "$1" = start ] && { echo "Job for shop.service failed." >&2; exit 1; }; exit 0',
   );
   const { code, stderr } = await run([...INSTALL, '--yes']);
   t.equal(code, 1);
   t.match(
     stderr,
-    /^holdfast: cannot systemctl enable --now shop\.service: Job for shop\.service failed\.\n {2}its last words: journalctl -u shop .*\n.*--uninstall\n$/,
+    /^holdfast: cannot systemctl start shop\.service: Job for shop\.service failed\.\n {2}its last words: journalctl -u shop .*\n.*--uninstall\n$/,
   );
   t.ok(existsSync(unit('shop.service')), 'it can be looked at');
 });

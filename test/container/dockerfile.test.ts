@@ -17,7 +17,7 @@ const skip = reason ?? false;
 const step = (name: string) => final.steps.find((one) => one.name === name)?.text ?? '';
 
 t.test('what is copied is there, and .dockerignore lets it through', async (t) => {
-  const isIgnored = ignoring(readFileSync(path.join(root, '.dockerignore'), 'utf8'));
+  const { isIgnored, isEntered } = ignoring(readFileSync(path.join(root, '.dockerignore'), 'utf8'));
   const copied = stages.flatMap(({ steps }) =>
     steps
       .filter(({ name, flags }) => name === 'COPY' && flags.from === undefined)
@@ -39,6 +39,9 @@ t.test('what is copied is there, and .dockerignore lets it through', async (t) =
   ]) {
     t.ok(isIgnored(name), `${name} does not`);
   }
+  for (const name of ['src', 'src/core', 'scripts', 'examples']) t.ok(isEntered(name), `${name} is looked into`);
+  // Tests that run at the same time make and remove folders there.
+  for (const name of ['.tap', 'test', 'dist', 'scripts/old']) t.notOk(isEntered(name), `${name} is not`);
 });
 
 t.test('dependencies are installed before any source is copied', async (t) => {

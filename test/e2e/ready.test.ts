@@ -99,7 +99,7 @@ t.test('a trial is to be seen, and can be aborted', { buffered: true }, async (t
   await holdfast.message('on trial');
   const { generation, rollout } = await holdfast.status();
   t.match({ generation, rollout }, { generation: 1, rollout: { state: 'running', trial: { slot: 0 } } });
-  t.match((await holdfast.run('status')).stdout, /rollout +running .*, first worker on trial in slot 0, 59m/);
+  t.match((await holdfast.run('status')).stdout, /rollout +running .*, first worker on trial in slot 0, (?:59m|1h)/);
   t.match(await holdfast.run('reload', '--abort'), { code: 0 });
   t.match(await reload, { code: 1, stderr: /aborted by hand/ });
 });

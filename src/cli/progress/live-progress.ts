@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, ResultLine } from '../../control/client.js';
 import type { SupervisorStatus } from '../../protocol.js';
+import { replacedSlots } from '../../replaced-slots.js';
 import { type Context, wantsColour } from '../context.js';
-import { doneSlots } from '../status-view.js';
 import { drawOver } from './draw-over.js';
 import { type Pace, type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
 
@@ -84,7 +84,7 @@ export async function drawProgress(
         // What comes afterwards is not shown, nor waited for.
         if (signal.aborted) return;
         status = answer;
-        const done = doneSlots(answer);
+        const done = replacedSlots(answer);
         if (done > 0) since ??= { done, atMs: performance.now() - began };
         redraw();
       } catch {

@@ -4,9 +4,9 @@
  * A line a slot, those that move first where there is no room for all; no line is wider than the terminal.
  */
 import type { CanaryFigures, RolloutStatus, SupervisorStatus, WorkerStatus } from '../../protocol.js';
+import { replacedSlots } from '../../replaced-slots.js';
 import { cellsOf, cut } from '../cells.js';
 import { formatCount, formatDelay, formatDuration, formatPercent, formatRest } from '../quantity.js';
-import { doneSlots } from '../status-view.js';
 import { type Paint, printable } from '../table.js';
 
 export interface ProgressView {
@@ -84,7 +84,7 @@ function headOf({ name, verb, status, elapsedMs, since = null }: ProgressView, p
     const { rollout, size, workers, generation } = status;
     if (isRolling(status) && rollout.from !== null && rollout.to !== null) {
       add(`generation ${rollout.from} to ${rollout.to}`);
-      add(`${doneSlots(status)} of ${size} replaced`);
+      add(`${replacedSlots(status)} of ${size} replaced`);
       if (rollout.reason !== null) add('being taken back', paint.bad);
     } else if (verb === 'stop') {
       add(`${workers.length} of ${Math.max(size, workers.length)} workers left`);
@@ -104,7 +104,7 @@ export function expectedMs(status: SupervisorStatus, elapsedMs: number, since: P
   const { rollout, size } = status;
   if (rollout.state !== 'running' || rollout.reason !== null) return null;
   if (rollout.canary !== null) return rollout.canary.remainingMs;
-  const done = doneSlots(status);
+  const done = replacedSlots(status);
   if (since === null || done <= since.done || done >= size) return null;
   return ((elapsedMs - since.atMs) / (done - since.done)) * (size - done);
 }

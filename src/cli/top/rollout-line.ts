@@ -1,8 +1,8 @@
 /** A rollout in one line, and what else is worth a line of its own. Pure. */
 import type { SupervisorStatus } from '../../protocol.js';
+import { replacedSlots } from '../../replaced-slots.js';
 import { safe } from '../cells.js';
 import { formatDelay, formatPercent, formatRest } from '../quantity.js';
-import { doneSlots } from '../status-view.js';
 import { type Line, type Run, run } from './runs.js';
 
 /** None where there is nothing to be said. */
@@ -17,7 +17,10 @@ export function rolloutLine(status: SupervisorStatus): Line[] {
   if (state === 'rolledBack') {
     return [...lines, [run('rollout', 'dim'), run(` taken back${generations}`, 'bad'), ...reasonOf(reason)]];
   }
-  const going: Run[] = [run('rollout', 'dim'), run(`${generations}  ${doneSlots(status)} of ${size} replaced`, 'busy')];
+  const going: Run[] = [
+    run('rollout', 'dim'),
+    run(`${generations}  ${replacedSlots(status)} of ${size} replaced`, 'busy'),
+  ];
   if (reason !== null) going.push(run('  being taken back', 'bad'), ...reasonOf(reason));
   if (trial !== null) going.push(run(`  slot ${trial.slot} on trial${left(trial.remainingMs)}`, 'busy'));
   lines.push(going);

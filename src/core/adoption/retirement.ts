@@ -81,7 +81,8 @@ export function patienceWith(acceptors: Acceptors, socket: HeldSocket): number |
   // Siblings that listen there have what waits in it, if they can: then it is on loan.
   if (fromBefore || isListenedOn(acceptors, key)) return acceptors.settled ? acceptors.patienceMs : null;
   if (!served) return 0;
-  const seats = seatsOf(acceptors, socket);
+  // Of a slot that has gone siblings take what waits, also those that are yet to come.
+  const seats = isRetired(acceptors, socket) ? acceptors.seats : seatsOf(acceptors, socket);
   if (seats.some(({ isAwaiting }) => isAwaiting)) return null;
   return seats.some(({ expected }) => expected.includes(key)) ? acceptors.patienceMs : 0;
 }

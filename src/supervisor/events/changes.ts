@@ -1,6 +1,7 @@
 /** What has happened between two looks at the core's state, for those who follow the supervisor's events. Pure. */
 import type { State } from '../../core/types.js';
 import type { SupervisorEvent, SupervisorSnapshot, WorkerLabel, WorkerState } from '../../protocol.js';
+import { replacedSlots } from '../../replaced-slots.js';
 
 export type Sight = SupervisorSnapshot;
 /** Without its number. */
@@ -111,16 +112,4 @@ const NAMES = {
 
 function labelOf({ worker, slot, generation, pid }: Seen): WorkerLabel {
   return { worker, slot, generation, pid };
-}
-
-/** Slots of the size that are served by the new generation, and by no other any more. */
-function replacedSlots({ workers, size, rollout }: State): number {
-  const served = new Set<number>();
-  for (const { slot, state, generation } of workers) {
-    if (slot < size && state === 'ready' && generation === rollout.to) served.add(slot);
-  }
-  for (const { slot, state, generation } of workers) {
-    if (state === 'ready' && generation !== rollout.to) served.delete(slot);
-  }
-  return served.size;
 }

@@ -51,19 +51,28 @@ export function execForm(text: string): string[] {
 }
 
 /** What .dockerignore lets through: the last line that matches a path, or a folder above it, decides. */
-export function ignoring(text: string): (path: string) => boolean {
-  const rules = text
+export interface Ignoring {
+  isIgnored: (path: string) => boolean;
+  /** Whether anything in the folder can get through. Where nothing can it is not read: others may write in it meanwhile. */
+  isEntered: (folder: string) => boolean;
+}
+
+export function ignoring(text: string): Ignoring {
+  const lines = text
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const source = line
-        .replace(/^!/, '')
-        .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replaceAll('**/', '\0')
-        .replaceAll('*', '[^/]*')
-        .replaceAll('\0', '(?:.*/)?');
-      return { ignores: !line.startsWith('!'), pattern: new RegExp(`^${source}(?:/|$)`) };
-    });
-  return (path) => rules.findLast(({ pattern }) => pattern.test(path))?.ignores ?? false;
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  const rules = lines.map((line) => {
+    const source = line
+      .replace(/^!/, '')
+      .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('**/', '\0')
+      .replaceAll('*', '[^/]*')
+      .replaceAll('\0', '(?:.*/)?');
+    return { ignores: !line.startsWith('!'), pattern: new RegExp(`^${source}(?:/|$)`) };
+  });
+  const isIgnored = (path: string) => rules.findLast(({ pattern }) => pattern.test(path))?.ignores ?? false;
+  const isEntered = (folder: string) =>
+    !isIgnored(folder) || lines.some((line) => line.startsWith('!**/') || line.startsWith(`!${folder}/`));
+  return { isIgnored, isEntered };
 }

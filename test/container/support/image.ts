@@ -100,11 +100,16 @@ function setting({ name, text }: Instruction, { env }: Image): Partial<Image> {
 /** As docker does: what .dockerignore names is not there for the build. */
 function sendContext(from: string, to: string): void {
   const list = path.join(from, '.dockerignore');
-  const isIgnored = ignoring(existsSync(list) ? readFileSync(list, 'utf8') : '');
-  for (const name of readdirSync(from, { recursive: true, encoding: 'utf8' })) {
-    if (name.startsWith('node_modules/') || name.startsWith('.git/') || isIgnored(name)) continue;
-    if (!statSync(path.join(from, name)).isDirectory()) cpSync(path.join(from, name), path.join(to, name));
-  }
+  const { isIgnored, isEntered } = ignoring(existsSync(list) ? readFileSync(list, 'utf8') : '');
+  const send = (folder: string) => {
+    for (const entry of readdirSync(path.join(from, folder), { withFileTypes: true })) {
+      const name = path.join(folder, entry.name);
+      if (entry.isDirectory()) {
+        if (name !== 'node_modules' && name !== '.git' && isEntered(name)) send(name);
+      } else if (!isIgnored(name)) cpSync(path.join(from, name), path.join(to, name));
+    }
+  };
+  send('');
 }
 
 /** Fails where there is nothing to copy, as docker does. A folder is copied by what is in it. */

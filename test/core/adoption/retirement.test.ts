@@ -81,6 +81,14 @@ t.test('one that stops listening on the address has let go as well', async (t) =
   t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(2) }]);
 });
 
+t.test('where every worker dies at once, what waits in it waits for the one that is to come', async (t) => {
+  const d = Driver.running({ size: 2, steered: true });
+  d.scale(1);
+  d.crash(1);
+  d.clear();
+  t.same(d.done('closeSocket'), [], 'its own slot has nobody to come, the other one has');
+});
+
 t.test('connections that come at the last moment are served', async (t) => {
   const d = scaledDown();
   d.wait(HANDSHAKE_MS);
