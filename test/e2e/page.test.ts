@@ -12,41 +12,37 @@ import { statusOf } from '../control/support/fake-target.js';
 import { apps, Holdfast, root } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { has } from './support/proxies.js';
+import { type Shop, startShop } from './support/shop.js';
 
 const skip = has('chromium') ? false : 'needs chromium';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** Where pictures of it go, to be looked at; none are made otherwise. */
 const PICTURES = process.env.HOLDFAST_PICTURES;
 
-async function browse(t: Test): Promise<Browser> {
-  const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: 120_000 });
-  t.teardown(() => browser.close());
+/** One for all of them: each has a context of its own. */
+let browser: Promise<Browser> | undefined;
+function browse(): Promise<Browser> {
+  browser ??= (async () => {
+    const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
+    const launched = await chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: 120_000 });
+    t.teardown(() => launched.close());
+    return launched;
+  })();
   return browser;
 }
 
-async function begin(t: Test, ...args: string[]) {
-  const [port, admin] = [await freePort(), await freePort()];
-  const holdfast = new Holdfast(t, path.join(apps, 'metrics.cjs'), {
-    args: ['-i', '3', '--admin', String(admin), '--name', 'shop', ...args],
-    env: { PORT: String(port), SECRET: 'do-not-tell' },
-  });
-  await holdfast.message('started');
-  let asking = true;
-  const load = (async () => {
-    while (asking) await fetch(`http://127.0.0.1:${port}/a`).catch(() => {});
-  })();
-  const stopLoad = async () => {
-    asking = false;
-    await load;
-  };
-  t.teardown(stopLoad);
-  return { holdfast, port, url: `http://127.0.0.1:${admin}/`, stopLoad };
+/** Where nothing is changed, one does for several tests. */
+let quiet: Promise<Shop> | undefined;
+const begin = (t: Test) => startShop(t, ['-i', '3', '--name', 'shop'], { SECRET: 'do-not-tell' });
+function beginQuiet(): Promise<Shop> {
+  quiet ??= begin(t);
+  return quiet;
 }
 
 /** A page, and whatever it complains of or asks elsewhere for. */
-async function open(t: Test, browser: Browser, url: string, colorScheme: 'light' | 'dark' = 'light') {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme });
+async function open(t: Test, admin: number, colorScheme: 'light' | 'dark' = 'light') {
+  const url = `http://127.0.0.1:${admin}/`;
+  const context = await (await browse()).newContext({ viewport: { width: 1280, height: 900 }, colorScheme });
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
   t.teardown(() => context.close());
@@ -86,8 +82,8 @@ t.test(
   'it shows how things are, and what happens: a reload, a crash, a canary that is taken back',
   { skip },
   async (t) => {
-    const { holdfast, port, url, stopLoad } = await begin(t);
-    const { page, faults } = await open(t, await browse(t), url);
+    const { holdfast, port, admin, stopLoad } = await begin(t);
+    const { page, faults } = await open(t, admin);
     await state(page, /^Well: 3 of 3 workers are ready$/);
     t.match(await page.title(), /^shop/);
     t.match(await page.locator('#facts').textContent(), /Generation 1 /);
@@ -138,8 +134,8 @@ t.test(
 );
 
 t.test('a connection that is lost is told, and made again', { skip }, async (t) => {
-  const { holdfast, url } = await begin(t);
-  const { page, faults } = await open(t, await browse(t), url);
+  const { holdfast, admin } = await beginQuiet();
+  const { page, faults } = await open(t, admin);
   await state(page, /^Well/);
   holdfast.child.kill('SIGSTOP');
   t.teardown(() => holdfast.child.kill('SIGCONT'));
@@ -152,8 +148,8 @@ t.test('a connection that is lost is told, and made again', { skip }, async (t) 
 });
 
 t.test('whatever a worker prints is text', { skip }, async (t) => {
-  const { port, url } = await begin(t);
-  const { page, faults } = await open(t, await browse(t), url);
+  const { port, admin } = await beginQuiet();
+  const { page, faults } = await open(t, admin);
   await state(page, /^Well/);
   await fetch(`http://127.0.0.1:${port}/say`);
   await page.locator('#log div', { hasText: 'red' }).waitFor();
@@ -174,10 +170,9 @@ t.test(
   'by the keyboard alone, on a phone and on a wall, light and dark, and with a screen reader',
   { skip },
   async (t) => {
-    const { url } = await begin(t, '-i', '8');
-    const browser = await browse(t);
+    const { admin } = await beginQuiet();
     for (const scheme of ['light', 'dark'] as const) {
-      const { page, faults } = await open(t, browser, url, scheme);
+      const { page, faults } = await open(t, admin, scheme);
       await state(page, /^Well/);
       await page
         .locator('#glance b')
@@ -220,7 +215,7 @@ t.test('where others can come it takes the token, once', { skip }, async (t) => 
     env: { PORT: String(port) },
   });
   await holdfast.message('started');
-  const { page, faults } = await open(t, await browse(t), `http://127.0.0.1:${admin}/`);
+  const { page, faults } = await open(t, admin);
   await state(page, /^A token is wanted$/);
   t.ok(await page.locator('#main').isHidden());
   await picture(page, 'login-light');
@@ -285,7 +280,7 @@ t.test('64 workers have room, and one that is not like the others stands out', {
     readPage: (name) => readFile(path.join(root, `dist/page/${name}.br`)),
   });
   t.teardown(() => server.close());
-  const { page, faults } = await open(t, await browse(t), `http://127.0.0.1:${admin}/`);
+  const { page, faults } = await open(t, admin);
   await state(page, /^Well: 64 of 64/);
   t.equal(await page.locator('#workers tbody tr').count(), 64);
   t.equal(
