@@ -99,6 +99,8 @@ function install(): void {
     // By a name that no bundler follows: most workers are measured by nobody.
     const file = path.join(__dirname, 'measure.js');
     const { Measure: Class } = require(file) as { Measure: new (sources: MeasureSources) => Measure };
+    // The application may be running already: it is not to find it among its modules.
+    delete require.cache[file];
     measure ??= new Class({
       figures,
       latency: () => figures.read().latency,

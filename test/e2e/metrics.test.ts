@@ -74,6 +74,12 @@ t.test(
     for (let i = 0; i < 6; i++) await ask(port, '/a');
     const whole = async () => metricsOf(await (await fetch(`http://127.0.0.1:${port}/whole`)).text());
     t.match(await whole(), { 'shop_orders_total{kind="/a"}': 6, holdfast_size: 2 });
+    const modules = (await ask(port, '/modules')) as string[];
+    t.same(
+      modules.filter((file) => file.endsWith('measure.js')),
+      [],
+      'what measures it is none of its modules',
+    );
     t.equal((await holdfast.run('reload')).code, 0);
     await ask(port, '/a');
     const response = await fetch(`http://127.0.0.1:${port}/whole`);
@@ -141,22 +147,4 @@ t.test('a worker that does not answer is left out and counted; what it had count
   process.kill(worker?.pid ?? 0, 'SIGCONT');
   await holdfast.status();
   t.equal((await scrape()).holdfast_scrape_silent_workers, 0);
-});
-
-t.test('an application sees nothing of what measures it', async (t) => {
-  const script = `
-    require('node:http').createServer((_request, response) => response.end(JSON.stringify({
-      env: Object.keys(process.env).filter((name) => /MEASURE|METRICS/.test(name)),
-      cache: Object.keys(require.cache).filter((file) => file.includes('dist/worker')),
-    }))).listen(Number(process.env.PORT), '127.0.0.1');
-  `;
-  const dir = t.testdir({ 'app.cjs': script });
-  for (const more of [[], ['--admin', String(await freePort())]]) {
-    const port = await freePort();
-    const env = { PORT: String(port) };
-    const holdfast = new Holdfast(t, path.join(dir, 'app.cjs'), { args: ['-i', '1', ...more], env });
-    await holdfast.message('started');
-    t.strictSame(await ask(port), { env: [], cache: [] });
-    await holdfast.end();
-  }
 });
