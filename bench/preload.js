@@ -2,7 +2,7 @@
  * `npm run bench:preload`: what the preload costs an application. One worker of holdfast, with one shared socket so that
  * the supervisor has nothing to do, against the same server as a plain process; turn by turn, in one run.
  *
- * ROUNDS and SECONDS say how much. Prints ratios to the plain process, paired by round: their median, and the quartiles.
+ * ROUNDS and SECONDS say how much, OBSERVED=1 that the worker is asked once a second what it measures of itself. Prints ratios to the plain process, paired by round: their median, and the quartiles.
  */
 import { CONTENDERS, takePart } from './support/contenders.js';
 import { percentiles } from './support/figures.js';
@@ -14,7 +14,10 @@ const ROUNDS = Number(process.env.ROUNDS ?? 15);
 const SECONDS = Number(process.env.SECONDS ?? 1);
 const KINDS = ['short', 'keep-alive'];
 
-const { names, versions } = await takePart(['bare', 'holdfast-reuseaddr']);
+const { names, versions } = await takePart([
+  'bare',
+  process.env.OBSERVED === '1' ? 'holdfast-observed' : 'holdfast-reuseaddr',
+]);
 if (names.length < 2) process.exit(1);
 const [plain, wrapped] = names;
 const measures = KINDS.map((kind) => (contender) => throughput(contender, { seconds: SECONDS, connections: 16, kind }));

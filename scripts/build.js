@@ -1,4 +1,5 @@
-// Builds dist/: every module for the tests, the worker preload as CommonJS in one file, and in dist/program the program in few.
+// Builds dist/: every module for the tests, the worker preload as CommonJS in one file, in dist/program the program in few, and
+// in dist/page the page of the admin address.
 //
 // --if-changed: not where nothing has changed since. npm prepares the package when `npx holdfast` is called in its own folder:
 // a supervisor that runs from there must not lose its files meanwhile.
@@ -6,6 +7,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFile
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle, bundleWorker, writeCommonJsApi } from './bundle.js';
+import { buildPage } from './page.js';
 import { compile } from './tsc.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,7 +22,7 @@ const begunAt = new Date();
 for (const project of ['.', 'src/worker']) compile(project);
 mkdirSync(`${root}dist/worker`, { recursive: true });
 cpSync(`${root}src/worker/package.json`, `${root}dist/worker/package.json`);
-await writeCommonJsApi(await bundle());
+await writeCommonJsApi(await bundle(await buildPage()));
 await bundleWorker();
 writeFileSync(stamp, '');
 utimesSync(stamp, begunAt, begunAt);

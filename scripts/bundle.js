@@ -32,7 +32,7 @@ const COMMON =
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
-const PACKED = new Set(['top', 'doctor', 'unit', 'init', 'upgrade', 'check-upgrade']);
+const PACKED = new Set(['observer', 'lookout', 'top', 'doctor', 'unit', 'init', 'upgrade', 'check-upgrade']);
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
 const NAMES = { class: true, function: false };
@@ -92,8 +92,11 @@ const leftOut = {
   },
 };
 
-/** @throws where a library would get in that nobody has chosen */
-export async function bundle() {
+/**
+ * @param others files of libraries that are in other parts of the package
+ * @throws where a library would get in that nobody has chosen
+ */
+export async function bundle(others) {
   const build = await rolldown({
     cwd: root,
     input: ENTRIES,
@@ -132,7 +135,7 @@ export async function bundle() {
   for (const file of output) if (file.type === 'chunk') writeChunk(file);
   writeFileSync(
     path.join(out, 'LICENSES.txt'),
-    licences(Object.keys(Object.assign({}, ...output.map(({ modules }) => modules)))),
+    licences([...Object.keys(Object.assign({}, ...output.map(({ modules }) => modules))), ...others]),
   );
   return output;
 }
@@ -257,7 +260,7 @@ function inLines(fileName, code, mappings) {
  */
 export async function bundleWorker() {
   const folder = path.join(root, 'dist/worker');
-  for (const name of ['preload', 'trial']) {
+  for (const name of ['preload', 'measure', 'trial']) {
     const build = await rolldown({ cwd: root, input: `src/worker/${name}.ts`, platform: 'node' });
     const { output } = await build.generate({
       dir: folder,
@@ -275,8 +278,9 @@ export async function bundleWorker() {
     }
     const [{ fileName, code, map }] = output;
     const file = path.join(folder, fileName);
-    // The trial is the doctor's, and no application ever sees it.
+    // No application ever sees the trial, which is the doctor's, and few the measurements.
     if (name === 'trial') writePacked(file, minifySync(fileName, code).code);
+    else if (name !== 'preload') writeFileSync(file, minifySync(fileName, code).code);
     else {
       writeFileSync(file, code);
       writeFileSync(`${file}.map`, JSON.stringify({ ...linesOnly(map), file: fileName }));

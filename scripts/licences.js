@@ -28,5 +28,5 @@ export function licences(files) {
     sections.set(key, section);
   }
   const texts = [...sections.values()].map(({ notices, terms }) => `${[...notices, terms].join('\n\n')}\n`);
-  return `dist/program contains code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+  return `This package contains code of these.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }

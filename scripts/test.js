@@ -35,7 +35,18 @@ const ONE_AT_A_TIME = /^systemd\//;
 /** They build and run images: work for a processor. */
 const IMAGES = /^container\//;
 /** They take long, the longest first, so that nobody waits for one at the end; and half of the machine, or a third. */
-const LONG = ['handover', 'kinds', 'grpc', 'connections', 'proxies', 'reload', 'integrations', 'tls'];
+const LONG = [
+  'handover',
+  'kinds',
+  'grpc',
+  'connections',
+  'proxies',
+  'reload',
+  'integrations',
+  'tls',
+  'page',
+  'prometheus',
+];
 const GREEDY = LONG.slice(0, 4);
 
 /** What may run at a time, in shares of the machine: most tests wait most of the time. */

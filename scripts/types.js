@@ -1,4 +1,4 @@
-// Checks the types of the sources, of the preload, which may use less, and of the tests.
+// Checks the types of the sources, of the preload and the page, which may use less, and of the tests.
 import { compile } from './tsc.js';
 
-for (const project of ['.', 'src/worker', 'test']) compile(project, '--noEmit');
+for (const project of ['.', 'src/worker', 'src/page', 'test']) compile(project, '--noEmit');

@@ -5,9 +5,23 @@
  * It only reads what the preload has left in the process, so it does not matter whose copy of the package is imported.
  */
 import type { Socket } from 'node:net';
-import type { DrainHandler, HandoverHandler, WorkerApi, WorkerApiSymbol } from './public.js';
+import type {
+  DrainHandler,
+  HandoverHandler,
+  MetricsRegistry,
+  MetricsText,
+  WorkerApi,
+  WorkerApiSymbol,
+} from './public.js';
 
-export type { DrainEvent, DrainHandler, DrainReason, HandoverHandler } from './public.js';
+export type {
+  DrainEvent,
+  DrainHandler,
+  DrainReason,
+  HandoverHandler,
+  MetricsRegistry,
+  MetricsText,
+} from './public.js';
 
 /** Who this worker is. */
 export interface OwnStatus {
@@ -63,6 +77,30 @@ export function onHandover(handler: HandoverHandler): void {
  */
 export function handedOver(socket: Socket): Buffer | undefined {
   return worker()?.handedOver(socket);
+}
+
+/**
+ * The metrics of the whole application, to be answered by its own `/metrics`: those of prom-client in all workers, merged by
+ * their `aggregator`, and those of holdfast, as at the admin address.
+ *
+ * @returns null where the process is not a worker of holdfast
+ * @throws Error where the supervisor cannot tell
+ */
+export function metrics(): Promise<MetricsText | null>;
+/**
+ * Has the metrics of `registry` collected as well: one of prom-client's that is not its default one, which is found by itself.
+ *
+ * @throws TypeError if `registry` is no registry
+ */
+export function metrics(registry: MetricsRegistry): void;
+export function metrics(...given: readonly [] | readonly [MetricsRegistry]): Promise<MetricsText | null> | undefined {
+  if (given.length === 0) return worker()?.metrics() ?? Promise.resolve(null);
+  const [registry] = given;
+  if (typeof registry?.getMetricsAsJSON !== 'function') {
+    throw new TypeError('cannot collect metrics: it must be a registry of prom-client, with getMetricsAsJSON()');
+  }
+  worker()?.addRegistry(registry);
+  return undefined;
 }
 
 /** @returns null where the process is not a worker of holdfast */

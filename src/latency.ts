@@ -1,6 +1,7 @@
 /** How long answers took, as the workers count it: `latency` of WorkerFigures. Pure. */
 
-const SHORTEST_MS = 0.1;
+/** 2^-13 s. */
+const SHORTEST_MS = 1000 / 2 ** 13;
 const STEPS = 4;
 
 /** In milliseconds: the upper bound of the bucket that it lies in. 0 where there is nothing. */

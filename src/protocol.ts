@@ -144,6 +144,10 @@ export type WorkerMessage = {
       /** Where it was asked for them. */
       readonly figures?: WorkerFigures;
     }
+  /** The answer to `measure`. */
+  | ({ readonly type: 'measured'; readonly seq: number } & Measured)
+  /** The application wants the metrics of all workers. */
+  | { readonly type: 'metrics'; readonly seq: number }
 );
 
 export type SupervisorMessage = {
@@ -217,6 +221,16 @@ export type SupervisorMessage = {
   | { readonly type: 'endProfile'; readonly seq: number }
   /** Opens its inspector. */
   | { readonly type: 'inspect'; readonly seq: number }
+  /** What it measures of itself; `known` is the version of the application's description that has come. */
+  | { readonly type: 'measure'; readonly seq: number; readonly application: boolean; readonly known: number }
+  /** The answer to `metrics`; without a text and with the reason where there is none. */
+  | {
+      readonly type: 'metrics';
+      readonly seq: number;
+      readonly contentType: string;
+      readonly text: string;
+      readonly reason: string;
+    }
   /** `sentAtMs` is of the system's monotonic clock, which all processes of a machine share. */
   | { readonly type: 'stats'; readonly seq: number; readonly sentAtMs: number; readonly figures?: boolean }
 );
@@ -228,8 +242,77 @@ export interface WorkerFigures {
   readonly answers: number;
   /** Of 500 and above. */
   readonly serverErrors: number;
-  /** How many answers took how long: bucket i ends at 0.1 ms * 2^(i/4). */
+  /** How many answers took how long: bucket i ends at 2^(i/4 - 13) s. */
   readonly latency: readonly number[];
+}
+
+/** By the kind of server that accepts it: what becomes of it is not known yet. */
+export interface AcceptedCounts {
+  readonly http1: number;
+  readonly http2: number;
+  readonly other: number;
+}
+
+export type GcKind = 'minor' | 'major' | 'incremental' | 'weakcb';
+export interface GcTotals {
+  readonly kind: GcKind;
+  readonly count: number;
+  readonly ms: number;
+  /** How many took at most 10, 100, 1,000 and 10,000 ms, and more than the bound before. */
+  readonly buckets: readonly number[];
+}
+
+/** What a worker measures of itself since it began, but for what is said to be of this moment. */
+export interface Measured {
+  readonly requests: number;
+  /** Answers by the first digit of their status. */
+  readonly statuses: readonly number[];
+  /** As in `WorkerFigures`. */
+  readonly latency: readonly number[];
+  /** All answers together. */
+  readonly tookMs: number;
+  readonly accepted: AcceptedCounts;
+  /** Now. */
+  readonly connections: number;
+  /** Of connections with HTTP, up to their last answer. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly cpuUserMs: number;
+  readonly cpuSystemMs: number;
+  /** Memory: now. */
+  readonly rssBytes: number;
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+  readonly externalBytes: number;
+  readonly loopActiveMs: number;
+  readonly loopIdleMs: number;
+  /** Since it was asked the time before the last: mean, median, 99th percentile and most; empty where it is not known. */
+  readonly loopDelayMs: readonly number[];
+  readonly gc: readonly GcTotals[];
+  /** Where it was asked for the application's, too: what is open now, by kind. */
+  readonly kinds?: ConnectionCounts;
+  readonly application?: ApplicationMetrics;
+}
+
+/** What prom-client has counted in a worker: numbers, in the order of their description. */
+export interface ApplicationMetrics {
+  /** Of the description; 0 for none. */
+  readonly version: number;
+  /** A list of `ApplicationSchema` as JSON, where it has another version than the one that is known. */
+  readonly schema?: string;
+  /** null for what is no number in JSON. */
+  readonly values: readonly (number | null)[];
+  /** Series beyond what a worker may send. */
+  readonly left: number;
+  readonly failure: string | null;
+}
+
+export interface ApplicationSchema {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly aggregator: string;
+  readonly series: readonly (readonly [metricName: string, labels: Readonly<Record<string, string>>])[];
 }
 
 /** What a connection is, for a drain; `other` is any conversation over TCP that is none of the others. */
@@ -699,15 +782,116 @@ export interface ProbeAnswer {
   readonly reason: string;
 }
 
-/** A text in the format of Prometheus. */
-export interface MetricsText {
-  readonly contentType: string;
-  readonly text: string;
-}
-
 /** What the admin server asks of the supervisor. */
 export interface AdminTarget {
   probe(name: ProbeName): ProbeAnswer;
   status(): Promise<SupervisorStatus>;
-  metrics(): Promise<MetricsText>;
+  metrics(request: MetricsRequest): Promise<Page>;
+  /** What who has the token may ask for. @param size for `scale` */
+  command(name: PageCommand, size: string): Promise<ControlResult>;
+  /** Tells what the page shows, at once and from then on, until the returned function is called. */
+  follow(onEvent: (event: PageEvent) => void): () => void;
 }
+
+/** What a scraper asks for. */
+export interface MetricsRequest {
+  /** The header of that name. */
+  readonly accept: string | null;
+  /** Whether the application's metrics are told for each slot, and not together. */
+  readonly byWorker: boolean;
+}
+
+/** What is answered to it; bytes, as there are formats that are no text. */
+export interface Page {
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+// ---- page -------------------------------------------------------------------------------------------------------
+
+/** What the last hour is told of, in this order: rates by second, latency and delay in ms, CPU in processors. */
+export type PageField =
+  | 'requests'
+  | 'errors'
+  | 'p50Ms'
+  | 'p99Ms'
+  | 'loopDelayMs'
+  | 'memoryBytes'
+  | 'cpu'
+  | 'connections'
+  | 'queue';
+
+/** null where it is not known. */
+export type PageValues = readonly (number | null)[];
+
+export interface PageMark {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly kind: 'reload' | 'takenBack' | 'crash' | 'scale';
+  /** Why, for people. */
+  readonly text: string;
+}
+
+export interface PageWorker {
+  readonly id: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly pid: number | null;
+  readonly state: WorkerState;
+  readonly uptimeMs: number;
+  readonly restarts: number;
+  readonly restartReason: string | null;
+  /** By second. */
+  readonly requests: number | null;
+  readonly errors: number | null;
+  readonly p99Ms: number | null;
+  readonly loopDelayMs: number | null;
+  readonly cpu: number | null;
+  readonly memoryBytes: number | null;
+  readonly connections: number | null;
+  /** Share of the connections that all of them accepted in the last minute, 0 to 1. */
+  readonly got: number | null;
+}
+
+export interface PageNow {
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly values: PageValues;
+  readonly status: Pick<
+    SupervisorStatus,
+    | 'name'
+    | 'version'
+    | 'nodeVersion'
+    | 'state'
+    | 'uptimeMs'
+    | 'generation'
+    | 'size'
+    | 'crashLoop'
+    | 'steering'
+    | 'steeringReason'
+    | 'rollout'
+    | 'addresses'
+  > & { readonly release: string | null };
+  readonly workers: readonly PageWorker[];
+}
+
+export type PageCommand = 'reload' | 'promote' | 'abort' | 'scale';
+
+/** What the page hears, as server-sent events of these names. */
+export interface PageEvents {
+  /** Whether this reader may command: with the token that it has, with one that it has not sent, or not at all. */
+  readonly access: { readonly commands: 'yes' | 'token' | 'no' };
+  readonly history: {
+    readonly at: readonly number[];
+    readonly values: readonly PageValues[];
+    readonly marks: readonly PageMark[];
+  };
+  readonly now: PageNow;
+  readonly mark: PageMark;
+  /** Lines of the log as they are, JSON; `left` could not be told. */
+  readonly logs: { readonly lines: readonly string[]; readonly left: number };
+}
+
+export type PageEvent = {
+  readonly [K in keyof PageEvents]: { readonly event: K; readonly data: PageEvents[K] };
+}[keyof PageEvents];

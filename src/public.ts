@@ -30,6 +30,17 @@ export type DrainHandler = (event: DrainEvent) => void | Promise<void>;
  */
 export type HandoverHandler = (socket: Socket) => Uint8Array | string | undefined;
 
+/** A registry of prom-client. */
+export interface MetricsRegistry {
+  getMetricsAsJSON(): Promise<readonly object[]>;
+}
+
+/** A text in the format of Prometheus. */
+export interface MetricsText {
+  readonly contentType: string;
+  readonly text: string;
+}
+
 export interface WorkerApi {
   readonly name: string;
   readonly slot: number;
@@ -42,6 +53,10 @@ export interface WorkerApi {
   /** @returns takes the handler back */
   onDrain(handler: DrainHandler): () => void;
   onHandover(handler: HandoverHandler): void;
+  /** Its metrics are collected beside those of prom-client's default registry. */
+  addRegistry(registry: MetricsRegistry): void;
+  /** Those of all workers, and of holdfast. */
+  metrics(): Promise<MetricsText>;
   /** What the predecessor passed on with a connection; undefined for those of clients that have just come. */
   handedOver(socket: Socket): Buffer | undefined;
 }

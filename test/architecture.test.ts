@@ -9,13 +9,14 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   core: ['protocol', 'monotonic', 'latency'],
   worker: ['protocol'],
+  page: ['protocol'],
   native: ['errors'],
   sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
   config: ['errors', 'nearest'],
   logs: ['config', 'protocol', 'errors', 'terminal-text', 'make-folder'],
   systemd: ['core', 'sockets', 'native', 'protocol', 'errors', 'spawn'],
-  monitor: ['protocol'],
+  monitor: ['protocol', 'latency'],
   control: ['protocol', 'errors', 'nearest', 'make-folder'],
   supervisor: [
     'core',
@@ -30,6 +31,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
     'monotonic',
+    'latency',
     'spawn',
     'replaced-slots',
   ],
@@ -71,7 +73,7 @@ const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
   'pino-pretty': 'logs',
   'rotating-file-stream': 'logs',
   pidusage: 'monitor',
-  'prom-client': 'monitor',
+  uplot: 'page',
   'zod/mini': 'config',
   yaml: 'config',
   'terminal-kit': 'cli',
@@ -107,24 +109,37 @@ t.test('imports go one way', async (t) => {
 
 t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
   t.same(librariesOf('cli/start.ts'), [], 'before the first worker: none');
-  t.same(librariesOf('supervisor/run.ts'), ['pino'], 'pidusage and prom-client, too, wait until somebody asks');
+  t.same(librariesOf('supervisor/run.ts'), ['pino'], 'pidusage, too, waits until somebody asks');
+});
+
+t.test('what observes is loaded by its name alone, when somebody does', async (t) => {
+  t.notOk(modulesOf('supervisor/run.ts').some((file) => /observe\/observer|monitor\/(?!usage)/.test(file)));
+  t.notOk(readFileSync(path.join(src, 'worker/preload.ts'), 'utf8').match(/import \{[^}]*\} from '\.\/measure\.js'/));
 });
 
 /** What a file loads, and what it loads in turn, as long as nothing is asked for. */
 function librariesOf(file: string): string[] {
+  return walk(file).libraries;
+}
+
+function modulesOf(file: string): string[] {
+  return walk(file).modules;
+}
+
+function walk(file: string): { libraries: string[]; modules: string[] } {
   const outside = new Set<string>();
   const seen = new Set<string>();
-  const walk = (file: string) => {
+  const visit = (file: string) => {
     if (seen.has(file)) return;
     seen.add(file);
     const text = readFileSync(file, 'utf8').replaceAll(/import type [^;]+;/gs, '');
     for (const [, specifier = ''] of text.matchAll(/from\s*'([^']+)'/g)) {
-      if (specifier.startsWith('.')) walk(path.resolve(path.dirname(file), specifier.replace(/\.js$/, '.ts')));
+      if (specifier.startsWith('.')) visit(path.resolve(path.dirname(file), specifier.replace(/\.js$/, '.ts')));
       else if (!specifier.startsWith('node:')) outside.add(specifier);
     }
   };
-  walk(path.join(src, file));
-  return [...outside].sort();
+  visit(path.join(src, file));
+  return { libraries: [...outside].sort(), modules: [...seen].map((one) => path.relative(src, one)) };
 }
 
 t.test('the core knows no clock, no timer, no chance and no input or output', async (t) => {

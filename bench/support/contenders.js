@@ -30,6 +30,7 @@ export const CONTENDERS = {
   },
   holdfast: holdfast('holdfast', []),
   'holdfast-reuseaddr': holdfast('holdfast, `reuseaddr`', ['--listen-mode', 'reuseaddr']),
+  'holdfast-observed': holdfast('holdfast, `reuseaddr`, observed', ['--listen-mode', 'reuseaddr'], true),
   'holdfast-unsteered': holdfast('holdfast, unsteered', ['--listen-mode', 'reuseport', '--steering', 'off']),
   'holdfast-reuseport': holdfast('holdfast, steered', ['--listen-mode', 'reuseport']),
   'round-robin': { title: 'node:cluster, round robin', start: (options) => startCluster(options, 'rr') },
@@ -64,12 +65,13 @@ export async function takePart(wanted) {
   return { names, versions: [...versions] };
 }
 
-function holdfast(title, options) {
-  return { title, start: (how) => startHoldfast(how, options), prepare: () => `holdfast ${version}` };
+function holdfast(title, options, isObserved = false) {
+  return { title, start: (how) => startHoldfast(how, options, isObserved), prepare: () => `holdfast ${version}` };
 }
 
-async function startHoldfast({ workers, env = {} }, options) {
+async function startHoldfast({ workers, env = {} }, given, isObserved) {
   const port = await freePort();
+  const options = isObserved ? [...given, '--admin', String(await freePort())] : given;
   const runtimeDir = makeFolder('run-');
   // Whoever is killed leaves nobody behind.
   const own = { ...env, PORT: String(port), HOLDFAST_RUNTIME_DIR: runtimeDir, HOLDFAST_ORPHAN_TIMEOUT: '0' };

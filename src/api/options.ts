@@ -69,6 +69,9 @@ export interface Options {
   readonly watch?: boolean;
   readonly admin?: number | string;
   readonly adminNames?: readonly string[];
+  readonly adminTokenFile?: string;
+  readonly adminMetricsTokenFile?: string;
+  readonly metricsNames?: 'holdfast' | 'otel';
   readonly logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   readonly logFormat?: 'auto' | 'json' | 'pretty';
   readonly logFile?: string;

@@ -28,7 +28,7 @@ const MARGIN_MS = 30_000;
 const HOME = ['/home', '/root', '/run/user'];
 const READ_BY_OTHERS = 0o004;
 /** Options that are paths of the shell's folder. */
-const PATHS: ReadonlySet<string> = new Set(['cwd', 'envFile', 'logFile']);
+const PATHS: ReadonlySet<string> = new Set(['cwd', 'envFile', 'logFile', 'adminTokenFile', 'adminMetricsTokenFile']);
 const IN_TMP = /^\/(?:var\/)?tmp\/[^/]+/;
 
 /**

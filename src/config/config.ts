@@ -102,6 +102,11 @@ export interface Config {
   readonly admin: ListenAddress | null;
   /** Host names by which it may be called, beside its numbers and localhost. */
   readonly adminNames: readonly string[];
+  /** Files with the tokens that it takes where others can reach it, and that metrics take; null for none. */
+  readonly adminTokenFile: string | null;
+  readonly adminMetricsTokenFile: string | null;
+  /** How metrics are called. */
+  readonly metricsNames: 'holdfast' | 'otel';
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   /** `auto`: pretty on a terminal, JSON elsewhere. */
   readonly logFormat: 'auto' | 'json' | 'pretty';

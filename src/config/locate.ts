@@ -12,6 +12,7 @@ import type { Program } from './program/program.js';
 import type { SettingName } from './schema.js';
 import { findScript, plainScript, typesFault } from './script.js';
 import { reasonFor, Unreadable } from './text-file.js';
+import { readToken } from './token-file.js';
 
 /** All paths but `script` are absolute, symbolic links not resolved. Where there is a fault, a stand-in. */
 export interface Found {
@@ -20,6 +21,8 @@ export interface Found {
   /** What the command behind the script brings along, where the script is one. */
   readonly program: Program | null;
   readonly logFile: string | null;
+  readonly adminTokenFile: string | null;
+  readonly adminMetricsTokenFile: string | null;
   readonly envFileVariables: Readonly<Record<string, string>>;
 }
 
@@ -67,8 +70,16 @@ export async function locate(
     );
   }
 
+  const tokenFile = async (name: 'adminTokenFile' | 'adminMetricsTokenFile') => {
+    const option = chosen.get(name);
+    if (option === undefined) return null;
+    await orFault(option, readToken(absolute(option)), faults);
+    return absolute(option);
+  };
   const logFile = chosen.get('logFile');
   return {
+    adminTokenFile: await tokenFile('adminTokenFile'),
+    adminMetricsTokenFile: await tokenFile('adminMetricsTokenFile'),
     cwd: program?.cwd ?? cwd,
     script: program?.script ?? '',
     program,

@@ -299,6 +299,17 @@ export const SETTINGS = {
       reading: 'words',
     },
   ),
+  adminTokenFile: optional(() => path('a file with the token'), {
+    description: 'File with the token that /status takes where the admin address is not on loopback',
+    reading: 'path',
+  }),
+  adminMetricsTokenFile: optional(() => path('a file with the token'), {
+    description: 'File with the token that /metrics takes; none if not given',
+    reading: 'path',
+  }),
+  metricsNames: oneOf(['holdfast', 'otel'], 'holdfast', {
+    description: "How metrics are called: by holdfast's names, or by OpenTelemetry's where it has some",
+  }),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', {
     description: 'The least important log lines of the supervisor that are written',
   }),

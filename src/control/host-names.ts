@@ -16,3 +16,17 @@ export function isOwnName(host: string | null, names: readonly string[]): boolea
   const name = plain.toLowerCase().replace(/\.$/, '');
   return isIP(name) === 4 || name === 'localhost' || names.some((own) => own.toLowerCase() === name);
 }
+
+/**
+ * Whether a page of another site asks, as far as the browser says so: by the origin of the page, or by how far it is from here
+ * (https://www.w3.org/TR/fetch-metadata/). A user who types the address or follows a link is no page.
+ *
+ * @param host of the request, as above
+ */
+export function isFromAnotherSite(headers: ReadonlyMap<string, string>, host: string | null): boolean {
+  const origin = headers.get('origin');
+  // Before this there may be who speaks TLS.
+  if (origin !== undefined && origin.replace(/^https?:\/\//i, '').toLowerCase() !== host?.toLowerCase()) return true;
+  const site = headers.get('sec-fetch-site') ?? 'none';
+  return site !== 'none' && site !== 'same-origin' && headers.get('sec-fetch-mode') !== 'navigate';
+}

@@ -13,6 +13,8 @@ const CONNECTION_LIMIT = 64;
 const PATIENCE_MS = 10_000;
 /** How much of what follows the request is read, so that the answer is not lost by a reset (RFC 9112, section 9.6). */
 const REST_LIMIT_BYTES = 64 * 1024;
+/** How much of a stream may wait for its client. */
+const BEHIND_LIMIT_BYTES = 1024 ** 2;
 /** How long a close waits for clients to read what was written for them. */
 const CLOSE_PATIENCE_MS = 1_000;
 const HEAD_END = '\r\n\r\n';
@@ -21,9 +23,14 @@ const FIELD = /^([!#$%&'*+.^_`|~\dA-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
 
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
+  202: 'Accepted',
+  204: 'No Content',
   400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
   421: 'Misdirected Request',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
@@ -34,8 +41,12 @@ export interface PlainRequest {
   readonly method: string;
   /** Without its query. */
   readonly path: string;
+  /** Without its question mark. */
+  readonly query: string;
   /** As the client calls this server; null where it does not (HTTP/1.0). */
   readonly host: string | null;
+  /** By their names in small letters. Several of a name are one list (RFC 9110, section 5.3). */
+  readonly headers: ReadonlyMap<string, string>;
 }
 
 export interface PlainAnswer {
@@ -44,6 +55,15 @@ export interface PlainAnswer {
   /** Bytes where the same is given to many: they are sent as they are, and not copied. */
   readonly text: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What follows the text for as long as the client is there. @returns called when it is gone */
+  readonly stream?: (sink: Sink) => () => void;
+}
+
+/** A client that is written to as long as it reads. */
+export interface Sink {
+  /** Who is behind by too much is sent away: nothing is kept for it. */
+  write(text: string): void;
+  end(): void;
 }
 
 interface Client {
@@ -177,27 +197,39 @@ export function parseHead(head: string): PlainRequest | null {
   const [, method = '', target = '', minor] = REQUEST_LINE.exec(first) ?? [];
   if (method === '') return null;
   const hosts: string[] = [];
+  const headers = new Map<string, string>();
   for (const line of lines) {
     const [, name, value = ''] = FIELD.exec(line) ?? [];
     if (name === undefined) return null;
-    if (name.toLowerCase() === 'host') hosts.push(value);
+    const key = name.toLowerCase();
+    if (key === 'host') hosts.push(value);
+    const before = headers.get(key);
+    headers.set(key, before === undefined ? value : `${before}${key === 'cookie' ? ';' : ','} ${value}`);
   }
   // RFC 9112, section 3.2: a request of HTTP/1.1 has just one.
   const [host = null, second] = hosts;
   if (second !== undefined || (host === null && minor === '1')) return null;
+  const request = { method, headers };
   if (target.startsWith('/') || method === 'CONNECT' || target === '*') {
-    return { method, path: target.split('?')[0] ?? '', host };
+    return { ...request, ...partsOf(target), host };
   }
-  const [, authority, rest = ''] = /^https?:\/\/([^/?#]+)([^?#]*)/i.exec(target) ?? [];
-  return authority === undefined ? null : { method, path: rest || '/', host: authority };
+  const [, authority, rest = ''] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(target) ?? [];
+  return authority === undefined ? null : { ...request, ...partsOf(rest), host: authority };
 }
 
-function send(client: Client, method: string, { statusCode, contentType, text, headers = {} }: PlainAnswer): void {
+function partsOf(target: string): Pick<PlainRequest, 'path' | 'query'> {
+  const [, path = '', query = ''] = /^([^?#]*)\??([^#]*)/.exec(target) ?? [];
+  return { path: path || '/', query };
+}
+
+function send(client: Client, method: string, answer: PlainAnswer): void {
+  const { statusCode, contentType, text, headers = {}, stream } = answer;
   const { socket } = client;
+  const isStream = stream !== undefined && method === 'GET';
   client.answered = true;
   const fields = {
     'content-type': contentType,
-    'content-length': String(Buffer.byteLength(text)),
+    ...(!isStream && { 'content-length': String(Buffer.byteLength(text)) }),
     'cache-control': 'no-store',
     // What a browser is shown is never more than text.
     'x-content-type-options': 'nosniff',
@@ -208,8 +240,26 @@ function send(client: Client, method: string, { statusCode, contentType, text, h
   const reason = REASONS[statusCode] ?? '';
   socket.cork();
   socket.write(`HTTP/1.1 ${statusCode} ${reason}\r\n${lines.join('')}\r\n`);
-  socket.end(method === 'HEAD' ? '' : text);
+  if (isStream) follow(client, text, stream);
+  else socket.end(method === 'HEAD' ? '' : text);
   socket.uncork();
+}
+
+/** It is not sent away for somebody else: how many there are is for who answers to say. */
+function follow(client: Client, text: string | Buffer, stream: (sink: Sink) => () => void): void {
+  const { socket } = client;
+  clearTimeout(client.deadline);
+  client.working = true;
+  socket.write(text);
+  const gone = stream({
+    write: (more) => {
+      if (socket.destroyed) return;
+      if (socket.writableLength + more.length > BEHIND_LIMIT_BYTES) socket.destroy();
+      else socket.write(more);
+    },
+    end: () => socket.end(),
+  });
+  socket.once('close', gone);
 }
 
 function failure(statusCode: number, error: string): PlainAnswer {

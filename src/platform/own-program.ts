@@ -23,7 +23,7 @@ import { promisify } from 'node:util';
 import { ownFile, ownPackage } from './own-package.js';
 
 const ROOT = ownFile('.');
-const WORKER_FILES = ['package.json', 'dist/worker/package.json', 'dist/worker/preload.js'];
+const WORKER_FILES = ['package.json', 'dist/worker/package.json', 'dist/worker/preload.js', 'dist/worker/measure.js'];
 const PROGRAM = 'dist/program';
 /** Packages that a reader of the configuration loads. */
 const PACKAGES = ['croner'];

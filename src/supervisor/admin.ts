@@ -1,20 +1,34 @@
 /** Opens the admin address, and answers it for the supervisor. */
-import type { ListenAddress } from '../config/listen-address.js';
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../config/config.js';
+import { readToken } from '../config/token-file.js';
 import { AdminServer } from '../control/admin.js';
-import { Metrics } from '../monitor/metrics.js';
-import type { SupervisorStatus } from '../protocol.js';
+import { HoldfastError } from '../errors.js';
+import { ownFile } from '../platform/own-package.js';
+import type { PageCommand, SupervisorStatus } from '../protocol.js';
 import { BindError } from '../sockets/bind-error.js';
 import { findOwner } from '../sockets/owner.js';
 import type { Supervisor } from './supervisor.js';
 
-/** @throws BindError where it cannot listen there */
+/** @throws BindError where it cannot listen there; HoldfastError where a token cannot be read */
 export async function openAdmin(
-  { host, port }: ListenAddress,
-  names: readonly string[],
+  { admin, adminNames: names, adminTokenFile, adminMetricsTokenFile }: Config,
   supervisor: Supervisor,
-): Promise<AdminServer> {
-  const metrics = new Metrics();
-  const startedAtSeconds = performance.timeOrigin / 1000;
+): Promise<AdminServer | null> {
+  if (admin === null) return null;
+  const { host, port } = admin;
+  const tokens = {
+    admin: await tokenOf('adminTokenFile', adminTokenFile),
+    metrics: await tokenOf('adminMetricsTokenFile', adminMetricsTokenFile),
+  };
+  const [observer, { Lookout }] = await Promise.all([supervisor.observing.observer(), import('./observe/lookout.js')]);
+  const lookout = new Lookout({
+    outline: () => supervisor.outline(),
+    followEvents: supervisor.followEvents.bind(supervisor),
+    followLogs: supervisor.followLogs.bind(supervisor),
+    recentLogs: (lines) => supervisor.recentLogs({ lines, follow: false }).lines,
+  });
+  observer.begin((figures) => void lookout.look(figures));
   let underWay: Promise<SupervisorStatus> | null = null;
   // The workers are asked once for all who want to know at the same time.
   const status = () => {
@@ -26,14 +40,13 @@ export async function openAdmin(
   const target = {
     probe: supervisor.probe.bind(supervisor),
     status,
-    metrics: async () => {
-      const { user, system } = process.cpuUsage();
-      const own = { cpuSeconds: (user + system) / 1e6, rssBytes: process.memoryUsage.rss(), startedAtSeconds };
-      return metrics.render(await status(), own);
-    },
+    metrics: observer.page.bind(observer),
+    follow: lookout.follow.bind(lookout),
+    command: (name: PageCommand, size: string) =>
+      name === 'scale' ? supervisor.scale(size, unheard) : supervisor[name](unheard),
   };
   try {
-    return await AdminServer.open({ host, port, names, target });
+    return await AdminServer.open({ host, port, names, tokens, target, readPage });
   } catch (cause) {
     const { errno, code } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;
@@ -41,4 +54,17 @@ export async function openAdmin(
     const hint = code === 'EADDRINUSE' ? 'stop that process, or choose another address with --admin' : undefined;
     throw new BindError({ host, port }, errno, { owner, cause, hint });
   }
+}
+
+/** Who asks over the admin address hears how it goes on by the page's stream. */
+const unheard = (): void => {};
+
+/** Read when somebody opens it. */
+const readPage = (name: string) => readFile(ownFile(`dist/page/${name}.br`));
+
+async function tokenOf(option: string, file: string | null): Promise<string | null> {
+  if (file === null) return null;
+  return readToken(file).catch((cause: Error) => {
+    throw new HoldfastError('START_FAILED', `cannot use ${option}: it ${cause.message}`, { cause });
+  });
 }

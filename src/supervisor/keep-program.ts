@@ -5,10 +5,10 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Log } from '../logs/logger.js';
-import { loadMetrics } from '../monitor/metrics.js';
 import { usage } from '../monitor/usage.js';
 import { isWithinApplication, keepProgram, ownRoot } from '../platform/own-program.js';
 import type { Release } from './deployments/release.js';
+import { loadObserver } from './observe/observing.js';
 
 /**
  * Has read what it needs when it returns: the release may be removed as soon as anybody hears that it runs.
@@ -27,7 +27,7 @@ export async function keepOwnProgram(
     const named = path.dirname(path.resolve(config.cwd, config.script));
     // A link leads to the release: it will be moved to the next one, and this one be removed some day.
     const isMoved = config.cwd !== cwd || realpathSync(named) !== named;
-    await loadTheRest(config.admin !== null);
+    await loadTheRest();
     if (isMoved) {
       const hint =
         'reloads go on with what has been kept of it; install it in a fixed place: npm install --global holdfast';
@@ -43,7 +43,7 @@ export async function keepOwnProgram(
 }
 
 /** What else waits until somebody asks for it. What is not installed is told when it is asked for. */
-async function loadTheRest(hasMetrics: boolean): Promise<void> {
+async function loadTheRest(): Promise<void> {
   await usage([process.pid]);
-  if (hasMetrics) await loadMetrics().catch(() => {});
+  await loadObserver();
 }

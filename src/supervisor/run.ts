@@ -176,7 +176,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     let kept = Promise.resolve(() => {});
     try {
       // Before the workers: who asks while they start is to be told so, not refused.
-      if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor);
+      admin = await openAdmin(config, supervisor);
       begun = true;
       supervisor.start();
       // Before anybody can hear that it runs: no worker has been listened to yet.
@@ -219,6 +219,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       throw error;
     } finally {
       signals.end();
+      supervisor.observing.close();
       closeTriggers();
       (await kept)();
       for (const error of await atMost(

@@ -1,7 +1,7 @@
 /** Puts the status together: from the core's state, from custody, from the workers and from the system. */
 import { isFirst, seats, soakedAt } from '../core/standing.js';
 import type { State } from '../core/types.js';
-import { usage } from '../monitor/usage.js';
+import { type Usage, usage } from '../monitor/usage.js';
 import type {
   AddressStatus,
   CanaryStatus,
@@ -43,8 +43,11 @@ export interface StatusSource {
   readonly upgrade: UpgradeStatus;
 }
 
-/** @param figures whether the workers are asked what they have answered, too */
-export async function collectStatus(source: StatusSource, figures = false): Promise<SupervisorStatus> {
+/** `outline`: no worker is asked, and the system of none; `figures`: what they have answered, too. */
+export type StatusExtent = 'outline' | 'all' | 'figures';
+
+export async function collectStatus(source: StatusSource, extent: StatusExtent): Promise<SupervisorStatus> {
+  const figures = extent === 'figures';
   // Of this moment: the core goes on while the workers are asked.
   const state = structuredClone(source.state);
   const now = performance.now();
@@ -52,11 +55,11 @@ export async function collectStatus(source: StatusSource, figures = false): Prom
   const listening = [...addresses(source.custody, source.weights), ...sharedAddresses(source.shared)];
   const pids = [process.pid, ...state.workers.flatMap((worker) => worker.pid ?? [])];
   const [used, answers] = await Promise.all([
-    usage(pids),
+    extent === 'outline' ? new Map<number, Usage>() : usage(pids),
     Promise.all(
       state.workers.map((worker) => {
         const handle = source.workers.get(worker.id);
-        return handle === undefined ? null : source.stats.ask(handle, figures);
+        return handle === undefined || extent === 'outline' ? null : source.stats.ask(handle, figures);
       }),
     ),
   ]);

@@ -39,8 +39,9 @@ import { Effects, isStopping } from './effects.js';
 import { EventHub } from './events/event-hub.js';
 import { Insight } from './insight.js';
 import { Loop } from './loop.js';
+import { Observing } from './observe/observing.js';
 import { type Progress, Requests, tell } from './requests.js';
-import { collectStatus } from './status.js';
+import { collectStatus, type StatusExtent } from './status.js';
 import type { Started, SupervisorOptions } from './supervisor-options.js';
 import { Upgrader, type UpgraderParts } from './upgrade/upgrader.js';
 import { type SteeringState, steeringState } from './upkeep/steering-state.js';
@@ -71,6 +72,7 @@ export class Supervisor implements ControlTarget {
   readonly #events: EventHub;
   readonly #insight: Insight;
   readonly #upgrader: Upgrader;
+  readonly observing: Observing;
   readonly #startedAt: number;
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
@@ -97,6 +99,7 @@ export class Supervisor implements ControlTarget {
         (settled) => this.#watchers.review(settled),
         (settled) => this.#events.review(settled),
         (settled) => this.#insight.review(settled),
+        (settled) => this.observing.review(settled),
         (settled) => options.onSettled?.(settled),
         (settled) => options.takeover?.keep(settled, this.#releases.of(settled, settled.stable).config.instances),
       ],
@@ -127,9 +130,15 @@ export class Supervisor implements ControlTarget {
     const shared = this.#shared;
     const isRestarting = () => this.#loop.state.phase === 'restarting';
     const examinations = new Examinations(options.runtimeDir, name);
-    const workforce = new Workforce({
+    const { metricsNames } = release.config;
+    this.observing = new Observing({
+      ...{ log, names: metricsNames, outline: () => this.outline() },
+      workers: () => workforce.workers,
+    });
+    const { observing } = this;
+    const workforce: Workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
-      ...{ takeover, attachAt: options.attachAt ?? null },
+      ...{ observing, takeover, attachAt: options.attachAt ?? null },
     });
     this.#workforce = workforce;
     this.#insight = new Insight({
@@ -203,6 +212,15 @@ export class Supervisor implements ControlTarget {
   }
 
   status(figures = false): Promise<SupervisorStatus> {
+    return this.#statusOf(figures ? 'figures' : 'all');
+  }
+
+  /** As far as no worker has to be asked. */
+  outline(): Promise<SupervisorStatus> {
+    return this.#statusOf('outline');
+  }
+
+  #statusOf(extent: StatusExtent): Promise<SupervisorStatus> {
     const { release, version, listenMode, listenModeReason } = this.#options;
     const { state } = this.#loop;
     const present = this.#releases.of(state, state.target);
@@ -228,7 +246,7 @@ export class Supervisor implements ControlTarget {
         cutOff: this.#workforce.cutOff,
         upgrade: this.#upgrader.status,
       },
-      figures,
+      extent,
     );
   }
 

@@ -6,9 +6,14 @@ import type {
   DrainHandler,
   DrainReason,
   HandoverHandler,
+  MetricsRegistry,
+  MetricsText,
   WorkerApi,
   WorkerApiSymbol,
 } from '../protocol.js';
+import type { Channel as OwnChannel } from './channel.js';
+
+type Channel = Pick<OwnChannel, 'ask' | 'send' | 'sayReady'>;
 
 const NAME: WorkerApiSymbol = 'holdfast.worker';
 
@@ -21,12 +26,15 @@ export class Application {
   /** What came with connections of other workers. */
   readonly #states = new WeakMap<object, Buffer>();
 
-  /** @param sayReady the same as `process.send('ready')` */
-  publish(identity: Pick<WorkerApi, 'name' | 'slot' | 'generation' | 'worker'>, sayReady: () => void): void {
+  /** Of metrics: those that the application has named. */
+  readonly registries = new Set<MetricsRegistry>();
+  readonly #asked = new Map<number, { resolve(text: MetricsText): void; reject(error: Error): void }>();
+
+  publish(identity: Pick<WorkerApi, 'name' | 'slot' | 'generation' | 'worker'>, channel: Channel): void {
     const api: WorkerApi = {
       ...identity,
       isDraining: () => this.#draining,
-      ready: sayReady,
+      ready: () => channel.sayReady(),
       onDrain: (handler) => {
         // One that registers the same function twice means it twice.
         const own: DrainHandler = (event) => handler(event);
@@ -38,12 +46,30 @@ export class Application {
       onHandover: (handler) => {
         this.#onHandover = handler;
       },
+      addRegistry: (registry) => {
+        this.registries.add(registry);
+      },
+      metrics: () =>
+        new Promise((resolve, reject) => {
+          const seq = channel.ask();
+          this.#asked.set(seq, { resolve, reject });
+          const lost = () => this.metricsTold(seq, null, 'the supervisor is gone');
+          channel.send({ type: 'metrics', seq }, lost);
+        }),
       handedOver: (socket) => {
         const { _handle: handle } = socket as Socket & { _handle?: object | null };
         return handle ? this.#states.get(handle) : undefined;
       },
     };
     Object.defineProperty(globalThis, Symbol.for(NAME), { value: Object.freeze(api), configurable: true });
+  }
+
+  /** @param reason why there is no text */
+  metricsTold(seq: number, text: MetricsText | null, reason: string): void {
+    const asked = this.#asked.get(seq);
+    this.#asked.delete(seq);
+    if (text !== null) asked?.resolve(text);
+    else asked?.reject(new Error(`cannot collect metrics: ${reason}`));
   }
 
   /** Whether it passes the state of its conversations on. */

@@ -180,6 +180,12 @@ export function kindOf({ socket, session }: Connection): ConnectionKind {
   return socket.server !== undefined && isHttp(socket.server) ? 'upgraded' : 'other';
 }
 
+/** What a server accepts, before anything is said on it. */
+export function serverKind(server: Server): 'http1' | 'http2' | 'other' {
+  if (isHttp2(server)) return 'http2';
+  return isHttp(server) ? 'http1' : 'other';
+}
+
 export function isHttp(server: Server): boolean {
   return typeof (server as { closeIdleConnections?: unknown }).closeIdleConnections === 'function';
 }

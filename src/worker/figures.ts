@@ -10,9 +10,12 @@ import { performance } from 'node:perf_hooks';
 import type { WorkerFigures } from '../protocol.js';
 import { isHealthConnection } from './health.js';
 
-/** Each is a quarter of a doubling longer than the one before it, from 0.1 ms: the last begins at about 100 s. */
+/**
+ * Each is a quarter of a doubling longer than the one before it, from 2^-13 s (0.12 ms): the last begins at about 90 s. These are
+ * the bounds of Prometheus' native histograms of schema 2.
+ */
 const BUCKETS = 80;
-const SHORTEST_MS = 0.1;
+const SHORTEST_MS = 1000 / 2 ** 13;
 const STEPS = 4;
 
 const BEGAN_AT = Symbol('began at');
@@ -25,8 +28,10 @@ interface Http2Stream extends Timed {
 export class Figures {
   /** HTTP requests that began, those of health left out. */
   requests = 0;
-  #answers = 0;
-  #serverErrors = 0;
+  /** Answers by the first digit of their status; that of what had none is 0. */
+  readonly statuses: number[] = new Array(6).fill(0);
+  /** How long all answers took together, in milliseconds. */
+  tookMs = 0;
   readonly #latency: number[] = new Array(BUCKETS).fill(0);
 
   install(): void {
@@ -52,15 +57,19 @@ export class Figures {
   }
 
   read(): WorkerFigures {
-    return { answers: this.#answers, serverErrors: this.#serverErrors, latency: [...this.#latency] };
+    const answers = this.statuses.reduce((sum, count) => sum + count, 0);
+    return { answers, serverErrors: this.statuses[5] ?? 0, latency: [...this.#latency] };
   }
 
   #finished(timed: Timed, status: number): void {
     const beganAt = timed[BEGAN_AT];
     if (beganAt === undefined) return;
-    this.#answers += 1;
-    if (status >= 500) this.#serverErrors += 1;
-    const bucket = Math.ceil(STEPS * Math.log2((performance.now() - beganAt) / SHORTEST_MS));
+    // An application may send any number of three digits.
+    const digit = status >= 500 ? 5 : Math.trunc(status / 100);
+    this.statuses[digit] = (this.statuses[digit] ?? 0) + 1;
+    const took = performance.now() - beganAt;
+    this.tookMs += took;
+    const bucket = Math.ceil(STEPS * Math.log2(took / SHORTEST_MS));
     const at = Math.min(BUCKETS - 1, Math.max(0, bucket));
     this.#latency[at] = (this.#latency[at] ?? 0) + 1;
   }

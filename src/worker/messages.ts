@@ -17,6 +17,8 @@ const LONGEST_MS = 2 ** 31 - 1;
 const isText: Check = (value) => typeof value === 'string' && value.length <= 1024;
 /** The longest names a path, which has 4,096 characters at most. */
 const isKey: Check = (value) => typeof value === 'string' && value.length <= 4096 + 'unix:'.length;
+/** No longer than a string can be: it is the application's own memory. */
+const isPage: Check = (value) => typeof value === 'string';
 const isWhole: Check = (value) => Number.isSafeInteger(value);
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isTimeMs: Check = (value) => typeof value === 'number' && value >= 0 && value <= LONGEST_MS;
@@ -58,6 +60,8 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   endProfile: { seq: isCount },
   inspect: { seq: isCount },
   health: { path: isText, timeoutMs: isTimeMs },
+  measure: { seq: isCount, application: isTruth, known: isCount },
+  metrics: { seq: isCount, contentType: isText, text: isPage, reason: isText },
   stats: { seq: isCount, sentAtMs: isAmount, figures: isTruthOrNothing },
 };
 

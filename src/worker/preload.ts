@@ -11,7 +11,7 @@ import { isMainThread } from 'node:worker_threads';
 import type { SupervisorMessage } from '../protocol.js';
 import { Application } from './api.js';
 import { openChannel } from './channel.js';
-import { Connections } from './connections.js';
+import { Connections, serverKind } from './connections.js';
 import { Datagrams } from './datagrams.js';
 import { Drain } from './drain/drain.js';
 import { shareExclusive, tellOfThreads } from './exclusive.js';
@@ -22,6 +22,7 @@ import { askHealth } from './health.js';
 import { KeptPaths } from './kept-paths.js';
 import { takeChildrenAlong } from './left-behind.js';
 import { Listeners } from './listen.js';
+import type { Measure, MeasureSources } from './measure.js';
 import type { TcpHandle } from './node/handle.js';
 import type { PipeHandle } from './node/pipe.js';
 import { endAlone } from './orphan-end.js';
@@ -93,12 +94,31 @@ function install(): void {
   attempt('figures', () => figures.install());
   if (process.env.HOLDFAST_CHILDREN !== 'kept') takeChildrenAlong(resignation);
   attempt('connections', () => connections.install());
-  attempt('the public API', () => application.publish(own, () => channel.sayReady()));
+  attempt('the public API', () => application.publish(own, channel));
   attempt('the end of a drain', () =>
     diagnosticsChannel.subscribe('http.server.request.start', (message) => {
       drain.onRequest((message as { response: ServerResponse }).response);
     }),
   );
+  let measure: Measure | undefined;
+  const loadMeasure = () => {
+    // By a name that no bundler follows: most workers are measured by nobody.
+    const file = path.join(__dirname, 'measure.js');
+    const { Measure: Class } = require(file) as { Measure: new (sources: MeasureSources) => Measure };
+    // The application may be running already: it is not to find it among its modules.
+    delete require.cache[file];
+    measure ??= new Class({
+      figures,
+      latency: () => figures.read().latency,
+      isOurs: (server) => listeners.has(server),
+      kindOf: serverKind,
+      countConnections: () => listeners.countConnections(),
+      countKinds: () => connections.counts(),
+      registries: () => application.registries,
+    });
+    return measure;
+  };
+  let lacksMeasure = process.env.HOLDFAST_MEASURE === 'on' && !attempt('measurements', loadMeasure);
   const tellMissing = (what: string) => {
     missing.push(what);
     channel.send({ type: 'able', missing, listens });
@@ -178,6 +198,20 @@ function install(): void {
       case 'inspect':
         channel?.send({ type: 'inspected', seq: message.seq, ...openInspector() });
         return;
+      case 'measure':
+        if (measure === undefined && !lacksMeasure && !attempt('measurements', loadMeasure)) {
+          lacksMeasure = true;
+          channel?.send({ type: 'able', missing, listens });
+        }
+        void measure
+          ?.read(message.application, message.known)
+          .then((measured) => channel?.send({ type: 'measured', seq: message.seq, ...measured }));
+        return;
+      case 'metrics': {
+        const { seq, contentType, text, reason } = message;
+        application.metricsTold(seq, text === '' ? null : { contentType, text }, reason);
+        return;
+      }
       case 'stats':
         channel?.send({
           type: 'stats',
@@ -212,6 +246,7 @@ function leaveNoTrace(): void {
   delete process.env.HOLDFAST_PATHS;
   delete process.env.HOLDFAST_CHILDREN;
   delete process.env.HOLDFAST_ATTACH;
+  delete process.env.HOLDFAST_MEASURE;
   const { execArgv } = process;
   const at = execArgv.indexOf(__filename);
   // What stands before it is holdfast's, too.

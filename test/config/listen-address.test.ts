@@ -49,3 +49,28 @@ t.test('a wrong address is refused with what is allowed', async (t) => {
     ]);
   }
 });
+
+t.test('a file with a token is looked at when the configuration is read, and is never shown', async (t) => {
+  const cwd = t.testdir({
+    'app.js': '',
+    token: 'a-token-of-some-length\n',
+    short: 'short\n',
+    'two lines': 'a-token-of-some-length\nand-another-one-too\n',
+  });
+  const of = (file: string) =>
+    sourceIn(cwd, { target: 'app.js', flags: { adminTokenFile: file, adminMetricsTokenFile: file } });
+  const { config } = await loadConfig(of('token'));
+  t.match(config, { adminTokenFile: join(cwd, 'token'), adminMetricsTokenFile: join(cwd, 'token') });
+  t.notMatch(JSON.stringify(config), /a-token-of/);
+  for (const [file, allowed] of [
+    ['short', /one line of 16 to 1024 characters/],
+    ['two lines', /one line of 16 to 1024 characters/],
+    ['tokn', /there is no .*tokn; did you mean .*token/],
+    ['.', /is a folder/],
+  ] as const) {
+    t.match(await faultsOf(of(file)), [
+      { path: '--admin-token-file', allowed },
+      { path: '--admin-metrics-token-file', allowed },
+    ]);
+  }
+});

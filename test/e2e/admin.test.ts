@@ -116,13 +116,13 @@ t.test('status and metrics tell what `status --json` tells, and no secret', asyn
   });
   const requests = (slot: number) => metrics[`holdfast_worker_requests_total{slot="${slot}"}`] ?? Number.NaN;
   t.equal(requests(0) + requests(1), 5);
-  for (const name of ['resident_memory_bytes', 'event_loop_delay_seconds', 'connections', 'cpu_percent']) {
+  for (const name of ['resident_memory_bytes', 'heap_used_bytes', 'connections', 'external_memory_bytes']) {
     t.ok((metrics[`holdfast_worker_${name}{slot="1"}`] ?? -1) >= 0, name);
   }
   t.ok(
     Object.keys(metrics).some((name) => name.startsWith(`holdfast_socket_queue_length{address="127.0.0.1:${port}"`)),
   );
-  t.ok((metrics.process_resident_memory_bytes ?? 0) > 1e7);
+  t.ok((metrics.holdfast_supervisor_resident_memory_bytes ?? 0) > 1e7);
 });
 
 t.test('a crash and a rollout are counted', async (t) => {

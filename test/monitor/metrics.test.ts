@@ -1,132 +1,181 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { Metrics } from '../../src/monitor/metrics.js';
-import type { WorkerStatus } from '../../src/protocol.js';
+import { CATALOG, type Entry } from '../../src/monitor/catalog.js';
+import { familiesOf, type Observed } from '../../src/monitor/metrics.js';
+import { rowOf } from '../../src/monitor/tallies.js';
+import { textOf } from '../../src/monitor/text-format.js';
+import type { SupervisorStatus, WorkerStatus } from '../../src/protocol.js';
 import { statusOf } from '../control/support/fake-target.js';
 import { metricsOf } from './support/exposition.js';
+import { measuredOf } from './support/measured.js';
 
-const own = { cpuSeconds: 1.5, rssBytes: 50_000_000, startedAtSeconds: 1_700_000_000 };
+const worker = (id: number, slot: number, state: WorkerStatus['state'] = 'ready') =>
+  ({ id, slot, state, generation: 3 + (id > 2 ? 1 : 0) }) as WorkerStatus;
+const FIGURES = { answers: 100, serverErrors: 2, p99Ms: 40, loopDelayMs: 1 };
 
-function workerOf(id: number, slot: number, more: Partial<WorkerStatus> = {}): WorkerStatus {
+function observed(more: Partial<Observed> = {}, status: Partial<SupervisorStatus> = {}): Observed {
+  const sockets = [
+    { slot: 0, weight: 3, queueLength: 4, backlog: 511 },
+    { slot: 1, weight: 1, queueLength: null, backlog: null },
+  ];
   return {
-    id,
-    slot,
-    generation: 1,
-    pid: 1000 + id,
-    state: 'ready',
-    uptimeMs: 1_000,
-    restarts: 0,
-    recycled: 0,
-    restartReason: null,
-    scriptChanged: false,
-    missing: [],
-    cpuPercent: 10,
-    rssBytes: 1_000,
-    eventLoopDelayMs: 2,
-    connections: 3,
-    accepted: 5,
-    requests: 100,
+    status: statusOf('shop', {
+      steering: true,
+      workers: [worker(1, 0), worker(2, 1, 'draining'), worker(3, 1)],
+      addresses: [{ kind: 'tcp', host: '0.0.0.0', port: 3000, sockets }],
+      totals: { restarts: { crashed: 2, failed: 0, hung: 1, recycled: 3 }, rollouts: { done: 4, rolledBack: 1 } },
+      cutOff: { websocket: 2 },
+      handover: { on: true, reason: '', handed: 9, refused: 1, takenBack: 0, stayed: { a: 1, b: 2 } },
+      rollout: {
+        ...{ state: 'running', reason: null, from: 3, to: 4, trial: null },
+        canary: {
+          ...{ slot: 2, share: 0.1, exact: true, remainingMs: 1 },
+          figures: { canary: FIGURES, others: { ...FIGURES, p99Ms: null } },
+        },
+      },
+      ...status,
+    }),
+    own: { cpuSeconds: 1.5, rssBytes: 50_000_000, startedAtSeconds: 1_700_000_000 },
+    rows: new Map([
+      [0, rowOf(measuredOf())],
+      [1, rowOf(measuredOf({ requests: 32 }))],
+    ]),
+    present: [
+      {
+        slot: 0,
+        measured: measuredOf(),
+        delays: [
+          [1, 2, 3, 4],
+          [3, 4, 5, 60],
+        ],
+        utilization: 0.25,
+      },
+      { slot: 1, measured: measuredOf(), delays: [], utilization: null },
+      { slot: 1, measured: measuredOf(), delays: [[1, 1, 1, 1]], utilization: 0.5 },
+    ],
+    silent: 1,
+    rollouts: { done: [0.5, 7, 5000], rolledBack: [] },
+    application: { series: 12, left: 1, failures: 2 },
     ...more,
   };
 }
 
-t.test('the status becomes metrics, one line for each state, slot and socket', async (t) => {
-  const status = statusOf('shop', {
-    size: 2,
-    generation: 3,
-    steering: true,
-    workers: [workerOf(1, 0), workerOf(2, 1, { state: 'draining', requests: 7 })],
-    addresses: [
-      {
-        kind: 'tcp',
-        host: '0.0.0.0',
-        port: 3000,
-        sockets: [
-          { slot: 0, weight: 1, queueLength: 4, backlog: 511 },
-          { slot: 1, weight: 0, queueLength: null, backlog: null },
-        ],
-      },
-    ],
-    totals: { restarts: { crashed: 2, failed: 0, hung: 1, recycled: 3 }, rollouts: { done: 4, rolledBack: 1 } },
-    cutOff: { websocket: 2 },
-  });
-  const { contentType, text } = await new Metrics().render(status, own);
-  t.match(contentType, /^text\/plain; version=0\.0\.4/);
-  const metrics = metricsOf(text);
-  t.match(metrics, {
-    'holdfast_info{name="shop",version="1.2.3",node_version="v20.0.0",listen_mode="reuseport"}': 1,
-    holdfast_generation: 3,
-    holdfast_size: 2,
-    holdfast_crash_loop: 0,
-    holdfast_steering: 1,
-    holdfast_rollout_running: 0,
-    'holdfast_rollouts_total{outcome="done"}': 4,
-    'holdfast_rollouts_total{outcome="rolled_back"}': 1,
-    'holdfast_restarts_total{reason="crashed"}': 2,
-    'holdfast_restarts_total{reason="failed"}': 0,
-    'holdfast_restarts_total{reason="hung"}': 1,
-    'holdfast_restarts_total{reason="recycled"}': 3,
-    'holdfast_connections_cut_off_total{kind="websocket"}': 2,
-    'holdfast_workers{state="starting"}': 0,
-    'holdfast_workers{state="ready"}': 1,
-    'holdfast_workers{state="draining"}': 1,
-    'holdfast_worker_cpu_percent{slot="0"}': 10,
-    'holdfast_worker_resident_memory_bytes{slot="1"}': 1_000,
-    'holdfast_worker_event_loop_delay_seconds{slot="0"}': 0.002,
-    'holdfast_worker_connections{slot="0"}': 3,
-    'holdfast_worker_requests_total{slot="1"}': 7,
-    'holdfast_socket_queue_length{address="0.0.0.0:3000",slot="0"}': 4,
-    'holdfast_socket_queue_limit{address="0.0.0.0:3000",slot="0"}': 511,
-    'holdfast_socket_weight{address="0.0.0.0:3000",slot="1"}': 0,
-    process_cpu_seconds_total: 1.5,
-    process_resident_memory_bytes: 50_000_000,
-    process_start_time_seconds: 1_700_000_000,
-  });
-  t.notOk('holdfast_socket_queue_length{address="0.0.0.0:3000",slot="1"}' in metrics, 'what is not known is left out');
-});
+const metrics = (given: Observed, otel = false) => metricsOf(textOf(familiesOf(given, otel), false));
 
-t.test('workers that share a slot are added up, however many there have been', async (t) => {
-  const metrics = new Metrics();
-  for (let id = 1; id <= 50; id++) {
-    const pair = [workerOf(id, 0, { eventLoopDelayMs: 1 }), workerOf(id + 1, 0, { eventLoopDelayMs: 9, requests: 0 })];
-    const { text } = await metrics.render(statusOf('shop', { workers: pair }), own);
-    const found = Object.entries(metricsOf(text)).filter(([name]) => name.startsWith('holdfast_worker_'));
-    t.equal(found.length, 5);
-    t.match(Object.fromEntries(found), {
-      'holdfast_worker_cpu_percent{slot="0"}': 20,
-      'holdfast_worker_event_loop_delay_seconds{slot="0"}': 0.009,
-      'holdfast_worker_requests_total{slot="0"}': id * 100,
-    });
+t.test('everything in the catalogue is told, and nothing else', async (t) => {
+  for (const otel of [false, true]) {
+    const families = familiesOf(observed(), otel);
+    const expected = Object.entries<Entry>(CATALOG).map(([name, entry]) => (otel ? entry.otel : undefined) ?? name);
+    t.same(families.map(({ name }) => name).sort(), expected.sort());
+    for (const { name, type, help, samples } of families) {
+      const [, entry] = Object.entries<Entry>(CATALOG).find(([own, one]) => own === name || one.otel === name) ?? [];
+      t.match({ type, help }, { type: entry?.type, help: entry?.help }, name);
+      const renamed = entry?.labels.map((label) => (otel ? entry.otelLabels?.[label] : undefined) ?? label);
+      for (const { labels } of samples) {
+        t.same(
+          labels
+            .map(([label]) => label)
+            .filter((label) => label !== 'le')
+            .sort(),
+          [...(renamed ?? [])].sort(),
+          name,
+        );
+      }
+    }
   }
 });
 
-t.test('the requests of a slot never become fewer, whoever answers them', async (t) => {
-  const metrics = new Metrics();
-  const scrape = async (...workers: WorkerStatus[]) => {
-    const { text } = await metrics.render(statusOf('shop', { size: 1, workers }), own);
-    return metricsOf(text);
-  };
-  const name = 'holdfast_worker_requests_total{slot="0"}';
-  t.equal((await scrape(workerOf(1, 0, { requests: 10 })))[name], 10);
-  t.equal((await scrape(workerOf(1, 0, { requests: null })))[name], 10, 'it does not answer just now');
-  t.equal((await scrape())[name], 10, 'nobody is there');
-  t.equal((await scrape(workerOf(2, 0, { requests: 5 })))[name], 15);
-  t.equal((await scrape(workerOf(2, 0, { requests: 8 }), workerOf(3, 1, { requests: 1 })))[name], 18);
-  t.notOk('holdfast_worker_requests_total{slot="1"}' in (await scrape(workerOf(2, 0))), 'that slot is no more');
+t.test('what is known of the supervisor and its workers', async (t) => {
+  t.match(metrics(observed()), {
+    'holdfast_info{name="shop",version="1.2.3",node_version="v20.0.0",listen_mode="reuseport"}': 1,
+    'holdfast_generation_info{generation="3"}': 1,
+    'holdfast_generation_info{generation="4"}': 1,
+    'holdfast_workers{state="ready"}': 2,
+    'holdfast_workers{state="draining"}': 1,
+    'holdfast_workers{state="killing"}': 0,
+    'holdfast_restarts_total{reason="recycled"}': 3,
+    'holdfast_rollouts_total{outcome="rolled_back"}': 1,
+    'holdfast_rollout_seconds_bucket{outcome="done",le="1"}': 1,
+    'holdfast_rollout_seconds_bucket{outcome="done",le="3600"}': 2,
+    'holdfast_rollout_seconds_bucket{outcome="done",le="+Inf"}': 3,
+    'holdfast_rollout_seconds_sum{outcome="done"}': 5007.5,
+    'holdfast_rollout_seconds_count{outcome="rolled_back"}': 0,
+    holdfast_canary_share: 0.1,
+    'holdfast_canary_p99_seconds{group="canary"}': 0.04,
+    'holdfast_connections_cut_off_total{kind="websocket"}': 2,
+    'holdfast_connections_cut_off_total{kind="http1"}': 0,
+    'holdfast_connections_handed_over_total{outcome="stayed"}': 3,
+    'holdfast_worker_requests_total{slot="1"}': 32,
+    'holdfast_worker_responses_total{slot="0",class="5xx"}': 1,
+    'holdfast_worker_accepted_connections_total{slot="0",kind="http2"}': 2,
+    'holdfast_worker_cpu_seconds_total{slot="0",mode="user"}': 1.5,
+    'holdfast_worker_event_loop_seconds_total{slot="0",state="idle"}': 0.75,
+    'holdfast_worker_generation{slot="1"}': 4,
+    'holdfast_worker_connections{slot="1"}': 6,
+    'holdfast_worker_open_connections{slot="1",kind="websocket"}': 2,
+    'holdfast_worker_heap_limit_bytes{slot="1"}': 4_000_000_000,
+    'holdfast_worker_event_loop_utilization{slot="1"}': 0.5,
+    'holdfast_worker_event_loop_delay_mean_seconds{slot="0"}': 0.002,
+    'holdfast_worker_event_loop_delay_max_seconds{slot="0"}': 0.06,
+    'holdfast_worker_gc_seconds_bucket{slot="0",kind="minor",le="0.01"}': 1,
+    'holdfast_worker_gc_seconds_bucket{slot="0",kind="minor",le="0.1"}': 3,
+    'holdfast_worker_gc_seconds_sum{slot="0",kind="minor"}': 0.03,
+    'holdfast_socket_share{address="0.0.0.0:3000",slot="0"}': 0.75,
+    'holdfast_socket_queue_length{address="0.0.0.0:3000",slot="0"}': 4,
+    holdfast_scrape_silent_workers: 1,
+    holdfast_application_failures: 2,
+    holdfast_supervisor_cpu_seconds_total: 1.5,
+  });
+  const names = Object.keys(metrics(observed()));
+  t.notOk(names.includes('holdfast_socket_queue_length{address="0.0.0.0:3000",slot="1"}'), 'what is not known');
+  t.notOk(names.includes('holdfast_canary_p99_seconds{group="others"}'), 'what is not known');
 });
 
-t.test('one socket for all slots has a line of its own', async (t) => {
+t.test('durations as a histogram of both kinds agree', async (t) => {
+  const latency = new Array(80).fill(0);
+  // 1 of at most 0.12 ms, 2 of 1 ms, 3 of 1 s, 4 beyond all bounds.
+  for (const [bucket, count] of [
+    [0, 1],
+    [12, 2],
+    [52, 3],
+    [79, 4],
+  ] as const)
+    latency[bucket] = count;
+  const rows = new Map([[0, rowOf(measuredOf({ latency, tookMs: 3_002 }))]]);
+  const name = 'holdfast_http_request_duration_seconds';
+  t.match(metrics(observed({ rows })), {
+    [`${name}_bucket{le="0.0009765625"}`]: 3,
+    [`${name}_bucket{le="0.5"}`]: 3,
+    [`${name}_bucket{le="1"}`]: 6,
+    [`${name}_bucket{le="32"}`]: 6,
+    [`${name}_bucket{le="+Inf"}`]: 10,
+    [`${name}_sum`]: 3.002,
+    [`${name}_count`]: 10,
+  });
+  const [native] = familiesOf(observed({ rows }), false).find((family) => family.name === name)?.native ?? [];
+  t.match(native, { count: 10, sum: 3.002, zeroCount: 1, zeroUpTo: 2 ** -13 });
+  // Bucket i ends at 2^((offset + i) / 4).
+  const ends = (native?.counts ?? []).flatMap((count, i) =>
+    count > 0 ? [2 ** (((native?.offset ?? 0) + i) / 4)] : [],
+  );
+  t.same(
+    ends.map((end) => end.toFixed(6)),
+    [2 ** -10, 1, 2 ** 6.75].map((end) => end.toFixed(6)),
+  );
+});
+
+t.test('with the names of OpenTelemetry', async (t) => {
+  t.match(metrics(observed(), true), {
+    http_server_request_duration_seconds_count: 12,
+    'nodejs_eventloop_delay_p99_seconds{slot="0"}': 0.005,
+    'nodejs_eventloop_time_seconds_total{slot="0",nodejs_eventloop_state="active"}': 0.25,
+    'v8js_gc_duration_seconds_count{slot="0",v8js_gc_type="minor"}': 3,
+    'process_cpu_time_seconds_total{slot="0",cpu_mode="user"}': 1.5,
+  });
+});
+
+t.test('one socket for all slots has a line of its own, and no share', async (t) => {
   const sockets = [{ slot: null, weight: null, queueLength: 0, backlog: 511 }];
-  const status = statusOf('shop', { addresses: [{ kind: 'tcp', host: '::', port: 80, sockets }] });
-  const metrics = metricsOf((await new Metrics().render(status, own)).text);
-  t.equal(metrics['holdfast_socket_queue_length{address="[::]:80",slot="all"}'], 0);
-  t.notOk(Object.keys(metrics).some((line) => line.startsWith('holdfast_socket_weight')));
-});
-
-t.test('the documentation names metrics that there are', async (t) => {
-  const { text } = await new Metrics().render(statusOf('shop'), own);
-  const docs = readFileSync(new URL('../../docs/kubernetes.md', import.meta.url), 'utf8');
-  const names = [...docs.matchAll(/\bholdfast_\w+/g)].map(([name]) => name);
-  t.ok(names.length > 5);
-  for (const name of names) t.match(text, `# TYPE ${name} `, name);
+  const found = metrics(observed({}, { addresses: [{ kind: 'tcp', host: '::', port: 80, sockets }] }));
+  t.equal(found['holdfast_socket_queue_length{address="[::]:80",slot="all"}'], 0);
+  t.notOk(Object.keys(found).some((line) => /^holdfast_socket_(?:weight|share)/.test(line)));
 });

@@ -51,7 +51,7 @@ t.test('it has what is needed and nothing else', async (t) => {
     t.ok(paths.includes(needed), needed);
   }
   const wanted =
-    /^(?:bin\/(?:holdfast\.js|package\.json)|dist\/(?:index|public|errors|protocol)\.[.\w]+|dist\/api\/\w+(?:\.[cm]js|\.d\.[cm]ts)|dist\/program\/[-\w]+\.(?:cjs(?:\.map)?(?:\.br)?|txt)|dist\/worker\/(?:preload\.js(?:\.map)?|trial\.js(?:\.br)?|package\.json)|config\/(?:example\.yaml|schema\.json|systemd\/[-\w@.]+)|(?:package\.json|README\.md|LICENSE))$/;
+    /^(?:bin\/(?:holdfast\.js|package\.json)|dist\/(?:index|public|errors|protocol)\.[.\w]+|dist\/api\/\w+(?:\.[cm]js|\.d\.[cm]ts)|dist\/program\/[-\w]+\.(?:cjs|cjs\.br|cjs\.map\.br|txt)|dist\/page\/[.\w]+\.br|dist\/worker\/(?:preload\.js(?:\.map)?|measure\.js|trial\.js(?:\.br)?|package\.json)|config\/(?:example\.yaml|schema\.json|systemd\/[-\w@.]+)|(?:package\.json|README\.md|LICENSE))$/;
   t.same(
     paths.filter((one) => !wanted.test(one)),
     [],
@@ -69,7 +69,7 @@ t.test('its files, formats and types are found by everybody', async (t) => {
 
 t.test('what its licence asks for is in it: each bundled library with its own', async (t) => {
   const licences = readFileSync(path.join(root, 'dist/program/LICENSES.txt'), 'utf8');
-  for (const name of ['pidusage', 'pino', 'yargs-parser', 'zod']) {
+  for (const name of ['pidusage', 'pino', 'uplot', 'yargs-parser', 'zod']) {
     t.match(licences, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(\\w+\\)$`, 'm'));
   }
 });

@@ -155,6 +155,7 @@ function fork(
       HOLDFAST_WORKER: String(identity.worker),
       // Always: one of this process's own environment means nothing.
       HOLDFAST_CHILDREN: config.keepChildren ? 'kept' : 'ended',
+      HOLDFAST_MEASURE: config.admin === null ? 'off' : 'on',
       ...(keptPaths.length > 0 && { HOLDFAST_PATHS: JSON.stringify(keptPaths) }),
       HOLDFAST_ATTACH: attachAt === null ? '' : outliveTerms(attachAt, config),
     }),

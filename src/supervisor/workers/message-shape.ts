@@ -69,6 +69,17 @@ export function list<T>(reader: Reader<T>, longest: number): Reader<readonly T[]
   };
 }
 
+/** A long one of numbers, or of nulls beside them: no place is named for each, which would cost more than to read them. */
+export function numbers<T extends number | null>(
+  longest: number,
+  isOne: (value: unknown) => boolean,
+): Reader<readonly T[]> {
+  return (value, at) => {
+    if (Array.isArray(value) && value.length <= longest && value.every(isOne)) return [...value];
+    throw new Mismatch(`${at} must be a list of at most ${longest} numbers`);
+  };
+}
+
 /** Numbers by names that only the sender knows. */
 export function tally(most: number, longestName: number): Reader<Readonly<Record<string, number>>> {
   const count = whole(0, Number.MAX_SAFE_INTEGER);

@@ -5,12 +5,22 @@
  * A new message of `protocol.ts` needs a line in `MESSAGES`, or this does not compile.
  */
 import { isIP } from 'node:net';
-import type { ConnectionCounts, OpenConnection, SharedRequest, WorkerFigures, WorkerMessage } from '../../protocol.js';
+import type {
+  AcceptedCounts,
+  ApplicationMetrics,
+  ConnectionCounts,
+  GcTotals,
+  OpenConnection,
+  SharedRequest,
+  WorkerFigures,
+  WorkerMessage,
+} from '../../protocol.js';
 import {
   amount,
   list,
   Mismatch,
   nullOr,
+  numbers,
   oneOf,
   optional,
   type Reader,
@@ -45,8 +55,14 @@ const MOST_BUCKETS = 128;
 const MOST_ADDRESSES = 1_024;
 /** As much as a worker keeps, of each. */
 const OUTPUT_CHARACTERS = 256 * 1024;
+const MOST_SERIES = 2_000;
+/** That of the description of so many. */
+const SCHEMA_CHARACTERS = 2 * 1024 ** 2;
 
 const count = whole(0, Number.MAX_SAFE_INTEGER);
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAmount = (value: unknown) => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+const isNumberOrNull = (value: unknown) => value === null || typeof value === 'number';
 const key = text(KEY_CHARACTERS);
 const slot = whole(0, LAST_SLOT);
 /** More than a process can have open, so that no sum of them is ever inexact. */
@@ -74,6 +90,23 @@ const named = record<OpenConnection>({
 });
 
 const figures = record<WorkerFigures>({ answers: count, serverErrors: count, latency: list(count, MOST_BUCKETS) });
+
+const accepted = record<AcceptedCounts>({ http1: count, http2: count, other: count });
+
+const gc = record<GcTotals>({
+  kind: oneOf('minor', 'major', 'incremental', 'weakcb'),
+  count,
+  ms: amount,
+  buckets: numbers<number>(MOST_BUCKETS, isCount),
+});
+
+const application = record<ApplicationMetrics>({
+  version: count,
+  schema: optional(text(SCHEMA_CHARACTERS)),
+  values: numbers<number | null>(MOST_SERIES, isNumberOrNull),
+  left: count,
+  failure: nullOr(text(DETAIL_CHARACTERS)),
+});
 
 const path: Reader<string> = (value, at) => {
   const name = text(FILE_CHARACTERS)(value, at);
@@ -149,6 +182,30 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   released: { key, slot },
   profiled: { seq: count, ok: truth, aside: truth, detail: text(DETAIL_CHARACTERS) },
   inspected: { seq: count, url: text(URL_CHARACTERS), wasOpen: truth, detail: text(DETAIL_CHARACTERS) },
+  metrics: { seq: count },
+  measured: {
+    seq: count,
+    requests: count,
+    statuses: numbers<number>(6, isCount),
+    latency: numbers<number>(MOST_BUCKETS, isCount),
+    tookMs: amount,
+    accepted,
+    connections: count,
+    receivedBytes: amount,
+    sentBytes: amount,
+    cpuUserMs: amount,
+    cpuSystemMs: amount,
+    rssBytes: amount,
+    heapUsedBytes: amount,
+    heapLimitBytes: amount,
+    externalBytes: amount,
+    loopActiveMs: amount,
+    loopIdleMs: amount,
+    loopDelayMs: numbers<number>(4, isAmount),
+    gc: list(gc, 4),
+    kinds: optional(counts),
+    application: optional(application),
+  },
   stats: {
     seq: count,
     eventLoopDelayMs: amount,

@@ -3,6 +3,7 @@ import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
+import type { Observing } from '../observe/observing.js';
 import type { Takeover } from '../takeover/takeover.js';
 import type { Examinations } from './examinations.js';
 import type { FirstWorker } from './first-worker.js';
@@ -21,6 +22,7 @@ export interface WorkforceOptions {
   /** Whether all are to have gone before the next one is started. */
   readonly isRestarting: () => boolean;
   readonly examinations: Examinations;
+  readonly observing: Observing;
   /** Where workers look for the next supervisor; null where they end with this one. */
   readonly attachAt?: string | null;
   /** Whom this supervisor takes over. */

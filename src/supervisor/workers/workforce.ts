@@ -122,6 +122,7 @@ export class Workforce {
       this.#leftovers.forget(worker);
       this.#health.forget(worker);
       this.#examinations.forget(worker);
+      this.#options.observing.gone(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
@@ -250,9 +251,14 @@ export class Workforce {
     const handle = this.#workers.get(worker);
     if (handle === undefined) return;
     handle.leaving = true;
-    void handle.send({ type: 'terminate' });
     const { killTimeoutMs } = handle.release.config;
-    this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
+    const end = () => {
+      void handle.send({ type: 'terminate' });
+      this.#leftovers.afterwards(worker, killTimeoutMs, () => handle.signal('SIGTERM'));
+    };
+    const lastFigures = this.#options.observing.leaving(handle, killTimeoutMs / 4);
+    if (lastFigures === null) end();
+    else void lastFigures.then(end);
   }
 
   /** @param keepsChildren of one that has not attached, whose release is not known */
@@ -344,6 +350,12 @@ export class Workforce {
       case 'profiled':
       case 'inspected':
         this.#examinations.answered(worker, message);
+        break;
+      case 'measured':
+        if (this.#workers.has(worker)) this.#options.observing.heard(handle.identity, message);
+        break;
+      case 'metrics':
+        void this.#options.observing.tell(handle, message.seq);
         break;
       case 'stats':
         this.stats.answered(worker, message);

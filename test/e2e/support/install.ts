@@ -3,7 +3,14 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:
 import path from 'node:path';
 import { root } from './holdfast.js';
 
-const FILES = ['package.json', 'bin', 'dist/program', 'dist/worker/preload.js', 'dist/worker/package.json'];
+const FILES = [
+  'package.json',
+  'bin',
+  'dist/program',
+  'dist/worker/preload.js',
+  'dist/worker/measure.js',
+  'dist/worker/package.json',
+];
 
 /** @returns its entry */
 export function installInto(project: string): string {

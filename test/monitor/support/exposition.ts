@@ -14,17 +14,20 @@ export function metricsOf(text: string): Record<string, number> {
   const found: Record<string, number> = {};
   for (const line of text.split('\n')) {
     if (line === '' || line.startsWith('# HELP ')) continue;
-    const [, of] = new RegExp(`^# TYPE (${NAME}) (?:counter|gauge)$`).exec(line) ?? [];
+    const [, of, type] = new RegExp(`^# TYPE (${NAME}) (counter|gauge|histogram|summary)$`).exec(line) ?? [];
     if (of !== undefined) {
       if (typed.has(of)) throw new Error(`${of} comes twice`);
       typed.add(of);
+      const parts = type === 'histogram' || type === 'summary' ? ['_bucket', '_sum', '_count'] : [];
+      for (const part of parts) typed.add(of + part);
       continue;
     }
     const [, name = '', labels = '', value = ''] = SAMPLE.exec(line) ?? [];
     if (!typed.has(name)) throw new Error(`no sample, or one without a type: ${line}`);
-    if (Number.isNaN(Number(value))) throw new Error(`no number: ${line}`);
+    const number = Number(value.replace('Inf', 'Infinity'));
+    if (Number.isNaN(number) && value !== 'NaN') throw new Error(`no number: ${line}`);
     if (name + labels in found) throw new Error(`${name}${labels} comes twice`);
-    found[name + labels] = Number(value);
+    found[name + labels] = number;
   }
   return found;
 }

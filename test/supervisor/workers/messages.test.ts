@@ -1,6 +1,7 @@
 import t from 'tap';
 import { readWorkerMessage } from '../../../src/supervisor/workers/messages.js';
 import { readClusterMessage } from '../../../src/supervisor/workers/node-messages.js';
+import { measuredOf } from '../../monitor/support/measured.js';
 
 const cmd = 'NODE_HOLDFAST';
 const request = { host: '::1', port: 0, family: 6, ipv6Only: true, ordinal: 3 };
@@ -29,6 +30,12 @@ t.test('what a worker says rightly is read as it is', async (t) => {
     {
       ...{ type: 'stats', seq: 9, eventLoopDelayMs: 0, connections: 0, accepted: 0, requests: 0 },
       figures: { answers: 1, serverErrors: 0, latency: [0, 1] },
+    },
+    { type: 'metrics', seq: 3 },
+    { type: 'measured', seq: 3, ...measuredOf() },
+    {
+      ...{ type: 'measured', seq: 3 },
+      ...measuredOf({ application: { version: 1, schema: '[]', values: [null, -1.5], left: 2, failure: 'x' } }),
     },
   ]) {
     t.same(readWorkerMessage({ cmd, ...message }), { cmd, ...message }, message.type);
@@ -67,6 +74,23 @@ t.test('what is wrong is told with its place', async (t) => {
     [{ type: 'leftover', counts: { http1: 0.5 }, named: [] }, /^leftover\.counts\.http1/],
     [{ type: 'leftover', counts: {}, named: Array(65).fill(open) }, /^leftover\.named must be a list of at most 64/],
     [{ type: 'leftover', counts: {}, named: [open, { ...open, kind: 'x' }] }, /^leftover\.named\[1\]\.kind/],
+    [{ type: 'metrics' }, /^metrics\.seq/],
+    [{ type: 'measured', seq: 1, ...measuredOf({ statuses: Array(7).fill(0) }) }, /^measured\.statuses/],
+    [{ type: 'measured', seq: 1, ...measuredOf({ rssBytes: -1 }) }, /^measured\.rssBytes/],
+    [
+      {
+        ...{ type: 'measured', seq: 1 },
+        ...measuredOf({ gc: [{ kind: 'x' as 'minor', count: 1, ms: 1, buckets: [] }] }),
+      },
+      /^measured\.gc\[0\]\.kind/,
+    ],
+    [
+      {
+        ...{ type: 'measured', seq: 1, ...measuredOf() },
+        application: { version: 1, values: Array(2_001).fill(0), left: 0, failure: null },
+      },
+      /^measured\.application\.values must be a list of at most 2000/,
+    ],
     [{ type: 'released', key: 'x', slot: 257 }, /^released\.slot/],
     [{ ...stats, eventLoopDelayMs: Number.NaN }, /^stats\.eventLoopDelayMs/],
     [{ ...stats, eventLoopDelayMs: Number.POSITIVE_INFINITY }, /^stats\.eventLoopDelayMs/],

@@ -1,0 +1,118 @@
+/**
+ * Every metric that there is, by its name: kind, meaning, labels. Made, documented, drawn and tested from here alone. Labels are
+ * of fixed sets, or of the slots and addresses that there are: never of what has come and gone.
+ */
+
+export interface Entry {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Its name by OpenTelemetry's semantic conventions, as Prometheus writes it. */
+  readonly otel?: string;
+  /** Labels that are called otherwise there. */
+  readonly otelLabels?: Readonly<Record<string, string>>;
+}
+
+const SLOT = ['slot'] as const;
+
+export const CATALOG = {
+  holdfast_info: gauge('Always 1; what runs is in the labels', ['name', 'version', 'node_version', 'listen_mode']),
+  holdfast_generation: gauge('The generation that every slot is on its way to'),
+  holdfast_generation_info: gauge('Always 1; the generations that have workers, by their number', ['generation']),
+  holdfast_size: gauge('Number of slots'),
+  holdfast_workers: gauge('Workers by state', ['state']),
+  holdfast_crash_loop: gauge('1 while workers crash too often'),
+  holdfast_restarts_total: counter('Workers that were replaced before their time, by reason', ['reason']),
+  holdfast_steering: gauge('1 while connections are steered, with all that belongs to it'),
+  holdfast_rollout_running: gauge('1 while a rollout is under way'),
+  holdfast_rollouts_total: counter('Rollouts that have ended, by outcome', ['outcome']),
+  holdfast_rollout_seconds: histogram('How long rollouts took, by outcome', ['outcome']),
+  holdfast_canary_share: gauge('Share of new connections that the canary is to have, 0 to 1'),
+  holdfast_canary_answers: gauge('Answers since the canary is ready, of it and of the others', ['group']),
+  holdfast_canary_server_errors: gauge('Those of 500 and above', ['group']),
+  holdfast_canary_p99_seconds: gauge('How long the slowest hundredth of the answers took at least', ['group']),
+  holdfast_canary_loop_delay_seconds: gauge('The usual delay of the event loop', ['group']),
+  holdfast_connections_cut_off_total: counter(
+    'Connections that were still open when the drain of their worker ended, by kind',
+    ['kind'],
+  ),
+  holdfast_connections_handed_over_total: counter(
+    'Open connections that a draining worker gave to another one, by outcome',
+    ['outcome'],
+  ),
+  holdfast_http_request_duration_seconds: {
+    ...histogram('From the head of a request to the end of its answer, of all workers', []),
+    otel: 'http_server_request_duration_seconds',
+  },
+  holdfast_worker_requests_total: counter('Requests that began', SLOT),
+  holdfast_worker_responses_total: counter('Answers, by the class of their status', ['slot', 'class']),
+  holdfast_worker_received_bytes_total: counter('Bytes of connections with HTTP, up to their last answer', SLOT),
+  holdfast_worker_sent_bytes_total: counter('The same for bytes sent', SLOT),
+  holdfast_worker_connections: gauge('Open connections', SLOT),
+  holdfast_worker_open_connections: gauge('Open connections by what is spoken on them', ['slot', 'kind']),
+  holdfast_worker_accepted_connections_total: counter('Connections accepted, by the kind of server', ['slot', 'kind']),
+  holdfast_worker_generation: gauge('The newest generation that the slot has', SLOT),
+  holdfast_worker_cpu_seconds_total: {
+    ...counter('CPU time', ['slot', 'mode']),
+    ...{ otel: 'process_cpu_time_seconds_total', otelLabels: { mode: 'cpu_mode' } },
+  },
+  holdfast_worker_resident_memory_bytes: {
+    ...gauge('Resident memory, what is shared included', SLOT),
+    otel: 'process_memory_usage_bytes',
+  },
+  holdfast_worker_heap_used_bytes: { ...gauge('Heap in use', SLOT), otel: 'v8js_memory_heap_used_bytes' },
+  holdfast_worker_heap_limit_bytes: {
+    ...gauge('What the heap may grow to', SLOT),
+    otel: 'v8js_memory_heap_limit_bytes',
+  },
+  holdfast_worker_external_memory_bytes: gauge('Memory of buffers and other things outside of the heap', SLOT),
+  holdfast_worker_gc_seconds: {
+    ...histogram('Garbage collections, by kind', ['slot', 'kind']),
+    ...{ otel: 'v8js_gc_duration_seconds', otelLabels: { kind: 'v8js_gc_type' } },
+  },
+  holdfast_worker_event_loop_seconds_total: {
+    ...counter('Time of the event loop, by what it was', ['slot', 'state']),
+    ...{ otel: 'nodejs_eventloop_time_seconds_total', otelLabels: { state: 'nodejs_eventloop_state' } },
+  },
+  holdfast_worker_event_loop_utilization: {
+    ...gauge('Share of the time that it was active, 0 to 1, in the last 15 s', SLOT),
+    otel: 'nodejs_eventloop_utilization_ratio',
+  },
+  holdfast_worker_event_loop_delay_mean_seconds: delay('mean', 'Mean delay of the event loop'),
+  holdfast_worker_event_loop_delay_p50_seconds: delay('p50', 'Its median'),
+  holdfast_worker_event_loop_delay_p99_seconds: delay('p99', 'The 99th percentile of the worst second'),
+  holdfast_worker_event_loop_delay_max_seconds: delay('max', 'The longest one'),
+  holdfast_socket_queue_length: gauge('Connections that wait to be accepted', ['address', 'slot']),
+  holdfast_socket_queue_limit: gauge('How many may wait', ['address', 'slot']),
+  holdfast_socket_weight: gauge('Weight of the socket in the choice for a new connection', ['address', 'slot']),
+  holdfast_socket_share: gauge('Share of new connections that this comes to, 0 to 1', ['address', 'slot']),
+  holdfast_scrape_silent_workers: gauge(
+    'Workers that did not answer this scrape within 500 ms, and are left out of gauges',
+  ),
+  holdfast_application_series: gauge("Series of the application's own metrics"),
+  holdfast_application_series_left_out: gauge(
+    'Series of the application beyond the limit, or with names that are taken',
+  ),
+  holdfast_application_failures: gauge("Workers whose application's metrics could not be read"),
+  holdfast_supervisor_cpu_seconds_total: counter('CPU time of the supervisor itself'),
+  holdfast_supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor itself'),
+  holdfast_supervisor_start_time_seconds: gauge('When the supervisor began, since 1970'),
+} as const satisfies Readonly<Record<string, Entry>>;
+
+export type MetricName = keyof typeof CATALOG;
+
+function gauge(help: string, labels: readonly string[] = []) {
+  return { type: 'gauge', help, labels } as const;
+}
+
+function counter(help: string, labels: readonly string[] = []) {
+  return { type: 'counter', help, labels } as const;
+}
+
+function histogram(help: string, labels: readonly string[]) {
+  return { type: 'histogram', help, labels } as const;
+}
+
+function delay(what: string, help: string) {
+  return { ...gauge(`${help}, in the last 15 s`, SLOT), otel: `nodejs_eventloop_delay_${what}_seconds` } as const;
+}

@@ -1,0 +1,31 @@
+/** A metric with all its values, before it is known in which format it is asked for. Types alone. */
+
+export type Labels = readonly (readonly [name: string, value: string])[];
+
+export interface Sample {
+  /** What follows the family's name: nothing, `_bucket`, `_sum`, `_count`. */
+  readonly suffix: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** Prometheus' own: bucket i of `counts` ends at 2^((offset + i) / 4), and what is at most `zeroUpTo` is in none. */
+export interface NativeHistogram {
+  readonly labels: Labels;
+  readonly count: number;
+  readonly sum: number;
+  readonly zeroUpTo: number;
+  readonly zeroCount: number;
+  readonly offset: number;
+  readonly counts: readonly number[];
+}
+
+export interface Family {
+  /** That of a counter as it is in the text format. */
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
+  readonly help: string;
+  readonly samples: readonly Sample[];
+  /** In place of the samples, where the scraper knows them. */
+  readonly native?: readonly NativeHistogram[];
+}

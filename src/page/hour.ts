@@ -1,0 +1,72 @@
+/** The last hour as it is known here: what came at first, and a point for each second since. Of bounded size. Pure. */
+import type { PageEvents, PageField, PageMark, PageNow } from '../protocol.js';
+
+/** In the order of the supervisor's. */
+export const FIELDS = [
+  'requests',
+  'errors',
+  'p50Ms',
+  'p99Ms',
+  'loopDelayMs',
+  'memoryBytes',
+  'cpu',
+  'connections',
+  'queue',
+] as const satisfies readonly PageField[];
+
+const MOST_MARKS = 200;
+/** What is older than that may have a point a minute. */
+const FINE_S = 300;
+const COARSE_S = 10;
+const HOUR_S = 3600;
+
+export type Column = (number | null)[];
+
+export class Hour {
+  at: number[] = [];
+  marks: PageMark[] = [];
+  #columns: Record<PageField, Column> = empty();
+
+  begin({ at, values, marks }: PageEvents['history']): void {
+    this.at = [...at];
+    this.marks = [...marks];
+    this.#columns = empty();
+    for (const [i, field] of FIELDS.entries()) this.#columns[field] = values.map((point) => point[i] ?? null);
+  }
+
+  add({ at, values }: PageNow): void {
+    this.at.push(at);
+    for (const [i, field] of FIELDS.entries()) this.#columns[field].push(values[i] ?? null);
+    this.#thin(at);
+  }
+
+  mark(mark: PageMark): void {
+    this.marks.push(mark);
+    if (this.marks.length > MOST_MARKS) this.marks.shift();
+  }
+
+  column(field: PageField): Column {
+    return this.#columns[field];
+  }
+
+  last(field: PageField): number | null {
+    return this.#columns[field].at(-1) ?? null;
+  }
+
+  /** Seconds that are no longer of the last minutes become one in ten; what is older than an hour goes. */
+  #thin(now: number): void {
+    const fine = this.at.filter((at) => now - at <= FINE_S).length;
+    if (fine <= FINE_S + 60 && this.at.length <= 3 * FINE_S) return;
+    const keep = this.at.map((at, i) => {
+      if (now - at > HOUR_S) return false;
+      const before = this.at[i - 1];
+      return now - at <= FINE_S || before === undefined || Math.floor(before / COARSE_S) !== Math.floor(at / COARSE_S);
+    });
+    this.at = this.at.filter((_at, i) => keep[i]);
+    for (const field of FIELDS) this.#columns[field] = this.#columns[field].filter((_value, i) => keep[i]);
+  }
+}
+
+function empty(): Record<PageField, Column> {
+  return Object.fromEntries(FIELDS.map((field): [PageField, Column] => [field, []])) as Record<PageField, Column>;
+}

@@ -1,0 +1,196 @@
+/** The page of the admin address: puts its parts together, and gives them what comes. */
+import type { PageEvents, PageMark, PageNow, PageWorker } from '../protocol.js';
+import { Charts, nameOf } from './charts.js';
+import { allowCommands, beginCommands, showCommands } from './commands.js';
+import { differences } from './differs.js';
+import { byId, make, say } from './dom.js';
+import { Glance, stateOf } from './glance.js';
+import { Hour } from './hour.js';
+import { LogTail } from './log.js';
+import { showRollout } from './rollout.js';
+import { listen } from './stream.js';
+import { Table } from './table.js';
+import { bytes, clock, count, ms, percent, time } from './words.js';
+
+const THEMES = ['system', 'light', 'dark'] as const;
+const THEME = 'holdfast-theme';
+
+const hour = new Hour();
+const log = new LogTail();
+const glance = new Glance();
+let unlike: ReadonlyMap<number, string> = new Map();
+let charts: Charts | null = null;
+
+const workers = new Table<PageWorker>(
+  'workers',
+  'Workers, with what they do now',
+  [
+    { name: 'Slot', value: ({ slot }) => slot, text: ({ slot }) => String(slot) },
+    { name: 'State', value: ({ state }) => state, text: ({ state }) => state },
+    { name: 'Generation', value: ({ generation }) => generation, text: ({ generation }) => String(generation) },
+    { name: 'Up', value: ({ uptimeMs }) => uptimeMs, text: ({ uptimeMs }) => time(uptimeMs) },
+    { name: 'Requests/s', value: ({ requests }) => requests, text: ({ requests }) => count(requests) },
+    { name: '5xx/s', value: ({ errors }) => errors, text: ({ errors }) => count(errors) },
+    { name: 'p99', value: ({ p99Ms }) => p99Ms, text: ({ p99Ms }) => ms(p99Ms) },
+    { name: 'Loop delay', value: ({ loopDelayMs }) => loopDelayMs, text: ({ loopDelayMs }) => ms(loopDelayMs) },
+    { name: 'CPU', value: ({ cpu }) => cpu, text: ({ cpu }) => percent(cpu) },
+    { name: 'Memory', value: ({ memoryBytes }) => memoryBytes, text: ({ memoryBytes }) => bytes(memoryBytes) },
+    { name: 'Connections', value: ({ connections }) => connections, text: ({ connections }) => count(connections) },
+    { name: 'Restarts', value: ({ restarts }) => restarts, text: ({ restarts }) => String(restarts) },
+    {
+      name: 'What is of note',
+      value: ({ id }) => unlike.get(id) ?? '',
+      text: ({ id, restartReason }) =>
+        unlike.get(id) ?? (restartReason === null ? '' : `last replaced: ${restartReason}`),
+      wraps: true,
+    },
+  ],
+  ({ id }) => id,
+);
+
+interface Share {
+  readonly key: number;
+  readonly slot: number;
+  readonly address: string;
+  readonly weight: number | null;
+  readonly wanted: number | null;
+  readonly got: number | null;
+  readonly queue: number | null;
+}
+const shares = new Table<Share>(
+  'share',
+  'Sockets, with their share of new connections',
+  [
+    { name: 'Slot', value: ({ slot }) => slot, text: ({ slot }) => (slot < 0 ? 'all' : String(slot)) },
+    { name: 'Address', value: ({ address }) => address, text: ({ address }) => address },
+    { name: 'Weight', value: ({ weight }) => weight, text: ({ weight }) => count(weight) },
+    { name: 'Share wanted', value: ({ wanted }) => wanted, text: ({ wanted }) => percent(wanted) },
+    { name: 'Got in the last minute', value: ({ got }) => got, text: ({ got }) => percent(got) },
+    { name: 'Waiting', value: ({ queue }) => queue, text: ({ queue }) => count(queue) },
+  ],
+  ({ key }) => key,
+);
+
+function show(now: PageNow): void {
+  const { status } = now;
+  hour.add(now);
+  document.title = `${status.name} – holdfast`;
+  say(byId('name'), status.name);
+  say(byId('state'), ...stateOf(now));
+  const release = status.release === null ? '' : ` · ${status.release}`;
+  const made = `holdfast ${status.version}, Node ${status.nodeVersion}`;
+  say(byId('facts'), `Generation ${status.generation}${release} · up ${time(status.uptimeMs)} · ${made}`);
+  byId('main').hidden = false;
+  charts ??= new Charts(hour);
+  glance.show(hour);
+  unlike = differences(now.workers);
+  const said = now.workers.flatMap(({ id, slot }) => (unlike.has(id) ? [`slot ${slot}: ${unlike.get(id)}`] : []));
+  say(byId('differs'), said.length === 0 ? '' : `Not like the others: ${said.join('; ')}`);
+  workers.show(now.workers, ({ id }) => unlike.has(id));
+  say(byId('steering'), status.steering ? 'Connections are steered.' : `Not steered: ${status.steeringReason}`);
+  shares.show(sharesOf(now));
+  showRollout(now);
+  showCommands(now);
+  charts.draw();
+}
+
+function sharesOf({ status, workers: all }: PageNow): Share[] {
+  return status.addresses.flatMap(({ host, port, sockets }, at) => {
+    const sum = sockets.reduce((total, { weight }) => total + (weight ?? 0), 0);
+    return sockets.map(({ slot, weight, queueLength }) => {
+      const got = all.filter((worker) => worker.slot === slot).flatMap((worker) => worker.got ?? []);
+      return {
+        ...{ key: at * 1000 + (slot ?? 999), slot: slot ?? -1, weight, queue: queueLength },
+        address: port === 0 ? host : `${host.includes(':') ? `[${host}]` : host}:${port}`,
+        wanted: weight === null || sum === 0 ? null : weight / sum,
+        got: got.length === 0 ? null : got.reduce((total, one) => total + one, 0),
+      };
+    });
+  });
+}
+
+function showMark(mark: PageMark): void {
+  const at = make('time', { datetime: new Date(mark.at * 1000).toISOString() }, clock(mark.at));
+  byId('history').prepend(make('li', {}, at, `${nameOf(mark)}: ${mark.text}`));
+}
+
+const HANDLERS: { readonly [K in keyof PageEvents]: (data: PageEvents[K]) => void } = {
+  access: allowCommands,
+  history(data) {
+    hour.begin(data);
+    log.begin();
+    byId('lost').hidden = true;
+    byId('history').replaceChildren();
+    if (data.marks.length === 0) byId('history').append(make('li', {}, 'Nothing since the supervisor began.'));
+    for (const mark of data.marks) showMark(mark);
+  },
+  now: show,
+  mark(mark) {
+    if (hour.marks.length === 0) byId('history').replaceChildren();
+    hour.mark(mark);
+    showMark(mark);
+  },
+  logs: ({ lines, left }) => log.add(lines, left),
+};
+
+function begin(): void {
+  byId('login').hidden = true;
+  void listen({
+    on: (event, data) => (HANDLERS[event] as (data: unknown) => void)(data),
+    lost(waitMs) {
+      const lost = byId('lost');
+      lost.hidden = false;
+      const seconds = Math.max(1, Math.round(waitMs / 1000));
+      say(
+        lost,
+        `The supervisor does not answer. What is shown is of ${clock(hour.at.at(-1) ?? Date.now() / 1000)}. It is asked again in ${seconds} s.`,
+      );
+      say(byId('state'), 'Connection lost', 'state bad');
+    },
+    refused(statusCode) {
+      byId('main').hidden = true;
+      say(byId('state'), statusCode === 401 ? 'A token is wanted' : 'Not to be seen from here', 'state warn');
+      const hint = 'Others can reach this address: set adminTokenFile, and start the supervisor anew.';
+      if (statusCode === 403) say(byId('lost'), hint);
+      byId('lost').hidden = statusCode !== 403;
+      byId('login').hidden = statusCode !== 401;
+      if (statusCode === 401) byId('token').focus();
+    },
+  });
+}
+
+byId('unlock').addEventListener('click', () => {
+  byId('login').hidden = false;
+  byId('token').focus();
+});
+beginCommands();
+
+byId('login').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const token = byId<HTMLInputElement>('token');
+  void fetch('/session', { method: 'POST', headers: { authorization: `Bearer ${token.value}` } }).then(({ ok }) => {
+    token.value = '';
+    say(byId('wrong'), ok ? '' : 'This is not the token.');
+    // The stream that is open was begun without it.
+    if (ok) location.reload();
+  });
+});
+
+function useTheme(theme: string): void {
+  if (theme === 'system') document.documentElement.removeAttribute('data-theme');
+  else document.documentElement.setAttribute('data-theme', theme);
+  say(byId('theme'), `Theme: ${theme}`);
+  charts?.repaint();
+}
+
+let theme = THEMES.find((one) => one === localStorage.getItem(THEME)) ?? 'system';
+useTheme(theme);
+byId('theme').addEventListener('click', () => {
+  theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!;
+  localStorage.setItem(THEME, theme);
+  useTheme(theme);
+});
+// What scrolls can be scrolled by the keyboard.
+for (const place of document.querySelectorAll<HTMLElement>('.wide, .log, .history')) place.tabIndex = 0;
+document.addEventListener('visibilitychange', () => charts?.draw());
+begin();

@@ -1,0 +1,40 @@
+/** Numbers and times as people read them. Pure. */
+
+export type Known = number | null | undefined;
+const NOTHING = '–';
+
+export function count(value: Known): string {
+  if (value == null) return NOTHING;
+  if (value >= 100_000) return `${Math.round(value / 1000)} k`;
+  return value >= 100 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(1);
+}
+
+export function ms(value: Known): string {
+  if (value == null) return NOTHING;
+  if (value >= 10_000) return `${(value / 1000).toFixed(1)} s`;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+}
+
+export function bytes(value: Known): string {
+  if (value == null) return NOTHING;
+  const mega = value / 1024 ** 2;
+  return mega >= 1024 ? `${(mega / 1024).toFixed(1)} GiB` : `${Math.round(mega)} MiB`;
+}
+
+export function percent(value: Known): string {
+  if (value == null) return NOTHING;
+  const hundredths = value * 100;
+  return `${hundredths > 0 && hundredths < 10 ? hundredths.toFixed(1) : Math.round(hundredths)} %`;
+}
+
+export function time(ms: Known): string {
+  if (ms == null) return NOTHING;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+export function clock(at: number): string {
+  return new Date(at * 1000).toLocaleTimeString();
+}

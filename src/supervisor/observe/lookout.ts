@@ -1,0 +1,238 @@
+/**
+ * What the page is told: once a second how things are, from the figures that have come by then; what happens; and the log. Where
+ * nobody looks only the hour is kept.
+ */
+
+import { percentile } from '../../latency.js';
+import { Course, PAGE_FIELDS } from '../../monitor/course.js';
+import { AT, addTo, latencyOf, newRow, type Row } from '../../monitor/tallies.js';
+import type {
+  Measured,
+  PageEvent,
+  PageMark,
+  PageNow,
+  PageValues,
+  PageWorker,
+  SupervisorEvent,
+  SupervisorStatus,
+} from '../../protocol.js';
+
+const MOST_MARKS = 200;
+/** Of the log, at first and then in each second. */
+const RECENT_LINES = 200;
+const LINES_A_SECOND = 200;
+const LONGEST_LINE = 4_096;
+const SHARE_S = 60;
+
+/** What is known of a worker at a moment. */
+export interface Figures {
+  readonly row: Row;
+  readonly measured: Measured;
+  /** How long its answer has been due. */
+  readonly silentMs: number;
+}
+
+export interface LookoutOptions {
+  readonly outline: () => Promise<SupervisorStatus>;
+  /** The supervisor's own. */
+  readonly followEvents: (onEvent: (event: SupervisorEvent) => void) => () => void;
+  readonly followLogs: (onLine: (line: string) => void) => () => void;
+  readonly recentLogs: (lines: number) => readonly string[];
+  readonly now?: () => number;
+}
+
+type Reader = (event: PageEvent) => void;
+interface Look {
+  readonly at: number;
+  readonly of: ReadonlyMap<number, Figures>;
+}
+
+export class Lookout {
+  readonly #options: LookoutOptions;
+  readonly #now: () => number;
+  readonly #course = new Course();
+  readonly #marks: PageMark[] = [];
+  readonly #readers = new Set<Reader>();
+  /** One for each of the last seconds. */
+  readonly #looks: Look[] = [];
+  readonly #unfollow: () => void;
+  #lines: string[] = [];
+  #left = 0;
+  #unfollowLogs: (() => void) | null = null;
+
+  constructor(options: LookoutOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#unfollow = options.followEvents((event) => this.#happened(event));
+  }
+
+  close(): void {
+    this.#unfollow();
+    this.#unfollowLogs?.();
+  }
+
+  follow(onEvent: Reader): () => void {
+    this.#readers.add(onEvent);
+    onEvent({ event: 'history', data: { ...this.#course.history, marks: [...this.#marks] } });
+    onEvent({ event: 'logs', data: { lines: this.#options.recentLogs(RECENT_LINES).map(cut), left: 0 } });
+    this.#unfollowLogs ??= this.#options.followLogs((line) => {
+      if (this.#lines.length < LINES_A_SECOND) this.#lines.push(cut(line));
+      else this.#left += 1;
+    });
+    return () => {
+      this.#readers.delete(onEvent);
+      if (this.#readers.size > 0) return;
+      this.#unfollowLogs?.();
+      this.#unfollowLogs = null;
+      this.#lines = [];
+    };
+  }
+
+  /** A second has gone. @param figures of the workers that are there, as far as they are known */
+  async look(figures: ReadonlyMap<number, Figures>): Promise<void> {
+    const status = await this.#options.outline();
+    const at = this.#now() / 1000;
+    const before = this.#looks.at(-1);
+    this.#looks.push({ at, of: figures });
+    if (this.#looks.length > SHARE_S + 1) this.#looks.shift();
+    const values = valuesOf(before, { at, of: figures }, status);
+    this.#course.add(at, values);
+    if (this.#readers.size === 0) return;
+    this.#tell({
+      event: 'now',
+      data: { at, values, status: told(status), workers: this.#workers(status, figures, before, at) },
+    });
+    if (this.#lines.length === 0 && this.#left === 0) return;
+    this.#tell({ event: 'logs', data: { lines: this.#lines, left: this.#left } });
+    this.#lines = [];
+    this.#left = 0;
+  }
+
+  #workers(
+    status: SupervisorStatus,
+    figures: ReadonlyMap<number, Figures>,
+    before: Look | undefined,
+    at: number,
+  ): PageWorker[] {
+    const oldest = this.#looks[0];
+    const acceptedBy = (id: number) => {
+      const now = figures.get(id);
+      return now === undefined ? 0 : accepted(now.row) - accepted(oldest?.of.get(id)?.row);
+    };
+    const all = status.workers.reduce((sum, { id }) => sum + acceptedBy(id), 0);
+    return status.workers.map(({ id, slot, generation, pid, state, uptimeMs, restarts, restartReason }) => {
+      const known = figures.get(id);
+      const earlier = before?.of.get(id);
+      const base = { id, slot, generation, pid, state, uptimeMs, restarts, restartReason };
+      const unknown = { requests: null, errors: null, p99Ms: null, loopDelayMs: null, cpu: null };
+      if (known === undefined) return { ...base, ...unknown, memoryBytes: null, connections: null, got: null };
+      const { measured, row } = known;
+      const got = all === 0 ? null : acceptedBy(id) / all;
+      const rates = earlier === undefined || before === undefined ? unknown : ratesOf(earlier.row, row, at - before.at);
+      const { requests, errors, p99Ms, cpu } = rates;
+      const { rssBytes: memoryBytes, connections } = measured;
+      return { ...base, requests, errors, p99Ms, cpu, loopDelayMs: delayOf(known), memoryBytes, connections, got };
+    });
+  }
+
+  #happened(event: SupervisorEvent): void {
+    const mark = markOf(event);
+    if (mark === null) return;
+    const data: PageMark = { at: this.#now() / 1000, ...mark };
+    this.#marks.push(data);
+    if (this.#marks.length > MOST_MARKS) this.#marks.shift();
+    this.#tell({ event: 'mark', data });
+  }
+
+  #tell(event: PageEvent): void {
+    for (const reader of [...this.#readers]) reader(event);
+  }
+}
+
+function told(status: SupervisorStatus): PageNow['status'] {
+  const { name, version, nodeVersion, state, uptimeMs, generation, size, crashLoop, steering, steeringReason } = status;
+  const { rollout, addresses, release } = status;
+  return {
+    ...{ name, version, nodeVersion, state, uptimeMs, generation, size, crashLoop, steering, steeringReason },
+    ...{ rollout, addresses, release: release?.folder ?? null },
+  };
+}
+
+/** Who has come or gone meanwhile is counted from its beginning, and to its last word. */
+function valuesOf(before: Look | undefined, now: Look, status: SupervisorStatus): PageValues {
+  const [sum, earlier] = [newRow(), newRow()];
+  for (const [id, { row }] of now.of) {
+    addTo(sum, row);
+    const known = before?.of.get(id);
+    if (known !== undefined) addTo(earlier, known.row);
+  }
+  const measured = [...now.of.values()].map((one) => one.measured);
+  const total = (value: (one: Measured) => number) =>
+    measured.length === 0 ? null : measured.reduce((all, one) => all + value(one), 0);
+  const delays = [...now.of.values()].flatMap((one) => delayOf(one) ?? []);
+  const queues = status.addresses.flatMap(({ sockets }) => sockets.flatMap(({ queueLength }) => queueLength ?? []));
+  const found = {
+    ...(before === undefined ? NO_RATES : ratesOf(earlier, sum, now.at - before.at)),
+    loopDelayMs: delays.length === 0 ? null : Math.max(...delays),
+    memoryBytes: total(({ rssBytes }) => rssBytes),
+    connections: total(({ connections }) => connections),
+    queue: queues.length === 0 ? null : queues.reduce((all, one) => all + one, 0),
+  };
+  return PAGE_FIELDS.map((field) => found[field]);
+}
+
+/** Who does not answer is late by as much at least. */
+function delayOf({ measured, silentMs }: Figures): number | null {
+  const known = measured.loopDelayMs[3] ?? null;
+  return silentMs === 0 ? known : Math.max(known ?? 0, silentMs);
+}
+
+interface Rates {
+  readonly requests: number | null;
+  readonly errors: number | null;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly cpu: number | null;
+}
+const NO_RATES: Rates = { requests: null, errors: null, p50Ms: null, p99Ms: null, cpu: null };
+
+function ratesOf(before: Row, now: Row, seconds: number): Rates {
+  const by = (at: number) => Math.max(0, (now[at] ?? 0) - (before[at] ?? 0));
+  const [earlier, later] = [latencyOf(before), latencyOf(now)];
+  const latency = [...later].map((count, i) => Math.max(0, count - (earlier[i] ?? 0)));
+  const hasAnswers = latency.some((count) => count > 0);
+  return {
+    requests: by(AT.requests) / seconds,
+    errors: by(AT.statuses + 5) / seconds,
+    p50Ms: hasAnswers ? percentile(latency, 0.5) : null,
+    p99Ms: hasAnswers ? percentile(latency, 0.99) : null,
+    cpu: (by(AT.cpuUserMs) + by(AT.cpuSystemMs)) / 1000 / seconds,
+  };
+}
+
+function accepted(row: Row | undefined): number {
+  return row === undefined ? 0 : (row[AT.http1] ?? 0) + (row[AT.http2] ?? 0) + (row[AT.other] ?? 0);
+}
+
+/** null for what is no mark in a chart. */
+function markOf(event: SupervisorEvent): Omit<PageMark, 'at'> | null {
+  switch (event.type) {
+    case 'rolloutBegun':
+      return { kind: 'reload', text: `generation ${event.to}${event.canary === null ? '' : ', a canary first'}` };
+    case 'rolloutTakenBack':
+      return { kind: 'takenBack', text: `generation ${event.to}: ${event.reason ?? 'no reason given'}` };
+    case 'workerExited': {
+      if (!event.crashed) return null;
+      const how = event.signal ?? `exit code ${event.code}`;
+      return { kind: 'crash', text: `worker ${event.worker} of slot ${event.slot}: ${how}` };
+    }
+    case 'sizeChanged':
+      return { kind: 'scale', text: `from ${event.from} to ${event.to} slots` };
+    default:
+      return null;
+  }
+}
+
+function cut(line: string): string {
+  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}…`;
+}

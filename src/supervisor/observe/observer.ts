@@ -1,0 +1,252 @@
+/**
+ * Collects what workers measure of themselves: for a scrape at once, and with an admin address once a second besides, so that
+ * little is lost of one that crashes. Loaded when somebody observes; until then nothing of it is there.
+ */
+import type { State } from '../../core/types.js';
+import type { Log } from '../../logs/logger.js';
+import { ApplicationTallies } from '../../monitor/application.js';
+import { CATALOG, type Entry } from '../../monitor/catalog.js';
+import type { Family } from '../../monitor/family.js';
+import { familiesOf, type Present } from '../../monitor/metrics.js';
+import { chooseFormat, type Format } from '../../monitor/negotiate.js';
+import { PROTOBUF, protobufOf } from '../../monitor/protobuf.js';
+import { rowOf, Tallies } from '../../monitor/tallies.js';
+import { OPEN_METRICS, TEXT, textOf } from '../../monitor/text-format.js';
+import type { MetricsRequest, Page, SupervisorStatus, WorkerMessage } from '../../protocol.js';
+import type { WorkerIdentity } from '../workers/fork.js';
+import type { WorkerHandle } from '../workers/handle.js';
+import type { Figures } from './lookout.js';
+
+export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
+
+/** Who does not answer within it is left out. */
+const PATIENCE_MS = 500;
+const INTERVAL_MS = 1_000;
+/** What gauges of the last seconds are made of. */
+const SECONDS = 15;
+/** A scrape is made no more often than this, however many ask. */
+const FRESH_MS = 250;
+const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: TEXT, openMetrics: OPEN_METRICS, protobuf: PROTOBUF };
+
+export interface ObserverOptions {
+  readonly workers: () => ReadonlyMap<number, WorkerHandle>;
+  /** How things are, as far as no worker has to be asked. */
+  readonly outline: () => Promise<SupervisorStatus>;
+  readonly names: 'holdfast' | 'otel';
+  readonly log: Log;
+}
+
+/** The last seconds of a worker. */
+interface Course {
+  readonly delays: (readonly number[])[];
+  /** Active and idle, at each look. */
+  readonly loop: (readonly [activeMs: number, idleMs: number])[];
+}
+
+interface Collected {
+  readonly families: readonly Family[];
+  readonly application: Readonly<Record<'together' | 'bySlot', () => readonly Family[]>>;
+  readonly pages: Map<string, Page>;
+}
+
+export class Observer {
+  readonly #options: ObserverOptions;
+  readonly #tallies = new Tallies();
+  readonly #application: ApplicationTallies;
+  readonly #courses = new Map<number, Course>();
+  /** The last answer of each worker that is there. */
+  readonly #latest = new Map<number, Omit<Figures, 'silentMs'> & { readonly heardAt: number }>();
+  readonly #waiting = new Map<
+    number,
+    { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
+  >();
+  readonly #rollouts = { done: [] as number[], rolledBack: [] as number[] };
+  #rollout: { readonly to: number; readonly state: string; readonly begunAt: number } | null = null;
+  #asked = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #collected: { readonly madeAt: number; readonly answer: Promise<Collected> } | null = null;
+  #toldOfLimit = false;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+    const isOtel = options.names === 'otel';
+    const own = new Set(Object.entries<Entry>(CATALOG).map(([name, { otel }]) => (isOtel ? (otel ?? name) : name)));
+    this.#application = new ApplicationTallies((name) => own.has(name));
+  }
+
+  /** Asks once a second from now on. @param onSecond told what has come until then */
+  begin(onSecond: (figures: ReadonlyMap<number, Figures>) => void): void {
+    this.#timer ??= setInterval(() => {
+      const now = performance.now();
+      const figures = [...this.#latest].map(([worker, { heardAt, ...known }]): [number, Figures] => [
+        worker,
+        // It was asked a second ago.
+        { ...known, silentMs: Math.max(0, now - heardAt - INTERVAL_MS) },
+      ]);
+      onSecond(new Map(figures));
+      this.#look();
+    }, INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Every answer counts, whoever has asked. */
+  heard({ worker, slot }: WorkerIdentity, message: MeasuredMessage): void {
+    const { loopDelayMs, loopActiveMs, loopIdleMs, application } = message;
+    const row = rowOf(message);
+    this.#latest.set(worker, { row, measured: message, heardAt: performance.now() });
+    // The row is theirs from now on, and grows.
+    this.#tallies.heard(worker, slot, row.slice());
+    if (application !== undefined) this.#application.heard(worker, slot, application);
+    const course = this.#courses.get(worker) ?? { delays: [], loop: [] };
+    this.#courses.set(worker, course);
+    if (loopDelayMs.length === 4) course.delays.push(loopDelayMs);
+    course.loop.push([loopActiveMs, loopIdleMs]);
+    if (course.delays.length > SECONDS) course.delays.shift();
+    if (course.loop.length > SECONDS + 1) course.loop.shift();
+    const waiting = this.#waiting.get(message.seq);
+    if (waiting !== undefined && waiting.worker === worker) waiting.settle(message);
+  }
+
+  /** It has ended: what it had last is kept. */
+  gone(worker: number): void {
+    this.#tallies.gone(worker);
+    this.#application.gone(worker);
+    this.#courses.delete(worker);
+    this.#latest.delete(worker);
+  }
+
+  /** It is about to end: nobody can ask later. */
+  askLast(handle: WorkerHandle, patienceMs: number): Promise<unknown> {
+    const awaited = new Set([handle.identity.worker]);
+    return this.#answersOf(handle.connected ? [handle] : [], awaited, Math.min(PATIENCE_MS, patienceMs));
+  }
+
+  /** Notes how long rollouts take. */
+  review({ rollout: { state, to } }: State): void {
+    const known = this.#rollout;
+    if (known?.to === to && known.state === state) return;
+    const begunAt = known?.to === to ? known.begunAt : performance.now();
+    this.#rollout = { to, state, begunAt };
+    // One that was over before anybody looked has no beginning.
+    if (known === null || known.state === state) return;
+    if (state === 'done' || state === 'rolledBack') this.#rollouts[state].push((performance.now() - begunAt) / 1000);
+  }
+
+  async page({ accept, byWorker }: MetricsRequest): Promise<Page> {
+    const format = chooseFormat(accept);
+    const { families, application, pages } = await this.#collect();
+    const key = `${format} ${byWorker}`;
+    const known = pages.get(key);
+    if (known !== undefined) return known;
+    const all = [...families, ...application[byWorker ? 'bySlot' : 'together']()];
+    const body = format === 'protobuf' ? protobufOf(all) : Buffer.from(textOf(all, format === 'openMetrics'));
+    const page = { contentType: CONTENT_TYPES[format], body };
+    pages.set(key, page);
+    return page;
+  }
+
+  #collect(): Promise<Collected> {
+    const now = performance.now();
+    if (this.#collected !== null && now - this.#collected.madeAt < FRESH_MS) return this.#collected.answer;
+    const answer = this.#make();
+    const collected = { madeAt: now, answer };
+    this.#collected = collected;
+    answer.catch(() => {
+      if (this.#collected === collected) this.#collected = null;
+    });
+    return answer;
+  }
+
+  async #make(): Promise<Collected> {
+    const { workers, outline, names } = this.#options;
+    const status = await outline();
+    // One that is being loaded answers when it is.
+    const awaited = new Set(status.workers.flatMap(({ id, state }) => (state === 'starting' ? [] : [id])));
+    const handles = [...workers().values()].filter(({ connected }) => connected);
+    const answers = await this.#answersOf(handles, awaited);
+    const present = [...answers].map(([{ worker, slot }, measured]): Present => {
+      const { delays, loop } = this.#courses.get(worker) ?? { delays: [], loop: [] };
+      return { slot, measured, delays, utilization: utilizationOf(loop) };
+    });
+    const merged = this.#application.merge(false);
+    const failures = present.flatMap(({ measured }) => measured.application?.failure ?? []);
+    this.#tellOfLimit(merged.left);
+    const { user, system } = process.cpuUsage();
+    const observed = {
+      status,
+      own: {
+        cpuSeconds: (user + system) / 1e6,
+        rssBytes: process.memoryUsage.rss(),
+        startedAtSeconds: performance.timeOrigin / 1000,
+      },
+      rows: this.#tallies.bySlot(),
+      present,
+      silent: [...awaited].filter((id) => ![...answers.keys()].some(({ worker }) => worker === id)).length,
+      rollouts: this.#rollouts,
+      application: { series: merged.series, left: merged.left, failures: failures.length },
+    };
+    const families = familiesOf(observed, names === 'otel');
+    const bySlot = () => this.#application.merge(true).families;
+    return { families, application: { together: () => merged.families, bySlot }, pages: new Map() };
+  }
+
+  /** Of all that answer in time. */
+  async #answersOf(
+    handles: readonly WorkerHandle[],
+    awaited: ReadonlySet<number>,
+    patienceMs = PATIENCE_MS,
+  ): Promise<Map<WorkerIdentity, MeasuredMessage>> {
+    const found = new Map<WorkerIdentity, MeasuredMessage>();
+    const asked: number[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    });
+    const answers = handles.flatMap((handle) => {
+      const { worker } = handle.identity;
+      const seq = this.#ask(handle, true);
+      asked.push(seq);
+      const answer = new Promise<void>((resolve) => {
+        const settle = (message: MeasuredMessage) => {
+          found.set(handle.identity, message);
+          resolve();
+        };
+        this.#waiting.set(seq, { worker, settle });
+      });
+      return awaited.has(worker) ? [answer] : [];
+    });
+    await Promise.race([Promise.all(answers), late]);
+    clearTimeout(timer);
+    for (const seq of asked) this.#waiting.delete(seq);
+    return found;
+  }
+
+  #look(): void {
+    for (const handle of this.#options.workers().values()) if (handle.connected) this.#ask(handle, false);
+  }
+
+  #ask(handle: WorkerHandle, application: boolean): number {
+    this.#asked += 1;
+    const known = this.#application.version(handle.identity.worker);
+    void handle.send({ type: 'measure', seq: this.#asked, application, known });
+    return this.#asked;
+  }
+
+  #tellOfLimit(left: number): void {
+    if (left === 0 || this.#toldOfLimit) return;
+    this.#toldOfLimit = true;
+    const hint = 'series beyond 2,000 of a worker and names that are taken are left out: have fewer values of labels';
+    this.#options.log.logger.warn({ leftOut: left, hint }, 'metrics of the application left out');
+  }
+}
+
+function utilizationOf(loop: Course['loop']): number | null {
+  const [first, last] = [loop[0], loop.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const [active, idle] = [last[0] - first[0], last[1] - first[1]];
+  return active + idle <= 0 ? null : active / (active + idle);
+}

@@ -1,0 +1,166 @@
+/**
+ * What a worker measures of itself while somebody observes the supervisor: in a file of its own, which is loaded only then.
+ * Beside what is always counted (`figures.ts`) it has bytes, kinds of connections, the event loop, garbage collection, memory
+ * and CPU time. Must not throw; imports nothing but Node's own, as the preload's modules must not be there twice.
+ */
+import diagnosticsChannel from 'node:diagnostics_channel';
+import type { Server } from 'node:net';
+import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { AcceptedCounts, ApplicationMetrics, ConnectionCounts, GcKind, GcTotals, Measured } from '../protocol.js';
+import { readRegistries } from './registries.js';
+
+/** How often the delay of the event loop is looked at: often enough for a second, seldom enough for a worker that idles. */
+const RESOLUTION_MS = 50;
+/** An application's metrics that take longer are left out. */
+const PATIENCE_MS = 400;
+/** Upper bounds in milliseconds: those that OpenTelemetry advises for v8js.gc.duration. */
+const GC_BOUNDS_MS = [10, 100, 1_000, 10_000];
+/** `NODE_PERFORMANCE_GC_…` */
+const GC_KINDS: Readonly<Record<number, GcKind>> = { 1: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' };
+/** Kept from the start: applications replace them. */
+const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
+
+/** What the preload knows already. */
+export interface MeasureSources {
+  readonly figures: { readonly requests: number; readonly statuses: readonly number[]; readonly tookMs: number };
+  readonly latency: () => readonly number[];
+  readonly isOurs: (server: Server) => boolean;
+  readonly kindOf: (server: Server) => keyof AcceptedCounts;
+  readonly countConnections: () => number;
+  readonly countKinds: () => ConnectionCounts;
+  /** Those that the application has named, beside its default ones. */
+  readonly registries: () => Iterable<unknown>;
+}
+
+interface Counted {
+  _handle?: { readonly bytesRead?: number; readonly bytesWritten?: number } | null;
+  server?: Server;
+}
+
+export class Measure {
+  readonly #sources: MeasureSources;
+  /** The one that is read is begun anew, and is blind until its next look: so the other one is read the next time. */
+  readonly #delays = [1, 2].map(() => monitorEventLoopDelay({ resolution: RESOLUTION_MS }));
+  readonly #accepted: Record<keyof AcceptedCounts, number> = { http1: 0, http2: 0, other: 0 };
+  readonly #gc: Partial<Record<GcKind, { count: number; ms: number; buckets: number[] }>> = {};
+  /** Of each handle, when it was looked at last. Not on the socket: one that has more on it than usual is not handed over. */
+  readonly #counted = new WeakMap<object, { readonly read: number; readonly written: number }>();
+  #received = 0;
+  #sent = 0;
+  #schema = '';
+  #version = 0;
+
+  constructor(sources: MeasureSources) {
+    this.#sources = sources;
+    for (const delay of this.#delays) delay.enable();
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        const { duration, detail } = entry as typeof entry & { detail?: { kind?: number } };
+        this.#collected(detail?.kind ?? 0, duration);
+      }
+    }).observe({ entryTypes: ['gc'] });
+    diagnosticsChannel.subscribe('net.server.socket', (message) => {
+      const { server } = (message as { socket: Counted }).socket;
+      if (server !== undefined && sources.isOurs(server)) this.#accepted[sources.kindOf(server)] += 1;
+    });
+    diagnosticsChannel.subscribe('http.server.response.finish', (message) => {
+      this.#moved((message as { socket?: Counted | null }).socket);
+    });
+    diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {
+      const { stream } = message as { stream: { session?: { socket?: Counted } } };
+      try {
+        // A stand-in for the socket; that of a health check was accepted by no server.
+        const socket = stream.session?.socket;
+        if (socket?.server !== undefined) this.#moved(socket);
+      } catch {
+        // Once the session has ended it stands for nothing, and says so.
+      }
+    });
+  }
+
+  /** @param application whether its own metrics are wanted, too; `known` is the version of their description that is known */
+  async read(application: boolean, known: number): Promise<Measured> {
+    const { figures, latency, countConnections, countKinds } = this.#sources;
+    const { user, system } = process.cpuUsage();
+    const heap = getHeapStatistics();
+    const { active, idle } = performance.eventLoopUtilization();
+    return {
+      requests: figures.requests,
+      statuses: [...figures.statuses],
+      latency: latency(),
+      tookMs: figures.tookMs,
+      accepted: { ...this.#accepted },
+      connections: countConnections(),
+      receivedBytes: this.#received,
+      sentBytes: this.#sent,
+      cpuUserMs: user / 1000,
+      cpuSystemMs: system / 1000,
+      rssBytes: process.memoryUsage.rss(),
+      heapUsedBytes: heap.used_heap_size,
+      heapLimitBytes: heap.heap_size_limit,
+      externalBytes: heap.external_memory,
+      loopActiveMs: active,
+      loopIdleMs: idle,
+      loopDelayMs: this.#readDelay(),
+      gc: Object.entries(this.#gc).map(
+        ([kind, { count, ms, buckets }]): GcTotals => ({ kind: kind as GcKind, count, ms, buckets: [...buckets] }),
+      ),
+      ...(application && { kinds: countKinds(), application: await this.#application(known) }),
+    };
+  }
+
+  async #application(known: number): Promise<ApplicationMetrics> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = startTimer(resolve, PATIENCE_MS, null).unref();
+    });
+    try {
+      const found = await Promise.race([readRegistries(this.#sources.registries()), late]);
+      if (found === null)
+        return { version: 0, values: [], left: 0, failure: `they took longer than ${PATIENCE_MS} ms` };
+      const { schema, values, left, failure } = found;
+      if (schema !== this.#schema) {
+        this.#schema = schema;
+        this.#version += 1;
+      }
+      const version = this.#version;
+      return { version, values, left, failure, ...(version !== known && { schema }) };
+    } finally {
+      stopTimer(timer);
+    }
+  }
+
+  #readDelay(): number[] {
+    const [delay] = this.#delays.splice(0, 1);
+    if (delay === undefined) return [];
+    this.#delays.push(delay);
+    const { mean, max } = delay;
+    const found = [mean, delay.percentile(50), delay.percentile(99), max];
+    delay.reset();
+    // Each look is told with the time in between; without any there is nothing to tell.
+    return max === 0 ? [] : found.map((ns) => Math.max(0, ns / 1e6 - RESOLUTION_MS));
+  }
+
+  #collected(kind: number, ms: number): void {
+    const name = GC_KINDS[kind];
+    if (name === undefined) return;
+    const totals = this.#gc[name] ?? { count: 0, ms: 0, buckets: GC_BOUNDS_MS.map(() => 0) };
+    this.#gc[name] = totals;
+    totals.count += 1;
+    totals.ms += ms;
+    const at = GC_BOUNDS_MS.findIndex((bound) => ms <= bound);
+    if (at !== -1) totals.buckets[at] = (totals.buckets[at] ?? 0) + 1;
+  }
+
+  /** Something has been answered on a connection. By the handle: a socket adds up what waits to be written at each look. */
+  #moved(socket: Counted | null | undefined): void {
+    const handle = socket?._handle;
+    if (socket == null || typeof handle?.bytesRead !== 'number') return;
+    const { bytesRead, bytesWritten = 0 } = handle;
+    const before = this.#counted.get(handle);
+    this.#received += bytesRead - (before?.read ?? 0);
+    this.#sent += bytesWritten - (before?.written ?? 0);
+    this.#counted.set(handle, { read: bytesRead, written: bytesWritten });
+  }
+}

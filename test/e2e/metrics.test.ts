@@ -1,0 +1,150 @@
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { metricsOf } from '../monitor/support/exposition.js';
+import { ask } from './support/ask.js';
+import { apps, Holdfast } from './support/holdfast.js';
+import { freePort } from './support/ports.js';
+
+interface Scene {
+  readonly holdfast: Holdfast;
+  readonly port: number;
+  readonly admin: number;
+  scrape(query?: string): Promise<Record<string, number>>;
+}
+
+async function begin(t: Test, ...args: string[]): Promise<Scene> {
+  const [port, admin] = [await freePort(), await freePort()];
+  const holdfast = new Holdfast(t, path.join(apps, 'metrics.cjs'), {
+    args: ['-i', '2', '--admin', String(admin), ...args],
+    env: { PORT: String(port) },
+  });
+  await holdfast.message('started');
+  const scrape = async (query = '') =>
+    metricsOf(await (await fetch(`http://127.0.0.1:${admin}/metrics${query}`)).text());
+  return { holdfast, port, admin, scrape };
+}
+
+const sum = (metrics: Record<string, number>, name: string) =>
+  Object.entries(metrics)
+    .filter(([series]) => series.startsWith(`${name}{`))
+    .reduce((total, [, value]) => total + value, 0);
+
+t.test("the application's own metrics come with those of holdfast, of all workers together", async (t) => {
+  const { port, scrape, admin } = await begin(t);
+  for (let i = 0; i < 10; i++) await ask(port, '/a');
+  t.equal((await fetch(`http://127.0.0.1:${port}/bad`)).status, 503);
+  const metrics = await scrape();
+  t.match(metrics, {
+    'shop_orders_total{kind="/a"}': 10,
+    'shop_orders_total{kind="/bad"}': 1,
+    'shop_order_seconds_bucket{le="0.1"}': 11,
+    shop_order_seconds_count: 11,
+    shop_slot_max: 1,
+    shop_slot_min: 0,
+    shop_slot_average: 0.5,
+    shop_slot_first: 7,
+    shop_stock: 6,
+    'shop_visits{path="a \\"quoted\\" \\\\ one"}': 11,
+    holdfast_size: 2,
+    holdfast_scrape_silent_workers: 0,
+    holdfast_http_request_duration_seconds_count: 11,
+  });
+  t.notOk('shop_slot_omit' in metrics);
+  t.equal(sum(metrics, 'holdfast_worker_requests_total'), 11);
+  t.equal(metrics.holdfast_application_series_left_out, 1, 'a name that is taken');
+
+  const bySlot = await scrape('?scope=worker');
+  t.match(bySlot, { 'shop_slot_max{slot="0"}': 0, 'shop_slot_max{slot="1"}': 1, 'shop_stock{slot="1"}': 3 });
+  t.equal(sum(bySlot, 'shop_orders_total'), 11);
+
+  const open = await fetch(`http://127.0.0.1:${admin}/metrics`, {
+    headers: { accept: 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' },
+  });
+  t.match(open.headers.get('content-type'), /^application\/openmetrics-text; version=1\.0\.0/);
+  t.match(await open.text(), /# TYPE shop_orders counter\n[\s\S]*# EOF\n$/);
+});
+
+t.test(
+  'an application that answers /metrics itself answers with the whole, also where there is no admin address',
+  async (t) => {
+    const port = await freePort();
+    const env = { PORT: String(port) };
+    const holdfast = new Holdfast(t, path.join(apps, 'metrics.cjs'), { args: ['-i', '2'], env });
+    await holdfast.message('started');
+    for (let i = 0; i < 6; i++) await ask(port, '/a');
+    const whole = async () => metricsOf(await (await fetch(`http://127.0.0.1:${port}/whole`)).text());
+    t.match(await whole(), { 'shop_orders_total{kind="/a"}': 6, holdfast_size: 2 });
+    const modules = (await ask(port, '/modules')) as string[];
+    t.same(
+      modules.filter((file) => file.endsWith('measure.js')),
+      [],
+      'what measures it is none of its modules',
+    );
+    t.equal((await holdfast.run('reload')).code, 0);
+    await ask(port, '/a');
+    const response = await fetch(`http://127.0.0.1:${port}/whole`);
+    t.match(response.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+    t.match(metricsOf(await response.text()), { 'shop_orders_total{kind="/a"}': 7, holdfast_generation: 2 });
+  },
+);
+
+t.test(
+  'counters never go back: not by reloads, not by a scale, and by a crash what is unknown is lost alone',
+  async (t) => {
+    const { holdfast, port, scrape } = await begin(t);
+    let before = await scrape();
+    const counters = (metrics: Record<string, number>) =>
+      Object.keys(metrics).filter((name) => /_total\b|_bucket\b|_count\b|_sum\b|^shop_visits/.test(name));
+    const check = async (what: string) => {
+      const now = await scrape();
+      for (const name of counters(before)) {
+        if ((now[name] ?? -1) < (before[name] ?? 0)) t.fail(`${what}: ${name} was ${before[name]} and is ${now[name]}`);
+      }
+      before = now;
+      return now;
+    };
+    let asked = 0;
+    const load = async (times: number) => {
+      for (let i = 0; i < times; i++) await ask(port, '/a');
+      asked += times;
+    };
+    for (let reload = 0; reload < 3; reload++) {
+      await load(20);
+      t.equal((await holdfast.run('reload')).code, 0);
+      const now = await check(`reload ${reload}`);
+      t.equal(now['shop_orders_total{kind="/a"}'], asked, 'none is lost');
+      t.equal(now.holdfast_http_request_duration_seconds_count, asked);
+    }
+    t.equal((await holdfast.run('scale', '1')).code, 0);
+    await load(5);
+    t.equal((await check('scale'))['shop_orders_total{kind="/a"}'], asked);
+    t.equal((await holdfast.run('scale', '2')).code, 0);
+    await load(5);
+    t.equal((await check('scale'))['shop_orders_total{kind="/a"}'], asked);
+    await fetch(`http://127.0.0.1:${port}/crash`).catch(() => {});
+    await holdfast.message('worker crashed');
+    const after = await check('crash');
+    t.equal(after['shop_orders_total{kind="/a"}'], asked, 'it had been scraped before');
+    t.ok((after['holdfast_rollout_seconds_count{outcome="done"}'] ?? 0) === 3);
+  },
+);
+
+t.test('a worker that does not answer is left out and counted; what it had counted stays', async (t) => {
+  const { holdfast, port, scrape } = await begin(t, '--hang-timeout', '0');
+  for (let i = 0; i < 8; i++) await ask(port, '/a');
+  const before = await scrape();
+  const [worker] = (await holdfast.status()).workers;
+  process.kill(worker?.pid ?? 0, 'SIGSTOP');
+  t.teardown(() => process.kill(worker?.pid ?? 0, 'SIGCONT'));
+  const begun = performance.now();
+  const now = await scrape();
+  const tookMs = performance.now() - begun;
+  t.ok(tookMs >= 400, `it was waited for: ${Math.round(tookMs)} ms`);
+  t.equal(now.holdfast_scrape_silent_workers, 1);
+  t.equal(now['shop_orders_total{kind="/a"}'], 8);
+  t.equal(Object.keys(now).filter((name) => name.startsWith('holdfast_worker_heap_used_bytes')).length, 1);
+  t.equal(sum(now, 'holdfast_worker_requests_total'), sum(before, 'holdfast_worker_requests_total'));
+  process.kill(worker?.pid ?? 0, 'SIGCONT');
+  await holdfast.status();
+  t.equal((await scrape()).holdfast_scrape_silent_workers, 0);
+});

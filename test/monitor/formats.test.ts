@@ -1,0 +1,110 @@
+import t from 'tap';
+import type { Family } from '../../src/monitor/family.js';
+import { chooseFormat } from '../../src/monitor/negotiate.js';
+import { protobufOf } from '../../src/monitor/protobuf.js';
+import { textOf } from '../../src/monitor/text-format.js';
+
+const COUNTER: Family = {
+  name: 'a_total',
+  type: 'counter',
+  help: 'a \\ and\na "line"',
+  samples: [{ suffix: '', labels: [['x', 'a "b"\n\\']], value: 3 }],
+};
+const OTHER: Family = { name: 'visits', type: 'counter', help: 'v', samples: [{ suffix: '', labels: [], value: 1 }] };
+const GAUGE: Family = {
+  name: 'g',
+  type: 'gauge',
+  help: 'g',
+  samples: [NaN, Infinity, -Infinity, 0.1].map((value, i) => ({ suffix: '', labels: [['i', String(i)]], value })),
+};
+
+t.test('the text of Prometheus', async (t) => {
+  t.equal(
+    textOf([COUNTER, OTHER, GAUGE], false),
+    [
+      '# HELP a_total a \\\\ and\\na "line"',
+      '# TYPE a_total counter',
+      'a_total{x="a \\"b\\"\\n\\\\"} 3',
+      '# HELP visits v',
+      '# TYPE visits counter',
+      'visits 1',
+      '# HELP g g',
+      '# TYPE g gauge',
+      'g{i="0"} NaN',
+      'g{i="1"} +Inf',
+      'g{i="2"} -Inf',
+      'g{i="3"} 0.1',
+      '',
+    ].join('\n'),
+  );
+});
+
+t.test(
+  'OpenMetrics: counters by their name without _total, one that has none keeps its name, and the end',
+  async (t) => {
+    t.equal(
+      textOf([COUNTER, OTHER], true),
+      [
+        '# HELP a a \\\\ and\\na \\"line\\"',
+        '# TYPE a counter',
+        'a_total{x="a \\"b\\"\\n\\\\"} 3',
+        '# HELP visits v',
+        '# TYPE visits unknown',
+        'visits 1',
+        '# EOF',
+        '',
+      ].join('\n'),
+    );
+  },
+);
+
+t.test('protocol buffers: a counter, byte by byte', async (t) => {
+  const value = Buffer.alloc(8);
+  value.writeDoubleLE(1);
+  const bytes = [
+    0x0a,
+    6,
+    ...Buffer.from('visits'),
+    0x12,
+    1,
+    ...Buffer.from('v'),
+    0x18,
+    0,
+    0x22,
+    11,
+    0x1a,
+    9,
+    0x09,
+    ...value,
+  ];
+  t.same([...protobufOf([OTHER])], [bytes.length, ...bytes]);
+});
+
+t.test('protocol buffers: numbers that no bucket can have end', async (t) => {
+  const bucket = (value: number) => ({ suffix: '_bucket', labels: [['le', '+Inf']] as const, value });
+  const family = (value: number): Family => ({ name: 'h', type: 'histogram', help: 'h', samples: [bucket(value)] });
+  for (const value of [Infinity, NaN, -5, 2 ** 60]) t.ok(protobufOf([family(value)]).length > 0, String(value));
+});
+
+t.test('the format is chosen by what is accepted', async (t) => {
+  const protobuf = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
+  const cases: [string | null, ReturnType<typeof chooseFormat>][] = [
+    [null, 'text'],
+    ['', 'text'],
+    ['*/*', 'text'],
+    ['text/html, application/xhtml+xml', 'text'],
+    ['application/openmetrics-text', 'openMetrics'],
+    [
+      'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+      'openMetrics',
+    ],
+    ['text/plain;version=0.0.4;q=0.5, application/openmetrics-text; version=1.0.0; q=0.4', 'text'],
+    ['application/openmetrics-text;version=2.0.0', 'text'],
+    [`${protobuf},application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1`, 'protobuf'],
+    [`${protobuf};q=0.3,text/plain;q=0.6`, 'text'],
+    ['application/vnd.google.protobuf;encoding=text', 'text'],
+    ['application/openmetrics-text;q=nonsense', 'text'],
+    ['application/openmetrics-text;q=0', 'text'],
+  ];
+  for (const [accept, format] of cases) t.equal(chooseFormat(accept), format, String(accept));
+});

@@ -1,0 +1,52 @@
+import t from 'tap';
+import { differences } from '../../src/page/differs.js';
+import { Hour } from '../../src/page/hour.js';
+import { bytes, count, ms, percent, time } from '../../src/page/words.js';
+import type { PageNow, PageWorker } from '../../src/protocol.js';
+
+const worker = (id: number, more: Partial<PageWorker> = {}): PageWorker => ({
+  ...{ id, slot: id, generation: 1, pid: 1, state: 'ready', uptimeMs: 1, restarts: 0, restartReason: null },
+  ...{ requests: 100, errors: 0, p99Ms: 20, loopDelayMs: 1, cpu: 0.2, memoryBytes: 100 * 1024 ** 2 },
+  ...{ connections: 1, got: 0.25 },
+  ...more,
+});
+
+t.test('a worker that is not like the others is found, and in what', async (t) => {
+  const three = [1, 2, 3].map((id) => worker(id));
+  t.same([...differences(three)], []);
+  t.same(
+    [...differences([...three, worker(4, { memoryBytes: 300 * 1024 ** 2 })])],
+    [[4, 'memory 3.0 times that of the others']],
+  );
+  t.same(
+    [...differences([...three, worker(4, { errors: 5, p99Ms: 900 })])],
+    [[4, 'errors, p99 45.0 times that of the others']],
+  );
+  t.same([...differences([...three, worker(4, { cpu: 0.4 })])], [], 'little is made of little');
+  t.same([...differences([worker(1), worker(2, { cpu: 9 })])], [], 'of two none is the odd one');
+  t.same([...differences([...three, worker(4, { memoryBytes: null })])], [], 'what is not known');
+  t.same([...differences([...three, worker(4, { state: 'starting', cpu: 9 })])], [], 'who does not serve');
+});
+
+t.test('the hour stays an hour, and small, however long the page is open', async (t) => {
+  const hour = new Hour();
+  hour.begin({ at: [1, 2], values: [[7], [null]], marks: [] });
+  t.equal(hour.last('requests'), null);
+  t.equal(hour.column('requests')[0], 7);
+  for (let at = 10; at < 12_000; at++) hour.add({ at, values: [at] } as unknown as PageNow);
+  t.ok(hour.at.length < 1_000, `${hour.at.length} points`);
+  t.equal(hour.column('requests').length, hour.at.length);
+  t.same(hour.at, hour.column('requests'), 'each with its value');
+  t.ok((hour.at[0] ?? 0) >= 12_000 - 3_600 - 300);
+  t.ok(hour.at.filter((at) => at > 12_000 - 300).length >= 299, 'the last minutes have every second');
+  for (let i = 0; i < 500; i++) hour.mark({ at: i, kind: 'crash', text: '' });
+  t.equal(hour.marks.length, 200);
+});
+
+t.test('numbers as people read them', async (t) => {
+  t.same([null, 0, 7, 7.25, 1234.5, 250_000].map(count), ['–', '0', '7', '7.3', '1235', '250 k']);
+  t.same([null, 0.12, 45.6, 12_345].map(ms), ['–', '0.1 ms', '46 ms', '12.3 s']);
+  t.same([null, 1024 ** 2, 3 * 1024 ** 3].map(bytes), ['–', '1 MiB', '3.0 GiB']);
+  t.same([null, 0, 0.004, 0.25, 1].map(percent), ['–', '0 %', '0.4 %', '25 %', '100 %']);
+  t.same([null, 5_000, 600_000, 36_000_000, 864_000_000].map(time), ['–', '5 s', '10 min', '10 h', '10 d']);
+});

@@ -1,0 +1,160 @@
+import t from 'tap';
+import { PAGE_FIELDS } from '../../../src/monitor/course.js';
+import { rowOf } from '../../../src/monitor/tallies.js';
+import type { Measured, PageEvent, PageNow, SupervisorEvent, WorkerStatus } from '../../../src/protocol.js';
+import { type Figures, Lookout } from '../../../src/supervisor/observe/lookout.js';
+import { statusOf } from '../../control/support/fake-target.js';
+import { measuredOf } from '../../monitor/support/measured.js';
+
+const worker = (id: number, slot: number) =>
+  ({
+    id,
+    slot,
+    generation: 1,
+    pid: 7,
+    state: 'ready',
+    uptimeMs: 5,
+    restarts: 1,
+    restartReason: 'it crashed',
+  }) as WorkerStatus;
+
+function rig() {
+  let now = 1_000_000;
+  let tell: (event: SupervisorEvent) => void = () => {};
+  let log: ((line: string) => void) | null = null;
+  const events: PageEvent[] = [];
+  const lookout = new Lookout({
+    outline: async () =>
+      statusOf('shop', {
+        workers: [worker(1, 0), worker(2, 1)],
+        addresses: [
+          { kind: 'tcp', host: '::', port: 1, sockets: [{ slot: 0, weight: 1, queueLength: 4, backlog: 9 }] },
+          {
+            kind: 'unix',
+            host: '/a',
+            port: 0,
+            sockets: [{ slot: null, weight: null, queueLength: null, backlog: null }],
+          },
+        ],
+      }),
+    followEvents: (onEvent) => {
+      tell = onEvent;
+      return () => {};
+    },
+    followLogs: (onLine) => {
+      log = onLine;
+      return () => {
+        log = null;
+      };
+    },
+    recentLogs: () => ['{"msg":"before"}'],
+    now: () => now,
+  });
+  const figures = (...all: readonly [id: number, more: Partial<Measured>][]) =>
+    new Map(
+      all.map(([id, more]): [number, Figures] => [
+        id,
+        { row: rowOf(measuredOf(more)), measured: measuredOf(more), silentMs: 0 },
+      ]),
+    );
+  return {
+    ...{ lookout, events, figures },
+    follow: () => lookout.follow((event) => events.push(event)),
+    look: async (seconds: number, of: ReadonlyMap<number, Figures>) => {
+      now += seconds * 1000;
+      await lookout.look(of);
+      return events.at(-1)?.event === 'now' ? (events.at(-1)?.data as PageNow) : null;
+    },
+    tell: (event: object) => tell(event as SupervisorEvent),
+    log: (line: string) => log?.(line),
+    isLogFollowed: () => log !== null,
+  };
+}
+
+const byField = (values: readonly (number | null)[]) =>
+  Object.fromEntries(PAGE_FIELDS.map((field, i) => [field, values[i]]));
+
+t.test('a second is what has come in it', async (t) => {
+  const { figures, follow, look } = rig();
+  follow();
+  await look(1, figures([1, { requests: 10 }], [2, { requests: 5 }]));
+  const latency = [1, 2, ...new Array(77).fill(0), 3];
+  latency[52] = 10;
+  const more = {
+    requests: 30,
+    statuses: [0, 0, 7, 1, 1, 5],
+    cpuUserMs: 2_500,
+    latency,
+    accepted: { http1: 7, http2: 2, other: 1 },
+  };
+  const now = await look(2, figures([1, more], [2, { requests: 5, accepted: { http1: 5, http2: 2, other: 1 } }]));
+  t.match(byField(now?.values ?? []), {
+    ...{ requests: 10, errors: 2, p50Ms: 1_000, p99Ms: 1_000, loopDelayMs: 4, memoryBytes: 120_000_000, cpu: 0.5 },
+    ...{ connections: 6, queue: 4 },
+  });
+  t.match(now?.workers, [
+    { id: 1, slot: 0, requests: 10, errors: 2, p99Ms: 1_000, cpu: 0.5, got: 0.75, restartReason: 'it crashed' },
+    { id: 2, slot: 1, requests: 0, p99Ms: null, cpu: 0, got: 0.25 },
+  ]);
+  t.match(now?.status, { name: 'shop', release: null, size: 2 });
+  t.notOk(now && 'script' in now.status);
+});
+
+t.test('one that has just come is counted from its beginning, and one that has gone no more', async (t) => {
+  const { figures, follow, look } = rig();
+  follow();
+  await look(1, figures([1, { requests: 1_000 }]));
+  const now = await look(1, figures([2, { requests: 3 }]));
+  t.equal(byField(now?.values ?? []).requests, 3);
+  t.equal(now?.workers[0]?.requests, null, 'nothing has come of it yet');
+  const none = await look(1, figures());
+  t.match(byField(none?.values ?? []), { requests: 0, memoryBytes: null, p99Ms: null });
+});
+
+t.test('a worker that does not answer is late by as much', async (t) => {
+  const { figures, follow, look } = rig();
+  follow();
+  const silent = new Map([...figures([1, {}])].map(([id, one]) => [id, { ...one, silentMs: 7_000 }]));
+  const now = await look(1, silent);
+  t.equal(now?.workers[0]?.loopDelayMs, 7_000);
+  t.equal(byField(now?.values ?? []).loopDelayMs, 7_000);
+});
+
+t.test('who begins to look is told of the hour, of what happened and of the log', async (t) => {
+  const { events, figures, follow, look, tell, log, isLogFollowed } = rig();
+  for (let i = 0; i < 5; i++) t.equal(await look(1, figures([1, {}])), null, 'nobody looks');
+  t.notOk(isLogFollowed());
+  tell({ type: 'rolloutBegun', from: 1, to: 2, canary: null });
+  tell({ type: 'rolloutTakenBack', from: 1, to: 2, reason: 'it crashed' });
+  tell({ type: 'workerExited', worker: 4, slot: 1, crashed: true, code: null, signal: 'SIGKILL' });
+  tell({ type: 'workerExited', worker: 5, slot: 1, crashed: false, code: 0, signal: null });
+  tell({ type: 'workerReady', worker: 6, slot: 1 });
+  const leave = follow();
+  t.match(events, [
+    {
+      event: 'history',
+      data: {
+        at: [1_001, 1_002, 1_003, 1_004, 1_005],
+        marks: [
+          { kind: 'reload', text: 'generation 2' },
+          { kind: 'takenBack', text: 'generation 2: it crashed' },
+          { kind: 'crash', text: 'worker 4 of slot 1: SIGKILL' },
+        ],
+      },
+    },
+    { event: 'logs', data: { lines: ['{"msg":"before"}'], left: 0 } },
+  ]);
+  tell({ type: 'sizeChanged', from: 2, to: 3 });
+  t.match(events.at(-1), { event: 'mark', data: { kind: 'scale', text: 'from 2 to 3 slots' } });
+  for (let i = 0; i < 300; i++) log(i === 0 ? 'x'.repeat(1_000_000) : `line ${i}`);
+  await look(1, figures([1, {}]));
+  const told = events.at(-1);
+  t.match(told, { event: 'logs', data: { left: 100 } });
+  t.equal(told?.event === 'logs' && told.data.lines.length, 200);
+  t.ok(JSON.stringify(told).length < 20_000, 'a line is cut');
+  leave();
+  t.notOk(isLogFollowed());
+  const before = events.length;
+  await look(1, figures([1, {}]));
+  t.equal(events.length, before);
+});

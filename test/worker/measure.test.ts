@@ -1,0 +1,183 @@
+import http from 'node:http';
+import http2 from 'node:http2';
+import net, { type AddressInfo, type Server } from 'node:net';
+import client from 'prom-client';
+import t, { type Test } from 'tap';
+import { serverKind } from '../../dist/worker/connections.js';
+import { Figures } from '../../dist/worker/figures.js';
+import { Measure } from '../../dist/worker/measure.js';
+import { readRegistries } from '../../dist/worker/registries.js';
+import { measuredOf } from '../monitor/support/measured.js';
+
+async function listening(t: Test, server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+function measuring(ours: readonly Server[], registries: () => Iterable<unknown> = () => []) {
+  const figures = new Figures();
+  figures.install();
+  return new Measure({
+    figures,
+    latency: () => figures.read().latency,
+    isOurs: (server) => ours.includes(server),
+    kindOf: serverKind,
+    countConnections: () => 3,
+    countKinds: () => ({ http1: 3 }),
+    registries,
+  });
+}
+
+const get = (port: number, agent: http.Agent | false, body = '') =>
+  new Promise((resolve, reject) => {
+    const request = http.request({ port, host: '127.0.0.1', method: 'POST', path: '/', agent }, (response) =>
+      response.resume().on('end', resolve),
+    );
+    request.on('error', reject).end(body);
+  });
+
+t.test('bytes, connections and answers are counted, of our servers alone', async (t) => {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => response.end('x'.repeat(1_000)));
+  });
+  const stranger = http.createServer((_request, response) => response.end());
+  const measure = measuring([server]);
+  const [port, other] = [await listening(t, server), await listening(t, stranger)];
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  await get(port, agent, 'y'.repeat(5_000));
+  const first = await measure.read(false, 0);
+  t.ok(first.receivedBytes > 5_000 && first.receivedBytes < 6_000, `${first.receivedBytes} bytes came`);
+  t.ok(first.sentBytes > 1_000 && first.sentBytes < 2_000, `${first.sentBytes} bytes went`);
+  await get(port, agent);
+  const second = await measure.read(false, 0);
+  const more = second.receivedBytes - first.receivedBytes;
+  t.ok(more > 0 && more < 1_000, `on the same connection ${more} bytes more`);
+  await get(other, false);
+  t.match(await measure.read(false, 0), {
+    accepted: { http1: 1, http2: 0, other: 0 },
+    requests: 3,
+    statuses: [0, 0, 3, 0, 0, 0],
+    connections: 3,
+  });
+  t.notOk('application' in first || 'kinds' in first, 'what was not asked for');
+});
+
+t.test('HTTP/2 and plain TCP are other kinds; bytes of streams are counted', async (t) => {
+  const h2 = http2.createServer((_request, response) => {
+    response.end('x'.repeat(2_000));
+  });
+  const tcp = net.createServer((socket) => socket.end('bye'));
+  const measure = measuring([h2, tcp]);
+  const [port, plain] = [await listening(t, h2), await listening(t, tcp)];
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  t.teardown(() => session.destroy());
+  await new Promise((resolve) => session.request({ ':path': '/' }).resume().on('close', resolve).end());
+  await new Promise((resolve) => net.connect(plain, '127.0.0.1').resume().on('close', resolve));
+  // Node tells of streams from 22.19 and 24.4 on.
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const tells = major > 24 || (major === 24 && minor >= 4) || (major === 22 && minor >= 19);
+  let measured = await measure.read(false, 0);
+  // The client may hear of the end of a stream before the server does.
+  while (tells && measured.statuses[2] === 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+    measured = await measure.read(false, 0);
+  }
+  t.same(measured.accepted, { http1: 0, http2: 1, other: 1 });
+  t.equal(measured.sentBytes > 2_000, tells);
+});
+
+t.test('the event loop, garbage collections, memory and CPU time', async (t) => {
+  const measure = measuring([]);
+  // From its second look on, 50 ms after the first, it is known how late the loop is; reading begins anew.
+  let before = await measure.read(false, 0);
+  while (before.loopDelayMs.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    before = await measure.read(false, 0);
+  }
+  t.match(
+    Object.keys(before).sort(),
+    Object.keys(measuredOf())
+      .filter((key) => key !== 'kinds')
+      .sort(),
+  );
+  const waste: object[] = [];
+  const cpu = ({ user, system } = process.cpuUsage()) => user + system;
+  const until = cpu() + 300_000;
+  // As long as it takes, whoever else has the processor.
+  while (cpu() < until) for (let i = 0; i < 10_000; i++) waste[i] = { i };
+  // Once the loop has turned, its delay and the collections are known.
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  const after = await measure.read(false, 0);
+  const [, , p99 = 0, max = 0] = after.loopDelayMs;
+  t.ok(max >= 150 && p99 >= 150, `its event loop was late by ${max} ms, and that is the 99th percentile: ${p99}`);
+  t.ok(after.cpuUserMs + after.cpuSystemMs - before.cpuUserMs - before.cpuSystemMs >= 300);
+  t.ok(after.loopActiveMs - before.loopActiveMs > 250);
+  const minor = after.gc.find(({ kind }) => kind === 'minor');
+  t.ok(minor && minor.count > 0 && minor.ms > 0 && minor.buckets.reduce((a, b) => a + b) <= minor.count);
+  for (const bytes of [after.rssBytes, after.heapUsedBytes, after.heapLimitBytes]) t.ok(bytes > 1e6);
+});
+
+t.test(
+  "the application's registries: the default one is found, named ones are added, numbers alone follow",
+  async (t) => {
+    client.register.clear();
+    t.teardown(() => client.register.clear());
+    const named = new client.Registry();
+    new client.Gauge({ name: 'stock', help: 's', registers: [named] }).set(4);
+    const orders = new client.Counter({ name: 'orders_total', help: 'o' });
+    orders.inc(2);
+    const measure = measuring([], () => [named, client.register, 'nonsense']);
+    const { kinds, application } = await measure.read(true, 0);
+    t.same(kinds, { http1: 3 });
+    t.match(application, { version: 1, values: [2, 4], left: 0, failure: null });
+    t.same(
+      JSON.parse(application?.schema ?? '').map(({ name, type }: { name: string; type: string }) => [name, type]),
+      [
+        ['orders_total', 'counter'],
+        ['stock', 'gauge'],
+      ],
+    );
+    orders.inc();
+    const next = (await measure.read(true, 1)).application;
+    t.match(next, { version: 1, values: [3, 4] });
+    t.notOk(next && 'schema' in next, 'it is known');
+    t.ok((await measure.read(true, 0)).application?.schema, 'by this supervisor it is not');
+    new client.Gauge({ name: 'another', help: 'a' }).set(1);
+    t.match((await measure.read(true, 1)).application, { version: 2, schema: /another/ });
+  },
+);
+
+t.test('what fails, takes too long or is too much costs only itself', async (t) => {
+  const sound = new client.Registry();
+  new client.Gauge({ name: 'stock', help: 's', registers: [sound] }).set(4);
+  const failing = { getMetricsAsJSON: () => Promise.reject(new Error('no metrics today')) };
+  const throwing = {
+    getMetricsAsJSON() {
+      throw new Error('none at all');
+    },
+  };
+  t.match(await readRegistries([failing, sound]), { values: [4], failure: 'no metrics today' });
+  t.match(await readRegistries([throwing, sound]), { values: [4], failure: 'none at all' });
+  const twice = new client.Registry();
+  new client.Gauge({ name: 'stock', help: 's', registers: [twice] }).set(5);
+  t.match(await readRegistries([sound, twice]), { values: [4], left: 1 });
+  const many = new client.Registry();
+  const gauge = new client.Gauge({ name: 'many', help: 'm', labelNames: ['i'], registers: [many] });
+  for (let i = 0; i < 2_500; i++) gauge.set({ i }, i);
+  const { values, left } = await readRegistries([many]);
+  t.same([values.length, left], [2_000, 500]);
+  const long = new client.Registry();
+  const of = new client.Gauge({ name: 'long', help: 'l', labelNames: ['a'], registers: [long] });
+  of.set({ a: 'x'.repeat(2_000) }, 1);
+  of.set({ a: 'short' }, 2);
+  t.match(await readRegistries([long]), { values: [2], left: 1 });
+
+  // Its own timer keeps no process alive.
+  const alive = setInterval(() => {}, 1_000);
+  t.teardown(() => clearInterval(alive));
+  const silent = { getMetricsAsJSON: () => new Promise(() => {}) };
+  const { application } = await measuring([], () => [silent]).read(true, 0);
+  t.match(application, { version: 0, values: [], failure: 'they took longer than 400 ms' });
+});
