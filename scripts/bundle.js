@@ -27,12 +27,27 @@ const ENTRIES = {
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-(?:package|program)|protocol)\.ts$/;
+  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-(?:package|program)|protocol|supervisor\/takeover\/orphans)\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
-const PACKED = new Set(['observer', 'lookout', 'top', 'doctor', 'unit', 'init', 'upgrade', 'check-upgrade']);
+const PACKED = new Set([
+  ...[
+    'check-upgrade',
+    'completion',
+    'doctor',
+    'help',
+    'init',
+    'lib-yaml',
+    'logs',
+    'lookout',
+    'observer',
+    'parent',
+    'profile',
+  ],
+  ...['top', 'unit', 'upgrade'],
+]);
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
 const NAMES = { class: true, function: false };
@@ -202,12 +217,15 @@ function writeApi(output) {
 function writeChunk({ fileName, code, map, modules }) {
   const file = path.join(out, fileName);
   const own = Object.keys(modules).filter((id) => id.startsWith(`${root}src/`));
+  const isPacked = PACKED.has(path.basename(fileName, '.cjs'));
   if (own.length === 0) {
-    writeFileSync(file, minifySync(fileName, code).code);
+    const short = minifySync(fileName, code).code;
+    if (isPacked) writePacked(file, short);
+    else writeFileSync(file, short);
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  if (PACKED.has(path.basename(fileName, '.cjs'))) writePacked(file, lined.code);
+  if (isPacked) writePacked(file, lined.code);
   else writeFileSync(file, `${lined.code}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
