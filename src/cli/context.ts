@@ -6,6 +6,7 @@ import { isatty } from 'node:tty';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import type { ExitCode } from '../errors.js';
 import { terminalText } from '../terminal-text.js';
+import { outputFailed } from './leave.js';
 
 /** A stream that people or programs read. */
 export type Output = Writable & { readonly isTTY?: boolean | undefined };
@@ -58,7 +59,7 @@ export function processContext(): Context {
       Reflect.apply(write, stream, [typeof chunk === 'string' ? terminalText(chunk) : chunk, ...rest])) as typeof write;
     // `holdfast status | head -1` is no failure, nor is a terminal that has been closed.
     return stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') outputFailed(error);
       interrupt().abort();
     });
   };

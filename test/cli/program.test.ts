@@ -1,7 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { deferred, makeFolder, open } from '../control/support/fake-target.js';
@@ -44,6 +45,33 @@ t.test('the exit code of a command is that of the program', async (t) => {
   t.match(await outcome(start(t, ['status'], makeFolder(t))), { code: 3, stdout: '' });
   target.perform = async () => ({ ok: false, message: 'failed', reason: 'taken back' });
   t.match(await outcome(start(t, ['reload'], dir)), { code: 1, stderr: /taken back/ });
+});
+
+t.test('what cannot be written is a failure', { skip: existsSync('/dev/full') ? false : 'no /dev/full' }, async (t) => {
+  const { dir } = await open(t);
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(full));
+  for (const args of [
+    ['status'],
+    ['ls'],
+    ['status', '--json'],
+
+    ['completion', 'bash'],
+    ['--help'],
+    ['--version'],
+  ]) {
+    const child = spawn(process.execPath, [`${root}bin/holdfast.js`, ...args], {
+      env: { ...process.env, HOLDFAST_RUNTIME_DIR: dir },
+      stdio: ['ignore', full, 'pipe'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    const [stderr, [code]] = await Promise.all([text(child.stderr!), once(child, 'close')]);
+    t.same(
+      [code, stderr.replace(/ENOSPC.*/, 'ENOSPC')],
+      [1, 'holdfast: cannot write all of the output: ENOSPC\n'],
+      args.join(' '),
+    );
+  }
 });
 
 t.test('a reader that has gone is no error', async (t) => {
