@@ -157,9 +157,9 @@ export class Upgrader {
   }
 
   /** @returns the descriptors that are to stay open */
-  #write(file: string, id: string, { nodeArgs, args }: SelfStart): number[] {
+  #write(file: string, id: string, { nodeArgs, script: named, args }: SelfStart): number[] {
     const { upgrade, ...snapshot } = this.#parts.pass();
-    const program = { node: process.execPath, nodeArgs, script: ownScript, args };
+    const program = { node: process.execPath, nodeArgs, script: ownScript, named, args };
     const passed = { ...upgrade, id, nodeVersion: process.version, program, failure: null };
     rmSync(file, { force: true });
     writeFileSync(file, writePassedState({ ...snapshot, upgrade: passed }), { mode: 0o600, flag: 'wx' });
