@@ -32,7 +32,18 @@ const COMMON =
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
-const PACKED = new Set(['observer', 'lookout', 'top', 'doctor', 'unit', 'init']);
+const PACKED = new Set([
+  'observer',
+  'lookout',
+  'dashboard',
+  'top',
+  'doctor',
+  'unit',
+  'init',
+  'parent',
+  'completion',
+  'lib-pidusage',
+]);
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
 const NAMES = { class: true, function: false };
@@ -202,13 +213,13 @@ function writeApi(output) {
 function writeChunk({ fileName, code, map, modules }) {
   const file = path.join(out, fileName);
   const own = Object.keys(modules).filter((id) => id.startsWith(`${root}src/`));
+  const write = PACKED.has(path.basename(fileName, '.cjs')) ? writePacked : writeFileSync;
   if (own.length === 0) {
-    writeFileSync(file, minifySync(fileName, code).code);
+    write(file, minifySync(fileName, code).code);
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  if (PACKED.has(path.basename(fileName, '.cjs'))) writePacked(file, lined.code);
-  else writeFileSync(file, `${lined.code}\n`);
+  write(file, `${lined.code}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
   writeFileSync(`${file}.map.br`, brotliCompressSync(text));
