@@ -36,17 +36,16 @@ const PACKED = new Set([
   ...[
     'check-upgrade',
     'completion',
+    'dashboard',
     'doctor',
     'help',
     'init',
+    'lib-pidusage',
     'lib-yaml',
     'logs',
     'lookout',
-    'observer',
-    'parent',
-    'profile',
   ],
-  ...['top', 'unit', 'upgrade'],
+  ...['observer', 'parent', 'profile', 'top', 'unit', 'upgrade'],
 ]);
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
@@ -217,16 +216,13 @@ function writeApi(output) {
 function writeChunk({ fileName, code, map, modules }) {
   const file = path.join(out, fileName);
   const own = Object.keys(modules).filter((id) => id.startsWith(`${root}src/`));
-  const isPacked = PACKED.has(path.basename(fileName, '.cjs'));
+  const write = PACKED.has(path.basename(fileName, '.cjs')) ? writePacked : writeFileSync;
   if (own.length === 0) {
-    const short = minifySync(fileName, code).code;
-    if (isPacked) writePacked(file, short);
-    else writeFileSync(file, short);
+    write(file, minifySync(fileName, code).code);
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  if (isPacked) writePacked(file, lined.code);
-  else writeFileSync(file, `${lined.code}\n`);
+  write(file, `${lined.code}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
   writeFileSync(`${file}.map.br`, brotliCompressSync(text));

@@ -895,3 +895,43 @@ export interface PageEvents {
 export type PageEvent = {
   readonly [K in keyof PageEvents]: { readonly event: K; readonly data: PageEvents[K] };
 }[keyof PageEvents];
+
+// ---- dashboard --------------------------------------------------------------------------------------------------
+
+/** A supervisor at a glance. */
+export interface DashboardFacts {
+  readonly pid: number;
+  readonly version: string;
+  readonly state: SupervisorState;
+  readonly uptimeMs: number;
+  readonly generation: number;
+  /** The folder of the release. */
+  readonly release: string | null;
+  readonly size: number;
+  readonly ready: number;
+  readonly crashLoop: boolean;
+  /** Workers that crashed, failed or hung since it began. */
+  readonly restarts: number;
+  readonly rollout: Pick<RolloutStatus, 'state' | 'reason'>;
+  /** By second. */
+  readonly requests: number | null;
+  readonly errors: number | null;
+  readonly p99Ms: number | null;
+  /** In processors. */
+  readonly cpu: number | null;
+  readonly memoryBytes: number | null;
+  /** Where its own page is; null where it has no admin address. */
+  readonly page: string | null;
+}
+
+export interface DashboardRow {
+  readonly name: string;
+  /** null: it does not answer. */
+  readonly facts: DashboardFacts | null;
+}
+
+/** All supervisors of a runtime folder, by name. */
+export interface DashboardList {
+  readonly folder: string;
+  readonly rows: readonly DashboardRow[];
+}

@@ -341,6 +341,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/inspect.js'),
   },
   {
+    name: 'dashboard',
+    aliases: [],
+    describe: 'Serve a page over all supervisors of the runtime folder, on loopback until Ctrl-C',
+    flags: async () => [
+      { flag: 'port', describe: 'The port on 127.0.0.1; 0 for any that is free', kind: 'value', defaultText: '9645' },
+      { flag: 'json', describe: 'Print the URL as JSON', kind: 'switch' },
+    ],
+    examples: [['$0 dashboard', 'prints the URL to open; supervisors that come later are on it, too']],
+    note: 'It only tells. Every user of this machine can open it, as with everything on loopback.',
+    load: () => import('./commands/dashboard.js'),
+  },
+  {
     name: 'doctor',
     aliases: [],
     describe: 'Try what this machine supports, by doing it, and say what that means',

@@ -6,10 +6,16 @@ import type { PageEvent, PageEvents } from '../protocol.js';
 import type { PlainAnswer, PlainRequest, Sink } from './plain-http.js';
 import { EVENT_STREAM, HEARTBEAT, HEARTBEAT_MS } from './server-sent-events.js';
 
-const FILES: ReadonlyMap<string, readonly [name: string, contentType: string]> = new Map([
-  ['/', ['index.html', 'text/html; charset=utf-8']],
-  ['/page.js', ['page.js', 'text/javascript; charset=utf-8']],
-  ['/page.css', ['page.css', 'text/css; charset=utf-8']],
+/** A file of a page, as it is built into the package. */
+export interface PageFile {
+  readonly name: string;
+  readonly contentType: string;
+}
+
+const FILES: ReadonlyMap<string, PageFile> = new Map([
+  ['/', { name: 'index.html', contentType: 'text/html; charset=utf-8' }],
+  ['/page.js', { name: 'page.js', contentType: 'text/javascript; charset=utf-8' }],
+  ['/page.css', { name: 'page.css', contentType: 'text/css; charset=utf-8' }],
 ]);
 const STREAM_LIMIT = 16;
 /** No script and no style but its own files, nothing from elsewhere, and in nobody's frame. */
@@ -37,6 +43,19 @@ export interface PageSource {
   readonly follow: (onEvent: (event: PageEvent) => void) => () => void;
 }
 
+/** @param read gives a file as brotli */
+export async function pageFile(
+  { name, contentType }: PageFile,
+  read: PageSource['read'],
+  { headers }: PlainRequest,
+): Promise<PlainAnswer> {
+  const packed = await read(name);
+  // A browser asks for brotli only where nobody between can see what comes.
+  const isTaken = /\bbr\b(?!;\s*q=0(?:\.0*)?(?:[,\s]|$))/.test(headers.get('accept-encoding') ?? '');
+  const text = isTaken ? packed : (await import('node:zlib')).brotliDecompressSync(packed);
+  return { statusCode: 200, contentType, text, headers: { ...HEADERS, ...(isTaken && { 'content-encoding': 'br' }) } };
+}
+
 export class AdminPage {
   readonly #source: PageSource;
   readonly #streams = new Set<Sink>();
@@ -46,18 +65,11 @@ export class AdminPage {
     this.#source = source;
   }
 
-  async file({ path, headers }: PlainRequest): Promise<PlainAnswer> {
-    const [name = '', contentType = ''] = FILES.get(path) ?? [];
-    const packed = await this.#source.read(name);
-    // A browser asks for brotli only where nobody between can see what comes.
-    const isTaken = /\bbr\b(?!;\s*q=0(?:\.0*)?(?:[,\s]|$))/.test(headers.get('accept-encoding') ?? '');
-    const text = isTaken ? packed : (await import('node:zlib')).brotliDecompressSync(packed);
-    return {
-      statusCode: 200,
-      contentType,
-      text,
-      headers: { ...HEADERS, ...(isTaken && { 'content-encoding': 'br' }) },
-    };
+  /** Of a path that is one of its own. */
+  async file(request: PlainRequest): Promise<PlainAnswer> {
+    const file = FILES.get(request.path);
+    if (file === undefined) throw new Error(`there is no ${request.path}`);
+    return pageFile(file, this.#source.read, request);
   }
 
   /** @returns null where there are as many as may be */

@@ -110,6 +110,11 @@ export class PlainServer {
     });
   }
 
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
   /** Ends clients that have no answer to come; the others have a moment for theirs. */
   close(): Promise<void> {
     this.#closed ??= this.#end();

@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import type { PageField, PageMark } from '../protocol.js';
 import { byId, make, say } from './dom.js';
-import type { Hour } from './hour.js';
+import { type Hour, shownS } from './hour.js';
 import { bytes, clock, count, type Known, ms } from './words.js';
 
 interface Line {
@@ -89,6 +89,11 @@ export class Charts {
     for (const { plot } of this.#drawn) plot.redraw(false);
   }
 
+  #shown(): [number, number] {
+    const now = Date.now() / 1000;
+    return [now - shownS(this.#rangeS, this.#hour.at[0] ?? now, now), now];
+  }
+
   #summary({ field, name }: Line, { text }: Chart): string {
     const from = Date.now() / 1000 - this.#rangeS;
     const known = this.#hour
@@ -109,7 +114,7 @@ export class Charts {
         cursor: { sync: { key: 'hour' }, drag: { x: false, y: false }, y: false },
         legend: { live: true },
         scales: {
-          x: { range: () => [Date.now() / 1000 - this.#rangeS, Date.now() / 1000] },
+          x: { range: () => this.#shown() },
           y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
         axes: [axis, { ...axis, size: 62, values: text }],

@@ -1,7 +1,8 @@
 /** The figures at the top, each with its last hour as a line. */
-import type { PageField, PageNow } from '../protocol.js';
+import type { PageField } from '../protocol.js';
 import { byId, make, say } from './dom.js';
-import type { Column, Hour } from './hour.js';
+import { type Column, HOUR_S, type Hour, shownS } from './hour.js';
+import { share } from './states.js';
 import { bytes, count, ms, percent } from './words.js';
 
 const WIDTH = 120;
@@ -54,26 +55,9 @@ export class Glance {
   }
 }
 
-/** In words, and whether that is well. */
-export function stateOf({ status, workers }: PageNow): readonly [text: string, kind: string] {
-  const ready = workers.filter(({ state }) => state === 'ready').length;
-  const serving = `${ready} of ${status.size} workers are ready`;
-  if (status.state === 'stopping' || status.state === 'stopped')
-    return [`Stopping: ${ready} workers are left`, 'state warn'];
-  if (status.state === 'starting') return [`Starting: ${serving}`, 'state warn'];
-  if (ready === 0) return [`Down: ${serving}`, 'state bad'];
-  if (status.crashLoop) return [`Workers crash again and again; ${serving}`, 'state bad'];
-  if (status.rollout.state === 'running') return [`Rolling out; ${serving}`, 'state warn'];
-  return ready < status.size ? [`Serving, not with all: ${serving}`, 'state warn'] : [`Well: ${serving}`, 'state well'];
-}
-
-function share(part: number | null, whole: number | null): number | null {
-  if (part === null || whole === null) return null;
-  return whole === 0 ? 0 : Math.min(1, part / whole);
-}
-
 function lineOf(at: readonly number[], values: Column): string {
   const now = at.at(-1) ?? 0;
+  const wholeS = shownS(HOUR_S, at[0] ?? now, now);
   const most = Math.max(1e-9, ...values.map((value) => value ?? 0));
   let path = '';
   let pen = 'M';
@@ -82,7 +66,7 @@ function lineOf(at: readonly number[], values: Column): string {
       pen = 'M';
       continue;
     }
-    const x = WIDTH * (1 - Math.min(1, (now - at[i]!) / 3600));
+    const x = WIDTH * (1 - Math.min(1, (now - at[i]!) / wholeS));
     path += `${pen}${x.toFixed(1)} ${(HEIGHT - 2 - (HEIGHT - 4) * (value / most)).toFixed(1)}`;
     pen = 'L';
   }

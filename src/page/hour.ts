@@ -18,9 +18,18 @@ const MOST_MARKS = 200;
 /** What is older than that may have a point a minute. */
 const FINE_S = 300;
 const COARSE_S = 10;
-const HOUR_S = 3600;
+export const HOUR_S = 3600;
+const LEAST_S = 60;
 
 export type Column = (number | null)[];
+
+/**
+ * How much of the time is drawn, in seconds: what is wanted, or what there is of it. A supervisor that has just begun would
+ * otherwise be a thin line at the edge.
+ */
+export function shownS(wantedS: number, oldest: number, now: number): number {
+  return Math.min(wantedS, Math.max(LEAST_S, now - oldest));
+}
 
 export class Hour {
   at: number[] = [];

@@ -4,16 +4,15 @@ import { Charts, nameOf } from './charts.js';
 import { allowCommands, beginCommands, showCommands } from './commands.js';
 import { differences } from './differs.js';
 import { byId, make, say } from './dom.js';
-import { Glance, stateOf } from './glance.js';
+import { Glance } from './glance.js';
 import { Hour } from './hour.js';
 import { LogTail } from './log.js';
 import { showRollout } from './rollout.js';
+import { stateOf } from './states.js';
 import { listen } from './stream.js';
 import { Table } from './table.js';
+import { beginTheme } from './theme.js';
 import { bytes, clock, count, ms, percent, time } from './words.js';
-
-const THEMES = ['system', 'light', 'dark'] as const;
-const THEME = 'holdfast-theme';
 
 const hour = new Hour();
 const log = new LogTail();
@@ -76,7 +75,8 @@ function show(now: PageNow): void {
   hour.add(now);
   document.title = `${status.name} – holdfast`;
   say(byId('name'), status.name);
-  say(byId('state'), ...stateOf(now));
+  const ready = now.workers.filter(({ state }) => state === 'ready').length;
+  say(byId('state'), ...stateOf({ ...status, ready }));
   const release = status.release === null ? '' : ` · ${status.release}`;
   const made = `holdfast ${status.version}, Node ${status.nodeVersion}`;
   say(byId('facts'), `Generation ${status.generation}${release} · up ${time(status.uptimeMs)} · ${made}`);
@@ -176,20 +176,7 @@ byId('login').addEventListener('submit', (event) => {
   });
 });
 
-function useTheme(theme: string): void {
-  if (theme === 'system') document.documentElement.removeAttribute('data-theme');
-  else document.documentElement.setAttribute('data-theme', theme);
-  say(byId('theme'), `Theme: ${theme}`);
-  charts?.repaint();
-}
-
-let theme = THEMES.find((one) => one === localStorage.getItem(THEME)) ?? 'system';
-useTheme(theme);
-byId('theme').addEventListener('click', () => {
-  theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!;
-  localStorage.setItem(THEME, theme);
-  useTheme(theme);
-});
+beginTheme(() => charts?.repaint());
 // What scrolls can be scrolled by the keyboard.
 for (const place of document.querySelectorAll<HTMLElement>('.wide, .log, .history')) place.tabIndex = 0;
 document.addEventListener('visibilitychange', () => charts?.draw());

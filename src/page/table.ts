@@ -6,20 +6,22 @@ export interface Column<T> {
   readonly value: (row: T) => number | string | null;
   readonly text: (row: T) => string;
   readonly wraps?: boolean;
+  /** Where it leads to; null for nowhere. */
+  readonly link?: (row: T) => string | null;
 }
 
 export class Table<T> {
   readonly #columns: readonly Column<T>[];
-  readonly #keyOf: (row: T) => number;
+  readonly #keyOf: (row: T) => number | string;
   readonly #heads: HTMLElement[];
   readonly #body = make('tbody');
-  readonly #rows = new Map<number, { readonly row: HTMLElement; readonly cells: readonly HTMLElement[] }>();
+  readonly #rows = new Map<number | string, { readonly row: HTMLElement; readonly cells: readonly HTMLElement[] }>();
   #by = 0;
   #descending = false;
   #last: readonly T[] = [];
   #markOf: (row: T) => boolean = () => false;
 
-  constructor(id: string, caption: string, columns: readonly Column<T>[], keyOf: (row: T) => number) {
+  constructor(id: string, caption: string, columns: readonly Column<T>[], keyOf: (row: T) => number | string) {
     this.#columns = columns;
     this.#keyOf = keyOf;
     this.#heads = columns.map(({ name }, i) => {
@@ -45,7 +47,7 @@ export class Table<T> {
     for (const [at, one] of sorted.entries()) {
       const { row, cells } = this.#rowOf(this.#keyOf(one));
       row.className = markOf(one) ? 'odd' : '';
-      for (const [i, { text }] of this.#columns.entries()) say(cells[i]!, text(one));
+      for (const [i, { text, link }] of this.#columns.entries()) put(cells[i]!, text(one), link?.(one) ?? null);
       if (this.#body.children[at] !== row) this.#body.insertBefore(row, this.#body.children[at] ?? null);
     }
     for (const [i, head] of this.#heads.entries()) {
@@ -54,7 +56,7 @@ export class Table<T> {
     }
   }
 
-  #rowOf(key: number) {
+  #rowOf(key: number | string) {
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
     const cells = this.#columns.map(({ wraps }, i) =>
@@ -69,6 +71,18 @@ export class Table<T> {
     this.#descending = this.#by === column ? !this.#descending : column > 0;
     this.#by = column;
     this.show(this.#last, this.#markOf);
+  }
+}
+
+function put(cell: HTMLElement, text: string, href: string | null): void {
+  const link = cell.querySelector('a');
+  if (href === null) {
+    link?.remove();
+    say(cell, text);
+  } else if (link === null) cell.replaceChildren(make('a', { href }, text));
+  else {
+    say(link, text);
+    if (link.getAttribute('href') !== href) link.setAttribute('href', href);
   }
 }
 

@@ -25,6 +25,7 @@ t.test('every command is found by its name and by its aliases', async (t) => {
   t.same(COMMANDS.map(({ name }) => name).sort(), [
     'check',
     'completion',
+    'dashboard',
     'describe',
     'doctor',
     'env',

@@ -1,35 +1,16 @@
 /** The page of the admin address in a real browser: Debian's `chromium`, headless. */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import path from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { AdminServer } from '../../src/control/admin.js';
 import type { PageEvent, PageWorker } from '../../src/protocol.js';
 import { statusOf } from '../control/support/fake-target.js';
+import { barriers, lacksBrowser, open, picture, state } from './support/browser.js';
 import { apps, Holdfast, root } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
-import { has } from './support/proxies.js';
 import { type Shop, startShop } from './support/shop.js';
 
-const skip = has('chromium') ? false : 'needs chromium';
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-/** Where pictures of it go, to be looked at; none are made otherwise. */
-const PICTURES = process.env.HOLDFAST_PICTURES;
-
-/** One for all of them: each has a context of its own. */
-let browser: Promise<Browser> | undefined;
-function browse(): Promise<Browser> {
-  browser ??= (async () => {
-    const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
-    const launched = await chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: 120_000 });
-    t.teardown(() => launched.close());
-    return launched;
-  })();
-  return browser;
-}
+const skip = lacksBrowser;
 
 /** Where nothing is changed, one does for several tests. */
 let quiet: Promise<Shop> | undefined;
@@ -37,45 +18,6 @@ const begin = (t: Test) => startShop(t, ['-i', '3', '--name', 'shop'], { SECRET:
 function beginQuiet(): Promise<Shop> {
   quiet ??= begin(t);
   return quiet;
-}
-
-/** A page, and whatever it complains of or asks elsewhere for. */
-async function open(t: Test, admin: number, colorScheme: 'light' | 'dark' = 'light') {
-  const url = `http://127.0.0.1:${admin}/`;
-  const context = await (await browse()).newContext({ viewport: { width: 1280, height: 900 }, colorScheme });
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  t.teardown(() => context.close());
-  const faults: string[] = [];
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (message) => {
-    // The browser itself tells of an answer that is no 200, and of a connection that was lost.
-    if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text())) faults.push(message.text());
-  });
-  page.on('request', (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith('data:')) faults.push(`asks for ${request.url()}`);
-  });
-  await page.goto(url);
-  return { page, faults };
-}
-
-const state = (page: Page, text: RegExp) => page.locator('#state', { hasText: text }).waitFor();
-
-async function picture(page: Page, name: string) {
-  if (PICTURES === undefined) return;
-  mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
-}
-
-/** What would keep somebody out. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = (await page.evaluate('axe.run()')) as {
-    violations: { id: string; impact: string; nodes: { html: string }[] }[];
-  };
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' ')}`);
 }
 
 t.test(
