@@ -31,6 +31,9 @@ const COMMON =
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
+/** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
+const PACKED = new Set(['top', 'doctor', 'unit', 'init']);
+const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
 const NAMES = { class: true, function: false };
 const SHORT = {
@@ -201,10 +204,16 @@ function writeChunk({ fileName, code, map, modules }) {
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  writeFileSync(file, `${lined.code}\n`);
+  if (PACKED.has(path.basename(fileName, '.cjs'))) writePacked(file, lined.code);
+  else writeFileSync(file, `${lined.code}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
   writeFileSync(`${file}.map.br`, brotliCompressSync(text));
+}
+
+function writePacked(file, code) {
+  writeFileSync(file, UNPACK);
+  writeFileSync(`${file}.br`, brotliCompressSync(code));
 }
 
 /**
@@ -267,7 +276,7 @@ export async function bundleWorker() {
     const [{ fileName, code, map }] = output;
     const file = path.join(folder, fileName);
     // The trial is the doctor's, and no application ever sees it.
-    if (name === 'trial') writeFileSync(file, minifySync(fileName, code).code);
+    if (name === 'trial') writePacked(file, minifySync(fileName, code).code);
     else {
       writeFileSync(file, code);
       writeFileSync(`${file}.map`, JSON.stringify({ ...linesOnly(map), file: fileName }));
