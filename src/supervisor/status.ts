@@ -24,6 +24,7 @@ export interface StatusSource {
   readonly name: string;
   readonly version: string;
   readonly script: string;
+  readonly exec: boolean;
   readonly release: ReleaseStatus;
   readonly startedAt: number;
   readonly listenMode: ListenMode;
@@ -67,6 +68,7 @@ export async function collectStatus(source: StatusSource, figures = false): Prom
     state: state.phase === 'restarting' ? 'running' : state.phase,
     uptimeMs: Math.round(now - source.startedAt),
     script: source.script,
+    exec: source.exec,
     release: source.release,
     listenMode: source.listenMode,
     listenModeReason: source.listenModeReason,

@@ -117,6 +117,7 @@ export class Supervisor implements ControlTarget {
     const examinations = new Examinations(options.runtimeDir, name);
     const workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
+      ...{ native, runtimeDir: options.runtimeDir },
     });
     this.#workforce = workforce;
     this.#insight = new Insight({
@@ -143,6 +144,7 @@ export class Supervisor implements ControlTarget {
       tidyUp: () => this.#tidyUp(),
       end: (reason) => {
         this.#insight.tidy();
+        workforce.programs?.close();
         this.#end(reason);
       },
     });
@@ -179,6 +181,7 @@ export class Supervisor implements ControlTarget {
         name: release.config.name,
         version,
         script: present.script,
+        exec: present.config.exec,
         release: { folder: present.cwd, loadedAtMs: present.loadedAtMs },
         startedAt: this.#startedAt,
         listenMode,

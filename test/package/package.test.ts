@@ -51,7 +51,7 @@ t.test('it has what is needed and nothing else', async (t) => {
     t.ok(paths.includes(needed), needed);
   }
   const wanted =
-    /^(?:bin\/(?:holdfast\.js|package\.json)|dist\/(?:index|public|errors|protocol)\.[.\w]+|dist\/api\/\w+(?:\.[cm]js|\.d\.[cm]ts)|dist\/program\/[-\w]+\.(?:cjs|cjs\.map\.br|txt)|dist\/worker\/(?:preload\.js(?:\.map)?|trial\.js|package\.json)|config\/(?:example\.yaml|schema\.json|systemd\/[-\w@.]+)|(?:package\.json|README\.md|LICENSE))$/;
+    /^(?:bin\/(?:holdfast\.js|package\.json)|dist\/(?:index|public|errors|protocol)\.[.\w]+|dist\/api\/\w+(?:\.[cm]js|\.d\.[cm]ts)|dist\/program\/[-\w]+\.(?:cjs(?:\.map)?(?:\.br)?|txt)|dist\/worker\/(?:preload\.js(?:\.map)?|trial\.js(?:\.br)?|package\.json)|config\/(?:example\.yaml|schema\.json|systemd\/[-\w@.]+)|(?:package\.json|README\.md|LICENSE))$/;
   t.same(
     paths.filter((one) => !wanted.test(one)),
     [],

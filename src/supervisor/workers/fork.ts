@@ -22,12 +22,21 @@ export interface ForkListener extends ChannelListener {
   onError(error: Error): void;
 }
 
+/** What a worker handle needs of the process behind it. */
+export interface WorkerProcess {
+  readonly process: ChildProcess;
+  listen(listener: ForkListener): void;
+  disconnect(): void;
+  signal(signal: NodeJS.Signals): void;
+  destroy(): void;
+}
+
 /** Of output: it waits for who reads it. */
 const kept = (): void => {};
 
 type News = (listener: ForkListener) => void;
 
-export class Fork {
+export class Fork implements WorkerProcess {
   readonly #cluster: ClusterWorker;
   readonly #keepChildren: boolean;
   #listener: ForkListener | null = null;

@@ -6,22 +6,24 @@ import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Effect, SocketId } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
+import type { NativeLoad } from '../../native/libc.js';
 import type { AddressKey, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { Release } from '../deployments/release.js';
+import type { Programs } from '../programs/programs.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
 import type { FirstWorker } from './first-worker.js';
-import { Fork } from './fork.js';
+import { Fork, type WorkerProcess } from './fork.js';
 import { WorkerHandle } from './handle.js';
 import { HandlesUnderWay } from './handles-under-way.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { Leftovers } from './leftovers.js';
 import { HANDOVER_LACK, type HandoverFigures, Links, type OpenStreamPair } from './links.js';
-import type { Listening } from './listening.js';
+import { type Listening, reasonOf } from './listening.js';
 import { whatIsSeenOf } from './look-around.js';
 import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
@@ -40,6 +42,8 @@ export interface WorkforceOptions {
   /** Makes a channel between two workers. */
   readonly openStreamPair: OpenStreamPair;
   readonly dispatch: (event: AnyEvent) => void;
+  readonly native: NativeLoad;
+  readonly runtimeDir: string;
   /** Whether all are to have gone before the next one is started. */
   readonly isRestarting: () => boolean;
   readonly examinations: Examinations;
@@ -52,6 +56,8 @@ export class Workforce {
   /** Told of every answer: each is a sign of life as well. */
   onStats: (worker: number, stats: Stats) => void = () => {};
   readonly leftBehind: ProcessGroups;
+  /** Workers that are no Node; null as long as there are none. */
+  programs: Programs | null = null;
   readonly #ticketKey = new TicketKey((key) => {
     for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
   });
@@ -95,6 +101,7 @@ export class Workforce {
       this.#leftovers.forget(worker);
       this.#health.forget(worker);
       this.#examinations.forget(worker);
+      this.programs?.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
@@ -104,10 +111,9 @@ export class Workforce {
       if (this.#options.isRestarting()) void this.leftBehind.gone().then(tell);
       else tell();
     };
-    try {
-      const identity = { worker, slot, generation, name };
-      const fork = this.#options.firstWorker?.take(identity) ?? new Fork(identity, release, this.#options.shared.paths);
-      const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
+    const identity = { worker, slot, generation, name };
+    const begin = (start: () => WorkerProcess) => {
+      const handle: WorkerHandle = new WorkerHandle(identity, release, start(), log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
         onListening: (address) =>
@@ -129,9 +135,27 @@ export class Workforce {
       // Before any answer to `listen`: the channel keeps the order.
       void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
       if (handle.pid !== undefined) dispatch({ type: 'spawned', worker, pid: handle.pid });
-    } catch (error) {
-      exited(null, null, [error instanceof Error ? error.message : String(error)]);
+      if (handle.isProgram) this.programs?.begun(handle);
+    };
+    const notStarted = (error: unknown) => exited(null, null, [reasonOf(error)]);
+    if (release.config.exec) {
+      const prepared = this.#loadPrograms().then((programs) => programs.prepare(identity, release));
+      void prepared.then(begin).catch(notStarted);
+      return;
     }
+    try {
+      const { firstWorker, shared } = this.#options;
+      begin(() => firstWorker?.take(identity) ?? new Fork(identity, release, shared.paths));
+    } catch (error) {
+      notStarted(error);
+    }
+  }
+
+  /** Few need them. */
+  async #loadPrograms(): Promise<Programs> {
+    const { Programs } = await import('../programs/programs.js');
+    this.programs ??= new Programs({ ...this.#options, count: () => this.#workers.size });
+    return this.programs;
   }
 
   /** Asks a worker for its figures; the answer comes by `onStats`. */
@@ -162,7 +186,9 @@ export class Workforce {
   /** Answered by `healthTold`, whatever becomes of the worker. */
   askHealth(worker: number): void {
     const handle = this.#workers.get(worker);
-    if (handle !== undefined) this.#health.ask(handle);
+    if (handle?.isProgram) {
+      void this.programs?.askHealth(handle, (reason) => this.#options.dispatch({ type: 'healthTold', worker, reason }));
+    } else if (handle !== undefined) this.#health.ask(handle);
   }
 
   /** Logs where the event loop of a worker hangs, as far as that can be found out, and says when that is done. */
@@ -191,7 +217,14 @@ export class Workforce {
   /** Its heirs are told first: it must know them when it looks at its connections. */
   drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: DrainOrder, succession: Succession): void {
     const handle = this.#workers.get(worker);
-    if (handle === undefined) return;
+    if (handle === undefined) {
+      this.programs?.forget(worker);
+      return;
+    }
+    if (handle.isProgram) {
+      handle.signal('SIGTERM');
+      return;
+    }
     if (handle.plain) {
       handle.disconnect();
       return;
@@ -220,7 +253,10 @@ export class Workforce {
 
   terminate(worker: number): void {
     const handle = this.#workers.get(worker);
-    if (handle === undefined) return;
+    if (handle === undefined) {
+      this.programs?.forget(worker);
+      return;
+    }
     handle.leaving = true;
     void handle.send({ type: 'terminate' });
     const { killTimeoutMs } = handle.release.config;
@@ -229,6 +265,7 @@ export class Workforce {
 
   kill(worker: number): void {
     this.#workers.get(worker)?.signal('SIGKILL');
+    if (!this.#workers.has(worker)) this.programs?.forget(worker);
     // It may have ended, and be waited for because of those.
     this.leftBehind.kill(worker);
   }
