@@ -37,15 +37,15 @@ const PACKED = new Set([
     'check-upgrade',
     'completion',
     'dashboard',
+    'detach',
     'doctor',
     'help',
     'init',
     'lib-pidusage',
     'lib-yaml',
     'logs',
-    'lookout',
   ],
-  ...['observer', 'parent', 'profile', 'top', 'unit', 'upgrade'],
+  ...['lookout', 'observer', 'parent', 'profile', 'programs', 'top', 'unit', 'upgrade'],
 ]);
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */

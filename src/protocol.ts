@@ -460,6 +460,8 @@ export interface SupervisorStatus {
   readonly state: SupervisorState;
   readonly uptimeMs: number;
   readonly script: string;
+  /** The script is a program that is no Node: its workers have no figures of their own. */
+  readonly exec?: boolean;
   /** That of the generation that every slot is on its way to. */
   readonly release?: ReleaseStatus;
   readonly listenMode: ListenMode;

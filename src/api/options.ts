@@ -10,6 +10,8 @@ export interface Options {
   readonly script: string;
   readonly interpreter?: string;
   readonly args?: readonly (string | number | boolean)[];
+  readonly exec?: boolean;
+  readonly listen?: number | string | readonly (number | string)[];
   readonly nodeArgs?: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string | number | boolean>>;

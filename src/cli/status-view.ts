@@ -45,7 +45,7 @@ export function describeSupervisor(status: SupervisorStatus, { colour, columns }
     `up ${formatDuration(status.uptimeMs)}`,
   ];
   const facts: [label: string, text: string][] = [
-    ['script', status.script],
+    ['script', status.exec ? `${status.script} (a program, run as it is)` : status.script],
     ['listens on', status.addresses.map(addressText).join(', ') || '-'],
     ['listen mode', `${status.listenMode}: ${status.listenModeReason}`],
     ['steering', steeringText(status)],

@@ -8,6 +8,7 @@ import { defaultOf } from './layer.js';
 import type { Found, Uncertainty } from './locate.js';
 import { shareMemory } from './memory.js';
 import type { ChosenOptions } from './precedence.js';
+import { programFaults } from './program-rules.js';
 import type { Resources } from './resources.js';
 import { MAX_INSTANCES, type SettingName, type Validated } from './schema.js';
 
@@ -27,7 +28,11 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
   if (!isUncertain('backoffBase') && !isUncertain('backoffMax')) {
     checkBackoff(chosen, value('backoffBase'), value('backoffMax'), faults);
   }
-  if (value('ready') === 'running' && !isUncertain('minUptime') && !isUncertain('readyTimeout')) {
+  // What listens on nothing that holdfast knows of is up when it runs.
+  const ready =
+    value('exec') && value('listen').length === 0 && chosen.get('ready') === undefined ? 'running' : value('ready');
+  if (!isUncertain('exec') && !isUncertain('listen')) faults.push(...programFaults(chosen, value));
+  if (ready === 'running' && !isUncertain('minUptime') && !isUncertain('readyTimeout')) {
     checkUptime(chosen, value('minUptime'), value('readyTimeout'), faults);
   }
   if (!isUncertain('reloadCron')) checkTimeZone(chosen, faults);
@@ -35,6 +40,8 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     name: chosen.get('name')?.value ?? found.program?.name ?? '',
     script: found.script,
     args: found.program?.args ?? [],
+    exec: value('exec'),
+    listen: value('listen'),
     // The owner's own come last, and win.
     nodeArgs: [...(found.program?.nodeArgs ?? []), ...value('nodeArgs')],
     cwd: found.cwd,
@@ -46,7 +53,7 @@ export function assemble(chosen: ChosenOptions, found: Found, circumstances: Cir
     affinity: value('affinity'),
     adoptAfterMs: value('adoptAfter'),
     slowStartMs: value('slowStart'),
-    ready: value('ready'),
+    ready,
     readyTimeoutMs: value('readyTimeout'),
     minUptimeMs: value('minUptime'),
     health: chosen.get('health')?.value ?? null,

@@ -1,4 +1,4 @@
-import type { ListenAddress } from './listen-address.js';
+import type { ListenAddress, ListenTarget } from './listen-address.js';
 
 /**
  * The configuration as everything behind the command line sees it: complete, validated, frozen, no defaults left.
@@ -7,9 +7,16 @@ import type { ListenAddress } from './listen-address.js';
  */
 export interface Config {
   readonly name: string;
-  /** The application's entry file as the owner wrote it, relative to `cwd`; resolved anew for each generation. */
+  /**
+   * The application's entry file as the owner wrote it, relative to `cwd`; resolved anew for each generation. With `exec` the program's
+   * file, absolute where it was found on the PATH.
+   */
   readonly script: string;
   readonly args: readonly string[];
+  /** The script is a program that is not Node: it is run as it is. */
+  readonly exec: boolean;
+  /** Where such a program listens, on sockets that it is given. */
+  readonly listen: readonly ListenTarget[];
   /** Options for node itself, before the script: `--max-old-space-size=512`, `--require ./apm.js`. */
   readonly nodeArgs: readonly string[];
   /** Working folder of the workers, symbolic links not resolved; they are, anew, for each generation. */

@@ -5,7 +5,14 @@
 import * as z from 'zod/mini';
 import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.js';
 import { show } from './fault.js';
-import { LISTEN_ADDRESS_PATTERN, type ListenAddress, parseListenAddress } from './listen-address.js';
+import {
+  LISTEN_ADDRESS_PATTERN,
+  LISTEN_TARGET_PATTERN,
+  type ListenAddress,
+  type ListenTarget,
+  parseListenAddress,
+  parseListenTarget,
+} from './listen-address.js';
 import { parseSize, SIZE_PATTERN } from './size.js';
 
 const PERCENT_PATTERN = /^\d{1,3}(?:\.\d+)?%$/;
@@ -133,6 +140,27 @@ export function listenAddress() {
       { error },
     ),
     z.transform((value: number | string) => parseListenAddress(String(value)) as ListenAddress),
+  );
+}
+
+export const LISTEN_TARGET_ALLOWED =
+  'host:port, :port for every address of the machine, or a port alone for 127.0.0.1; NAME= before it names the socket';
+
+/** Where a program listens that gets its sockets from the supervisor. */
+export function listenTarget() {
+  const error = `must be ${LISTEN_TARGET_ALLOWED}`;
+  return z.pipe(
+    z.union(
+      [
+        wholeNumber(1, 65_535, error),
+        z.string({ error }).check(
+          z.regex(LISTEN_TARGET_PATTERN, { error, abort: true }),
+          z.refine((value) => parseListenTarget(value) !== null, { error }),
+        ),
+      ],
+      { error },
+    ),
+    z.transform((value: number | string) => parseListenTarget(String(value)) as ListenTarget),
   );
 }
 

@@ -1,4 +1,4 @@
-/** Where the supervisor itself listens: `127.0.0.1:9100`, `[::1]:9100`, `:9100`, `9100`. Pure. */
+/** Where the supervisor itself listens, or a program on its sockets: `127.0.0.1:9100`, `[::1]:9100`, `:9100`, `9100`. Pure. */
 import { isIPv4, isIPv6 } from 'node:net';
 
 export interface ListenAddress {
@@ -26,4 +26,22 @@ export function parseListenAddress(text: string): ListenAddress | null {
   // Digits and dots alone are a number for the resolver, which makes an address of any.
   const isName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(host) && /[A-Za-z]/.test(host);
   return isIPv4(host) || isName ? { host, port } : null;
+}
+
+/** An address of a program, with the name by which it is told the socket. */
+export interface ListenTarget extends ListenAddress {
+  readonly name: string;
+}
+
+/** Names are told in one variable, with colons between them: sd_listen_fds(3). */
+export const LISTEN_TARGET_PATTERN = new RegExp(
+  `^(?:[A-Za-z0-9][A-Za-z0-9_.-]{0,63}=)?${LISTEN_ADDRESS_PATTERN.source.slice(1)}`,
+);
+
+/** `http=0.0.0.0:80`; one without a name is called after its port. @returns null for what is no such address */
+export function parseListenTarget(text: string): ListenTarget | null {
+  if (!LISTEN_TARGET_PATTERN.test(text)) return null;
+  const [, name, address = ''] = /^(?:([^=]+)=)?(.*)$/.exec(text) ?? [];
+  const parsed = parseListenAddress(address);
+  return parsed === null ? null : { name: name ?? String(parsed.port), ...parsed };
 }

@@ -131,13 +131,15 @@ async function loadOne(
   const file = fromFile?.file ?? null;
   const environment = readEnvironment(source.env, source.cwd);
   const fromProgram = readGivenOptions(source.env, source.cwd);
+  const words = programWords(source, file);
   const layers = [
     ...(fromFile?.layers ?? []),
     environment.layer,
-    readFlags(source.flags, source.args, source.cwd),
+    readFlags(source.flags, words.args, source.cwd),
     // A program says what it means: above the environment that it happens to have.
     ...(fromProgram === null ? [] : [fromProgram.layer]),
     ...(target !== '' && file === null ? [scriptTarget(target, source)] : []),
+    ...words.layers,
   ];
   const checked = layers.map(checkLayer);
   const faults = [...(fromProgram?.faults ?? []), ...checked.flatMap((layer) => layer.faults)];
@@ -221,6 +223,25 @@ function readableByAll({ flags }: ConfigSource): string[] {
   return [
     `values of --env (${pairs.join(', ')}) can be read by every user of this machine, in ps and in a unit; put secrets into an envFile`,
   ];
+}
+
+/** `holdfast start --exec -- ./server args`: the first word behind the dashes is the program, where nothing else names one. */
+function programWords(
+  { target, args, flags, cwd }: ConfigSource,
+  file: string | null,
+): { readonly args: readonly string[]; readonly layers: readonly Layer[] } {
+  const [program, ...rest] = args;
+  if (
+    flags.exec !== true ||
+    (target ?? '') !== '' ||
+    file !== null ||
+    flags.script !== undefined ||
+    program === undefined
+  ) {
+    return { args, layers: [] };
+  }
+  const given = new Map([['script', { path: 'program after --', raw: program }]] as const);
+  return { args: rest, layers: [{ source: COMMAND_LINE, base: cwd, given }] };
 }
 
 /** `holdfast start app.js`: wins over every other way to give a script; one more on the command line is a contradiction. */

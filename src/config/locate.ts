@@ -61,7 +61,7 @@ export async function locate(
     if (!isUncertain('script')) {
       faults.push({ source: file ?? COMMAND_LINE, path: `${at}script`, value: null, allowed: howToGiveScript(file) });
     }
-  } else if (hasCwd && !(['cwd', 'script', 'interpreter'] as const).some(isUncertain)) {
+  } else if (hasCwd && !(['cwd', 'script', 'interpreter', 'exec'] as const).some(isUncertain)) {
     const seen = { ...env, ...variables, ...chosen.get('env')?.value };
     program = await orFault(
       scriptOption,
@@ -94,6 +94,10 @@ async function findProgram(
   chosen: ChosenOptions,
   { cwd, env, isUncertain }: Pick<Whereabouts, 'env' | 'isUncertain'> & { readonly cwd: string },
 ): Promise<Program | null> {
+  if (chosen.get('exec')?.value) {
+    const { findNativeProgram } = await import('./program/native.js');
+    return findNativeProgram(script, { cwd, env, args: chosen.get('args')?.value ?? [] });
+  }
   const interpreter = chosen.get('interpreter')?.value ?? 'node';
   const args = chosen.get('args')?.value ?? [];
   const nodeArgs = chosen.get('nodeArgs')?.value ?? [];

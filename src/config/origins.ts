@@ -47,6 +47,7 @@ export function originsOf(
 
 /** What is made of other options where nobody gives it. */
 function derived(name: SettingName, config: Config): unknown {
+  if (name === 'ready' && config.exec) return config.ready;
   return name === 'name' || name === 'cwd' || name === 'script' ? config[name] : undefined;
 }
 

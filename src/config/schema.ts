@@ -11,8 +11,10 @@ import { parseDuration } from './duration.js';
 import {
   choice,
   duration,
+  LISTEN_TARGET_ALLOWED,
   line,
   listenAddress,
+  listenTarget,
   memory,
   number,
   path,
@@ -57,6 +59,7 @@ const INSTANCES_ALLOWED = `must be a whole number from 1 to ${MAX_INSTANCES}, or
 const VARIABLE_ALLOWED = 'must be the name of a variable: letters, digits and "_"';
 const SURGE_ALLOWED = 'must be a whole number from 1 to 256, or a percentage of the instances from "1%" to "100%"';
 
+const LISTEN_ALLOWED = `must be an address or a list of addresses, each ${LISTEN_TARGET_ALLOWED}`;
 const HEALTH_ALLOWED = 'must be a path that begins with "/", without spaces';
 const HOOKS_ALLOWED = 'must be shell commands by what they are told of: reloaded, rolledBack, crashLoop';
 const CRON_ALLOWED = 'must be five fields of a cron expression that comes to pass, such as "0 4 * * *"';
@@ -80,6 +83,24 @@ export const SETTINGS = {
     reading: 'words',
     secret: true,
   }),
+  exec: setting(() => z.boolean({ error: 'must be true or false' }), false, {
+    description:
+      'The script is a program that is not Node, run as it is: it gets the sockets of listen as LISTEN_FDS. --exec -- ./server args',
+    reading: 'switch',
+  }),
+  listen: setting(
+    () =>
+      z.pipe(
+        z.union([listenTarget(), z.array(listenTarget(), { error: LISTEN_ALLOWED })], { error: LISTEN_ALLOWED }),
+        z.transform((value) => [value].flat()),
+      ),
+    [],
+    {
+      description:
+        'With exec: addresses whose sockets the program gets: host:port, :port for every address of the machine, a port alone for 127.0.0.1; NAME=host:port names one',
+      reading: 'words',
+    },
+  ),
   nodeArgs: setting(
     () =>
       z.array(line('must be a text that is not empty'), { error: LIST_ALLOWED }).check(

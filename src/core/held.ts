@@ -11,7 +11,7 @@ import type { Draft, State, Worker } from './types.js';
  * client as long as another one serves them.
  */
 export function isToBeHeld(state: State, worker: Worker): boolean {
-  return eldersOf(state, worker).length > 0;
+  return !policyOf(state, worker).cannotWait && eldersOf(state, worker).length > 0;
 }
 
 /** The first worker of a release, and all of one that asks for health or a soak, have to pass before they get a client. */

@@ -12,6 +12,8 @@ export interface Policy {
   readonly release?: number;
   readonly ready: 'listening' | 'message' | 'running';
   readonly readyTimeoutMs: number;
+  /** A program accepts as soon as it likes: nobody can tell it to wait. */
+  readonly cannotWait?: boolean;
   /** How long a worker must have been up to be ready, where `ready` is `running` and it does not say so itself. */
   readonly minUptimeMs: number;
   /** Whether a worker must answer well when its health is asked, before it is ready and while it soaks. */

@@ -28,6 +28,7 @@ export interface SocketConstants {
 export const AF_UNIX = 1;
 /** POSIX leaves these to the systems; the three agree. */
 export const F_SETFD = 2;
+export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 /** Of waitpid(2). */

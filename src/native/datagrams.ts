@@ -19,6 +19,7 @@ type Check = (result: number, task: string, syscall: string) => number;
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SCM_RIGHTS = 1;
@@ -52,15 +53,10 @@ export function openDatagrams(koffi: Koffi, libc: Libc, check: Check, path: stri
   const sendmsg = libc.func('sendmsg', 'long', ['int', koffi.pointer(Msghdr), 'int']);
   const task = `send to ${path}`;
 
-  const address = Buffer.alloc(2 + PATH_BYTES);
-  const name = Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : path);
-  if (name.length >= PATH_BYTES) throw new RangeError(`cannot ${task}: the path is too long`);
-  // The family is a number of the machine's own byte order; no system that koffi has binaries for is big-endian here.
-  address.writeUInt16LE(AF_UNIX);
-  name.copy(address, 2);
+  const address = addressOf(path, task);
   const fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), task, 'socket');
   try {
-    check(connect(fd, address, 2 + name.length), task, 'connect');
+    check(connect(fd, address, address.byteLength), task, 'connect');
   } catch (error) {
     closeFd(fd);
     throw error;
@@ -84,6 +80,34 @@ export function openDatagrams(koffi: Koffi, libc: Libc, check: Check, path: stri
     },
     close: () => void closeFd(fd),
   };
+}
+
+/** A socket that gets datagrams at `path`, close-on-exec and non-blocking; it is the caller's. @throws NativeError */
+export function bindDatagrams(libc: Libc, check: Check, path: string): number {
+  const socket = libc.func('int socket(int domain, int type, int protocol)');
+  const bind = libc.func('int bind(int fd, const void *address, uint32_t length)');
+  const closeFd = libc.func('int close(int fd)');
+  const task = `be told at ${path}`;
+  const address = addressOf(path, task);
+  const fd = check(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), task, 'socket');
+  try {
+    check(bind(fd, address, address.byteLength), task, 'bind');
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
+
+/** `struct sockaddr_un`. @param path `@` in front means an abstract one */
+function addressOf(path: string, task: string): Buffer {
+  const name = Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : path);
+  if (name.length >= PATH_BYTES) throw new RangeError(`cannot ${task}: the path is too long`);
+  const address = Buffer.alloc(2 + name.length);
+  // The family is a number of the machine's own byte order; no system that koffi has binaries for is big-endian here.
+  address.writeUInt16LE(AF_UNIX);
+  name.copy(address, 2);
+  return address;
 }
 
 /** A pipe, both ends close-on-exec; they are the caller's. @throws NativeError */

@@ -8,8 +8,17 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
-import { AF_UNIX, F_SETFD, F_SETFL, FD_CLOEXEC, type SocketConstants, socketConstants, WNOHANG } from './constants.js';
-import { type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
+import {
+  AF_UNIX,
+  F_GETFL,
+  F_SETFD,
+  F_SETFL,
+  FD_CLOEXEC,
+  type SocketConstants,
+  socketConstants,
+  WNOHANG,
+} from './constants.js';
+import { bindDatagrams, type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
 import { loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
 import { openPeers, type Peers } from './peers.js';
@@ -54,6 +63,8 @@ export interface Native {
   getSockOptInt(fd: number, level: number, name: number): number;
   /** listen(2). On a socket that listens already it changes nothing but the backlog. @throws NativeError */
   listen(fd: number, backlog: number): void;
+  /** The flag is of the socket itself: whoever holds a duplicate has it as well. @throws NativeError */
+  setBlocking(fd: number): void;
   /** null where the socket does not listen, or the system does not tell. */
   tcpListenQueue(fd: number): ListenQueue | null;
   /** null for what is no unix stream socket, or where the system does not tell. */
@@ -71,6 +82,8 @@ export interface Native {
   detachReusePortProgram(fd: number): void;
   /** To a unix socket; `@` in front of its path means an abstract one. Linux only. @throws NativeError */
   openDatagrams(path: string): Datagrams;
+  /** A socket that gets datagrams at that path; non-blocking, and the caller's. Linux only. @throws NativeError */
+  bindDatagrams(path: string): number;
   /** The same file under another number, which is the caller's. Linux only. @throws NativeError */
   duplicate(fd: number): number;
   /** Two unix stream sockets that are each other's peer, close-on-exec and non-blocking; both are the caller's. @throws NativeError */
@@ -227,6 +240,12 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     check(listenFd(fd, backlog), 'listen on a socket', 'listen');
   }
 
+  function setBlocking(fd: number): void {
+    const task = 'make a socket blocking';
+    const flags = check(fcntl(fd, F_GETFL, 'int', 0), task, 'fcntl');
+    check(fcntl(fd, F_SETFL, 'int', flags & ~constants.O_NONBLOCK), task, 'fcntl');
+  }
+
   function attachReusePortProgram(fd: number, program: readonly Instruction[]): void {
     const task = 'attach a steering program';
     if (constants.steering === null) throw new NativeError(task, 'setsockopt', ENOTSUP);
@@ -280,12 +299,14 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     bindWithoutOptions,
     getSockOptInt,
     listen,
+    setBlocking,
     tcpListenQueue,
     unixSocket: (fd) => unixSocket(libc, fd),
     openQueueWatch: () => openQueueWatch(libc, check),
     attachReusePortProgram,
     detachReusePortProgram,
     openDatagrams: (path) => openDatagrams(koffi, libc, check, path),
+    bindDatagrams: (path) => bindDatagrams(libc, check, path),
     duplicate: (fd) => duplicate(libc, check, fd),
     openStreamPair,
     openPipe: () => openPipe(libc, check),

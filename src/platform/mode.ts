@@ -55,9 +55,15 @@ function steeringOf(
  * @throws HoldfastError REUSEPORT_UNSUPPORTED if reuseport is demanded and the machine cannot do it
  */
 export function chooseListenMode(
-  { listenMode, steering }: { readonly listenMode: 'auto' | ListenMode; readonly steering: 'auto' | 'off' },
+  {
+    listenMode,
+    steering,
+    exec = false,
+  }: { readonly listenMode: 'auto' | ListenMode; readonly steering: 'auto' | 'off'; readonly exec?: boolean },
   capabilities: Pick<Capabilities, 'reusePort' | 'steering'>,
 ): ListenChoice {
+  // Nobody could have a program adopt what waits in the queue of another one.
+  if (exec) return shared('programs share one socket for each address, so that whoever runs takes what waits');
   const { reusePort } = capabilities;
   switch (listenMode) {
     case 'reuseaddr':

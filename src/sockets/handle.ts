@@ -2,9 +2,10 @@
  * Node's raw TCP handle, the thing behind `server._handle`: how to get one that is bound, or made from a file
  * descriptor, without accepting. Raw handles can be sent to a worker and stay open here; a `net.Server` cannot.
  *
- * Reaches into `node:net` at two places, `_createServerHandle` and `Socket._handle`, and nowhere else.
+ * Reaches into `node:net` at `_createServerHandle`, `Socket._handle` and the class of a pipe's handle, and nowhere else.
  */
 import net, { type AddressInfo } from 'node:net';
+import { getSystemErrorName } from 'node:util';
 
 /** As far as the supervisor uses it. Methods that return a number return 0 or a negative errno. */
 export interface TcpHandle {
@@ -36,6 +37,29 @@ interface NetInternals {
  */
 export function createBoundHandle(host: string, port: number, family: 4 | 6, flags: number): TcpHandle | number {
   return (net as unknown as NetInternals)._createServerHandle(host, port, family, -1, flags);
+}
+
+/**
+ * Takes over a unix socket for datagrams, for reading: libuv has no kind of its own for those, and reads them as any pipe, each of
+ * its reads one datagram. For `new Socket({ handle })`, which owns `fd` from then on.
+ *
+ * @param like an open stream that is a pipe
+ * @param fd must be non-blocking
+ * @throws where libuv refuses it; `fd` is still the caller's then
+ */
+export function wrapPipe(like: object, fd: number): object {
+  const { _handle: handle } = like as {
+    readonly _handle?: { readonly constructor: new (kind: 0) => PipeHandle } | null;
+  };
+  if (!handle) throw new Error(`cannot take over file descriptor ${fd}: the stream has ended`);
+  const pipe = new handle.constructor(0);
+  const errno = pipe.open(fd);
+  if (errno) throw new Error(`cannot take over file descriptor ${fd}: ${getSystemErrorName(errno)}`);
+  return pipe;
+}
+
+interface PipeHandle {
+  open(fd: number): number | undefined;
 }
 
 /**

@@ -48,6 +48,12 @@ export class Effects {
     this.#parts = parts;
   }
 
+  #isDeclared(key: string): boolean {
+    const { loop, releases, workforce } = this.#parts;
+    const { state } = loop;
+    return workforce.programs?.isDeclared(releases.of(state, state.target), key) ?? false;
+  }
+
   /** @throws what kept it from being done: see `Loop.failed` */
   perform(effect: AnyEffect): void {
     const { loop, workforce, custody, shared, releases, requests, canary, log } = this.#parts;
@@ -110,6 +116,8 @@ export class Effects {
         loop.dispatch({ type: 'failed', worker: effect.worker, reason: effect.reason });
         break;
       case 'closeSocket':
+        // What the configuration lists stays open, whoever listens.
+        if (this.#isDeclared(effect.socket.key)) break;
         if (!shared.release(effect.socket.key)) custody.release(effect.socket.slot, effect.socket.key);
         break;
       case 'closeCustody':

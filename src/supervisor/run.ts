@@ -21,7 +21,7 @@ import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
 import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-branch.js';
-import { resolveRelease } from './deployments/release.js';
+import { type Release, resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
 import { surviveFaults } from './faults.js';
 import { Hooks } from './hooks/hooks.js';
@@ -105,7 +105,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason, steering: steered },
       'supervisor started',
     );
-    if (config.listenMode === 'auto' && config.steering === 'auto' && mode === 'reuseaddr') {
+    if (config.listenMode === 'auto' && config.steering === 'auto' && mode === 'reuseaddr' && !config.exec) {
       log.logger.warn({ reason }, 'one shared socket for each address');
     }
 
@@ -191,7 +191,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       let hasStarted = false;
       void supervisor.started.then((started) => {
         hasStarted = true;
-        void scriptHasPrimaryBranch(release.script).then((has) => {
+        void hasPrimaryBranch(release).then((has) => {
           if (has) log.logger.warn({ script: release.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });
         for (const socket of [...(custody?.unclaimed ?? []), ...(shared?.unclaimed ?? [])]) {
@@ -207,7 +207,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       const failure = await supervisor.ended;
       if (failure !== null) {
         const verb = hasStarted ? 'keep running' : 'start';
-        const hint = (await scriptHasPrimaryBranch(release.script)) ? { hint: PRIMARY_HINT } : {};
+        const hint = (await hasPrimaryBranch(release)) ? { hint: PRIMARY_HINT } : {};
         throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`, hint);
       }
       log.logger.info('supervisor stopped');
@@ -253,6 +253,10 @@ function tellArrived(arrival: Arrival, log: Log): void {
   const fields = { upgrade: id, from: { version, nodeVersion } };
   if (failure === null) log.logger.info(fields, 'supervisor replaced');
   else log.logger.error({ upgrade: id, reason: failure }, 'upgrade failed: the version before goes on');
+}
+
+async function hasPrimaryBranch({ config, script }: Release): Promise<boolean> {
+  return !config.exec && (await scriptHasPrimaryBranch(script));
 }
 
 async function endWorkers(supervisor: Supervisor): Promise<string[]> {

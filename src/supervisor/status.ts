@@ -25,6 +25,7 @@ export interface StatusSource {
   readonly name: string;
   readonly version: string;
   readonly script: string;
+  readonly exec: boolean;
   readonly release: ReleaseStatus;
   readonly startedAt: number;
   readonly listenMode: ListenMode;
@@ -72,6 +73,7 @@ export async function collectStatus(source: StatusSource, extent: StatusExtent):
     state: state.phase === 'restarting' ? 'running' : state.phase,
     uptimeMs: Math.round(now - source.startedAt),
     script: source.script,
+    exec: source.exec,
     release: source.release,
     listenMode: source.listenMode,
     listenModeReason: source.listenModeReason,

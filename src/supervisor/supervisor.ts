@@ -138,7 +138,7 @@ export class Supervisor implements ControlTarget {
     const { observing } = this;
     const workforce: Workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
-      ...{ observing, takeover, attachAt: options.attachAt ?? null },
+      ...{ observing, takeover, attachAt: options.attachAt ?? null, native, runtimeDir: options.runtimeDir },
     });
     this.#workforce = workforce;
     this.#insight = new Insight({
@@ -165,6 +165,7 @@ export class Supervisor implements ControlTarget {
       tidyUp: () => this.#tidyUp(),
       end: (reason) => {
         this.#insight.tidy();
+        workforce.programs?.close();
         this.#end(reason);
       },
     });
@@ -230,6 +231,7 @@ export class Supervisor implements ControlTarget {
         name: release.config.name,
         version,
         script: present.script,
+        exec: present.config.exec,
         release: { folder: present.cwd, loadedAtMs: present.loadedAtMs },
         startedAt: this.#startedAt,
         listenMode,

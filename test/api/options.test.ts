@@ -9,7 +9,8 @@ type Written = { readonly [K in SettingName]?: z.input<(typeof SETTINGS)[K]['sch
 /** The compiler holds the options of a program to the schema: none more, none less, and nothing that it would refuse. */
 type Same = [keyof Options] extends [SettingName] ? ([SettingName] extends [keyof Options] ? true : never) : never;
 const same: Same = true;
-type Readable<T> = { [K in keyof T]: T[K] extends readonly (infer E)[] | undefined ? readonly E[] | undefined : T[K] };
+type Open<V> = V extends readonly (infer E)[] ? readonly E[] : V;
+type Readable<T> = { [K in keyof T]: Open<T[K]> };
 const fits = (options: Readable<Options>): Readable<Written> => options;
 
 t.test('the options of a program are those of the schema', async (t) => {

@@ -12,6 +12,8 @@ t.test('a script alone gets every default', async (t) => {
     name: 'shop',
     script: 'app.js',
     args: [],
+    exec: false,
+    listen: [],
     nodeArgs: [],
     cwd: join(cwd, 'shop'),
     env: {},

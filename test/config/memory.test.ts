@@ -22,6 +22,7 @@ t.test('a percentage of the memory is for all workers together', async (t) => {
   t.equal(limitsOfWorker(share, 4).maxMemoryBytes, GIB / 4);
   t.equal(limitsOfWorker(share, 8).maxMemoryBytes, GIB / 8, 'twice the slots, half of it');
   t.equal(limitsOfWorker(share, 1).maxMemoryBytes, GIB);
+  t.equal(limitsOfWorker({ ...share, exec: true }, 1).hangTimeoutMs, 0, 'a program cannot be asked for a sign of life');
   t.equal(limitsOfWorker(await load('300M', '4'), 8).maxMemoryBytes, 300 * 1024 ** 2, 'a size is for each worker');
 });
 

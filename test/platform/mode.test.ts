@@ -36,6 +36,14 @@ t.test('chooses the mode by wish and capability, and says why', async (t) => {
   }
 });
 
+t.test('programs share a socket, whatever is supported', async (t) => {
+  const can = { reusePort: byNode, steering: steered };
+  t.match(chooseListenMode({ listenMode: 'auto', steering: 'auto', exec: true }, can), {
+    mode: 'reuseaddr',
+    how: null,
+  });
+});
+
 t.test('refuses reuseport as wrong use where it is demanded and cannot be had', async (t) => {
   const demanded = { listenMode: 'reuseport', steering: 'auto' } as const;
   t.throws(() => chooseListenMode(demanded, { reusePort: missing, steering: steered }), {

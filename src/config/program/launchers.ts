@@ -14,7 +14,7 @@ export const REFUSED: ReadonlyMap<string, string> = new Map([
     'runs several commands: name one of them',
   ),
   ...each('pm2 pm2-runtime pm2-docker forever holdfast', 'supervises it by itself: name what it supervises'),
-  ...each('bun bunx deno', 'is not Node, and holdfast supervises Node programs alone'),
+  ...each('bun bunx deno', 'is not Node: run it as it is, with --exec'),
   ...each('sudo su gosu su-exec', 'changes the user: start holdfast as that user, and name the rest'),
   ...each('dotenvx', 'decrypts variables: name the rest, with --node-args=--import=@dotenvx/dotenvx/config'),
 ]);

@@ -242,14 +242,14 @@ class Resolution {
         const step = stepOf([...found.interpreter, real, ...args]);
         if (step !== null && !['sh', 'bash'].includes(found.interpreter[0] ?? '')) return this.#take(step, own);
         throw new Unreadable(
-          `must lead to a Node script; ${real} is one for ${found.interpreter[0]}: name what it starts`,
+          `must lead to a Node script; ${real} is one for ${found.interpreter[0]}: name what it starts, or run it as it is with --exec`,
         );
       }
       case 'binary':
         throw new Unreadable(
           path.basename(real) === 'node'
             ? 'must not name a Node: workers run on the one that runs holdfast'
-            : `must lead to a Node script; ${real} is a program for the machine itself`,
+            : `must lead to a Node script; ${real} is a program for the machine itself: run it as it is with --exec`,
         );
     }
   }

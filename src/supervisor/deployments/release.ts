@@ -3,7 +3,7 @@
  * replaced by the same code even after a deployment link has been moved on.
  */
 import { statSync } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../../config/config.js';
 import type { LoadedConfig } from '../../config/load.js';
@@ -39,7 +39,7 @@ export async function resolveRelease(id: number, config: Config, source?: Releas
   const cwd = await realpath(config.cwd).catch((cause: unknown) => {
     throw missing('CWD_NOT_FOUND', 'enter the working folder', config.cwd, cause);
   });
-  const script = await realpath(path.resolve(config.cwd, config.script)).catch((cause: unknown) => {
+  const script = await resolveScript(path.resolve(config.cwd, config.script), config.exec).catch((cause: unknown) => {
     throw missing('SCRIPT_NOT_FOUND', 'run', path.resolve(config.cwd, config.script), cause);
   });
   const stats = await stat(script);
@@ -53,12 +53,20 @@ export async function resolveRelease(id: number, config: Config, source?: Releas
   return { id, config, script, cwd, fingerprint: fingerprintOf(script), ...times, source };
 }
 
+/** A program may go by the name that it is called by, as one in a virtual environment of Python does: only its folder is resolved. */
+async function resolveScript(file: string, exec: boolean): Promise<string> {
+  if (!exec) return realpath(file);
+  await access(file, constants.X_OK);
+  return path.join(await realpath(path.dirname(file)), path.basename(file));
+}
+
 /** What the core needs to know of a release. */
 export function policyFor({ id, config }: Release): Policy {
   return {
     release: id,
     ready: config.ready,
     readyTimeoutMs: config.readyTimeoutMs,
+    cannotWait: config.exec,
     minUptimeMs: config.minUptimeMs,
     health: config.health !== null,
     healthIntervalMs: config.healthIntervalMs,
@@ -68,7 +76,7 @@ export function policyFor({ id, config }: Release): Policy {
     maxDraining: config.maxDraining,
     drainTimeoutMs: config.drainTimeoutMs,
     spreadMs: config.spreadMs,
-    handover: config.handover === 'on',
+    handover: config.handover === 'on' && !config.exec,
     killTimeoutMs: config.killTimeoutMs,
     backoffBaseMs: config.backoffBaseMs,
     backoffMaxMs: config.backoffMaxMs,

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../../config/load.js';
 import type { State } from '../../core/types.js';
+import { HoldfastError } from '../../errors.js';
 import type { Log } from '../../logs/logger.js';
 import { type Release, resolveRelease } from './release.js';
 
@@ -58,6 +59,15 @@ export class Releases {
   async next(): Promise<Release> {
     const loaded = await this.#reloadConfig();
     for (const warning of loaded.warnings) this.#log.logger.warn({ warning }, 'configuration');
+    if (loaded.config.exec !== this.#first.config.exec) {
+      throw new HoldfastError(
+        'KIND_CHANGED',
+        'cannot change exec while the supervisor runs: the sockets are of another kind',
+        {
+          hint: 'stop and start',
+        },
+      );
+    }
     this.#lastId += 1;
     const release = await resolveRelease(this.#lastId, loaded.config, loaded);
     this.#warnOfFixed(release);

@@ -20,11 +20,14 @@ export interface WorkerFacts {
   /** Its servers are node:cluster's own. */
   readonly plain: boolean;
   readonly orphanTimeoutMs: number;
+  /** No Node: it has no channel by which it could come back. */
+  readonly isProgram: boolean;
 }
 
 /** Of workers that could not go on without a supervisor for a moment. */
 export function outlivingLack(workers: readonly WorkerFacts[]): string | null {
-  for (const { worker, missing, plain, orphanTimeoutMs } of workers) {
+  for (const { worker, missing, plain, orphanTimeoutMs, isProgram } of workers) {
+    if (isProgram) return 'programs that are not Node end with their supervisor';
     const lack = missing.find((one) => LACKS.test(one));
     if (lack !== undefined) return `worker ${worker} cannot go on without a supervisor: ${lack}`;
     if (plain) return `worker ${worker} cannot go on without a supervisor: node:cluster looks after its servers`;

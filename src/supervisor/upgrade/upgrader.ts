@@ -223,8 +223,8 @@ function real(file: string): string {
   }
 }
 
-function factsOf({ identity, missing, plain, release }: WorkerHandle) {
-  return { worker: identity.worker, missing, plain, orphanTimeoutMs: release.config.orphanTimeoutMs };
+function factsOf({ identity, missing, plain, isProgram, release }: WorkerHandle) {
+  return { worker: identity.worker, missing, plain, isProgram, orphanTimeoutMs: release.config.orphanTimeoutMs };
 }
 
 function failed(reason: string): ControlResult {

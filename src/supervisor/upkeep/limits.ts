@@ -7,16 +7,17 @@ import { isForDebugging } from '../workers/debugged.js';
 /** @param size how many slots there are */
 export function limitsOfWorker(config: Config, size: number): Limits & { readonly hangTimeoutMs: number } {
   const { maxMemoryTotalBytes: total, maxRequests, maxAgeMs, maxEventLoopDelayMs } = config;
-  // At a breakpoint the event loop stands still, and nobody wants that to end the session.
+  // At a breakpoint the event loop stands still, and nobody wants that to end the session. A program cannot be asked.
   const nodeOptions = config.env.NODE_OPTIONS ?? process.env.NODE_OPTIONS;
-  const hangTimeoutMs = isForDebugging(config.nodeArgs, nodeOptions) ? 0 : config.hangTimeoutMs;
+  const hangTimeoutMs = config.exec || isForDebugging(config.nodeArgs, nodeOptions) ? 0 : config.hangTimeoutMs;
   const maxMemoryBytes = total === null ? config.maxMemoryBytes : Math.floor(total / size);
   return { maxMemoryBytes, maxRequests, maxAgeMs, maxEventLoopDelayMs, hangTimeoutMs };
 }
 
 export function limitsOfCanary(config: Config): CanaryLimits {
   return {
-    minRequests: config.canaryMinRequests,
+    // Its exit and its health are all that a program tells.
+    minRequests: config.exec ? 0 : config.canaryMinRequests,
     maxErrorRate: config.canaryMaxErrorRate,
     maxLatencyRatio: config.canaryMaxLatencyRatio,
     latencyFloorMs: LATENCY_FLOOR_MS,

@@ -50,6 +50,7 @@ export class FirstWorker {
 export async function forkFirstWorker(options: FirstWorkerOptions): Promise<FirstWorker | null> {
   const { config, runtimeDir, environment } = options;
   try {
+    if (config.exec) return null;
     // Sockets that were passed are still open for every child: the supervisor closes them to its workers.
     if (environment.fdNames.length > 0) return null;
     // An application that is started twice by mistake must not even begin the second time.

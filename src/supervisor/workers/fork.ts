@@ -23,6 +23,21 @@ export interface ForkListener extends ChannelListener {
   onError(error: Error): void;
 }
 
+/** What a worker handle needs of the process behind it. */
+export interface WorkerProcess {
+  readonly process: ChildProcess;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** It can outlive this process once it has what it prints to. */
+  readonly outlives: boolean;
+  /** Another supervisor has started it, and nobody can tell how it has ended. */
+  readonly isUntold: boolean;
+  listen(listener: ForkListener): void;
+  disconnect(): void;
+  signal(signal: NodeJS.Signals): void;
+  destroy(): void;
+}
+
 /** Of output: it waits for who reads it. */
 const kept = (): void => {};
 
@@ -48,10 +63,9 @@ export interface ForkOptions {
   readonly attached: Attached;
 }
 
-export class Fork {
+export class Fork implements WorkerProcess {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  /** It can outlive this process once it has what it prints to. */
   readonly outlives: boolean;
   readonly #attached: Attached | undefined;
   readonly #cluster: ClusterWorker;
@@ -94,7 +108,6 @@ export class Fork {
     return this.#cluster.process;
   }
 
-  /** Another supervisor has started it, and nobody can tell how it has ended. */
   get isUntold(): boolean {
     return this.#attached !== undefined && !this.#attached.isTold();
   }

@@ -1,13 +1,14 @@
 /**
  * The supervisor's view of one worker: its process, its end of the channel, its output. Knows nothing of policy.
  */
+import type { Readable } from 'node:stream';
 import type { Log } from '../../logs/logger.js';
 import { captureOutput, type WorkerOutput } from '../../logs/worker-output.js';
 import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import type { TcpHandle } from '../../sockets/handle.js';
 import { fingerprintOf, type Release } from '../deployments/release.js';
 import { Debugged } from './debugged.js';
-import type { Fork, WorkerIdentity } from './fork.js';
+import type { WorkerIdentity, WorkerProcess } from './fork.js';
 
 const CMD: IpcCommand = 'NODE_HOLDFAST';
 const INSPECTOR_ID = /(Debugger (?:listening|ending) on ws:\/\/[^/]+\/).*/;
@@ -47,7 +48,7 @@ export class WorkerHandle {
   /** What its inspector says of itself is not for the log: who knows the id in it can attach. */
   concealsInspector = false;
   readonly debugged = new Debugged();
-  readonly #fork: Fork;
+  readonly #fork: WorkerProcess;
   readonly #output: WorkerOutput;
   readonly #listener: WorkerListener;
   /** Told when a message is on its way. Node forgets what waits behind a handle that a worker never comes to read. */
@@ -55,7 +56,7 @@ export class WorkerHandle {
   #gone = false;
 
   /** @throws where it has no output; later faults come as an exit */
-  constructor(identity: WorkerIdentity, release: Release, fork: Fork, log: Log, listener: WorkerListener) {
+  constructor(identity: WorkerIdentity, release: Release, fork: WorkerProcess, log: Log, listener: WorkerListener) {
     this.identity = identity;
     this.release = release;
     this.scriptChanged = fingerprintOf(release.script) !== release.fingerprint;
@@ -102,6 +103,15 @@ export class WorkerHandle {
         if (child.pid === undefined) this.#exited(null, null, [error.message]);
       },
     });
+  }
+
+  /** No Node: it has no channel, and none of what a preload does. */
+  get isProgram(): boolean {
+    return this.release.config.exec;
+  }
+
+  get output(): Readable | null {
+    return this.#fork.process.stdout;
   }
 
   get pid(): number | undefined {

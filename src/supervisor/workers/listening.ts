@@ -4,13 +4,14 @@
  */
 import os from 'node:os';
 import type { AnyEvent } from '../../core/supervision.js';
+import { HoldfastError } from '../../errors.js';
 import type { Log } from '../../logs/logger.js';
 import type { MonotonicMs } from '../../monotonic.js';
 import type { AddressKey, AddressRequest, SharedRequest, WorkerMessage } from '../../protocol.js';
 import { addressKey, formatAddress, sharedKey } from '../../sockets/address.js';
 import { makeStandIn } from '../../sockets/bind.js';
 import { BindError } from '../../sockets/bind-error.js';
-import type { Custody } from '../../sockets/custody.js';
+import type { Custody, CustodySocket } from '../../sockets/custody.js';
 import type { Owner } from '../../sockets/owner.js';
 import { asNamed, rivalsOf } from '../../sockets/rivals.js';
 import type { SharedSockets } from '../../sockets/shared.js';
@@ -60,6 +61,24 @@ export class Listening {
     const acquire = () => custody.acquire(slot, request);
     if (hasRivals || !(await this.#give(worker, seq, addressKey(request), acquire))) {
       await this.#standIn(worker, seq, request);
+    }
+  }
+
+  /** For a worker that gets its sockets when it begins. @throws what custody throws, `signal` aborted included */
+  async acquireFor(
+    custody: Custody,
+    { worker, slot }: WorkerHandle['identity'],
+    request: AddressRequest,
+    signal: AbortSignal,
+  ): Promise<CustodySocket> {
+    const key = addressKey(request);
+    this.#wait(key, worker);
+    try {
+      const socket = await custody.acquire(slot, request, signal);
+      this.#dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, worker });
+      return socket;
+    } finally {
+      this.#done(key, worker);
     }
   }
 
@@ -225,9 +244,10 @@ export class Listening {
   }
 }
 
-function reasonOf(error: unknown): string {
+/** With the next step, where there is one. */
+export function reasonOf(error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
-  return error instanceof BindError && error.hint !== undefined ? `${reason} — ${error.hint}` : reason;
+  return error instanceof HoldfastError && error.hint !== undefined ? `${reason} — ${error.hint}` : reason;
 }
 
 /** What people are told of an address whose port the kernel has chosen. */

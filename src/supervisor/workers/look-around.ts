@@ -64,7 +64,7 @@ async function listening(net: string, proc: string): Promise<{ readonly inode: n
 }
 
 /** The worker first. */
-async function sessionOf(pid: number, proc: string): Promise<number[]> {
+export async function sessionOf(pid: number, proc: string): Promise<number[]> {
   const names = await readdir(proc).catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
   const members: number[] = [];
@@ -82,7 +82,8 @@ async function readSession(file: string): Promise<number> {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
 }
 
-async function inodesOf(dir: string): Promise<Set<number>> {
+/** Of the sockets that a process has open. @param dir of it in /proc */
+export async function inodesOf(dir: string): Promise<Set<number>> {
   const fds = await readdir(`${dir}/fd`).catch(() => []);
   const targets = await Promise.all(fds.map((fd) => readlink(`${dir}/fd/${fd}`).catch(() => '')));
   return new Set(targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []).map(Number));

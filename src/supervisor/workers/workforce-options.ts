@@ -1,6 +1,7 @@
 /** What the workforce is made of. */
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
+import type { NativeLoad } from '../../native/libc.js';
 import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { Observing } from '../observe/observing.js';
@@ -22,6 +23,8 @@ export interface WorkforceOptions {
   /** Whether all are to have gone before the next one is started. */
   readonly isRestarting: () => boolean;
   readonly examinations: Examinations;
+  readonly native: NativeLoad;
+  readonly runtimeDir: string;
   readonly observing: Observing;
   /** Where workers look for the next supervisor; null where they end with this one. */
   readonly attachAt?: string | null;

@@ -7,17 +7,19 @@ import type { Effect, SocketId } from '../../core/types.js';
 import type { AddressKey, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Release } from '../deployments/release.js';
+import type { Programs } from '../programs/programs.js';
 import { attachedFrom } from '../takeover/arrived.js';
 import type { PassedOn } from '../upgrade/passed-state.js';
 import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
-import { Fork, type WorkerIdentity } from './fork.js';
+import { Fork, type WorkerIdentity, type WorkerProcess } from './fork.js';
 import { WorkerHandle } from './handle.js';
 import { HandlesUnderWay } from './handles-under-way.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { Leftovers } from './leftovers.js';
 import { HANDOVER_LACK, type HandoverFigures, Links } from './links.js';
+import { reasonOf } from './listening.js';
 import { whatIsSeenOf } from './look-around.js';
 import { ProcessGroups } from './process-groups.js';
 import { type Stats, WorkerStats } from './stats.js';
@@ -33,6 +35,8 @@ export class Workforce {
   /** Told of every answer: each is a sign of life as well. */
   onStats: (worker: number, stats: Stats) => void = () => {};
   readonly leftBehind: ProcessGroups;
+  /** Workers that are no Node; null as long as there are none. */
+  programs: Programs | null = null;
   readonly #ticketKey = new TicketKey((key) => {
     for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
   });
@@ -76,13 +80,37 @@ export class Workforce {
   spawn({ worker, slot, generation, held }: Omit<Extract<Effect, { do: 'spawn' }>, 'do'>, release: Release): void {
     const { name, attachAt = null, shared, firstWorker } = this.#options;
     const identity = { worker, slot, generation, name };
-    const start = () =>
-      firstWorker?.take(identity) ?? new Fork(identity, release, { keptPaths: shared.paths, attachAt });
+    if (release.config.exec) {
+      void this.#spawnProgram(identity, release, held);
+      return;
+    }
+    this.#begin(identity, release, held, () => {
+      return firstWorker?.take(identity) ?? new Fork(identity, release, { keptPaths: shared.paths, attachAt });
+    });
+  }
+
+  /** Its sockets come first. Never rejects. */
+  async #spawnProgram(identity: WorkerIdentity, release: Release, held: boolean): Promise<void> {
+    let start: () => WorkerProcess;
+    try {
+      start = await (await this.#loadPrograms()).prepare(identity, release);
+    } catch (error) {
+      start = () => {
+        throw error;
+      };
+    }
+    const handle = this.#begin(identity, release, held, start);
+    if (handle !== null) this.programs?.begun(handle);
+  }
+
+  #begin(identity: WorkerIdentity, release: Release, held: boolean, start: () => WorkerProcess): WorkerHandle | null {
     const handle = this.#enroll(identity, release, start, held);
     // Before any answer to `listen`: the channel keeps the order.
     void handle?.send({ type: 'ticketKey', key: this.#ticketKey.current });
     handle?.shareOutput();
+    const { worker } = identity;
     if (handle?.pid !== undefined) this.#options.dispatch({ type: 'spawned', worker, pid: handle.pid });
+    return handle;
   }
 
   /** One that has come from a supervisor that is gone. @throws where it has gone meanwhile */
@@ -111,10 +139,10 @@ export class Workforce {
   }
 
   /** @returns null where it could not be started: that is told as an exit */
-  #enroll(identity: WorkerIdentity, release: Release, start: () => Fork, held: boolean): WorkerHandle | null {
+  #enroll(identity: WorkerIdentity, release: Release, start: () => WorkerProcess, held: boolean): WorkerHandle | null {
     const { log, dispatch } = this.#options;
     const { worker, slot, generation } = identity;
-    let started: Fork | null = null;
+    let started: WorkerProcess | null = null;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
       this.#workers.delete(worker);
       this.#links.gone(worker);
@@ -123,6 +151,7 @@ export class Workforce {
       this.#health.forget(worker);
       this.#examinations.forget(worker);
       this.#options.observing.gone(worker);
+      this.programs?.forget(worker);
       // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
       const killed = this.#oom.hasKilled();
       const oomKilled = signal === 'SIGKILL' && killed;
@@ -134,9 +163,9 @@ export class Workforce {
       else tell();
     };
     try {
-      const fork = start();
-      started = fork;
-      const handle: WorkerHandle = new WorkerHandle(identity, release, fork, log, {
+      const process = start();
+      started = process;
+      const handle: WorkerHandle = new WorkerHandle(identity, release, process, log, {
         onMessage: (message) => this.#heard(handle, message),
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
         onListening: (address) =>
@@ -158,9 +187,16 @@ export class Workforce {
       return handle;
     } catch (error) {
       started = null;
-      exited(null, null, [error instanceof Error ? error.message : String(error)]);
+      exited(null, null, [reasonOf(error)]);
       return null;
     }
+  }
+
+  /** Few need them. */
+  async #loadPrograms(): Promise<Programs> {
+    const { Programs } = await import('../programs/programs.js');
+    this.programs ??= new Programs({ ...this.#options, count: () => this.#workers.size });
+    return this.programs;
   }
 
   /** Asks a worker for its figures; the answer comes by `onStats`. */
@@ -191,7 +227,9 @@ export class Workforce {
   /** Answered by `healthTold`, whatever becomes of the worker. */
   askHealth(worker: number): void {
     const handle = this.#workers.get(worker);
-    if (handle !== undefined) this.#health.ask(handle);
+    if (handle?.isProgram) {
+      void this.programs?.askHealth(handle, (reason) => this.#options.dispatch({ type: 'healthTold', worker, reason }));
+    } else if (handle !== undefined) this.#health.ask(handle);
   }
 
   /** Logs where the event loop of a worker hangs, as far as that can be found out, and says when that is done. */
@@ -220,7 +258,14 @@ export class Workforce {
   /** Its heirs are told first: it must know them when it looks at its connections. */
   drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: DrainOrder, succession: Succession): void {
     const handle = this.#workers.get(worker);
-    if (handle === undefined) return;
+    if (handle === undefined) {
+      this.programs?.forget(worker);
+      return;
+    }
+    if (handle.isProgram) {
+      handle.signal('SIGTERM');
+      return;
+    }
     if (handle.plain) {
       handle.disconnect();
       return;
@@ -249,7 +294,10 @@ export class Workforce {
 
   terminate(worker: number): void {
     const handle = this.#workers.get(worker);
-    if (handle === undefined) return;
+    if (handle === undefined) {
+      this.programs?.forget(worker);
+      return;
+    }
     handle.leaving = true;
     const { killTimeoutMs } = handle.release.config;
     const end = () => {
@@ -264,8 +312,11 @@ export class Workforce {
   /** @param keepsChildren of one that has not attached, whose release is not known */
   kill(worker: number, keepsChildren: boolean): void {
     const handle = this.#workers.get(worker);
-    if (handle === undefined) this.#options.takeover?.kill(worker, keepsChildren);
-    else handle.signal('SIGKILL');
+    if (handle !== undefined) handle.signal('SIGKILL');
+    else {
+      this.#options.takeover?.kill(worker, keepsChildren);
+      this.programs?.forget(worker);
+    }
     // It may have ended, and be waited for because of those.
     this.leftBehind.kill(worker);
   }
