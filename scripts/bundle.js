@@ -32,21 +32,12 @@ const COMMON =
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client)\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
-const PACKED = new Set([
-  ...[
-    'check-upgrade',
-    'completion',
-    'dashboard',
-    'detach',
-    'doctor',
-    'help',
-    'init',
-    'lib-pidusage',
-    'lib-yaml',
-    'logs',
-  ],
-  ...['lookout', 'observer', 'parent', 'profile', 'programs', 'top', 'unit', 'upgrade'],
-]);
+const PACKED = new Set(
+  [
+    'check-upgrade completion dashboard describe-view detach doctor end-orphans help init lib-pidusage lib-yaml',
+    'live-progress logs lookout observer parent profile programs top topics unit upgrade',
+  ].flatMap((names) => names.split(' ')),
+);
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
 const NAMES = { class: true, function: false };

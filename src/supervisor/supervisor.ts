@@ -276,6 +276,8 @@ export class Supervisor implements ControlTarget {
       this.#log.logger.error({ reason }, 'reload refused');
       return Promise.resolve({ ok: false, message: 'failed', reason });
     }
+    // Beside it: a reload replaces workers, and not this program.
+    void this.#upgrader.tellInstalled((line) => tell(progress, line));
     return this.#deployments.deploy({ type: 'reload', canary: canary ?? null }, progress);
   }
 

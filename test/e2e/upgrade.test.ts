@@ -157,7 +157,9 @@ t.test('another version takes the place, under clients of all kinds, and no work
   const secure = [1, 2, 3].map(() => new Keeping(https, tlsPort));
   const kept = [1, 2, 3].map(() => new Keeping(http, port));
   const echoes = [1, 2, 3].map(() => new Echo(port));
-  t.teardown(() => echoes.forEach((echo) => echo.end()));
+  t.teardown(() => {
+    for (const echo of echoes) echo.end();
+  });
   releases.add('2', '1.0.2');
   releases.use('2');
   const upgraded = await holdfast.run('upgrade', 'shop');
@@ -196,7 +198,11 @@ t.test('another version takes the place, under clients of all kinds, and no work
   }
   await Promise.all([...secure, ...kept].map((client) => client.stop()));
 
-  t.equal((await holdfast.run('reload')).code, 0, 'a reload is a usual reload');
+  releases.add('3', '1.0.3');
+  releases.use('3');
+  const reload = await holdfast.run('reload');
+  t.equal(reload.code, 0, 'a reload is a usual reload');
+  t.match(reload.stderr, /another version is installed holdfast=1\.0\.3/, 'and says what it does not take');
   await haveEnded(...pids);
   await load.stop();
   t.same(load.errors, {}, load.summary());

@@ -15,6 +15,7 @@ import type { WorkerHandle } from '../workers/handle.js';
 import type { Arrival } from './arrival.js';
 import { type Candidate, dryRun } from './dry-run.js';
 import { HELD_SIGNALS } from './held-signals.js';
+import { installedSince } from './installed.js';
 import { lackOf, outlivingLack } from './lack.js';
 import { type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
 
@@ -41,6 +42,8 @@ export interface UpgraderOptions {
   readonly self: SelfStart | string;
   readonly runtimeDir: string;
   readonly name: string;
+  /** Of holdfast, that runs. */
+  readonly version: string;
   readonly log: Log;
   /** Why there is no koffi; null where there is. */
   readonly nativeLack: string | null;
@@ -79,6 +82,16 @@ export class Upgrader {
   get status(): UpgradeStatus {
     const reason = this.#lack();
     return { possible: reason === null, reason, last: this.#last() };
+  }
+
+  /** What could be taken is told to who asks for something else. Never rejects. */
+  async tellInstalled(progress: Progress): Promise<void> {
+    const { self, log, version } = this.#options;
+    const found = await installedSince(self, version);
+    if (found === null) return;
+    const fields = { ...found, hint: 'holdfast upgrade takes it for the supervisor' };
+    log.logger.info(fields, 'another version is installed');
+    progress({ type: 'progress', message: 'another version is installed', fields });
   }
 
   /** Resolves where it does not come to it. Never rejects. */
