@@ -827,11 +827,15 @@ export type PageField =
 export type PageValues = readonly (number | null)[];
 
 export interface PageMark {
+  /** One that is told again takes the place of the first. */
+  readonly id: number;
   /** Seconds since 1970. */
   readonly at: number;
-  readonly kind: 'reload' | 'takenBack' | 'crash' | 'scale';
-  /** Why, for people. */
+  readonly kind: 'reload' | 'takenBack' | 'crash' | 'recycled' | 'scale';
+  /** Why, for people, in a line. */
   readonly text: string;
+  /** The last that a worker wrote, or where its JavaScript hung, the innermost call first. */
+  readonly details: readonly string[];
 }
 
 export interface PageWorker {

@@ -38,6 +38,7 @@ const MARKS: Readonly<
   reload: { sign: '↻', name: 'Reload', color: '--mark' },
   takenBack: { sign: '↩', name: 'Taken back', color: '--bad' },
   crash: { sign: '✕', name: 'Crash', color: '--bad' },
+  recycled: { sign: '⟳', name: 'Recycled', color: '--mark' },
   scale: { sign: '↕', name: 'Scale', color: '--mark' },
 };
 const HEIGHT = 170;

@@ -50,7 +50,9 @@ export class Hour {
   }
 
   mark(mark: PageMark): void {
-    this.marks.push(mark);
+    const known = this.marks.findIndex(({ id }) => id === mark.id);
+    if (known !== -1) this.marks[known] = mark;
+    else this.marks.push(mark);
     if (this.marks.length > MOST_MARKS) this.marks.shift();
   }
 

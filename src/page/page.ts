@@ -111,7 +111,14 @@ function sharesOf({ status, workers: all }: PageNow): Share[] {
 
 function showMark(mark: PageMark): void {
   const at = make('time', { datetime: new Date(mark.at * 1000).toISOString() }, clock(mark.at));
-  byId('history').prepend(make('li', {}, at, `${nameOf(mark)}: ${mark.text}`));
+  const id = `mark-${mark.id}`;
+  const shown = make('li', { id }, at, `${nameOf(mark)}: ${mark.text}`);
+  if (mark.details.length > 0) {
+    shown.append(make('details', {}, make('summary', {}, 'More'), make('pre', {}, mark.details.join('\n'))));
+  }
+  const before = document.getElementById(id);
+  if (before !== null) before.replaceWith(shown);
+  else byId('history').prepend(shown);
 }
 
 const HANDLERS: { readonly [K in keyof PageEvents]: (data: PageEvents[K]) => void } = {

@@ -28,7 +28,7 @@ export async function openAdmin(
     followLogs: supervisor.followLogs.bind(supervisor),
     recentLogs: (lines) => supervisor.recentLogs({ lines, follow: false }).lines,
   });
-  observer.begin((figures) => void lookout.look(figures));
+  observer.begin(lookout);
   let underWay: Promise<SupervisorStatus> | null = null;
   // The workers are asked once for all who want to know at the same time.
   const status = () => {

@@ -11,12 +11,14 @@ const MOST = 64;
 export class RestartHistory {
   readonly #records: RestartRecord[] = [];
   readonly #now: () => number;
+  readonly #onRecord: (record: RestartRecord) => void;
   #slots = new Map<number, { readonly restarts: number; readonly recycled: number }>();
   #rollout: { readonly to: number; readonly state: State['rollout']['state'] } | null = null;
 
   /** @param now milliseconds since 1970: the times are for people */
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, onRecord: (record: RestartRecord) => void = () => {}) {
     this.#now = now;
+    this.#onRecord = onRecord;
   }
 
   /** The newest last. */
@@ -48,7 +50,9 @@ export class RestartHistory {
   }
 
   #add(what: RestartRecord['what'], slot: number | null, reason: string | null): void {
-    this.#records.push({ atMs: this.#now(), what, slot, reason: reason ?? '' });
+    const record = { atMs: this.#now(), what, slot, reason: reason ?? '' };
+    this.#records.push(record);
     if (this.#records.length > MOST) this.#records.shift();
+    this.#onRecord(record);
   }
 }

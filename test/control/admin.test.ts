@@ -390,8 +390,12 @@ t.test('a stream tells what happens until its reader goes, and there are only so
   t.equal(response.headers['content-type'], 'text/event-stream');
   t.match(await heard('history'), 'event: history\ndata: {"at":[1],"values":[],"marks":[]}\n\n');
   for (const tell of target.readers)
-    tell({ event: 'mark', data: { at: 2, kind: 'scale', text: 'a\n\nevent: forged' } });
-  t.match(await heard('event: mark'), 'data: {"at":2,"kind":"scale","text":"a\\n\\nevent: forged"}\n\n', 'on one line');
+    tell({ event: 'mark', data: { id: 1, at: 2, kind: 'scale', text: 'a\n\nevent: forged', details: [] } });
+  t.match(
+    await heard('event: mark'),
+    'data: {"id":1,"at":2,"kind":"scale","text":"a\\n\\nevent: forged","details":[]}\n\n',
+    'on one line',
+  );
   const others = await Promise.all(Array.from({ length: 15 }, () => listen(t, port)));
   t.equal(target.readers.size, 16);
   t.equal((await ask(port, '/feed')).statusCode, 503, 'the next one');

@@ -44,7 +44,9 @@ t.test(
     await page.locator('#rollout', { hasText: 'Generation 2 has taken over from 1' }).waitFor();
 
     await fetch(`http://127.0.0.1:${port}/crash`).catch(() => {});
-    await page.locator('#history li', { hasText: /Crash: worker \d+ of slot \d: exit code 3/ }).waitFor();
+    await page
+      .locator('#history li', { hasText: /Crash: slot \d: a worker exited with code 3 while it served/ })
+      .waitFor();
     await state(page, /^Well/);
 
     const canary = holdfast.run('reload', '--canary', '30%', '--for', '10m');

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import type { PageEvents, PageMark } from '../../src/protocol.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
@@ -27,6 +28,20 @@ function send(t: Test, port: number, url: string): void {
   const request = http.get({ port, host: '127.0.0.1', path: url, agent: false });
   request.on('error', () => {});
   t.teardown(() => request.destroy());
+}
+
+/** The newest of its kind, as the page of the admin address is told of it. */
+async function markOf(admin: number, kind: PageMark['kind']): Promise<PageMark | undefined> {
+  const feed = new AbortController();
+  const { body } = await fetch(`http://127.0.0.1:${admin}/feed`, { signal: feed.signal });
+  let told = '';
+  for await (const piece of body ?? []) {
+    told += Buffer.from(piece).toString();
+    if (/^event: history\n.*\n\n/m.test(told)) break;
+  }
+  feed.abort();
+  const [, history = ''] = /^event: history\ndata: (.*)\n\n/m.exec(told) ?? [];
+  return (JSON.parse(history) as PageEvents['history']).marks.findLast((mark) => mark.kind === kind);
 }
 
 t.test(
@@ -58,7 +73,8 @@ t.test(
   'a worker that hangs is replaced at once, and where it hangs is logged before it is killed',
   { buffered: true },
   async (t) => {
-    const { holdfast, port } = await start(t, '-i', '2', '--hang-timeout', '1s');
+    const admin = await freePort();
+    const { holdfast, port } = await start(t, '-i', '2', '--hang-timeout', '1s', '--admin', String(admin));
     send(t, port, '/spin');
     const hung = await holdfast.message('worker hung');
     const at = holdfast.log.length;
@@ -74,6 +90,10 @@ t.test(
       ['ready', 'ready'],
     );
     t.match(workers.find(({ slot }) => slot === hung.slot)?.restartReason, /event loop .* hung/);
+    t.match(await markOf(admin, 'crash'), {
+      text: new RegExp(`^slot ${hung.slot}: the event loop of a worker hung`),
+      details: [/^at spinForEver \(.*release\.cjs:\d+:\d+\)$/],
+    });
   },
 );
 

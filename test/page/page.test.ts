@@ -1,8 +1,9 @@
 import t from 'tap';
 import { differences } from '../../src/page/differs.js';
-import { Hour } from '../../src/page/hour.js';
+import { Hour, shownS } from '../../src/page/hour.js';
+import { share, stateOf } from '../../src/page/states.js';
 import { bytes, count, ms, percent, time } from '../../src/page/words.js';
-import type { PageNow, PageWorker } from '../../src/protocol.js';
+import type { PageMark, PageNow, PageWorker } from '../../src/protocol.js';
 
 const worker = (id: number, more: Partial<PageWorker> = {}): PageWorker => ({
   ...{ id, slot: id, generation: 1, pid: 1, state: 'ready', uptimeMs: 1, restarts: 0, restartReason: null },
@@ -39,8 +40,12 @@ t.test('the hour stays an hour, and small, however long the page is open', async
   t.same(hour.at, hour.column('requests'), 'each with its value');
   t.ok((hour.at[0] ?? 0) >= 12_000 - 3_600 - 300);
   t.ok(hour.at.filter((at) => at > 12_000 - 300).length >= 299, 'the last minutes have every second');
-  for (let i = 0; i < 500; i++) hour.mark({ at: i, kind: 'crash', text: '' });
+  const mark = (id: number, text = ''): PageMark => ({ id, at: id, kind: 'crash', text, details: [] });
+  for (let i = 0; i < 500; i++) hour.mark(mark(i));
   t.equal(hour.marks.length, 200);
+  hour.mark(mark(400, 'more is known of it'));
+  t.equal(hour.marks.length, 200);
+  t.equal(hour.marks.find(({ id }) => id === 400)?.text, 'more is known of it');
 });
 
 t.test('numbers as people read them', async (t) => {
@@ -49,4 +54,27 @@ t.test('numbers as people read them', async (t) => {
   t.same([null, 1024 ** 2, 3 * 1024 ** 3].map(bytes), ['–', '1 MiB', '3.0 GiB']);
   t.same([null, 0, 0.004, 0.25, 1].map(percent), ['–', '0 %', '0.4 %', '25 %', '100 %']);
   t.same([null, 5_000, 600_000, 36_000_000, 864_000_000].map(time), ['–', '5 s', '10 min', '10 h', '10 d']);
+});
+
+t.test('how a supervisor is, in words', async (t) => {
+  const of = { state: 'running', size: 3, ready: 3, crashLoop: false, rollout: { state: 'none' } } as const;
+  t.same(stateOf(of), ['Well: 3 of 3 workers are ready', 'state well']);
+  for (const [more, expected] of [
+    [{ ready: 2 }, ['Serving, not with all: 2 of 3 workers are ready', 'state warn']],
+    [{ ready: 0 }, ['Down: 0 of 3 workers are ready', 'state bad']],
+    [{ crashLoop: true }, ['Workers crash again and again; 3 of 3 workers are ready', 'state bad']],
+    [{ rollout: { state: 'running' }, ready: 4 }, ['Rolling out; 4 workers are ready for 3 slots', 'state warn']],
+    [{ rollout: { state: 'rolledBack' } }, ['Well: 3 of 3 workers are ready', 'state well']],
+    [{ state: 'starting', ready: 0 }, ['Starting: 0 of 3 workers are ready', 'state warn']],
+    [{ state: 'stopping', ready: 1 }, ['Stopping: 1 workers are left', 'state warn']],
+  ] as const)
+    t.same(stateOf({ ...of, ...more }), expected);
+  t.same([share(1, 4), share(0, 0), share(null, 4), share(1, null), share(5, 4)], [0.25, 0, null, null, 1]);
+});
+
+t.test('of an hour there is drawn what is known, and a minute at least', async (t) => {
+  t.equal(shownS(3_600, 1_000, 1_005), 60);
+  t.equal(shownS(3_600, 1_000, 1_500), 500);
+  t.equal(shownS(300, 1_000, 1_500), 300);
+  t.equal(shownS(3_600, 1_000, 99_000), 3_600);
 });

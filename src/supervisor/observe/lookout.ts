@@ -3,21 +3,21 @@
  * nobody looks only the hour is kept.
  */
 
+import type { State } from '../../core/types.js';
 import { percentile } from '../../latency.js';
 import { Course, PAGE_FIELDS } from '../../monitor/course.js';
 import { AT, addTo, latencyOf, newRow, type Row } from '../../monitor/tallies.js';
 import type {
   Measured,
   PageEvent,
-  PageMark,
   PageNow,
   PageValues,
   PageWorker,
   SupervisorEvent,
   SupervisorStatus,
 } from '../../protocol.js';
+import { Marks } from './marks.js';
 
-const MOST_MARKS = 200;
 /** Of the log, at first and then in each second. */
 const RECENT_LINES = 200;
 const LINES_A_SECOND = 200;
@@ -51,7 +51,7 @@ export class Lookout {
   readonly #options: LookoutOptions;
   readonly #now: () => number;
   readonly #course = new Course();
-  readonly #marks: PageMark[] = [];
+  readonly #marks: Marks;
   readonly #readers = new Set<Reader>();
   /** One for each of the last seconds. */
   readonly #looks: Look[] = [];
@@ -63,7 +63,8 @@ export class Lookout {
   constructor(options: LookoutOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.#unfollow = options.followEvents((event) => this.#happened(event));
+    this.#marks = new Marks(this.#now, (data) => this.#tell({ event: 'mark', data }));
+    this.#unfollow = options.followEvents((event) => this.#marks.happened(event));
   }
 
   close(): void {
@@ -73,7 +74,7 @@ export class Lookout {
 
   follow(onEvent: Reader): () => void {
     this.#readers.add(onEvent);
-    onEvent({ event: 'history', data: { ...this.#course.history, marks: [...this.#marks] } });
+    onEvent({ event: 'history', data: { ...this.#course.history, marks: this.#marks.all } });
     onEvent({ event: 'logs', data: { lines: this.#options.recentLogs(RECENT_LINES).map(cut), left: 0 } });
     this.#unfollowLogs ??= this.#options.followLogs((line) => {
       if (this.#lines.length < LINES_A_SECOND) this.#lines.push(cut(line));
@@ -86,6 +87,16 @@ export class Lookout {
       this.#unfollowLogs = null;
       this.#lines = [];
     };
+  }
+
+  /** The core has come to rest. */
+  review(state: State): void {
+    this.#marks.review(state);
+  }
+
+  /** Where the JavaScript of a slot's worker hangs. */
+  hangs(slot: number, stack: readonly string[]): void {
+    this.#marks.hangs(slot, stack);
   }
 
   /** A second has gone. @param figures of the workers that are there, as far as they are known */
@@ -133,15 +144,6 @@ export class Lookout {
       const { rssBytes: memoryBytes, connections } = measured;
       return { ...base, requests, errors, p99Ms, cpu, loopDelayMs: delayOf(known), memoryBytes, connections, got };
     });
-  }
-
-  #happened(event: SupervisorEvent): void {
-    const mark = markOf(event);
-    if (mark === null) return;
-    const data: PageMark = { at: this.#now() / 1000, ...mark };
-    this.#marks.push(data);
-    if (this.#marks.length > MOST_MARKS) this.#marks.shift();
-    this.#tell({ event: 'mark', data });
   }
 
   #tell(event: PageEvent): void {
@@ -212,25 +214,6 @@ function ratesOf(before: Row, now: Row, seconds: number): Rates {
 
 function accepted(row: Row | undefined): number {
   return row === undefined ? 0 : (row[AT.http1] ?? 0) + (row[AT.http2] ?? 0) + (row[AT.other] ?? 0);
-}
-
-/** null for what is no mark in a chart. */
-function markOf(event: SupervisorEvent): Omit<PageMark, 'at'> | null {
-  switch (event.type) {
-    case 'rolloutBegun':
-      return { kind: 'reload', text: `generation ${event.to}${event.canary === null ? '' : ', a canary first'}` };
-    case 'rolloutTakenBack':
-      return { kind: 'takenBack', text: `generation ${event.to}: ${event.reason ?? 'no reason given'}` };
-    case 'workerExited': {
-      if (!event.crashed) return null;
-      const how = event.signal ?? `exit code ${event.code}`;
-      return { kind: 'crash', text: `worker ${event.worker} of slot ${event.slot}: ${how}` };
-    }
-    case 'sizeChanged':
-      return { kind: 'scale', text: `from ${event.from} to ${event.to} slots` };
-    default:
-      return null;
-  }
 }
 
 function cut(line: string): string {

@@ -15,7 +15,7 @@ import { OPEN_METRICS, TEXT, textOf } from '../../monitor/text-format.js';
 import type { MetricsRequest, Page, SupervisorStatus, WorkerMessage } from '../../protocol.js';
 import type { WorkerIdentity } from '../workers/fork.js';
 import type { WorkerHandle } from '../workers/handle.js';
-import type { Figures } from './lookout.js';
+import type { Figures, Lookout } from './lookout.js';
 
 export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
 
@@ -62,6 +62,7 @@ export class Observer {
   >();
   readonly #rollouts = { done: [] as number[], rolledBack: [] as number[] };
   #rollout: { readonly to: number; readonly state: string; readonly begunAt: number } | null = null;
+  #lookout: Pick<Lookout, 'review' | 'hangs'> | null = null;
   #asked = 0;
   #timer: NodeJS.Timeout | undefined;
   #collected: { readonly madeAt: number; readonly answer: Promise<Collected> } | null = null;
@@ -74,8 +75,9 @@ export class Observer {
     this.#application = new ApplicationTallies((name) => own.has(name));
   }
 
-  /** Asks once a second from now on. @param onSecond told what has come until then */
-  begin(onSecond: (figures: ReadonlyMap<number, Figures>) => void): void {
+  /** Asks once a second from now on. @param lookout told what has come until then, and what becomes of workers */
+  begin(lookout: Pick<Lookout, 'look' | 'review' | 'hangs'>): void {
+    this.#lookout = lookout;
     this.#timer ??= setInterval(() => {
       const now = performance.now();
       const figures = [...this.#latest].map(([worker, { heardAt, ...known }]): [number, Figures] => [
@@ -83,7 +85,7 @@ export class Observer {
         // It was asked a second ago.
         { ...known, silentMs: Math.max(0, now - heardAt - INTERVAL_MS) },
       ]);
-      onSecond(new Map(figures));
+      void lookout.look(new Map(figures));
       this.#look();
     }, INTERVAL_MS);
     this.#timer.unref();
@@ -125,8 +127,17 @@ export class Observer {
     return this.#answersOf(handle.connected ? [handle] : [], awaited, Math.min(PATIENCE_MS, patienceMs));
   }
 
-  /** Notes how long rollouts take. */
-  review({ rollout: { state, to } }: State): void {
+  hangs(slot: number, stack: readonly string[]): void {
+    this.#lookout?.hangs(slot, stack);
+  }
+
+  review(settled: State): void {
+    this.#lookout?.review(settled);
+    this.#noteRollout(settled);
+  }
+
+  /** How long they take. */
+  #noteRollout({ rollout: { state, to } }: State): void {
     const known = this.#rollout;
     if (known?.to === to && known.state === state) return;
     const begunAt = known?.to === to ? known.begunAt : performance.now();

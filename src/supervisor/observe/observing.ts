@@ -48,6 +48,11 @@ export class Observing {
     return this.#observer?.askLast(handle, patienceMs) ?? null;
   }
 
+  /** Where the JavaScript of a slot's worker hangs. */
+  hangs(slot: number, stack: readonly string[]): void {
+    this.#observer?.hangs(slot, stack);
+  }
+
   review(state: State): void {
     this.#observer?.review(state);
   }

@@ -1,0 +1,87 @@
+/**
+ * What has happened, as the page marks it in its charts and tells it in its history: reloads and scales, and what became of workers
+ * and rollouts, with the reason, the last lines of a worker, and where its JavaScript hung. Of bounded size.
+ */
+import type { State } from '../../core/types.js';
+import type { PageMark, RestartRecord, SupervisorEvent } from '../../protocol.js';
+import { RestartHistory } from '../restart-history.js';
+
+const MOST = 200;
+/** So many of the newest have details. */
+const MOST_DETAILED = 50;
+const MOST_LINES = 20;
+const LONGEST = 400;
+const UNKNOWN = 'no reason given';
+
+export class Marks {
+  readonly #now: () => number;
+  readonly #onMark: (mark: PageMark) => void;
+  readonly #history: RestartHistory;
+  readonly #marks: { mark: PageMark; readonly slot: number | null }[] = [];
+  #lastId = 0;
+
+  /**
+   * @param now milliseconds since 1970
+   * @param onMark told of each one, and once more when there is more to tell of it
+   */
+  constructor(now: () => number, onMark: (mark: PageMark) => void) {
+    this.#now = now;
+    this.#onMark = onMark;
+    this.#history = new RestartHistory(now, (record) => this.#recorded(record));
+  }
+
+  get all(): readonly PageMark[] {
+    return this.#marks.map(({ mark }) => mark);
+  }
+
+  /** The core has come to rest. */
+  review(state: State): void {
+    this.#history.review(state);
+  }
+
+  happened(event: SupervisorEvent): void {
+    switch (event.type) {
+      case 'rolloutBegun':
+        this.#add('reload', `generation ${event.to}${event.canary === null ? '' : ', a canary first'}`);
+        break;
+      case 'rolloutTakenBack':
+        this.#add('takenBack', `generation ${event.to}: ${event.reason ?? UNKNOWN}`);
+        break;
+      case 'sizeChanged':
+        this.#add('scale', `from ${event.from} to ${event.to} slots`);
+        break;
+    }
+  }
+
+  /** Where the worker of a slot hangs, which has been taken for crashed already. */
+  hangs(slot: number, stack: readonly string[]): void {
+    const found = this.#marks.findLast((one) => one.slot === slot && one.mark.kind === 'crash');
+    if (found === undefined) return;
+    found.mark = { ...found.mark, details: bounded(stack.map((frame) => `at ${frame}`)) };
+    this.#onMark(found.mark);
+  }
+
+  #recorded({ what, slot, reason }: RestartRecord): void {
+    // Rollouts are told by events, which know their generation.
+    if (slot !== null)
+      this.#add(what === 'recycled' ? 'recycled' : 'crash', `slot ${slot}: ${reason || UNKNOWN}`, slot);
+  }
+
+  /** @param text what follows its first line are details: the last that a worker wrote */
+  #add(kind: PageMark['kind'], text: string, slot: number | null = null): void {
+    this.#lastId += 1;
+    const [first = '', ...rest] = text.split('\n');
+    const at = this.#now() / 1000;
+    const mark = { id: this.#lastId, at, kind, text: first.slice(0, LONGEST), details: bounded(rest) };
+    this.#marks.push({ mark, slot });
+    if (this.#marks.length > MOST) this.#marks.shift();
+    const old = this.#marks.at(-1 - MOST_DETAILED);
+    if (old !== undefined) old.mark = { ...old.mark, details: [] };
+    this.#onMark(mark);
+  }
+}
+
+/** The last of them say most. */
+function bounded(lines: readonly string[]): readonly string[] {
+  return lines.slice(-MOST_LINES).map((line) => line.slice(0, LONGEST));
+}
