@@ -19,7 +19,6 @@ import { SharedSockets } from '../sockets/shared.js';
 import { unsteer } from '../sockets/steered-groups.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
-import { openAdmin } from './admin.js';
 import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-branch.js';
 import { type Release, resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
@@ -176,7 +175,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     let kept = Promise.resolve(() => {});
     try {
       // Before the workers: who asks while they start is to be told so, not refused.
-      admin = await openAdmin(config, supervisor);
+      if (config.admin !== null) admin = await (await import('./admin.js')).openAdmin(config, supervisor);
       begun = true;
       supervisor.start();
       // Before anybody can hear that it runs: no worker has been listened to yet.

@@ -16,7 +16,7 @@ import { type TcpHandle, wrapFd } from '../../sockets/handle.js';
 import { placeOf } from '../../sockets/inherit.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { SharedHandle } from '../../sockets/shared-bind.js';
-import { type Arrival, AttachServer } from './attach-server.js';
+import type { Arrival, AttachServer } from './attach-server.js';
 import { Ends } from './ends.js';
 import { KeptState } from './kept-state.js';
 import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess } from './orphans.js';
@@ -89,7 +89,10 @@ export class Takeover {
     this.#orphans = findOrphans(this.#attachAt, undefined, passed != null);
     if (passed != null) this.#goOnWith(passed);
     else if (this.#orphans.length > 0) await this.#state.read();
+    // Nobody can come then, and few starts need what lets them in.
+    if (this.#orphans.length === 0) return false;
     try {
+      const { AttachServer } = await import('./attach-server.js');
       this.#server = await AttachServer.open({
         path: this.#attachAt,
         native,
@@ -100,7 +103,7 @@ export class Takeover {
       const reason = error instanceof Error ? error.message : String(error);
       log.logger.warn({ reason, hint: 'they drain, and end by themselves' }, 'workers from before cannot attach');
     }
-    return this.#orphans.length > 0;
+    return true;
   }
 
   #goOnWith({ before }: PassedWorkers): void {

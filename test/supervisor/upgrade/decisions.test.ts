@@ -12,13 +12,14 @@ t.test('why a supervisor cannot be replaced', async (t) => {
 });
 
 t.test('which workers would not go on without a supervisor', async (t) => {
-  const worker = { worker: 3, missing: [], plain: false, orphanTimeoutMs: 300_000 };
+  const worker = { worker: 3, missing: [], plain: false, orphanTimeoutMs: 300_000, isProgram: false };
   t.equal(outlivingLack([]), null);
   t.equal(outlivingLack([worker, { ...worker, missing: ['figures: unknown'] }]), null);
   const lacking = { ...worker, missing: ['outliving the supervisor: this version of Node is not known'] };
   t.match(outlivingLack([worker, lacking]), /^worker 3 cannot go on without a supervisor: outliving/);
   t.match(outlivingLack([{ ...worker, missing: ['sockets in custody: none'] }]), /sockets in custody/);
   t.match(outlivingLack([{ ...worker, plain: true }]), /node:cluster looks after its servers/);
+  t.match(outlivingLack([{ ...worker, isProgram: true }]), /^programs that are not Node end/);
   t.match(outlivingLack([{ ...worker, orphanTimeoutMs: 9_999 }]), /^orphanTimeout is 9\.999 s/);
 });
 
