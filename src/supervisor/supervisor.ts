@@ -187,6 +187,7 @@ export class Supervisor implements ControlTarget {
   /** The name is its own by then. */
   start(): void {
     this.#insight.tidy();
+    this.#upgrader.tidy();
     const { takeover, upgrade } = this.#options;
     const passed = upgrade.arrival?.state.upgrade;
     if (passed !== undefined) this.#workforce.goOnWith(passed);

@@ -79,6 +79,16 @@ export class Upgrader {
     this.#parts = parts;
   }
 
+  /** One that was killed in the middle of it has left what it was about to pass on. */
+  tidy(): void {
+    if (this.#options.arrival === null) rmSync(this.#file, { force: true });
+  }
+
+  get #file(): string {
+    const { runtimeDir, name } = this.#options;
+    return path.join(path.resolve(runtimeDir), name + UPGRADE_SUFFIX);
+  }
+
   get status(): UpgradeStatus {
     const reason = this.#lack();
     return { possible: reason === null, reason, last: this.#last() };
@@ -114,7 +124,7 @@ export class Upgrader {
 
   /** @throws Refused */
   async #attempt(progress: Progress, node: string): Promise<never> {
-    const { self, log, runtimeDir, name } = this.#options;
+    const { self, log } = this.#options;
     const lack = this.#lack();
     const exec = loadExec();
     if (lack !== null || exec === null || typeof self === 'string') throw new Refused(lack ?? 'koffi cannot be loaded');
@@ -125,7 +135,7 @@ export class Upgrader {
     const until = performance.now() + WAIT_MS;
     await this.#clear(tell, until);
     const id = Math.random().toString(16).slice(2, 10);
-    const file = path.join(path.resolve(runtimeDir), name + UPGRADE_SUFFIX);
+    const file = this.#file;
     const candidate: Candidate = { ...self, node };
     try {
       this.#write(file, id, self);
