@@ -20,8 +20,9 @@ import { unsteer } from '../sockets/steered-groups.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
+import { atMost, failures } from './closing.js';
 import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-branch.js';
-import { resolveRelease } from './deployments/release.js';
+import { type Release, resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
 import { surviveFaults } from './faults.js';
 import { Hooks } from './hooks/hooks.js';
@@ -31,6 +32,7 @@ import { handleSignals } from './signals.js';
 import { Supervisor } from './supervisor.js';
 import type { Started } from './supervisor-options.js';
 import { attachAt } from './takeover/orphans.js';
+import type { Replaced } from './takeover/replaced.js';
 import { type PassedWorkers, Takeover } from './takeover/takeover.js';
 import type { Arrival } from './upgrade/arrival.js';
 import type { SelfStart } from './upgrade/upgrader.js';
@@ -58,6 +60,8 @@ export interface RunOptions {
   readonly self: SelfStart | string;
   /** The program before this one, with the same PID, has passed on to it. */
   readonly arrival?: Arrival | null;
+  /** Takes the workers of a supervisor of this name over that runs, and brings them to this configuration. */
+  readonly replace?: boolean;
   /** Told once, when the workers are ready. */
   readonly onStarted?: (started: Started) => void;
 }
@@ -83,9 +87,11 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const leaveOrphans = reapOrphans(native, log.logger);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
-    const release = await resolveRelease(1, config, options.loaded);
+    const wanted = await resolveRelease(1, config, options.loaded);
+    const replaced = options.replace && arrival === null ? await lookForReplaced(options, wanted, log) : null;
+    const release = replaced?.release ?? wanted;
     const capabilities = await probe(native);
-    const { mode, how, reason } = chooseListenMode(config, capabilities);
+    const { mode, how, reason } = chooseListenMode(release.config, capabilities);
     const {
       sockets: inherited,
       shared: inheritedShared,
@@ -96,7 +102,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     for (const socket of passed === undefined ? [...inherited, ...inheritedShared] : []) {
       log.logger.info({ fdName: socket.name, address: addressOf(socket) }, 'socket inherited');
     }
-    const steering = steeringWith(inherited, chooseSteering(config, { mode, reason }, capabilities));
+    const steering = steeringWith(inherited, chooseSteering(release.config, { mode, reason }, capabilities));
     const { steered } = steering;
     // The program that steers them is the one of the supervisor before.
     if (!steered && native.ok) for (const { handle } of inherited) unsteer(native.native, handle.fd);
@@ -105,7 +111,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason, steering: steered },
       'supervisor started',
     );
-    if (config.listenMode === 'auto' && config.steering === 'auto' && mode === 'reuseaddr') {
+    if (release.config.listenMode === 'auto' && config.steering === 'auto' && mode === 'reuseaddr') {
       log.logger.warn({ reason }, 'one shared socket for each address');
     }
 
@@ -137,6 +143,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       runtimeDir,
       takeover,
       attachAt: attachAt(config, runtimeDir),
+      leaveLack: leaveLack(environment),
       firstWorker,
       upgrade: {
         ...{ self: options.self, runtimeDir, name: config.name, log, arrival },
@@ -153,6 +160,11 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
       onSettled: (state) => systemd.review(state),
     });
+    if (replaced !== null) {
+      // From here on nothing is left that could be looked at before.
+      log.logger.info({ pid: replaced.pid }, 'supervisor that runs is asked to leave its workers');
+      await replaced.leave(mode);
+    }
     control = await ControlServer.open({
       passed: passed?.control ?? null,
       dir: options.runtimeDir,
@@ -180,7 +192,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       begun = true;
       supervisor.start();
       // Before anybody can hear that it runs: no worker has been listened to yet.
-      kept = keepOwnProgram(release, options.runtimeDir, log);
+      kept = keepOwnProgram(wanted, options.runtimeDir, log);
       signals.begin();
       if (arrival !== null) void takeover?.settled.then(() => tellArrived(arrival, log));
       void options.hostGone?.then(() => {
@@ -189,10 +201,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         void supervisor.stop(() => {});
       });
       let hasStarted = false;
-      void supervisor.started.then((started) => {
+      void supervisor.started.then(async (started) => {
         hasStarted = true;
-        void scriptHasPrimaryBranch(release.script).then((has) => {
-          if (has) log.logger.warn({ script: release.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
+        void scriptHasPrimaryBranch(wanted.script).then((has) => {
+          if (has) log.logger.warn({ script: wanted.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });
         for (const socket of [...(custody?.unclaimed ?? []), ...(shared?.unclaimed ?? [])]) {
           const hint = 'connections wait there for ever: have the application listen there, or take it out of the unit';
@@ -201,16 +213,18 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
             'nobody listens on a socket that was passed',
           );
         }
-        options.onStarted?.(started);
+        const rolledOut = replaced === null ? null : await supervisor.reload(() => {});
+        options.onStarted?.({ ...started, notRolledOut: rolledOut?.ok === false ? rolledOut.reason : null });
       });
-      closeTriggers = await openTriggers(supervisor, release, log);
+      closeTriggers = await openTriggers(supervisor, wanted, log);
       const failure = await supervisor.ended;
       if (failure !== null) {
         const verb = hasStarted ? 'keep running' : 'start';
-        const hint = (await scriptHasPrimaryBranch(release.script)) ? { hint: PRIMARY_HINT } : {};
-        throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`, hint);
+        const hint = (await scriptHasPrimaryBranch(wanted.script)) ? { hint: PRIMARY_HINT } : {};
+        throw new HoldfastError('START_FAILED', `cannot ${verb} ${wanted.script}: ${failure}`, hint);
       }
-      log.logger.info('supervisor stopped');
+      if (supervisor.hasLeft) log.logger.info('supervisor ends: its workers serve on, and another one takes them over');
+      else log.logger.info('supervisor stopped');
       arrival?.done();
       return EXIT.done;
     } catch (error) {
@@ -223,7 +237,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       (await kept)();
       for (const error of await atMost(
         CLOSE_MS,
-        failures([control?.close(), admin?.close(), hooks.close(), takeover?.close()]),
+        failures([control?.close(), admin?.close(), hooks.close(), takeover?.close(supervisor.hasLeft)]),
       )) {
         log.logger.warn({ reason: error }, 'cannot clean up');
       }
@@ -238,6 +252,21 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     forgetFaults();
     await log.flush();
   }
+}
+
+async function lookForReplaced({ runtimeDir }: RunOptions, wanted: Release, log: Log): Promise<Replaced | null> {
+  const { findReplaced } = await import('./takeover/replaced.js');
+  const replaced = await findReplaced({ runtimeDir, wanted, log });
+  if (replaced === null) log.logger.info('no supervisor of this name runs: nothing is replaced');
+  return replaced;
+}
+
+/** Whoever looks after this process would take its end for that of the service. */
+function leaveLack({ notifySocket }: ServiceEnvironment): string | null {
+  if (notifySocket !== null || process.env.SYSTEMD_EXEC_PID === String(process.pid)) {
+    return 'systemd has started it, and would take its end for that of the service: holdfast upgrade replaces it there';
+  }
+  return process.pid === 1 ? 'it is process 1, and everything ends with it: holdfast upgrade replaces it there' : null;
 }
 
 function passedWorkers(arrival: Arrival | null): PassedWorkers | null {
@@ -259,27 +288,6 @@ async function endWorkers(supervisor: Supervisor): Promise<string[]> {
   supervisor.stopNow();
   await supervisor.ended;
   return [];
-}
-
-/** Waits for all of them, and says what went wrong: one that fails must not keep the others from their end. */
-async function failures(closing: readonly (Promise<unknown> | undefined)[]): Promise<string[]> {
-  const settled = await Promise.allSettled(closing);
-  return settled.flatMap((one) =>
-    one.status === 'fulfilled' ? [] : [one.reason instanceof Error ? one.reason.message : String(one.reason)],
-  );
-}
-
-/** A stop ends, whatever hangs: a file system that does not answer, or a client that does not read. */
-async function atMost(timeMs: number, closing: Promise<string[]>): Promise<string[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string[]>((resolve) => {
-    timer = setTimeout(() => resolve([`it takes longer than ${timeMs / 1000} s`]), timeMs);
-  });
-  try {
-    return await Promise.race([closing, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function addressOf(socket: InheritedSocket | InheritedShared): string {
