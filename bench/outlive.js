@@ -1,13 +1,15 @@
 /**
  * `npm run bench:outlive`: the supervisor is killed again and again, at random moments, and started anew, under clients of all kinds;
- * with `--reloads` between reloads, of which some are killed in the middle. Ends with 1 where that costs a request, a connection that
+ * with `--reloads` between reloads, with `--upgrades` between upgrades, of which some are killed in the middle. Ends with 1 where that costs a request, a connection that
  * nothing but a reload may close, or a worker.
  *
  * node bench/outlive.js [--seconds 20] [--workers 2] [--busy-ms 4] [--reloads] [--clients 32] [--listen-mode reuseport|reuseaddr]
- *   [--times] (only how long a take-over takes, with 2 and with 64 workers) [--json]
+ *   [--times] (only how long a take-over and an upgrade take, with 2 and with 64 workers) [--json]
+ * node bench/outlive.js --across /opt/node22/bin/node,/opt/node24/bin/node [--rounds 20]: one upgrade after the other, to each of
+ *   these in turn; what is open and in memory after the third and the last.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -25,6 +27,9 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '32' },
     'listen-mode': { type: 'string', default: 'auto' },
     reloads: { type: 'boolean', default: false },
+    upgrades: { type: 'boolean', default: false },
+    across: { type: 'string' },
+    rounds: { type: 'string', default: '20' },
     times: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -54,13 +59,13 @@ class Shop {
   }
 
   /** Its log is a file: a pipe to this process would end with it. */
-  start() {
+  start(node = process.execPath) {
     this.number += 1;
     this.log = path.join(this.folder, `log-${this.number}`);
     const fd = openSync(this.log, 'w');
     const words = ['start', path.join(here, 'apps/outlive.cjs'), '--name', 'shop', '-i', String(this.workers)];
     const options = ['--trial', '0', '--log-format', 'json', '--listen-mode', values['listen-mode']];
-    this.child = start(process.execPath, [bin, ...words, ...options], { env: this.env, stdio: ['ignore', fd, fd] });
+    this.child = start(node, [bin, ...words, ...options], { env: this.env, stdio: ['ignore', fd, fd] });
     closeSync(fd);
   }
 
@@ -130,20 +135,50 @@ async function takeoverTimes(workers, rounds) {
   return { workers, medianMs: times[times.length >> 1], longestMs: times.at(-1) };
 }
 
+/** The whole of the command, and of that the time in which there was no supervisor: median and longest of some, in ms. */
+async function upgradeTimes(workers, rounds) {
+  const shop = await Shop.open(workers, { isSecure: false });
+  shop.start();
+  await shop.isUp();
+  const times = [];
+  for (let i = 0; i < rounds; i++) {
+    const from = performance.now();
+    await shop.command('upgrade');
+    times.push(Math.round(performance.now() - from));
+  }
+  const lines = shop.lines();
+  const at = (message) => lines.filter(({ msg }) => msg === message).map(({ time }) => Date.parse(time));
+  const gone = at('supervisor is being replaced');
+  const alone = at('supervisor replaced').map((time, i) => time - gone[i]);
+  await shop.close();
+  const figures = (all) => {
+    const sorted = all.toSorted((a, b) => a - b);
+    return { medianMs: sorted[sorted.length >> 1], longestMs: sorted.at(-1) };
+  };
+  return { workers, command: figures(times), without: figures(alone) };
+}
+
+const KINDS = () => [...(values.reloads ? ['reload'] : []), ...(values.upgrades ? ['upgrade'] : [])];
+
 async function rage(shop) {
-  const done = { kills: 0, reloads: 0, cutReloads: 0, meanwhile: 0 };
+  const done = { kills: 0, reload: 0, upgrade: 0, cut: 0, meanwhile: 0 };
   const until = performance.now() + 1_000 * Number(values.seconds);
   while (performance.now() < until) {
     await pause(Math.random() * GAP_MS);
-    if (values.reloads && Math.random() < 0.5) {
-      done.reloads += 1;
-      const reload = shop.command('reload').catch(() => {
-        done.cutReloads += 1;
+    const kinds = KINDS();
+    if (kinds.length > 0 && Math.random() < 0.6) {
+      const kind = kinds[Math.floor(Math.random() * kinds.length)];
+      done[kind] += 1;
+      let cut = false;
+      const command = shop.command(kind).catch((error) => {
+        if (!cut) throw error;
+        done.cut += 1;
       });
       if (Math.random() < 0.5) {
-        await reload;
+        await command;
         continue;
       }
+      cut = true;
       await pause(Math.random() * GAP_MS);
     }
     await shop.kill();
@@ -190,6 +225,61 @@ async function underLoad() {
   return { node: process.version, mode: after.listenMode, steering: after.steering, ...result, counts, problems };
 }
 
-const report = values.times ? [await takeoverTimes(2, 10), await takeoverTimes(64, 5)] : await underLoad();
+/** What a process has open, what it has in memory, and which of its children nobody has waited for. */
+function sizeOf(pid) {
+  const rss = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  const zombies = children.filter((child) => /\) Z /.test(readFileSync(`/proc/${child}/stat`, 'latin1')));
+  return { open: readdirSync(`/proc/${pid}/fd`).length, rssMb: Math.round(rss[1] / 1024), zombies: zombies.length };
+}
+
+async function across(nodes) {
+  const workers = Number(values.workers);
+  const shop = await Shop.open(workers, { busyMs: values['busy-ms'] });
+  shop.start(nodes[0]);
+  await shop.isUp();
+  const begin = await shop.status();
+  const clients = Number(values.clients);
+  const half = clients / 2;
+  const problems = [];
+  const pids = ({ workers: all }) => JSON.stringify(all.map(({ pid }) => pid).sort((a, b) => a - b));
+  const rounds = Number(values.rounds);
+  const { result, counts } = await withClients(
+    'outlive-client.js',
+    [shop.port, shop.tlsPort, clients, clients, half, half],
+    async () => {
+      const sizes = {};
+      for (let i = 1; i <= rounds; i++) {
+        await shop.command('upgrade', '--node', nodes[i % nodes.length]);
+        const now = await shop.status();
+        if (now.pid !== begin.pid) problems.push(`PID ${now.pid} after upgrade ${i}`);
+        if (pids(now) !== pids(begin)) problems.push(`other workers after upgrade ${i}`);
+        if (!now.steering && begin.steering) problems.push(`not steered after upgrade ${i}`);
+        // Of one and the same Node, so that they can be compared.
+        if (i === nodes.length || i === rounds - (rounds % nodes.length))
+          sizes[i] = { ...sizeOf(now.pid), node: now.nodeVersion };
+        if (i === 3 || i === rounds) sizes[i] ??= { ...sizeOf(now.pid), node: now.nodeVersion };
+        await pause(Math.random() * 300);
+      }
+      return { sizes };
+    },
+  );
+  await shop.close();
+  problems.push(...Object.entries(counts.errors).map(([what, count]) => `${count} × ${what}`));
+  if (counts.connects !== clients + 2 * half)
+    problems.push(`${counts.connects} connections, not ${clients + 2 * half}`);
+  return { nodes: nodes.length, rounds, ...result, counts, problems };
+}
+
+async function times() {
+  const takeovers = [await takeoverTimes(2, 10), await takeoverTimes(64, 3)];
+  return { takeovers, upgrades: [await upgradeTimes(2, 10), await upgradeTimes(64, 3)] };
+}
+
+const report = values.across
+  ? await across(values.across.split(','))
+  : values.times
+    ? await times()
+    : await underLoad();
 console.log(JSON.stringify(report, null, values.json ? 0 : 2));
 process.exitCode = (report.problems ?? []).length > 0 ? 1 : 0;

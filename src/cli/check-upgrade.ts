@@ -3,9 +3,8 @@
  * a process of its own: reads what it would be passed and the configuration, loads the supervisor, and starts nothing.
  */
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
-import { loadNative } from '../native/libc.js';
 import { ownPackage } from '../platform/own-package.js';
-import { readPassed } from '../supervisor/upgrade/arrival.js';
+import { checkPassed } from '../supervisor/upgrade/arrival.js';
 import { answerOf, CHECK_FLAG } from '../supervisor/upgrade/dry-run.js';
 import { UPGRADE_VARIABLE } from '../supervisor/upgrade/passed-state.js';
 import type { Context } from './context.js';
@@ -23,9 +22,7 @@ export async function checkUpgrade(from: PreparedFrom, context: Context): Promis
   const { env, stdout } = context;
   const file = env[UPGRADE_VARIABLE] ?? '';
   delete env[UPGRADE_VARIABLE];
-  readPassed(file);
-  const native = loadNative();
-  if (!native.ok) throw refused(native.reason);
+  checkPassed(file);
   const { exitCode, loaded } = await prepareConfig({ ...from, argv: wordsToStart(from.argv) }, context);
   if (loaded === null) return exitCode === EXIT.done ? EXIT.failed : exitCode;
   if ('several' in loaded) throw refused('the file has several applications now');

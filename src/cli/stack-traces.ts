@@ -30,7 +30,8 @@ function withSource(frame: NodeJS.CallSite, mapOf: (file: string) => SourceMap |
   const [file, line, column] = [frame.getFileName(), frame.getLineNumber(), frame.getColumnNumber()];
   if (!file || line === null || column === null) return text;
   const entry = mapOf(file)?.findEntry(line - 1, column - 1);
-  if (entry === undefined || !('originalSource' in entry)) return text;
+  // Before the first that it knows of a file there is an entry of nothing.
+  if (entry === undefined || !('originalSource' in entry) || typeof entry.originalSource !== 'string') return text;
   const source = path.resolve(path.dirname(file), entry.originalSource);
   return text.replace(`${file}:${line}:${column}`, () => `${source}:${entry.originalLine + 1}`);
 }

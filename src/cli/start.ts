@@ -50,7 +50,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
       runtimeDir,
       arrival,
       replace: wantsReplace(argv),
-      self: host === null ? selfStart(from) : 'the program that has started it holds a channel to it',
+      self: host === null ? selfStart(from, arrival) : 'the program that has started it holds a channel to it',
       // Who has typed the command has been told.
       ...(arrival === null && { onStarted: host?.tell ?? ((started) => tellStarted(whatNext(started, env))) }),
       hostGone: host?.gone ?? null,
@@ -69,9 +69,12 @@ export async function start(argv: readonly string[], context: Context): Promise<
 }
 
 /** By which the next version is started in place of this one: without what was meant for this very process. */
-function selfStart({ argv, env, cwd }: PreparedFrom): SelfStart {
+function selfStart({ argv, env, cwd }: PreparedFrom, arrival: Arrival | null): SelfStart {
   const { LISTEN_PID, LISTEN_PIDFDID, LISTEN_FDS, LISTEN_FDNAMES, ...own } = plainEnvironment(env) ?? env;
-  return { nodeArgs: process.execArgv, script: process.argv[1] ?? '', args: argv, env: own, cwd };
+  // One that was started again was started by its very file, which would lead to no other version.
+  const { failure = null, program } = arrival?.state.upgrade ?? {};
+  const script = failure === null ? process.argv[1] : program?.named;
+  return { nodeArgs: process.execArgv, script: script ?? '', args: argv, env: own, cwd };
 }
 
 /** What it says is the reason why the version before is started again. */

@@ -8,6 +8,7 @@ export const TOPICS: ReadonlyMap<string, string> = new Map([
   TERM, INT, QUIT drain and stop; a second one: at once
   TTIN, TTOU      one slot more, one less
   USR1            reopen the log file
+  USR2            upgrade: replace the supervisor itself
 
 A worker is asked to end with SIGTERM when its connections are done, and killed after --kill-timeout.`,
   ],

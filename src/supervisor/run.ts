@@ -146,7 +146,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       leaveLack: leaveLack(environment),
       firstWorker,
       upgrade: {
-        ...{ self: options.self, runtimeDir, name: config.name, log, arrival },
+        ...{ self: options.self, runtimeDir, name: config.name, version, log, arrival },
         nativeLack: native.ok ? null : native.reason,
       },
       passableControl: () => control?.passable ?? null,

@@ -181,6 +181,7 @@ export class Supervisor implements ControlTarget {
   /** The name is its own by then. */
   start(): void {
     this.#insight.tidy();
+    this.#upgrader.tidy();
     const { takeover, upgrade } = this.#options;
     const passed = upgrade.arrival?.state.upgrade;
     if (passed !== undefined) this.#workforce.goOnWith(passed);
@@ -260,6 +261,8 @@ export class Supervisor implements ControlTarget {
       this.#log.logger.error({ reason }, 'reload refused');
       return Promise.resolve({ ok: false, message: 'failed', reason });
     }
+    // Beside it: a reload replaces workers, and not this program.
+    void this.#upgrader.tellInstalled((line) => tell(progress, line));
     return this.#deployments.deploy({ type: 'reload', canary: canary ?? null }, progress);
   }
 

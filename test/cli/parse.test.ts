@@ -40,6 +40,7 @@ t.test('every command is found by its name and by its aliases', async (t) => {
     'stop',
     'top',
     'unit',
+    'upgrade',
   ]);
 });
 

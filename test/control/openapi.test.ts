@@ -5,6 +5,7 @@ import { readDescribeOptions } from '../../src/control/describe-options.js';
 import { readLeaveOptions } from '../../src/control/leave-options.js';
 import { readInspectOptions, readProfileOptions } from '../../src/control/profile-options.js';
 import { readReloadOptions } from '../../src/control/reload-options.js';
+import { readUpgradeOptions } from '../../src/control/upgrade-options.js';
 import type { ControlResult, Description, SupervisorEvent, SupervisorStatus } from '../../src/protocol.js';
 import { document, faultsOf, faultsOfAnswer, type Operation, operations, valuesIn } from './support/api.js';
 import { deferred, OK, type Opened, open, SNAPSHOT, statusOf } from './support/fake-target.js';
@@ -42,6 +43,10 @@ const FULL: SupervisorStatus = statusOf('shop', {
   },
   handover: { on: true, reason: 'tested', handed: 1, refused: 2, takenBack: 3, stayed: { 'a request': 4 } },
   cutOff: { http1: 1, http2: 2, websocket: 3, upgraded: 4, other: 5 },
+  upgrade: {
+    ...{ possible: false, reason: 'koffi cannot be loaded' },
+    last: { id: 'a1', version: '1.2.2', nodeVersion: 'v20.0.0', failure: 'it ended with exit code 1', done: true },
+  },
   workers: [
     {
       ...{ id: 9, slot: 0, generation: 3, pid: 4711, state: 'ready', uptimeMs: 1.5, restarts: 1, recycled: 0 },
@@ -207,6 +212,9 @@ t.test('bodies that it describes are taken, and others are refused by both', asy
   }
   for (const body of [{}, { dryRun: true }, { dryRun: 1 }, { dryrun: true }, [], 'leave']) {
     t.equal(faultsOf('LeaveOptions', body).length === 0, readLeaveOptions(body) !== null, JSON.stringify(body));
+  }
+  for (const body of [{}, { node: '/opt/node' }, { node: 'node' }, { node: 3 }, { nodes: '/opt/node' }, [], 'node']) {
+    t.equal(faultsOf('UpgradeOptions', body).length === 0, readUpgradeOptions(body) !== null, JSON.stringify(body));
   }
   for (const body of [{ of: 3 }, { of: 'first' }, { of: '3' }, {}, 3]) {
     t.equal(faultsOf('InspectOptions', body).length === 0, readInspectOptions(body) !== null, JSON.stringify(body));

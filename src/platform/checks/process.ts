@@ -114,14 +114,14 @@ export const koffi: Check<KoffiFacts> = {
       return {
         result: 'ok',
         found: 'loaded',
-        meaning: 'holdfast can steer, and look into accept queues',
+        meaning: 'holdfast can steer, look into accept queues, and be upgraded in place',
         remedy: null,
       };
     }
     return {
       result: 'missing',
       found: reason,
-      meaning: 'no steering; before Node 22.12 no SO_REUSEPORT either',
+      meaning: 'no steering, no upgrade in place; before Node 22.12 no SO_REUSEPORT either',
       remedy: systemKnown
         ? `${INSTALL_KOFFI}; it is an optional dependency, which npm leaves out with --omit=optional`
         : 'use Linux on x64 or arm64',

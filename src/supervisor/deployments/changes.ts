@@ -57,7 +57,7 @@ export async function whatWouldChange(releases: Releases, state: State): Promise
 }
 
 /** Workers run whatever lies at the path of the supervisor's own Node: it may have been updated since. */
-async function nodeOnDisk(): Promise<string> {
+export async function nodeOnDisk(): Promise<string> {
   const { stdout } = await spawning(() => promisify(execFile)(process.execPath, ['--version'], { timeout: 5_000 }));
   return stdout.trim();
 }

@@ -50,8 +50,14 @@ export function arrive(env: NodeJS.ProcessEnv): void {
   arrival = { ...arm(exec, state, file, { ...env }), state, exec };
 }
 
+/** Whether this program could go on with it: it reads all that it would be passed. @throws HoldfastError where it could not */
+export function checkPassed(file: string): void {
+  readPassed(file);
+  if (loadExec() === null) throw cannotGoOn('koffi cannot be loaded');
+}
+
 /** @throws HoldfastError */
-export function readPassed(file: string): PassedState {
+function readPassed(file: string): PassedState {
   let written: string;
   try {
     written = readFileSync(file, 'utf8');

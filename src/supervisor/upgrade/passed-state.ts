@@ -22,6 +22,8 @@ export interface OwnProgram {
   readonly nodeArgs: readonly string[];
   /** Symbolic links resolved: the path that it was started by may lead to another version by now. */
   readonly script: string;
+  /** That path. */
+  readonly named: string;
   /** What follows it, `start` first. */
   readonly args: readonly string[];
 }
@@ -76,6 +78,7 @@ const program = record<OwnProgram>({
   node: text(LONGEST_WORD),
   nodeArgs: words,
   script: text(LONGEST_WORD),
+  named: text(LONGEST_WORD),
   args: words,
 });
 const numbers = tally(1_000, 1_000);

@@ -15,6 +15,7 @@ import type { WorkerHandle } from '../workers/handle.js';
 import type { Arrival } from './arrival.js';
 import { type Candidate, dryRun } from './dry-run.js';
 import { HELD_SIGNALS } from './held-signals.js';
+import { installedSince } from './installed.js';
 import { lackOf, outlivingLack } from './lack.js';
 import { type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
 
@@ -41,6 +42,8 @@ export interface UpgraderOptions {
   readonly self: SelfStart | string;
   readonly runtimeDir: string;
   readonly name: string;
+  /** Of holdfast, that runs. */
+  readonly version: string;
   readonly log: Log;
   /** Why there is no koffi; null where there is. */
   readonly nativeLack: string | null;
@@ -83,9 +86,29 @@ export class Upgrader {
     this.#parts = parts;
   }
 
+  /** One that was killed in the middle of it has left what it was about to pass on. */
+  tidy(): void {
+    if (this.#options.arrival === null) rmSync(this.#file, { force: true });
+  }
+
+  get #file(): string {
+    const { runtimeDir, name } = this.#options;
+    return path.join(path.resolve(runtimeDir), name + UPGRADE_SUFFIX);
+  }
+
   get status(): UpgradeStatus {
     const reason = this.#lack();
     return { possible: reason === null, reason, last: this.#last() };
+  }
+
+  /** What could be taken is told to who asks for something else. Never rejects. */
+  async tellInstalled(progress: Progress): Promise<void> {
+    const { self, log, version } = this.#options;
+    const found = await installedSince(self, version);
+    if (found === null) return;
+    const fields = { ...found, hint: 'holdfast upgrade takes it for the supervisor' };
+    log.logger.info(fields, 'another version is installed');
+    progress({ type: 'progress', message: 'another version is installed', fields });
   }
 
   /** Resolves where it does not come to it. Never rejects. */
@@ -139,7 +162,7 @@ export class Upgrader {
 
   /** @throws Refused */
   async #attempt(progress: Progress, node: string): Promise<never> {
-    const { self, log, runtimeDir, name } = this.#options;
+    const { self, log } = this.#options;
     const lack = this.#lack();
     const exec = loadExec();
     if (lack !== null || exec === null || typeof self === 'string') throw new Refused(lack ?? 'koffi cannot be loaded');
@@ -150,7 +173,7 @@ export class Upgrader {
     const until = performance.now() + WAIT_MS;
     await this.#clear(tell, until);
     const id = Math.random().toString(16).slice(2, 10);
-    const file = path.join(path.resolve(runtimeDir), name + UPGRADE_SUFFIX);
+    const file = this.#file;
     const candidate: Candidate = { ...self, node };
     try {
       this.#write(file, id, self);
@@ -195,9 +218,9 @@ export class Upgrader {
   }
 
   /** @returns the descriptors that are to stay open */
-  #write(file: string, id: string, { nodeArgs, args }: SelfStart): number[] {
+  #write(file: string, id: string, { nodeArgs, script: named, args }: SelfStart): number[] {
     const { upgrade, ...snapshot } = this.#parts.pass();
-    const program = { node: process.execPath, nodeArgs, script: ownScript, args };
+    const program = { node: process.execPath, nodeArgs, script: ownScript, named, args };
     const passed = { ...upgrade, id, nodeVersion: process.version, program, failure: null };
     rmSync(file, { force: true });
     writeFileSync(file, writePassedState({ ...snapshot, upgrade: passed }), { mode: 0o600, flag: 'wx' });

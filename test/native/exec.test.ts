@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { loadExec } from '../../src/native/exec.js';
+
+const skip = process.platform === 'linux' ? false : 'execve by libc is used on Linux';
+/** O_CLOEXEC of open(2), as fdinfo shows it. */
+const CLOEXEC = 0o2000000;
+
+function isClosedOnExec(fd: number): boolean {
+  const [, flags = ''] = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? [];
+  return (Number.parseInt(flags, 8) & CLOEXEC) !== 0;
+}
+
+t.test('an exec that fails says why, and leaves all as it was', { skip }, async (t) => {
+  const exec = loadExec();
+  if (exec === null) throw new Error('koffi is not there');
+  const fd = openSync('/dev/null', 'r');
+  t.teardown(() => closeSync(fd));
+  t.equal(exec.execve('/no/such/node', ['node'], {}, [fd]), 'ENOENT');
+  t.equal(isClosedOnExec(fd), true);
+});
+
+t.test('a duplicate is for this program alone', { skip }, async (t) => {
+  const exec = loadExec();
+  if (exec === null) throw new Error('koffi is not there');
+  const fd = openSync('/dev/null', 'r');
+  const other = exec.duplicate(fd) ?? 0;
+  t.ok(other > 2 && other !== fd);
+  t.equal(isClosedOnExec(other), true);
+  closeSync(fd);
+  exec.close(other);
+  t.equal(exec.duplicate(other), null, 'what is not open has none');
+});
+
+t.test('signals that are held wait until they may be delivered', { skip }, async (t) => {
+  const exec = loadExec();
+  if (exec === null) throw new Error('koffi is not there');
+  let heard = 0;
+  const listener = () => {
+    heard += 1;
+  };
+  process.on('SIGUSR2', listener);
+  t.teardown(() => process.removeListener('SIGUSR2', listener));
+  exec.holdSignals(['SIGUSR2']);
+  const blocked = () => /^SigBlk:\s+(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1];
+  t.equal(Number.parseInt(blocked() ?? '', 16) & (1 << 11), 1 << 11);
+  exec.deliverSignals(['SIGUSR2']);
+  t.equal(Number.parseInt(blocked() ?? '', 16) & (1 << 11), 0);
+  process.kill(process.pid, 'SIGUSR2');
+  while (heard === 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+t.test('a process that is no child of this program is not waited for', { skip }, async (t) => {
+  const exec = loadExec();
+  if (exec === null) throw new Error('koffi is not there');
+  const child: ChildProcess = spawn('sleep', ['60']);
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child, 'spawn');
+  t.equal(exec.collect(child.pid ?? 0), null, 'it runs');
+  t.equal(exec.collect(1), null);
+  t.equal(exec.collect(0), null, 'never any of them');
+  t.equal(exec.collect(-1), null);
+});
