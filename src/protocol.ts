@@ -581,6 +581,12 @@ export interface UpgradeOptions {
   readonly node?: string;
 }
 
+/** The body of `POST /v1/leave`. */
+export interface LeaveOptions {
+  /** Only tell whether it could leave, and what its workers run. */
+  readonly dryRun?: boolean;
+}
+
 /** Whether the supervisor can be replaced in place, and what became of the last time. */
 export interface UpgradeStatus {
   readonly possible: boolean;
@@ -629,6 +635,8 @@ export interface ControlTarget {
     progress: (line: ControlLine & { type: 'progress' }) => void,
     options?: UpgradeOptions,
   ): Promise<ControlResult>;
+  /** It is to end, and its workers are to stay: another supervisor of its name takes them over. */
+  leave(progress: (line: ControlLine & { type: 'progress' }) => void, options?: LeaveOptions): Promise<ControlResult>;
   /** Given up when `gone` is aborted. */
   profile(
     options: ProfileOptions,
@@ -772,6 +780,8 @@ export interface ControlResult {
   readonly file?: string;
   /** The answer to a dry run. */
   readonly changes?: readonly Change[];
+  /** What the workers run, where another supervisor is to take them over. Of its own shape in each version. */
+  readonly release?: unknown;
 }
 
 // ---- admin address ----------------------------------------------------------------------------------------------

@@ -131,6 +131,13 @@ const DETACH: FlagSpec = {
   kind: 'switch',
 };
 
+const REPLACE: FlagSpec = {
+  flag: 'replace',
+  describe:
+    'Take the place of a supervisor of this name that runs: its workers stay, and the configuration is rolled out',
+  kind: 'switch',
+};
+
 const REQUEST_JSON = 'Print the result as JSON';
 
 const RELOAD_FLAGS: readonly FlagSpec[] = [
@@ -159,12 +166,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     describe: 'Run an application in the foreground',
     operand: { name: 'target', describe: 'The application, or a configuration file', required: false },
     applicationArgs: true,
-    flags: async () => [DETACH, ...(await startFlags())],
+    flags: async () => [DETACH, REPLACE, ...(await startFlags())],
     examples: [
       ['$0 start server.js -i 4', 'four workers'],
       ['$0 start holdfast.yaml', 'with a configuration file'],
       ['$0 start ecosystem.config.cjs --env production', "PM2's file; --only api,worker for some of it"],
       ['$0 start server.js -i max -- --port 3000', 'with arguments for the application'],
+      ['$0 start holdfast.yaml --replace', 'in the place of the one that runs, from another folder or version'],
     ],
     note: 'Ends with 0 after a stop that was asked for, with 1 when the application does not get up.',
     load: () => import('./commands/start.js'),

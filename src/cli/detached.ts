@@ -21,6 +21,12 @@ export function wantsDetach(argv: readonly string[]): boolean {
   return last === '--detach' || last === '--detach=true';
 }
 
+/** Whether a supervisor of the same name that runs is to be replaced. */
+export function wantsReplace(argv: readonly string[]): boolean {
+  const last = ownWords(argv).findLast((word) => /^--(?:no-)?replace(?:=|$)/.test(word));
+  return last === '--replace' || last === '--replace=true';
+}
+
 /** Takes it out of the environment. */
 export function takeDetached(env: NodeJS.ProcessEnv): Detached | null {
   const logFile = env[VARIABLE];

@@ -11,7 +11,7 @@ import type { Arrival } from '../supervisor/upgrade/arrival.js';
 import type { SelfStart } from '../supervisor/upgrade/upgrader.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
-import { takeDetached, tellReady, wantsDetach } from './detached.js';
+import { takeDetached, tellReady, wantsDetach, wantsReplace } from './detached.js';
 import { beforeEarlyEnd, isNextImage, takeOverSignals } from './early-signals.js';
 import { openHost } from './host.js';
 import { plainEnvironment } from './node-options.js';
@@ -49,6 +49,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
       reloadConfig: () => prepareConfigAgain(from),
       runtimeDir,
       arrival,
+      replace: wantsReplace(argv),
       self: host === null ? selfStart(from, arrival) : 'the program that has started it holds a channel to it',
       // Who has typed the command has been told.
       ...(arrival === null && { onStarted: host?.tell ?? ((started) => tellStarted(whatNext(started, env))) }),
@@ -87,12 +88,15 @@ function overheard(context: Context, arrival: Arrival): Context {
 }
 
 /** For who has just typed the command, or reads the journal: where it is and what to do with it. */
-function whatNext({ name, size, ready, addresses }: Started, env: NodeJS.ProcessEnv): string {
+function whatNext({ name, size, ready, addresses, notRolledOut = null }: Started, env: NodeJS.ProcessEnv): string {
   // Started by npm, from a checkout or a project's own dependency: it is not on the shell's path then.
   const holdfast = env.npm_execpath === undefined ? 'holdfast' : 'npx holdfast';
   const [address] = addresses;
   const count = ready === size ? size : `${ready} of ${size}`;
   const lines = [`holdfast: ${name} runs with ${count} worker${size === 1 ? '' : 's'}, PID ${process.pid}`];
+  if (notRolledOut !== null) {
+    lines.push(`  its workers are those from before, the new configuration was not rolled out: ${notRolledOut}`);
+  }
   if (address !== undefined) {
     const host = ['::', '0.0.0.0'].includes(address.host) ? 'localhost' : address.host;
     lines.push(`  try it    curl http://${host.includes(':') ? `[${host}]` : host}:${address.port}/`);

@@ -13,6 +13,7 @@ import type {
   DescribeOptions,
   Description,
   InspectOptions,
+  LeaveOptions,
   LogQuery,
   ProfileOptions,
   ReloadOptions,
@@ -43,6 +44,7 @@ export type Action =
   | { readonly profile: ProfileOptions }
   | { readonly inspect: InspectOptions }
   | { readonly upgrade: UpgradeOptions }
+  | { readonly leave: LeaveOptions }
   | { readonly scale: string };
 
 export interface ListedSupervisor {
@@ -101,6 +103,7 @@ function requestFor(action: Action): readonly [verb: string, body?: unknown] {
   if ('scale' in action) return ['scale', { change: action.scale }];
   if ('reload' in action) return ['reload', action.reload];
   if ('upgrade' in action) return ['upgrade', action.upgrade];
+  if ('leave' in action) return ['leave', action.leave];
   return 'profile' in action ? ['profile', action.profile] : ['inspect', action.inspect];
 }
 

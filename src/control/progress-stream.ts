@@ -48,6 +48,11 @@ export class ProgressStream {
   }
 }
 
-function asLine({ ok, message, reason, changes, file }: ControlResult): ControlLine {
-  return { type: 'result', ok, message, reason, ...(changes && { changes }), ...(file !== undefined && { file }) };
+function asLine({ ok, message, reason, changes, file, release }: ControlResult): ControlLine {
+  const more = {
+    ...(changes && { changes }),
+    ...(file !== undefined && { file }),
+    ...(release !== undefined && { release }),
+  };
+  return { type: 'result', ok, message, reason, ...more };
 }

@@ -13,6 +13,7 @@ import { DESCRIBE_BODY_ALLOWED, readDescribeOptions } from './describe-options.j
 import { feedEvents } from './event-feed.js';
 import { KeptSocket, type PassedSocket } from './kept-socket.js';
 import { createServer, reasonOf } from './lean-http.js';
+import { LEAVE_BODY_ALLOWED, readLeaveOptions } from './leave-options.js';
 import { sendLogs } from './log-feed.js';
 import { readLogQuery } from './log-query.js';
 import { PROFILE_BODY_ALLOWED, readInspectOptions, readProfileOptions } from './profile-options.js';
@@ -88,6 +89,7 @@ export class ControlServer {
       ['/v1/restart', { method: 'POST', handle: perform((on) => target.restart(on)) }],
       ['/v1/stop', { method: 'POST', handle: perform((on) => target.stop(on), true) }],
       ['/v1/upgrade', { method: 'POST', handle: (response, asked) => this.#upgrade(response, asked) }],
+      ['/v1/leave', { method: 'POST', handle: (response, asked) => this.#leave(response, asked) }],
       ['/v1/scale', { method: 'POST', handle: (response, asked) => this.#scale(response, asked) }],
     ]);
   }
@@ -205,6 +207,12 @@ export class ControlServer {
     const options = readUpgradeOptions(body);
     if (options === null) return refuse(response, 400, `cannot upgrade: the body ${UPGRADE_BODY_ALLOWED}`, BODY_HINT);
     return this.#perform(response, format, (on) => this.#target.upgrade(on, options));
+  }
+
+  #leave(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {
+    const options = readLeaveOptions(body);
+    if (options === null) return refuse(response, 400, `cannot leave: the body ${LEAVE_BODY_ALLOWED}`, BODY_HINT);
+    return this.#perform(response, format, (on) => this.#target.leave(on, options), options.dryRun !== true);
   }
 
   #inspect(response: http.ServerResponse, { body, format }: Asked): void | Promise<void> {

@@ -31,6 +31,7 @@ export class Loop {
   /** When something is due; null while nothing is waited for. */
   #wakeAt: number | null = null;
   #closed = false;
+  #halted = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(supervision: Supervision, options: LoopOptions) {
@@ -51,6 +52,7 @@ export class Loop {
    * and are then taken together, as those of one call are. Never throws.
    */
   dispatch(...events: readonly AnyEvent[]): void {
+    if (this.#halted) return;
     this.#queue.push(...events);
     if (this.#busy) return;
     this.#busy = true;
@@ -84,6 +86,12 @@ export class Loop {
     const reason = error instanceof Error ? error.message : String(error);
     const event = failedEffect(effect, reason, Math.random());
     if (event !== null) this.dispatch(event);
+  }
+
+  /** Whatever comes from now on is somebody else's concern. */
+  halt(): void {
+    this.#halted = true;
+    this.close();
   }
 
   close(): void {

@@ -19,6 +19,7 @@ import { SharedSockets } from '../sockets/shared.js';
 import { unsteer } from '../sockets/steered-groups.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
+import { atMost, failures } from './closing.js';
 import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-branch.js';
 import { type Release, resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
@@ -30,6 +31,7 @@ import { handleSignals } from './signals.js';
 import { Supervisor } from './supervisor.js';
 import type { Started } from './supervisor-options.js';
 import { attachAt } from './takeover/orphans.js';
+import type { Replaced } from './takeover/replaced.js';
 import { type PassedWorkers, Takeover } from './takeover/takeover.js';
 import type { Arrival } from './upgrade/arrival.js';
 import type { SelfStart } from './upgrade/upgrader.js';
@@ -57,6 +59,8 @@ export interface RunOptions {
   readonly self: SelfStart | string;
   /** The program before this one, with the same PID, has passed on to it. */
   readonly arrival?: Arrival | null;
+  /** Takes the workers of a supervisor of this name over that runs, and brings them to this configuration. */
+  readonly replace?: boolean;
   /** Told once, when the workers are ready. */
   readonly onStarted?: (started: Started) => void;
 }
@@ -82,9 +86,11 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const leaveOrphans = reapOrphans(native, log.logger);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
-    const release = await resolveRelease(1, config, options.loaded);
+    const wanted = await resolveRelease(1, config, options.loaded);
+    const replaced = options.replace && arrival === null ? await lookForReplaced(options, wanted, log) : null;
+    const release = replaced?.release ?? wanted;
     const capabilities = await probe(native);
-    const { mode, how, reason } = chooseListenMode(config, capabilities);
+    const { mode, how, reason } = chooseListenMode(release.config, capabilities);
     const {
       sockets: inherited,
       shared: inheritedShared,
@@ -95,7 +101,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     for (const socket of passed === undefined ? [...inherited, ...inheritedShared] : []) {
       log.logger.info({ fdName: socket.name, address: addressOf(socket) }, 'socket inherited');
     }
-    const steering = steeringWith(inherited, chooseSteering(config, { mode, reason }, capabilities));
+    const steering = steeringWith(inherited, chooseSteering(release.config, { mode, reason }, capabilities));
     const { steered } = steering;
     // The program that steers them is the one of the supervisor before.
     if (!steered && native.ok) for (const { handle } of inherited) unsteer(native.native, handle.fd);
@@ -104,7 +110,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       { pid: process.pid, version, nodeVersion: process.version, listenMode: mode, reason, steering: steered },
       'supervisor started',
     );
-    if (config.listenMode === 'auto' && config.steering === 'auto' && mode === 'reuseaddr' && !config.exec) {
+    if (release.config.listenMode === 'auto' && config.steering === 'auto' && mode === 'reuseaddr' && !config.exec) {
       log.logger.warn({ reason }, 'one shared socket for each address');
     }
 
@@ -136,6 +142,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       runtimeDir,
       takeover,
       attachAt: attachAt(config, runtimeDir),
+      leaveLack: leaveLack(environment),
       firstWorker,
       upgrade: {
         ...{ self: options.self, runtimeDir, name: config.name, version, log, arrival },
@@ -152,6 +159,11 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       },
       onSettled: (state) => systemd.review(state),
     });
+    if (replaced !== null) {
+      // From here on nothing is left that could be looked at before.
+      log.logger.info({ pid: replaced.pid }, 'supervisor that runs is asked to leave its workers');
+      await replaced.leave(mode);
+    }
     control = await ControlServer.open({
       passed: passed?.control ?? null,
       dir: options.runtimeDir,
@@ -179,7 +191,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       begun = true;
       supervisor.start();
       // Before anybody can hear that it runs: no worker has been listened to yet.
-      kept = keepOwnProgram(release, options.runtimeDir, log);
+      kept = keepOwnProgram(wanted, options.runtimeDir, log);
       signals.begin();
       if (arrival !== null) void takeover?.settled.then(() => tellArrived(arrival, log));
       void options.hostGone?.then(() => {
@@ -188,10 +200,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         void supervisor.stop(() => {});
       });
       let hasStarted = false;
-      void supervisor.started.then((started) => {
+      void supervisor.started.then(async (started) => {
         hasStarted = true;
-        void hasPrimaryBranch(release).then((has) => {
-          if (has) log.logger.warn({ script: release.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
+        void hasPrimaryBranch(wanted).then((has) => {
+          if (has) log.logger.warn({ script: wanted.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });
         for (const socket of [...(custody?.unclaimed ?? []), ...(shared?.unclaimed ?? [])]) {
           const hint = 'connections wait there for ever: have the application listen there, or take it out of the unit';
@@ -200,16 +212,18 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
             'nobody listens on a socket that was passed',
           );
         }
-        options.onStarted?.(started);
+        const rolledOut = replaced === null ? null : await supervisor.reload(() => {});
+        options.onStarted?.({ ...started, notRolledOut: rolledOut?.ok === false ? rolledOut.reason : null });
       });
-      closeTriggers = await openTriggers(supervisor, release, log);
+      closeTriggers = await openTriggers(supervisor, wanted, log);
       const failure = await supervisor.ended;
       if (failure !== null) {
         const verb = hasStarted ? 'keep running' : 'start';
-        const hint = (await hasPrimaryBranch(release)) ? { hint: PRIMARY_HINT } : {};
-        throw new HoldfastError('START_FAILED', `cannot ${verb} ${release.script}: ${failure}`, hint);
+        const hint = (await hasPrimaryBranch(wanted)) ? { hint: PRIMARY_HINT } : {};
+        throw new HoldfastError('START_FAILED', `cannot ${verb} ${wanted.script}: ${failure}`, hint);
       }
-      log.logger.info('supervisor stopped');
+      if (supervisor.hasLeft) log.logger.info('supervisor ends: its workers serve on, and another one takes them over');
+      else log.logger.info('supervisor stopped');
       arrival?.done();
       return EXIT.done;
     } catch (error) {
@@ -223,7 +237,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       (await kept)();
       for (const error of await atMost(
         CLOSE_MS,
-        failures([control?.close(), admin?.close(), hooks.close(), takeover?.close()]),
+        failures([control?.close(), admin?.close(), hooks.close(), takeover?.close(supervisor.hasLeft)]),
       )) {
         log.logger.warn({ reason: error }, 'cannot clean up');
       }
@@ -238,6 +252,21 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     forgetFaults();
     await log.flush();
   }
+}
+
+async function lookForReplaced({ runtimeDir }: RunOptions, wanted: Release, log: Log): Promise<Replaced | null> {
+  const { findReplaced } = await import('./takeover/replaced.js');
+  const replaced = await findReplaced({ runtimeDir, wanted, log });
+  if (replaced === null) log.logger.info('no supervisor of this name runs: nothing is replaced');
+  return replaced;
+}
+
+/** Whoever looks after this process would take its end for that of the service. */
+function leaveLack({ notifySocket }: ServiceEnvironment): string | null {
+  if (notifySocket !== null || process.env.SYSTEMD_EXEC_PID === String(process.pid)) {
+    return 'systemd has started it, and would take its end for that of the service: holdfast upgrade replaces it there';
+  }
+  return process.pid === 1 ? 'it is process 1, and everything ends with it: holdfast upgrade replaces it there' : null;
 }
 
 function passedWorkers(arrival: Arrival | null): PassedWorkers | null {
@@ -263,27 +292,6 @@ async function endWorkers(supervisor: Supervisor): Promise<string[]> {
   supervisor.stopNow();
   await supervisor.ended;
   return [];
-}
-
-/** Waits for all of them, and says what went wrong: one that fails must not keep the others from their end. */
-async function failures(closing: readonly (Promise<unknown> | undefined)[]): Promise<string[]> {
-  const settled = await Promise.allSettled(closing);
-  return settled.flatMap((one) =>
-    one.status === 'fulfilled' ? [] : [one.reason instanceof Error ? one.reason.message : String(one.reason)],
-  );
-}
-
-/** A stop ends, whatever hangs: a file system that does not answer, or a client that does not read. */
-async function atMost(timeMs: number, closing: Promise<string[]>): Promise<string[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string[]>((resolve) => {
-    timer = setTimeout(() => resolve([`it takes longer than ${timeMs / 1000} s`]), timeMs);
-  });
-  try {
-    return await Promise.race([closing, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function addressOf(socket: InheritedSocket | InheritedShared): string {

@@ -30,6 +30,8 @@ export interface SupervisorOptions {
   /** Whom it takes over. */
   readonly takeover?: Takeover | null;
   readonly upgrade: UpgraderOptions;
+  /** Why it cannot leave its workers to another supervisor; null where it can. */
+  readonly leaveLack?: string | null;
   /** The control socket, for the program that takes the place of this one. */
   readonly passableControl: () => PassedControl | null;
   /** Worker 1, where it has been forked already. */
@@ -52,4 +54,6 @@ export interface Started {
   readonly ready: number;
   /** On which they listen; not what one of them has only looked at. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Why the configuration is not that of the workers that were taken over; null where it is. */
+  readonly notRolledOut?: string | null;
 }

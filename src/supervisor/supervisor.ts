@@ -3,6 +3,7 @@
  *
  * Every decision is the core's; what is here is passed on, not weighed.
  */
+import { unheldSockets } from '../core/adoption/unheld.js';
 import { judgeProbe } from '../core/probes.js';
 import { servedSlots, serves } from '../core/standing.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
@@ -16,6 +17,7 @@ import type {
   DescribeOptions,
   Description,
   InspectOptions,
+  LeaveOptions,
   LogFilter,
   LogQuery,
   ProbeAnswer,
@@ -76,6 +78,8 @@ export class Supervisor implements ControlTarget {
   readonly #startedAt: number;
   #begun = false;
   readonly #fromBefore: SocketId[] = [];
+  /** Its workers are left to another supervisor. */
+  hasLeft = false;
   #announce: (started: Started) => void = () => {};
   #end: (reason: string | null) => void = () => {};
 
@@ -318,6 +322,26 @@ export class Supervisor implements ControlTarget {
 
   upgrade(progress: Progress, options?: UpgradeOptions): Promise<ControlResult> {
     return this.#upgrader.upgrade((line) => tell(progress, line), options);
+  }
+
+  /** `ended` resolves right before it does, and `hasLeft` says why. */
+  async leave(progress: Progress, { dryRun = false }: LeaveOptions = {}): Promise<ControlResult> {
+    const { state } = this.#loop;
+    const nobody = () =>
+      unheldSockets(this.#loop.sockets).map(({ key }) => `a socket of ${key}, which no worker holds`);
+    const go = () => {
+      this.#loop.halt();
+      this.#watchers.close();
+      this.#deployments.close('the supervisor leaves');
+      this.hasLeft = true;
+    };
+    const lack = this.#options.leaveLack;
+    const on: Progress = (line) => tell(progress, line);
+    const reason = lack ?? (await this.#upgrader.leave(on, nobody, dryRun ? undefined : go));
+    if (reason === null && !dryRun) setImmediate(() => this.#end(null));
+    if (reason !== null) this.#log.logger.error({ reason }, 'leaving the workers to another supervisor refused');
+    const release = this.#releases.of(state, state.stable);
+    return { ok: reason === null, message: reason === null ? 'left' : 'failed', reason, ...(dryRun && { release }) };
   }
 
   /** What the core does not know of, and another program could not go on with. */

@@ -2,6 +2,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import t from 'tap';
 import { readDescribeOptions } from '../../src/control/describe-options.js';
+import { readLeaveOptions } from '../../src/control/leave-options.js';
 import { readInspectOptions, readProfileOptions } from '../../src/control/profile-options.js';
 import { readReloadOptions } from '../../src/control/reload-options.js';
 import { readUpgradeOptions } from '../../src/control/upgrade-options.js';
@@ -209,6 +210,9 @@ t.test('bodies that it describes are taken, and others are refused by both', asy
     const body = { ...PROFILE, ...part };
     t.equal(faultsOf('ProfileOptions', body).length === 0, readProfileOptions(body) !== null, JSON.stringify(part));
   }
+  for (const body of [{}, { dryRun: true }, { dryRun: 1 }, { dryrun: true }, [], 'leave']) {
+    t.equal(faultsOf('LeaveOptions', body).length === 0, readLeaveOptions(body) !== null, JSON.stringify(body));
+  }
   for (const body of [{}, { node: '/opt/node' }, { node: 'node' }, { node: 3 }, { nodes: '/opt/node' }, [], 'node']) {
     t.equal(faultsOf('UpgradeOptions', body).length === 0, readUpgradeOptions(body) !== null, JSON.stringify(body));
   }
@@ -238,10 +242,11 @@ async function provoke({ server, target }: Opened, operation: Operation, status:
         return {
           ...OK,
           file: '/run/holdfast/.shop.profile',
+          release: { script: '/srv/app/server.js' },
           changes: [{ what: 'option', name: 'surge', from: null, to: '2' }],
         };
       };
-      if (method === 'POST' && path !== '/v1/stop') return plain(good);
+      if (method === 'POST' && path !== '/v1/stop' && path !== '/v1/leave') return plain(good);
       if (path === '/v1/status') return plain();
       return ended({ server, target } as Opened, operation);
     }

@@ -1,5 +1,6 @@
 /** The units under a real systemd; see `systemd-lab`. Needs root, and a build. */
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { bootLab, openLab } from './support/lab.js';
@@ -153,11 +154,17 @@ t.test('units under a real systemd', { skip: reason ?? false }, async (t) => {
     t.ok((await ask(80)).uid > 60_000);
     t.equal((await inside(['systemctl', 'reload', 'stall'])).code, 0);
     t.match(await status('stall'), { generation: 2, rollout: { state: 'done' } });
-    const { pid } = await status('stall');
-    await inside(['kill', '-9', String(pid)]);
-    t.ok((await ask(80)).uid > 60_000);
-    t.not((await status('stall')).pid, pid);
+    const before = await status('stall');
+    await inside(['kill', '-9', String(before.pid)]);
+    t.ok((await ask(80)).uid > 60_000, 'its worker serves on');
+    const after = await next('stall', before.pid);
+    t.equal(after.workers[0].pid, before.workers[0].pid, 'and is taken over, though its user was made anew');
+    t.equal(after.generation, 2);
+    t.equal((await inside(['systemctl', 'reload', 'stall'])).code, 0);
+    t.match(await status('stall'), { generation: 3, rollout: { state: 'done' } });
+    const { workers } = await status('stall');
     t.equal((await inside(['systemctl', 'stop', 'stall'])).code, 0);
+    t.not((await inside(['test', '-d', `/proc/${workers[0].pid}`])).code, 0, 'a stop ends it');
   });
 });
 
@@ -167,6 +174,15 @@ async function dropIn(name: string): Promise<void> {
     `mkdir -p ${folder} && cat > ${folder}/test.conf && systemctl daemon-reload`,
     '[Service]\nRestartSec=100ms\n',
   );
+}
+
+/** Of the supervisor after the one with that PID, once it has taken its workers over. */
+async function next(name: string, pid: number) {
+  for (const end = Date.now() + 20_000; Date.now() < end; await delay(100)) {
+    const now = await status(name).catch(() => null);
+    if (now !== null && now.pid !== pid && now.state === 'running') return now;
+  }
+  throw new Error(`no other supervisor of ${name} within 20 s`);
 }
 
 async function status(name: string) {

@@ -76,10 +76,10 @@ export class AttachServer {
     return own;
   }
 
-  /** Nobody is to come any more. @throws the system's error */
-  async close(): Promise<void> {
+  /** Nobody is to come any more. @param stays what shows that workers wait. @throws the system's error */
+  async close(stays = false): Promise<void> {
     this.#server.close();
-    await rm(this.#options.path, { force: true });
+    if (!stays) await rm(this.#options.path, { force: true });
   }
 
   #welcome(connection: net.Socket): void {

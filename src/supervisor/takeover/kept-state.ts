@@ -70,6 +70,11 @@ export class KeptState {
     return { version, generation, nextWorker, size, configuredSize, totals, slots: kept, rollout, sockets };
   }
 
+  /** All is written that was asked for. */
+  settled(): Promise<void> {
+    return this.#file.settled();
+  }
+
   /** Never rejects. */
   async remove(): Promise<void> {
     await this.#file.remove().catch(() => {});

@@ -127,6 +127,17 @@ export function isThere({ pid, startedAt }: ProcessMark, proc = '/proc'): boolea
   return statusOf(pid, proc)?.startedAt === startedAt;
 }
 
+/** null where no such process can be seen from here. */
+export function markOf(pid: number, proc = '/proc'): ProcessMark | null {
+  const status = statusOf(pid, proc);
+  return status && { pid, startedAt: status.startedAt };
+}
+
+/** Who has started it, or whoever has come in the place of that; null where there is no such process. */
+export function parentOf(pid: number, proc = '/proc'): number | null {
+  return statusOf(pid, proc)?.parent ?? null;
+}
+
 /** A child of this process that has ended and was not waited for: also while some of its threads have not ended yet. */
 export function isUnburied({ pid, startedAt }: ProcessMark, proc = '/proc'): boolean {
   const [state, parent, started] = fieldsOf(pid, proc);

@@ -288,15 +288,21 @@ export class Takeover {
     });
   }
 
-  /** Nobody is left to be taken over. Never rejects. */
-  async close(): Promise<void> {
+  /**
+   * Nobody is left to be taken over, unless workers are left to the next one. Never rejects.
+   *
+   * @param leaves also where it has not begun: those from before wait for another one
+   */
+  async close(leaves = false): Promise<void> {
+    const stay = leaves || (this.#parts === null && this.#orphans.length > 0);
     this.#closed = true;
     process.removeListener('SIGCHLD', this.#childEnded);
     this.#ends.close();
     for (const arrival of this.#arrivals.values()) refuse(arrival);
     this.#arrivals.clear();
-    await this.#server?.close().catch(() => {});
-    await this.#state.remove();
+    await this.#server?.close(stay).catch(() => {});
+    if (stay) await this.#state.settled();
+    else await this.#state.remove();
   }
 
   #tellEnd(worker: number, status: ExitStatus | null): void {

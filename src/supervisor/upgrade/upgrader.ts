@@ -66,6 +66,13 @@ export interface UpgraderParts {
 
 type Tell = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
+interface Clearing {
+  /** What this class does not know of. */
+  readonly more: () => readonly string[];
+  readonly waiting: string;
+}
+const UPGRADE: Clearing = { more: () => [], waiting: 'upgrade waits' };
+
 /** Nothing has changed. */
 class Refused extends Error {}
 
@@ -117,6 +124,37 @@ export class Upgrader {
       if (error instanceof Refused) log.logger.error({ reason }, 'upgrade refused');
       else log.logger.error({ err: error }, 'upgrade failed');
       return failed(reason);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /**
+   * For a supervisor that is to take the workers over. Never rejects.
+   *
+   * @param more what is in the way of that alone
+   * @param go called in the very turn in which nothing is in the way; left out, it is only told whether there is a reason not to
+   */
+  async leave(progress: Progress, more: () => readonly string[], go?: () => void): Promise<string | null> {
+    if (this.#isBusy) return 'another program is about to take its place';
+    const { self, log } = this.#options;
+    const lack = typeof self === 'string' ? self : outlivingLack([...this.#parts.workers()].map(factsOf));
+    if (lack !== null) return lack;
+    this.#isBusy = true;
+    try {
+      this.#inTheWay();
+      if (go === undefined) return null;
+      const until = performance.now() + WAIT_MS;
+      const tell: Tell = (message, fields) => {
+        log.logger.info(fields, message);
+        progress({ type: 'progress', message, fields });
+      };
+      do await this.#clear(tell, until, { more, waiting: 'supervisor waits before it leaves' });
+      while ([...this.#inTheWay(), ...more()].length > 0);
+      go();
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
     } finally {
       this.#isBusy = false;
     }
@@ -191,15 +229,15 @@ export class Upgrader {
   }
 
   /** Waits until nothing is in the way. @throws Refused */
-  async #clear(tell: Tell, until: number): Promise<void> {
+  async #clear(tell: Tell, until: number, { more, waiting }: Clearing = UPGRADE): Promise<void> {
     let told = '';
     for (;;) {
-      let waits = this.#inTheWay();
-      if (waits.length === 0) waits = await this.#silent();
+      let waits = [...this.#inTheWay(), ...more()];
+      if (waits.length === 0) waits = [...(await this.#silent())];
       if (waits.length === 0) return;
       const what = waits.join(', ');
       if (performance.now() > until) throw new Refused(`${what} is still in the way after ${WAIT_MS / 1000} s`);
-      if (what !== told) tell('upgrade waits', { for: what, atMostSeconds: WAIT_MS / 1000 });
+      if (what !== told) tell(waiting, { for: what, atMostSeconds: WAIT_MS / 1000 });
       told = what;
       await delay(LOOK_MS);
     }

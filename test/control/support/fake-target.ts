@@ -13,6 +13,7 @@ import type {
   DescribeOptions,
   Description,
   InspectOptions,
+  LeaveOptions,
   LogFilter,
   LogQuery,
   ProfileOptions,
@@ -121,6 +122,11 @@ export class FakeTarget implements ControlTarget {
 
   upgrade(progress: Progress, options: UpgradeOptions = {}): Promise<ControlResult> {
     this.calls.push(`upgrade ${JSON.stringify(options)}`);
+    return this.perform(progress);
+  }
+
+  leave(progress: Progress, options: LeaveOptions = {}): Promise<ControlResult> {
+    this.calls.push(`leave ${JSON.stringify(options)}`);
     return this.perform(progress);
   }
 
