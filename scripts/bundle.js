@@ -34,8 +34,9 @@ const COMMAND =
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
 const PACKED = new Set(
   [
-    'admin attach-server check-upgrade completion dashboard describe-view detach doctor end-orphans help init',
-    'lib-pidusage lib-yaml live-progress logs lookout observer parent profile programs shared-answer top topics unit upgrade',
+    'admin attach-server check-upgrade completion dashboard describe-view detach doctor end-orphans file-history help init',
+    'lib-pidusage lib-yaml live-progress logs lookout manifest observer page parent profile programs replaced resolve',
+    'shared-answer tallies top topics unit upgrade',
   ].flatMap((names) => names.split(' ')),
 );
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;

@@ -20,6 +20,8 @@ export interface FoundOrphan extends Orphan, WorkerVariables {
 /** The number of a worker, a slot or a generation. */
 const NUMBER = /^\d{1,15}$/;
 const SUFFIX = '.attach';
+/** What is in the runtime folder as long as a supervisor runs: its control socket, and what the next one is to know. */
+const LEFT = /^([^.].*)\.(?:attach|sock|state)$/;
 
 /** Where workers look for the next supervisor of that name. */
 export function attachPath(dir: string, name: string): string {
@@ -115,8 +117,8 @@ export function ownChildren(proc = '/proc'): ProcessMark[] {
 /** Names of which a supervisor has died, or runs: those that end in their own way leave nothing. */
 export function namesLeft(dir: string): string[] {
   try {
-    const files = readdirSync(dir).filter((file) => file.endsWith(SUFFIX) && file !== SUFFIX);
-    return files.map((file) => file.slice(0, -SUFFIX.length)).sort();
+    const names = readdirSync(dir).flatMap((file) => LEFT.exec(file)?.[1] ?? []);
+    return [...new Set(names)].sort();
   } catch {
     return [];
   }

@@ -123,7 +123,7 @@ function startOf(pid: number): string {
 }
 
 t.test('a supervisor that has died leaves its name', async (t) => {
-  const dir = t.testdir({ 'shop.attach': '', 'blog.attach': '', 'blog.sock': '', '.attach': '', 'x.state': '' });
+  const dir = t.testdir({ 'shop.attach': '', 'shop.state': '', 'blog.sock': '', '.attach': '', '.x.sock': '', 'x.lock': '' });
   t.same(namesLeft(dir), ['blog', 'shop']);
   t.same(namesLeft(path.join(dir, 'missing')), []);
 });
