@@ -22,6 +22,7 @@ import { Marks } from './marks.js';
 const RECENT_LINES = 200;
 const LINES_A_SECOND = 200;
 const LONGEST_LINE = 4_096;
+const LONGEST_MESSAGE = 2_000;
 const SHARE_S = 60;
 
 /** What is known of a worker at a moment. */
@@ -216,6 +217,17 @@ function accepted(row: Row | undefined): number {
   return row === undefined ? 0 : (row[AT.http1] ?? 0) + (row[AT.http2] ?? 0) + (row[AT.other] ?? 0);
 }
 
+/** One that is too long stays JSON: of its message there is the beginning, and of its fields those that say whose it is. */
 function cut(line: string): string {
-  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}…`;
+  if (line.length <= LONGEST_LINE) return line;
+  const { level, time, slot, worker, msg } = parsed(line);
+  return JSON.stringify({ level, time, slot, worker, msg: `${String(msg).slice(0, LONGEST_MESSAGE)}…` });
+}
+
+function parsed(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return { msg: line };
+  }
 }

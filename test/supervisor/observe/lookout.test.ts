@@ -143,12 +143,16 @@ t.test('who begins to look is told of the hour, of what happened and of the log'
   ]);
   tell({ type: 'sizeChanged', from: 2, to: 3 });
   t.match(events.at(-1), { event: 'mark', data: { kind: 'scale', text: 'from 2 to 3 slots' } });
-  for (let i = 0; i < 300; i++) log(i === 0 ? 'x'.repeat(1_000_000) : `line ${i}`);
+  const long = JSON.stringify({ level: 'info', slot: 1, other: 'y'.repeat(1_000_000), msg: 'x'.repeat(1_000_000) });
+  for (let i = 0; i < 300; i++) log(i === 0 ? 'x'.repeat(1_000_000) : i === 1 ? long : `line ${i}`);
   await look(1, figures([1, {}]));
   const told = events.at(-1);
   t.match(told, { event: 'logs', data: { left: 100 } });
   t.equal(told?.event === 'logs' && told.data.lines.length, 200);
   t.ok(JSON.stringify(told).length < 20_000, 'a line is cut');
+  const cut = told?.event === 'logs' ? JSON.parse(told.data.lines[1] ?? '') : null;
+  t.match(cut, { level: 'info', slot: 1, msg: /^x{2000}…$/ }, 'and stays what it was');
+  t.notOk('other' in cut);
   leave();
   t.notOk(isLogFollowed());
   const before = events.length;
