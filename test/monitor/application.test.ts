@@ -217,23 +217,13 @@ t.test('what another version has written down, or is nonsense, is as if it were 
     ...[null, 7, 'x', [], {}, { format: 1 }, { ...data, format: 2 }, { ...data, kept: 7 }],
     {
       ...data,
-      kept: [
-        null,
-        { slot: -1, schema, values: [7] },
-        { slot: 0, schema: 'x', values: [7] },
-        { slot: 0, schema },
-      ],
+      kept: [null, { slot: -1, schema, values: [7] }, { slot: 0, schema: 'x', values: [7] }, { slot: 0, schema }],
     },
     { ...data, kept: [{ slot: 0, schema, values: ['7'] }] },
     {
       ...data,
       kept: [],
-      live: [
-        null,
-        { ...live, description: 9 },
-        { ...live, version: 'x' },
-        { ...live, values: 7 },
-      ],
+      live: [null, { ...live, description: 9 }, { ...live, version: 'x' }, { ...live, values: 7 }],
     },
   ])
     t.same(of(wrong).families, [], JSON.stringify(wrong)?.slice(0, 60));
