@@ -128,6 +128,14 @@ export class Tallies {
     else addTo(kept, ended.row);
   }
 
+  /** Of all that there ever were. */
+  total(): Row {
+    const sum = newRow();
+    for (const row of this.#kept.values()) addTo(sum, row);
+    for (const { row } of this.#live.values()) addTo(sum, row);
+    return sum;
+  }
+
   /** By slot, in their order. */
   bySlot(): Map<number, Row> {
     const found = new Map<number, Row>();

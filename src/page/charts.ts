@@ -148,6 +148,8 @@ export class Charts {
     const style = getComputedStyle(document.documentElement);
     ctx.save();
     ctx.textAlign = 'center';
+    // What was drawn before may have been dashed.
+    ctx.setLineDash([]);
     for (const mark of this.#hour.marks) {
       const x = plot.valToPos(mark.at, 'x', true);
       if (x < bbox.left || x > bbox.left + bbox.width) continue;

@@ -87,6 +87,7 @@ t.test('a supervisor that takes over counts on from where the one before it was'
   after.heard(2, 0, rowOf(measuredOf({ requests: 9 })));
   after.gone(3);
   const of = (slot: number) => after.bySlot().get(slot)?.[AT.requests];
+  t.equal(after.total()[AT.requests], 20);
   t.same([of(0), of(4)], [19, 1], 'a worker that came along grows, one that did not is kept');
 });
 

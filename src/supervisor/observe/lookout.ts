@@ -6,7 +6,7 @@
 import type { State } from '../../core/types.js';
 import { percentile } from '../../latency.js';
 import { Course, PAGE_FIELDS } from '../../monitor/course.js';
-import { AT, addTo, latencyOf, newRow, type Row } from '../../monitor/tallies.js';
+import { AT, latencyOf, type Row } from '../../monitor/tallies.js';
 import type {
   Measured,
   PageEvent,
@@ -45,6 +45,8 @@ export interface LookoutOptions {
 type Reader = (event: PageEvent) => void;
 interface Look {
   readonly at: number;
+  /** What all have counted, those that have ended included. */
+  readonly total: Row;
   readonly of: ReadonlyMap<number, Figures>;
 }
 
@@ -100,14 +102,20 @@ export class Lookout {
     this.#marks.hangs(slot, stack);
   }
 
-  /** A second has gone. @param figures of the workers that are there, as far as they are known */
-  async look(figures: ReadonlyMap<number, Figures>): Promise<void> {
+  /**
+   * A second has gone.
+   *
+   * @param figures of the workers that are there, as far as they are known
+   * @param total what all have counted, those that have ended included: it never goes back
+   */
+  async look(figures: ReadonlyMap<number, Figures>, total: Row): Promise<void> {
     const status = await this.#options.outline();
     const at = this.#now() / 1000;
     const before = this.#looks.at(-1);
-    this.#looks.push({ at, of: figures });
+    const now = { at, total, of: figures };
+    this.#looks.push(now);
     if (this.#looks.length > SHARE_S + 1) this.#looks.shift();
-    const values = valuesOf(before, { at, of: figures }, status);
+    const values = valuesOf(before, now, status);
     this.#course.add(at, values);
     if (this.#readers.size === 0) return;
     this.#tell({
@@ -161,21 +169,14 @@ function told(status: SupervisorStatus): PageNow['status'] {
   };
 }
 
-/** Who has come or gone meanwhile is counted from its beginning, and to its last word. */
 function valuesOf(before: Look | undefined, now: Look, status: SupervisorStatus): PageValues {
-  const [sum, earlier] = [newRow(), newRow()];
-  for (const [id, { row }] of now.of) {
-    addTo(sum, row);
-    const known = before?.of.get(id);
-    if (known !== undefined) addTo(earlier, known.row);
-  }
   const measured = [...now.of.values()].map((one) => one.measured);
   const total = (value: (one: Measured) => number) =>
     measured.length === 0 ? null : measured.reduce((all, one) => all + value(one), 0);
   const delays = [...now.of.values()].flatMap((one) => delayOf(one) ?? []);
   const queues = status.addresses.flatMap(({ sockets }) => sockets.flatMap(({ queueLength }) => queueLength ?? []));
   const found = {
-    ...(before === undefined ? NO_RATES : ratesOf(earlier, sum, now.at - before.at)),
+    ...(before === undefined ? NO_RATES : ratesOf(before.total, now.total, now.at - before.at)),
     loopDelayMs: delays.length === 0 ? null : Math.max(...delays),
     memoryBytes: total(({ rssBytes }) => rssBytes),
     connections: total(({ connections }) => connections),
