@@ -57,6 +57,28 @@ interface Told {
   left: number;
 }
 
+/** Of what is written down: another one means something else. */
+const FORMAT = 1;
+/** Of workers: there are 256, and two for each slot at most. */
+const MOST_WORKERS = 1_024;
+
+export interface ApplicationData {
+  readonly format: typeof FORMAT;
+  /** Descriptions of metrics, as workers have given them; those of workers are numbers of these. */
+  readonly descriptions: readonly string[];
+  readonly live: readonly {
+    readonly worker: number;
+    readonly slot: number;
+    readonly description: number;
+    readonly version: number;
+    readonly values: readonly (number | null)[];
+    readonly left: number;
+  }[];
+  /** Descriptions and values of a slot, in as many parts as it needs. */
+  readonly kept: readonly { readonly slot: number; readonly schema: string; readonly values: readonly number[] }[];
+  readonly keptLeft: number;
+}
+
 export interface Merged {
   readonly families: readonly Family[];
   readonly series: number;
@@ -75,6 +97,45 @@ export class ApplicationTallies {
   /** @param isTaken whether a metric of that name is holdfast's own */
   constructor(isTaken: (name: string) => boolean) {
     this.#isTaken = isTaken;
+  }
+
+  /** As plain data, for the supervisor that takes over. */
+  toJSON(): ApplicationData {
+    const descriptions = [...this.#descriptions.keys()];
+    const live = [...this.#told].slice(-MOST_WORKERS).map(([worker, { slot, description, version, values, left }]) => ({
+      ...{ worker, slot, version, left, values },
+      description: descriptions.indexOf(description.text),
+    }));
+    const kept = [...this.#kept].flatMap(([slot, series]) =>
+      described([...series.values()]).map((part) => ({ slot, ...part })),
+    );
+    return { format: FORMAT, descriptions, live, kept, keptLeft: this.#keptLeft };
+  }
+
+  /**
+   * What is of another format, or cannot be understood, is as if it were not there. A worker that did not come along has to be
+   * told as gone.
+   */
+  static fromJSON(data: unknown, isTaken: (name: string) => boolean): ApplicationTallies {
+    const tallies = new ApplicationTallies(isTaken);
+    if ((data as Partial<ApplicationData> | null)?.format !== FORMAT) return tallies;
+    const { descriptions, live, kept, keptLeft } = data as ApplicationData;
+    if (![descriptions, live, kept].every(Array.isArray)) return tallies;
+    // What was kept is what a worker had that ended: it may have the id of none.
+    for (const one of kept) {
+      const { slot, schema, values } = one ?? {};
+      if (!isIndex(slot) || !areNumbers(values)) continue;
+      tallies.heard(-1, slot, { version: 1, schema, values, left: 0, failure: null });
+      tallies.gone(-1);
+    }
+    for (const one of live.slice(0, MOST_WORKERS)) {
+      const { worker, slot, description, version, values, left } = one ?? {};
+      const schema = descriptions[description];
+      if (![worker, slot, version, left].every(isIndex) || typeof schema !== 'string' || !areNumbers(values)) continue;
+      tallies.heard(worker, slot, { version, schema, values, left, failure: null });
+    }
+    if (isIndex(keptLeft)) tallies.#keptLeft += keptLeft;
+    return tallies;
   }
 
   /** The version that is known of a worker; 0 for none. */
@@ -201,4 +262,38 @@ function read(text: string): readonly Series[] | null {
   } catch {
     return null;
   }
+}
+
+/** As a worker would tell of them: no part has more families than are read. */
+function described(all: readonly { readonly series: Series; readonly value: number }[]) {
+  const families = new Map<string, { readonly kind: Kind; readonly samples: (typeof all)[number][] }>();
+  for (const one of all) {
+    const { kind } = one.series;
+    const key = JSON.stringify(kind);
+    const family = families.get(key) ?? { kind, samples: [] };
+    family.samples.push(one);
+    families.set(key, family);
+  }
+  const whole = [...families.values()];
+  return Array.from({ length: Math.ceil(whole.length / MOST_FAMILIES) }, (_none, i) => {
+    const part = whole.slice(i * MOST_FAMILIES, (i + 1) * MOST_FAMILIES);
+    const schema = part.map(
+      ({ kind, samples }): ApplicationSchema => ({
+        ...kind,
+        series: samples.map(({ series: { suffix, labels } }) => [`${kind.name}${suffix}`, Object.fromEntries(labels)]),
+      }),
+    );
+    return {
+      schema: JSON.stringify(schema),
+      values: part.flatMap(({ samples }) => samples.map(({ value }) => value)),
+    };
+  });
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function areNumbers(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => one === null || typeof one === 'number');
 }

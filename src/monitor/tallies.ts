@@ -31,6 +31,17 @@ const LENGTH = AT.gc + GC_KINDS.length * GC_FIELDS;
 
 export type Row = Float64Array;
 
+/** Of what is written down: another one means something else. */
+const FORMAT = 1;
+/** Of workers and of slots: there are 256, and two of each at most. */
+const MOST = 1_024;
+
+export interface TalliesData {
+  readonly format: typeof FORMAT;
+  readonly live: readonly (readonly [worker: number, slot: number, row: readonly number[]])[];
+  readonly kept: readonly (readonly [slot: number, row: readonly number[]])[];
+}
+
 export function newRow(): Row {
   return new Float64Array(LENGTH);
 }
@@ -71,6 +82,36 @@ export class Tallies {
   /** Of those that have ended, by slot: of all slots that there ever were, a few hundred. */
   readonly #kept = new Map<number, Row>();
 
+  /** As plain data, for the supervisor that takes over. */
+  toJSON(): TalliesData {
+    return {
+      format: FORMAT,
+      live: [...this.#live].slice(-MOST).map(([worker, { slot, row }]) => [worker, slot, [...row]]),
+      kept: [...this.#kept].slice(0, MOST).map(([slot, row]) => [slot, [...row]]),
+    };
+  }
+
+  /**
+   * What is of another format, or cannot be understood, is as if it were not there. A worker that did not come along has to be
+   * told as gone.
+   */
+  static fromJSON(data: unknown): Tallies {
+    const tallies = new Tallies();
+    const { format, live, kept } = (data ?? {}) as Partial<Record<keyof TalliesData, unknown>>;
+    if (format !== FORMAT || !Array.isArray(live) || !Array.isArray(kept)) return tallies;
+    for (const entry of live.slice(0, MOST)) {
+      const [worker, slot, row] = entriesOf(entry);
+      const known = readRow(row);
+      if (isIndex(worker) && isIndex(slot) && known !== null) tallies.#live.set(worker, { slot, row: known });
+    }
+    for (const entry of kept.slice(0, MOST)) {
+      const [slot, row] = entriesOf(entry);
+      const known = readRow(row);
+      if (isIndex(slot) && known !== null) tallies.#kept.set(slot, known);
+    }
+    return tallies;
+  }
+
   /** Answers may overtake each other; and what is forged is at least no step back. */
   heard(worker: number, slot: number, row: Row): void {
     const known = this.#live.get(worker);
@@ -87,6 +128,14 @@ export class Tallies {
     else addTo(kept, ended.row);
   }
 
+  /** Of all that there ever were. */
+  total(): Row {
+    const sum = newRow();
+    for (const row of this.#kept.values()) addTo(sum, row);
+    for (const { row } of this.#live.values()) addTo(sum, row);
+    return sum;
+  }
+
   /** By slot, in their order. */
   bySlot(): Map<number, Row> {
     const found = new Map<number, Row>();
@@ -98,4 +147,17 @@ export class Tallies {
     }
     return new Map([...found].sort(([a], [b]) => a - b));
   }
+}
+
+function entriesOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function readRow(value: unknown): Row | null {
+  const isRow = Array.isArray(value) && value.length === LENGTH;
+  return isRow && value.every((one) => Number.isFinite(one) && one >= 0) ? Float64Array.from(value) : null;
 }

@@ -13,7 +13,12 @@ interface Chart {
   readonly title: string;
   readonly lines: readonly Line[];
   readonly text: (value: Known) => string;
+  /** Between two lines of its grid there is one of these. */
+  readonly steps?: number[];
 }
+
+/** 1 KiB to 8 TiB: of what is counted in them no other step is a round one. */
+const BINARY = Array.from({ length: 34 }, (_none, i) => 2 ** (i + 10));
 
 const CHARTS: readonly Chart[] = [
   { title: 'Requests per second', lines: [{ field: 'requests', name: 'requests' }], text: count },
@@ -27,7 +32,7 @@ const CHARTS: readonly Chart[] = [
     text: ms,
   },
   { title: 'Event loop delay, worst worker', lines: [{ field: 'loopDelayMs', name: 'delay' }], text: ms },
-  { title: 'Memory', lines: [{ field: 'memoryBytes', name: 'resident' }], text: bytes },
+  { title: 'Memory', lines: [{ field: 'memoryBytes', name: 'resident' }], text: bytes, steps: BINARY },
   { title: 'CPU, in processors', lines: [{ field: 'cpu', name: 'CPU' }], text: (value) => value?.toFixed(2) ?? '–' },
   { title: 'Open connections', lines: [{ field: 'connections', name: 'open' }], text: count },
   { title: 'Waiting to be accepted', lines: [{ field: 'queue', name: 'waiting' }], text: count },
@@ -118,7 +123,7 @@ export class Charts {
           x: { range: () => this.#shown() },
           y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
-        axes: [axis, { ...axis, size: 62, values: text }],
+        axes: [axis, { ...axis, size: 62, values: text, ...(chart.steps && { incrs: chart.steps }) }],
         series: [
           { label: 'Time', value: (_plot, at) => (at === null ? '–' : clock(at)) },
           ...chart.lines.map(({ name }, i) => ({
@@ -143,6 +148,8 @@ export class Charts {
     const style = getComputedStyle(document.documentElement);
     ctx.save();
     ctx.textAlign = 'center';
+    // What was drawn before may have been dashed.
+    ctx.setLineDash([]);
     for (const mark of this.#hour.marks) {
       const x = plot.valToPos(mark.at, 'x', true);
       if (x < bbox.left || x > bbox.left + bbox.width) continue;

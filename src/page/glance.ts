@@ -24,7 +24,7 @@ const of = (name: string, field: PageField, text: (value: number | null) => stri
 const TILES: readonly Tile[] = [
   of('requests/s', 'requests', count),
   {
-    name: 'of the answers are 5xx',
+    name: 'answers with 5xx',
     text: (hour) => percent(share(hour.last('errors'), hour.last('requests'))),
     column: (hour) => hour.column('errors').map((errors, i) => share(errors, hour.column('requests')[i] ?? null)),
   },

@@ -12,7 +12,7 @@ import { stateOf } from './states.js';
 import { listen } from './stream.js';
 import { Table } from './table.js';
 import { beginTheme } from './theme.js';
-import { bytes, clock, count, ms, percent, time } from './words.js';
+import { bytes, clock, count, firstLine, ms, percent, time } from './words.js';
 
 const hour = new Hour();
 const log = new LogTail();
@@ -40,7 +40,7 @@ const workers = new Table<PageWorker>(
       name: 'What is of note',
       value: ({ id }) => unlike.get(id) ?? '',
       text: ({ id, restartReason }) =>
-        unlike.get(id) ?? (restartReason === null ? '' : `last replaced: ${restartReason}`),
+        unlike.get(id) ?? (restartReason === null ? '' : `last replaced: ${firstLine(restartReason)}`),
       wraps: true,
     },
   ],

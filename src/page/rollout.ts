@@ -9,7 +9,9 @@ export function showRollout({ status, workers }: PageNow): void {
   const { rollout, size } = status;
   const { state, from, to, reason, canary } = rollout;
   byId('rollout').hidden = state === 'none';
-  const slots = Array.from({ length: size }, (_none, slot) => {
+  // A canary, and what surges, has a slot beyond them.
+  const length = Math.max(size, ...workers.map(({ slot }) => slot + 1));
+  const slots = Array.from({ length }, (_none, slot) => {
     const own = workers.filter((worker) => worker.slot === slot);
     const told = own.map((worker) => `generation ${worker.generation} ${worker.state}`).join(', ');
     return `Slot ${slot}: ${told || 'no worker'}`;

@@ -38,3 +38,8 @@ export function time(ms: Known): string {
 export function clock(at: number): string {
   return new Date(at * 1000).toLocaleTimeString();
 }
+
+/** Of a reason; what a worker wrote last follows it. */
+export function firstLine(reason: string): string {
+  return reason.replace(/(?:; the last it wrote:)?\n.*/s, '');
+}

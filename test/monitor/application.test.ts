@@ -180,3 +180,69 @@ t.test('what is kept has a limit, which is told', async (t) => {
   const { series, left } = ours.merge(false);
   t.same([series, left], [20_000, 2_000]);
 });
+
+t.test('a supervisor that takes over counts on, and needs no description anew', async (t) => {
+  const registry = new client.Registry();
+  const common = { help: 'h', registers: [registry] };
+  const orders = new client.Counter({ ...common, name: 'orders_total', labelNames: ['kind'] });
+  new client.Histogram({ ...common, name: 'time_seconds', buckets: [1, 10] }).observe(3);
+  new client.Gauge({ ...common, name: 'stock', aggregator: 'max' }).set(4);
+  orders.inc({ kind: 'with "quotes"' }, 5);
+  const before = tallies();
+  before.heard(1, 0, await told(registry));
+  before.gone(1);
+  before.heard(2, 1, await told(registry, 3));
+  const data = JSON.parse(JSON.stringify(before));
+  const after = ApplicationTallies.fromJSON(data, () => false);
+  for (const bySlot of [false, true]) t.same(after.merge(bySlot), before.merge(bySlot));
+  t.same(JSON.parse(JSON.stringify(after)), data);
+  t.equal(after.version(2), 3);
+  orders.inc({ kind: 'with "quotes"' }, 2);
+  const { schema: _known, ...numbers } = await told(registry, 3);
+  after.heard(2, 1, numbers);
+  after.gone(2);
+  t.ok(seriesOf(textOf(after.merge(false).families, false)).includes('orders_total{kind="with \\"quotes\\""} 12'));
+});
+
+t.test('what another version has written down, or is nonsense, is as if it were not there', async (t) => {
+  const of = (data: unknown) => ApplicationTallies.fromJSON(data, () => false).merge(false);
+  const schema = JSON.stringify([
+    { name: 'a_total', help: 'h', type: 'counter', aggregator: 'sum', series: [['a_total', {}]] },
+  ]);
+  const data = { format: 1, descriptions: [schema], live: [], kept: [{ slot: 0, schema, values: [7] }], keptLeft: 2 };
+  t.match(of(data), { series: 1, left: 2 });
+  const live = { worker: 1, slot: 0, description: 0, version: 1, values: [1], left: 0 };
+  t.match(of({ ...data, live: [live] }).families, [{ samples: [{ value: 8 }] }]);
+  for (const wrong of [
+    ...[null, 7, 'x', [], {}, { format: 1 }, { ...data, format: 2 }, { ...data, kept: 7 }],
+    {
+      ...data,
+      kept: [null, { slot: -1, schema, values: [7] }, { slot: 0, schema: 'x', values: [7] }, { slot: 0, schema }],
+    },
+    { ...data, kept: [{ slot: 0, schema, values: ['7'] }] },
+    {
+      ...data,
+      kept: [],
+      live: [null, { ...live, description: 9 }, { ...live, version: 'x' }, { ...live, values: 7 }],
+    },
+  ])
+    t.same(of(wrong).families, [], JSON.stringify(wrong)?.slice(0, 60));
+});
+
+t.test('however much was kept, it is written down whole, and no more than that', async (t) => {
+  const before = tallies();
+  for (let worker = 0; worker < 6; worker++) {
+    const families = Array.from({ length: 3_900 }, (_none, i) => ({
+      ...{ name: `m${worker}_${i}_total`, help: 'h', type: 'counter', aggregator: 'sum' },
+      series: [[`m${worker}_${i}_total`, {}]],
+    }));
+    const values = families.map(() => 1);
+    before.heard(worker, 0, { version: 1, schema: JSON.stringify(families), values, left: 0, failure: null });
+    before.gone(worker);
+  }
+  const text = JSON.stringify(before);
+  t.ok(text.length < 5_000_000, `${text.length} bytes`);
+  const after = ApplicationTallies.fromJSON(JSON.parse(text), () => false).merge(false);
+  t.match(after, { series: 20_000, left: 3_400 });
+  t.same(after, before.merge(false));
+});

@@ -39,3 +39,43 @@ t.test('what is not known is no value, and a clock that is set back does not mak
   for (let i = 0; i < 10_000; i++) course.add(i % 2 === 0 ? 100 : 50, point(1, 1));
   t.ok(course.history.at.length <= 543);
 });
+
+t.test('a supervisor that takes over goes on with the hour of the one before it', async (t) => {
+  const before = new Course();
+  for (let at = 0; at < 4_005; at++) before.add(at, point(at, at % 7 === 0 ? null : at));
+  const text = JSON.stringify(before);
+  t.ok(text.length < 100_000, `${text.length} bytes`);
+  const after = Course.fromJSON(JSON.parse(text));
+  t.same(after.history, before.history);
+  for (const course of [before, after]) for (let at = 4_005; at < 4_100; at++) course.add(at, point(at, at));
+  t.same(after.history, before.history);
+  t.equal(JSON.stringify(after), JSON.stringify(before));
+});
+
+t.test('an hour of another version, or nonsense, is none; one that is too long is cut', async (t) => {
+  const data = new Course().toJSON();
+  const [ring] = data.rings;
+  const values = point(1, 1);
+  const at = (points: unknown, open: unknown = null) => ({ format: 1, rings: [{ ...ring, points, open }] });
+  for (const wrong of [
+    ...[
+      null,
+      7,
+      'x',
+      [],
+      {},
+      { ...at([{ at: 1, values }]), format: 2 },
+      { format: 1, rings: 7 },
+      { format: 1, rings: [null] },
+    ],
+    ...[at([{ at: 'x', values }]), at([{ at: 1, values: [1] }]), at([{ at: 1, values: values.map(() => 'x') }])],
+    ...[at([null]), at('x'), at([{ at: 1, values }], {}), at([{ at: 1, values }], { at: 1, samples: [[]] })],
+    { format: 1, rings: [{ everyS: 7, points: [{ at: 1, values }], open: null }] },
+  ])
+    t.same(Course.fromJSON(wrong).history.at, [], JSON.stringify(wrong)?.slice(0, 60));
+  const many = Array.from({ length: 9_000 }, (_none, i) => ({ at: i, values }));
+  const samples = many.map((one) => one.values);
+  const long = Course.fromJSON(at(many, { at: 9_000, samples }));
+  t.equal(long.history.at.length, 301);
+  t.equal(long.toJSON().rings[0]?.open?.samples.length, 2);
+});

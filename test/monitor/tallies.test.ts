@@ -73,3 +73,49 @@ t.test('nothing ever goes back, whatever workers say and in whichever order', as
   });
   t.doesNotThrow(() => fc.assert(property));
 });
+
+t.test('a supervisor that takes over counts on from where the one before it was', async (t) => {
+  const before = new Tallies();
+  before.heard(1, 0, rowOf(measuredOf({ requests: 10 })));
+  before.gone(1);
+  before.heard(2, 0, rowOf(measuredOf({ requests: 7 })));
+  before.heard(3, 4, rowOf(measuredOf({ requests: 1 })));
+  const data = JSON.parse(JSON.stringify(before));
+  const after = Tallies.fromJSON(data);
+  t.same(after.bySlot(), before.bySlot());
+  t.same(JSON.parse(JSON.stringify(after)), data);
+  after.heard(2, 0, rowOf(measuredOf({ requests: 9 })));
+  after.gone(3);
+  const of = (slot: number) => after.bySlot().get(slot)?.[AT.requests];
+  t.equal(after.total()[AT.requests], 20);
+  t.same([of(0), of(4)], [19, 1], 'a worker that came along grows, one that did not is kept');
+});
+
+t.test(
+  'what is written down by another version, or is nonsense, is as if it were not there; there is little of it',
+  async (t) => {
+    const tallies = new Tallies();
+    for (let worker = 0; worker < 3_000; worker++) {
+      tallies.heard(worker, worker % 256, rowOf(measuredOf({ requests: 10 })));
+      if (worker < 2_000) tallies.gone(worker);
+    }
+    const data = tallies.toJSON();
+    t.ok(JSON.stringify(data).length < 600_000, `${JSON.stringify(data).length} bytes`);
+    const row = data.kept[0]?.[1] ?? [];
+    for (const wrong of [
+      ...[null, 7, 'x', [], {}, { format: 1 }, { ...data, format: 2 }, { ...data, live: 7 }],
+      {
+        format: 1,
+        live: [[1, 0, [1]], [1, -1, row], ['1', 0, row], null, [1, 0]],
+        kept: [
+          [0, [...row.slice(1), -1]],
+          [0.5, row],
+        ],
+      },
+      { format: 1, live: [[1, 0, row.map(() => '1')]], kept: [] },
+    ])
+      t.equal(Tallies.fromJSON(wrong).bySlot().size, 0, JSON.stringify(wrong)?.slice(0, 60));
+    const many = Array.from({ length: 5_000 }, (_none, slot) => [slot, row]);
+    t.equal(Tallies.fromJSON({ format: 1, live: [], kept: many }).bySlot().size, 1_024);
+  },
+);

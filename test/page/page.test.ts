@@ -2,7 +2,7 @@ import t from 'tap';
 import { differences } from '../../src/page/differs.js';
 import { Hour, shownS } from '../../src/page/hour.js';
 import { share, stateOf } from '../../src/page/states.js';
-import { bytes, count, ms, percent, time } from '../../src/page/words.js';
+import { bytes, count, firstLine, ms, percent, time } from '../../src/page/words.js';
 import type { PageMark, PageNow, PageWorker } from '../../src/protocol.js';
 
 const worker = (id: number, more: Partial<PageWorker> = {}): PageWorker => ({
@@ -77,4 +77,10 @@ t.test('of an hour there is drawn what is known, and a minute at least', async (
   t.equal(shownS(3_600, 1_000, 1_500), 500);
   t.equal(shownS(300, 1_000, 1_500), 300);
   t.equal(shownS(3_600, 1_000, 99_000), 3_600);
+});
+
+t.test('of a reason a table has the first line', async (t) => {
+  const reason = 'a worker exited with code 1 while it served';
+  t.equal(firstLine(`${reason}; the last it wrote:\nTypeError: x\n    at y`), reason);
+  t.equal(firstLine(reason), reason);
 });

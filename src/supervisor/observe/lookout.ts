@@ -6,7 +6,7 @@
 import type { State } from '../../core/types.js';
 import { percentile } from '../../latency.js';
 import { Course, PAGE_FIELDS } from '../../monitor/course.js';
-import { AT, addTo, latencyOf, newRow, type Row } from '../../monitor/tallies.js';
+import { AT, latencyOf, type Row } from '../../monitor/tallies.js';
 import type {
   Measured,
   PageEvent,
@@ -22,6 +22,7 @@ import { Marks } from './marks.js';
 const RECENT_LINES = 200;
 const LINES_A_SECOND = 200;
 const LONGEST_LINE = 4_096;
+const LONGEST_MESSAGE = 2_000;
 const SHARE_S = 60;
 
 /** What is known of a worker at a moment. */
@@ -44,6 +45,8 @@ export interface LookoutOptions {
 type Reader = (event: PageEvent) => void;
 interface Look {
   readonly at: number;
+  /** What all have counted, those that have ended included. */
+  readonly total: Row;
   readonly of: ReadonlyMap<number, Figures>;
 }
 
@@ -99,14 +102,20 @@ export class Lookout {
     this.#marks.hangs(slot, stack);
   }
 
-  /** A second has gone. @param figures of the workers that are there, as far as they are known */
-  async look(figures: ReadonlyMap<number, Figures>): Promise<void> {
+  /**
+   * A second has gone.
+   *
+   * @param figures of the workers that are there, as far as they are known
+   * @param total what all have counted, those that have ended included: it never goes back
+   */
+  async look(figures: ReadonlyMap<number, Figures>, total: Row): Promise<void> {
     const status = await this.#options.outline();
     const at = this.#now() / 1000;
     const before = this.#looks.at(-1);
-    this.#looks.push({ at, of: figures });
+    const now = { at, total, of: figures };
+    this.#looks.push(now);
     if (this.#looks.length > SHARE_S + 1) this.#looks.shift();
-    const values = valuesOf(before, { at, of: figures }, status);
+    const values = valuesOf(before, now, status);
     this.#course.add(at, values);
     if (this.#readers.size === 0) return;
     this.#tell({
@@ -160,21 +169,14 @@ function told(status: SupervisorStatus): PageNow['status'] {
   };
 }
 
-/** Who has come or gone meanwhile is counted from its beginning, and to its last word. */
 function valuesOf(before: Look | undefined, now: Look, status: SupervisorStatus): PageValues {
-  const [sum, earlier] = [newRow(), newRow()];
-  for (const [id, { row }] of now.of) {
-    addTo(sum, row);
-    const known = before?.of.get(id);
-    if (known !== undefined) addTo(earlier, known.row);
-  }
   const measured = [...now.of.values()].map((one) => one.measured);
   const total = (value: (one: Measured) => number) =>
     measured.length === 0 ? null : measured.reduce((all, one) => all + value(one), 0);
   const delays = [...now.of.values()].flatMap((one) => delayOf(one) ?? []);
   const queues = status.addresses.flatMap(({ sockets }) => sockets.flatMap(({ queueLength }) => queueLength ?? []));
   const found = {
-    ...(before === undefined ? NO_RATES : ratesOf(earlier, sum, now.at - before.at)),
+    ...(before === undefined ? NO_RATES : ratesOf(before.total, now.total, now.at - before.at)),
     loopDelayMs: delays.length === 0 ? null : Math.max(...delays),
     memoryBytes: total(({ rssBytes }) => rssBytes),
     connections: total(({ connections }) => connections),
@@ -216,6 +218,17 @@ function accepted(row: Row | undefined): number {
   return row === undefined ? 0 : (row[AT.http1] ?? 0) + (row[AT.http2] ?? 0) + (row[AT.other] ?? 0);
 }
 
+/** One that is too long stays JSON: of its message there is the beginning, and of its fields those that say whose it is. */
 function cut(line: string): string {
-  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}…`;
+  if (line.length <= LONGEST_LINE) return line;
+  const { level, time, slot, worker, msg } = parsed(line);
+  return JSON.stringify({ level, time, slot, worker, msg: `${String(msg).slice(0, LONGEST_MESSAGE)}…` });
+}
+
+function parsed(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return { msg: line };
+  }
 }

@@ -12,6 +12,8 @@ const MOST_DETAILED = 50;
 const MOST_LINES = 20;
 const LONGEST = 400;
 const UNKNOWN = 'no reason given';
+/** Those are details here. */
+const BEFORE_LAST_LINES = /; the last it wrote:$/;
 
 export class Marks {
   readonly #now: () => number;
@@ -72,7 +74,13 @@ export class Marks {
     this.#lastId += 1;
     const [first = '', ...rest] = text.split('\n');
     const at = this.#now() / 1000;
-    const mark = { id: this.#lastId, at, kind, text: first.slice(0, LONGEST), details: bounded(rest) };
+    const mark = {
+      id: this.#lastId,
+      at,
+      kind,
+      text: first.replace(BEFORE_LAST_LINES, '').slice(0, LONGEST),
+      details: bounded(rest),
+    };
     this.#marks.push({ mark, slot });
     if (this.#marks.length > MOST) this.#marks.shift();
     const old = this.#marks.at(-1 - MOST_DETAILED);

@@ -85,7 +85,7 @@ export class Observer {
         // It was asked a second ago.
         { ...known, silentMs: Math.max(0, now - heardAt - INTERVAL_MS) },
       ]);
-      void lookout.look(new Map(figures));
+      void lookout.look(new Map(figures), this.#tallies.total());
       this.#look();
     }, INTERVAL_MS);
     this.#timer.unref();

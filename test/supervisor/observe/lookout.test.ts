@@ -1,6 +1,6 @@
 import t from 'tap';
 import { PAGE_FIELDS } from '../../../src/monitor/course.js';
-import { rowOf } from '../../../src/monitor/tallies.js';
+import { rowOf, Tallies } from '../../../src/monitor/tallies.js';
 import type { Measured, PageEvent, PageNow, SupervisorEvent, WorkerStatus } from '../../../src/protocol.js';
 import { type Figures, Lookout } from '../../../src/supervisor/observe/lookout.js';
 import { statusOf } from '../../control/support/fake-target.js';
@@ -19,6 +19,8 @@ const worker = (id: number, slot: number) =>
   }) as WorkerStatus;
 
 function rig() {
+  const tallies = new Tallies();
+  const known = new Set<number>();
   let now = 1_000_000;
   let tell: (event: SupervisorEvent) => void = () => {};
   let log: ((line: string) => void) | null = null;
@@ -62,7 +64,12 @@ function rig() {
     follow: () => lookout.follow((event) => events.push(event)),
     look: async (seconds: number, of: ReadonlyMap<number, Figures>) => {
       now += seconds * 1000;
-      await lookout.look(of);
+      for (const id of known) if (!of.has(id)) tallies.gone(id);
+      for (const [id, { row }] of of) {
+        known.add(id);
+        tallies.heard(id, 0, row.slice());
+      }
+      await lookout.look(of, tallies.total());
       return events.at(-1)?.event === 'now' ? (events.at(-1)?.data as PageNow) : null;
     },
     tell: (event: object) => tell(event as SupervisorEvent),
@@ -105,7 +112,7 @@ t.test('one that has just come is counted from its beginning, and one that has g
   follow();
   await look(1, figures([1, { requests: 1_000 }]));
   const now = await look(1, figures([2, { requests: 3 }]));
-  t.equal(byField(now?.values ?? []).requests, 3);
+  t.equal(byField(now?.values ?? []).requests, 3, 'what the other had counted is no step back');
   t.equal(now?.workers[0]?.requests, null, 'nothing has come of it yet');
   const none = await look(1, figures());
   t.match(byField(none?.values ?? []), { requests: 0, memoryBytes: null, p99Ms: null });
@@ -143,12 +150,16 @@ t.test('who begins to look is told of the hour, of what happened and of the log'
   ]);
   tell({ type: 'sizeChanged', from: 2, to: 3 });
   t.match(events.at(-1), { event: 'mark', data: { kind: 'scale', text: 'from 2 to 3 slots' } });
-  for (let i = 0; i < 300; i++) log(i === 0 ? 'x'.repeat(1_000_000) : `line ${i}`);
+  const long = JSON.stringify({ level: 'info', slot: 1, other: 'y'.repeat(1_000_000), msg: 'x'.repeat(1_000_000) });
+  for (let i = 0; i < 300; i++) log(i === 0 ? 'x'.repeat(1_000_000) : i === 1 ? long : `line ${i}`);
   await look(1, figures([1, {}]));
   const told = events.at(-1);
   t.match(told, { event: 'logs', data: { left: 100 } });
   t.equal(told?.event === 'logs' && told.data.lines.length, 200);
   t.ok(JSON.stringify(told).length < 20_000, 'a line is cut');
+  const cut = told?.event === 'logs' ? JSON.parse(told.data.lines[1] ?? '') : null;
+  t.match(cut, { level: 'info', slot: 1, msg: /^x{2000}…$/ }, 'and stays what it was');
+  t.notOk('other' in cut);
   leave();
   t.notOk(isLogFollowed());
   const before = events.length;

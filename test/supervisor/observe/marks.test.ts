@@ -43,13 +43,13 @@ t.test('what happened is told with its reason; the last lines of a worker are de
     { id: 1, at: 5, kind: 'reload', text: 'generation 2, a canary first', details: [] },
     {
       ...{ id: 2, at: 5, kind: 'takenBack', details: ['bad', 'end'] },
-      text: 'generation 2: a worker exited with code 5; the last it wrote:',
+      text: 'generation 2: a worker exited with code 5',
     },
     { id: 3, at: 5, kind: 'takenBack', text: 'generation 3: no reason given', details: [] },
     { id: 4, at: 5, kind: 'scale', text: 'from 2 to 3 slots', details: [] },
     {
       ...{ id: 5, at: 6, kind: 'crash', details: ['TypeError: x', '    at y'] },
-      text: 'slot 1: a worker exited with code 3 while it served; the last it wrote:',
+      text: 'slot 1: a worker exited with code 3 while it served',
     },
     { id: 6, at: 7, kind: 'recycled', text: 'slot 0: maxAge', details: [] },
     { id: 7, at: 8, kind: 'crash', text: 'slot 0: no reason given', details: [] },
