@@ -123,7 +123,14 @@ function startOf(pid: number): string {
 }
 
 t.test('a supervisor that has died leaves its name', async (t) => {
-  const dir = t.testdir({ 'shop.attach': '', 'shop.state': '', 'blog.sock': '', '.attach': '', '.x.sock': '', 'x.lock': '' });
+  const dir = t.testdir({
+    'shop.attach': '',
+    'shop.state': '',
+    'blog.sock': '',
+    '.attach': '',
+    '.x.sock': '',
+    'x.lock': '',
+  });
   t.same(namesLeft(dir), ['blog', 'shop']);
   t.same(namesLeft(path.join(dir, 'missing')), []);
 });
