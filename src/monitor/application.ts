@@ -160,6 +160,11 @@ export class ApplicationTallies {
     this.#told.set(worker, { slot, description, version, values, left });
   }
 
+  /** Of workers that did not come along. */
+  retain(isThere: (worker: number) => boolean): void {
+    for (const worker of [...this.#told.keys()]) if (!isThere(worker)) this.gone(worker);
+  }
+
   gone(worker: number): void {
     const ended = this.#told.get(worker);
     if (ended === undefined) return;

@@ -119,6 +119,11 @@ export class Tallies {
     else for (const [i, value] of row.entries()) known.row[i] = Math.max(known.row[i] ?? 0, value);
   }
 
+  /** Of workers that did not come along. */
+  retain(isThere: (worker: number) => boolean): void {
+    for (const worker of [...this.#live.keys()]) if (!isThere(worker)) this.gone(worker);
+  }
+
   gone(worker: number): void {
     const ended = this.#live.get(worker);
     if (ended === undefined) return;

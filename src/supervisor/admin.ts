@@ -23,6 +23,7 @@ export async function openAdmin(
   };
   const [observer, { Lookout }] = await Promise.all([supervisor.observing.observer(), import('./observe/lookout.js')]);
   const lookout = new Lookout({
+    ...{ known: supervisor.before, before: observer.lookoutBefore },
     outline: () => supervisor.outline(),
     followEvents: supervisor.followEvents.bind(supervisor),
     followLogs: supervisor.followLogs.bind(supervisor),

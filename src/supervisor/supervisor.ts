@@ -8,7 +8,7 @@ import { judgeProbe } from '../core/probes.js';
 import { servedSlots, serves } from '../core/standing.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
 import { mayAttach } from '../core/takeover.js';
-import type { SocketId } from '../core/types.js';
+import type { Before, SocketId } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { SteeringChoice } from '../platform/mode.js';
 import type {
@@ -135,10 +135,13 @@ export class Supervisor implements ControlTarget {
     const isRestarting = () => this.#loop.state.phase === 'restarting';
     const examinations = new Examinations(options.runtimeDir, name);
     const { metricsNames } = release.config;
-    this.observing = new Observing({
-      ...{ log, names: metricsNames, outline: () => this.outline() },
-      workers: () => workforce.workers,
-    });
+    this.observing = new Observing(
+      {
+        ...{ log, names: metricsNames, outline: () => this.outline() },
+        workers: () => workforce.workers,
+      },
+      options.upgrade.arrival?.state.upgrade.observed,
+    );
     const { observing } = this;
     const workforce: Workforce = new Workforce({
       ...{ name, log, custody, shared, listening, openStreamPair, dispatch, isRestarting, firstWorker, examinations },
@@ -371,8 +374,14 @@ export class Supervisor implements ControlTarget {
         logs: this.#log.recent({ lines: MOST_LINES, follow: false }).lines,
         handover,
         cutOff: this.#workforce.cutOff,
+        observed: this.observing.toJSON(),
       },
     };
+  }
+
+  /** What the supervisor before knew, where workers of it were found. */
+  get before(): Pick<Before, 'slots' | 'rollout'> | null {
+    return this.#options.takeover?.before ?? null;
   }
 
   stopNow(): void {

@@ -148,3 +148,51 @@ t.test('a worker that does not answer is left out and counted; what it had count
   await holdfast.status();
   t.equal((await scrape()).holdfast_scrape_silent_workers, 0);
 });
+
+/** What the page is told first: the hour, and what has happened in it. */
+async function hourOf(admin: number): Promise<{ at: number[]; marks: { kind: string }[] }> {
+  const { body } = await fetch(`http://127.0.0.1:${admin}/feed`);
+  let heard = '';
+  for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+    heard += chunk;
+    const found = /event: ?history\ndata: ?(.+)\n/.exec(heard);
+    if (found) return JSON.parse(found[1]!) as { at: number[]; marks: { kind: string }[] };
+  }
+  throw new Error(`the stream ended with ${heard}`);
+}
+
+t.test('an upgrade of the supervisor sets nothing back', async (t) => {
+  const { holdfast, port, admin, scrape } = await begin(t, '--orphan-timeout', '1m');
+  for (let i = 0; i < 10; i++) await ask(port, '/a');
+  t.equal((await holdfast.run('reload')).code, 0);
+  for (let i = 0; i < 5; i++) await ask(port, '/a');
+  const before = await scrape();
+  t.match(before, { 'shop_orders_total{kind="/a"}': 15, 'holdfast_rollouts_total{outcome="done"}': 1 });
+  const hour = await hourOf(admin);
+  t.match(hour.marks, [{ kind: 'reload' }]);
+
+  const upgraded = await holdfast.run('upgrade');
+  t.equal(upgraded.code, 0, upgraded.stderr);
+  await holdfast.message('supervisor replaced');
+  const after = await scrape();
+  const growing = Object.entries(before).filter(([series]) => /_(?:total|count|bucket|sum)(?:\{|$)/.test(series));
+  t.ok(growing.length > 50, `${growing.length} series that only grow`);
+  const ownOnly = /^holdfast_supervisor_/;
+  t.same(
+    growing.filter(([series, value]) => !ownOnly.test(series) && !((after[series] ?? 0) >= value)),
+    [],
+  );
+  await ask(port, '/a');
+  // The last answer is given for a moment to whoever asks.
+  const orders = 'shop_orders_total{kind="/a"}';
+  let told = await scrape();
+  while (told[orders] === 15) told = await scrape();
+  t.equal(told[orders], 16);
+  const { at, marks } = await hourOf(admin);
+  t.same(marks, hour.marks, 'the page goes on, too');
+  t.equal(at[0], hour.at[0]);
+
+  // Those that had ended are still counted, and those that end now.
+  t.equal((await holdfast.run('reload')).code, 0);
+  t.match(await scrape(), { 'shop_orders_total{kind="/a"}': 16, 'holdfast_rollouts_total{outcome="done"}': 2 });
+});

@@ -3,7 +3,7 @@
  * nobody looks only the hour is kept.
  */
 
-import type { State } from '../../core/types.js';
+import type { Before, State } from '../../core/types.js';
 import { percentile } from '../../latency.js';
 import { Course, PAGE_FIELDS } from '../../monitor/course.js';
 import { AT, latencyOf, type Row } from '../../monitor/tallies.js';
@@ -39,6 +39,9 @@ export interface LookoutOptions {
   readonly followEvents: (onEvent: (event: SupervisorEvent) => void) => () => void;
   readonly followLogs: (onLine: (line: string) => void) => () => void;
   readonly recentLogs: (lines: number) => readonly string[];
+  /** What the supervisor before knew, and its last hour. */
+  readonly known?: Pick<Before, 'slots' | 'rollout'> | null;
+  readonly before?: unknown;
   readonly now?: () => number;
 }
 
@@ -53,7 +56,7 @@ interface Look {
 export class Lookout {
   readonly #options: LookoutOptions;
   readonly #now: () => number;
-  readonly #course = new Course();
+  readonly #course: Course;
   readonly #marks: Marks;
   readonly #readers = new Set<Reader>();
   /** One for each of the last seconds. */
@@ -67,7 +70,16 @@ export class Lookout {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#marks = new Marks(this.#now, (data) => this.#tell({ event: 'mark', data }));
+    const { course, marks } = (options.before ?? {}) as { readonly course?: unknown; readonly marks?: unknown };
+    this.#course = Course.fromJSON(course);
+    this.#marks.restore(marks);
+    if (options.known) this.#marks.goOnWith(options.known);
     this.#unfollow = options.followEvents((event) => this.#marks.happened(event));
+  }
+
+  /** As plain data, for the supervisor that takes over. */
+  toJSON(): object {
+    return { course: this.#course.toJSON(), marks: this.#marks.all };
   }
 
   close(): void {

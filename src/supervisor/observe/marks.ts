@@ -2,7 +2,7 @@
  * What has happened, as the page marks it in its charts and tells it in its history: reloads and scales, and what became of workers
  * and rollouts, with the reason, the last lines of a worker, and where its JavaScript hung. Of bounded size.
  */
-import type { State } from '../../core/types.js';
+import type { Before, State } from '../../core/types.js';
 import type { PageMark, RestartRecord, SupervisorEvent } from '../../protocol.js';
 import { RestartHistory } from '../restart-history.js';
 
@@ -11,6 +11,7 @@ const MOST = 200;
 const MOST_DETAILED = 50;
 const MOST_LINES = 20;
 const LONGEST = 400;
+const KINDS: ReadonlySet<unknown> = new Set<PageMark['kind']>(['reload', 'takenBack', 'scale', 'recycled', 'crash']);
 const UNKNOWN = 'no reason given';
 /** Those are details here. */
 const BEFORE_LAST_LINES = /; the last it wrote:$/;
@@ -21,6 +22,8 @@ export class Marks {
   readonly #history: RestartHistory;
   readonly #marks: { mark: PageMark; readonly slot: number | null }[] = [];
   #lastId = 0;
+  /** Until its workers have been taken over what is found is from before. */
+  #goesOn = false;
 
   /**
    * @param now milliseconds since 1970
@@ -36,12 +39,28 @@ export class Marks {
     return this.#marks.map(({ mark }) => mark);
   }
 
+  /** What the supervisor before knew is no news. */
+  goOnWith(before: Pick<Before, 'slots' | 'rollout'>): void {
+    this.#goesOn = true;
+    this.#history.goOnWith(before, []);
+  }
+
+  /** What the supervisor before has noted; what cannot be understood is left out. */
+  restore(data: unknown): void {
+    if (!Array.isArray(data)) return;
+    const marks = (data as unknown[]).filter(isMark).slice(-MOST);
+    this.#lastId = Math.max(this.#lastId, ...marks.map(({ id }) => id));
+    this.#marks.unshift(...marks.map((mark) => ({ mark, slot: null })));
+  }
+
   /** The core has come to rest. */
   review(state: State): void {
     this.#history.review(state);
+    if (state.takeover === null) this.#goesOn = false;
   }
 
   happened(event: SupervisorEvent): void {
+    if (this.#goesOn) return;
     switch (event.type) {
       case 'rolloutBegun':
         this.#add('reload', `generation ${event.to}${event.canary === null ? '' : ', a canary first'}`);
@@ -87,6 +106,13 @@ export class Marks {
     if (old !== undefined) old.mark = { ...old.mark, details: [] };
     this.#onMark(mark);
   }
+}
+
+function isMark(value: unknown): value is PageMark {
+  const { id, at, kind, text, details } = (value ?? {}) as Partial<Record<keyof PageMark, unknown>>;
+  const isText = (one: unknown) => typeof one === 'string' && one.length <= LONGEST;
+  const areDetails = Array.isArray(details) && details.length <= MOST_LINES && details.every(isText);
+  return Number.isSafeInteger(id) && Number.isFinite(at) && KINDS.has(kind) && isText(text) && areDetails;
 }
 
 /** The last of them say most. */

@@ -43,6 +43,10 @@ interface Course {
   readonly loop: (readonly [activeMs: number, idleMs: number])[];
 }
 
+/** What the supervisor that takes over counts on from; read as something of anybody's. */
+type Kept = Partial<Record<'tallies' | 'application' | 'rollouts' | 'lookout', unknown>>;
+const MOST_ROLLOUTS = 100_000;
+
 interface Collected {
   readonly families: readonly Family[];
   readonly application: Readonly<Record<'together' | 'bySlot', () => readonly Family[]>>;
@@ -51,7 +55,7 @@ interface Collected {
 
 export class Observer {
   readonly #options: ObserverOptions;
-  readonly #tallies = new Tallies();
+  readonly #tallies: Tallies;
   readonly #application: ApplicationTallies;
   readonly #courses = new Map<number, Course>();
   /** The last answer of each worker that is there. */
@@ -60,23 +64,46 @@ export class Observer {
     number,
     { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
   >();
-  readonly #rollouts = { done: [] as number[], rolledBack: [] as number[] };
+  readonly #rollouts: Readonly<Record<'done' | 'rolledBack', number[]>>;
   #rollout: { readonly to: number; readonly state: string; readonly begunAt: number } | null = null;
-  #lookout: Pick<Lookout, 'review' | 'hangs'> | null = null;
+  readonly #lookoutBefore: unknown;
+  /** Not known yet: which workers have come along. */
+  #isNew = true;
+  #lookout: Pick<Lookout, 'review' | 'hangs' | 'toJSON'> | null = null;
   #asked = 0;
   #timer: NodeJS.Timeout | undefined;
   #collected: { readonly madeAt: number; readonly answer: Promise<Collected> } | null = null;
   #toldOfLimit = false;
 
-  constructor(options: ObserverOptions) {
+  /** @param before what the one of the supervisor before has passed on */
+  constructor(options: ObserverOptions, before: unknown = null) {
+    const { tallies, application, rollouts, lookout } = (before ?? {}) as Kept;
     this.#options = options;
+    this.#lookoutBefore = lookout;
+    this.#tallies = Tallies.fromJSON(tallies);
+    const { done, rolledBack } = (rollouts ?? {}) as Record<string, unknown>;
+    this.#rollouts = { done: secondsIn(done), rolledBack: secondsIn(rolledBack) };
     const isOtel = options.names === 'otel';
     const own = new Set(Object.entries<Entry>(CATALOG).map(([name, { otel }]) => (isOtel ? (otel ?? name) : name)));
-    this.#application = new ApplicationTallies((name) => own.has(name));
+    this.#application = ApplicationTallies.fromJSON(application, (name) => own.has(name));
+  }
+
+  /** Of the last hour, as the supervisor before has passed it on. */
+  get lookoutBefore(): unknown {
+    return this.#lookoutBefore;
+  }
+
+  /** As plain data, for the supervisor that takes over. */
+  toJSON(): object {
+    const lookout = this.#lookout?.toJSON() ?? this.#lookoutBefore;
+    return {
+      ...{ tallies: this.#tallies.toJSON(), application: this.#application.toJSON() },
+      ...{ rollouts: this.#rollouts, lookout },
+    };
   }
 
   /** Asks once a second from now on. @param lookout told what has come until then, and what becomes of workers */
-  begin(lookout: Pick<Lookout, 'look' | 'review' | 'hangs'>): void {
+  begin(lookout: Pick<Lookout, 'look' | 'review' | 'hangs' | 'toJSON'>): void {
     this.#lookout = lookout;
     this.#timer ??= setInterval(() => {
       const now = performance.now();
@@ -132,6 +159,12 @@ export class Observer {
   }
 
   review(settled: State): void {
+    if (this.#isNew && settled.takeover === null) {
+      this.#isNew = false;
+      const isThere = (worker: number) => this.#options.workers().has(worker);
+      this.#tallies.retain(isThere);
+      this.#application.retain(isThere);
+    }
     this.#lookout?.review(settled);
     this.#noteRollout(settled);
   }
@@ -253,6 +286,11 @@ export class Observer {
     const hint = 'series beyond 2,000 of a worker and names that are taken are left out: have fewer values of labels';
     this.#options.log.logger.warn({ leftOut: left, hint }, 'metrics of the application left out');
   }
+}
+
+function secondsIn(data: unknown): number[] {
+  if (!Array.isArray(data) || data.length > MOST_ROLLOUTS) return [];
+  return data.every((one) => Number.isFinite(one) && one >= 0) ? [...(data as number[])] : [];
 }
 
 function utilizationOf(loop: Course['loop']): number | null {

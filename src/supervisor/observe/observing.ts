@@ -18,13 +18,22 @@ export class Observing {
   /** Workers that have an answer to come: each asks once at a time. */
   readonly #asking = new Set<number>();
 
-  constructor(options: ObserverOptions) {
+  /** What the supervisor before has passed on: this one counts on from there. */
+  readonly #before: unknown;
+
+  constructor(options: ObserverOptions, before: unknown = null) {
     this.#options = options;
+    this.#before = before;
+  }
+
+  /** As plain data, for the supervisor that takes over. */
+  toJSON(): unknown {
+    return this.#observer?.toJSON() ?? this.#before;
   }
 
   observer(): Promise<Observer> {
     this.#loading ??= loadObserver().then(({ Observer }) => {
-      this.#observer = new Observer(this.#options);
+      this.#observer = new Observer(this.#options, this.#before);
       return this.#observer;
     });
     return this.#loading;

@@ -65,6 +65,8 @@ export interface PassedOn {
   readonly logs: readonly string[];
   readonly handover: PassedHandover;
   readonly cutOff: ConnectionCounts;
+  /** What has been counted of the workers, and the last hour of them; checked by who goes on with it. */
+  readonly observed: unknown;
 }
 
 export interface PassedState extends Snapshot {
@@ -116,6 +118,7 @@ const passedOn = record<PassedOn>({
     NO_HANDOVER,
   ),
   cutOff: or(numbers as Reader<ConnectionCounts>, {}),
+  observed: or((value) => value, null),
 });
 const upgrade = record<{ readonly upgrade: PassedOn }>({ upgrade: passedOn });
 const passed: Reader<PassedState> = (value, at) => ({ ...snapshot(value, at), ...upgrade(value, at) });

@@ -11,9 +11,9 @@ function rig() {
     (mark) => told.push(mark),
   );
   const counts = new Map<number, { restarts: number; recycled: number; reason: string | null }>();
-  const review = () => {
+  const review = (takeover: object | null = null) => {
     const slots = [...counts].map(([slot, count]) => ({ slot, ...count }));
-    marks.review({ slots, rollout: { state: 'none', to: 1, reason: null } } as unknown as State);
+    marks.review({ slots, takeover, rollout: { state: 'none', to: 1, reason: null } } as unknown as State);
   };
   const note = (slot: number, what: 'restarts' | 'recycled', reason: string | null) => {
     const known = counts.get(slot) ?? { restarts: 0, recycled: 0, reason: null };
@@ -21,7 +21,7 @@ function rig() {
     now += 1_000;
     review();
   };
-  return { marks, told, note, tell: (event: object) => marks.happened(event as SupervisorEvent) };
+  return { marks, told, note, counts, review, tell: (event: object) => marks.happened(event as SupervisorEvent) };
 }
 
 t.test('what happened is told with its reason; the last lines of a worker are details', async (t) => {
@@ -55,6 +55,33 @@ t.test('what happened is told with its reason; the last lines of a worker are de
     { id: 7, at: 8, kind: 'crash', text: 'slot 0: no reason given', details: [] },
   ]);
   t.same(told, marks.all);
+});
+
+t.test('marks of the supervisor before come first, and what it knew is no news', async (t) => {
+  const before = rig();
+  before.note(0, 'restarts', 'exit code 3; the last it wrote:\nTypeError: x');
+  const { marks, told, note, counts, review, tell } = rig();
+  const forged = [
+    null,
+    { id: 'x' },
+    { ...before.marks.all[0], kind: 'other' },
+    { ...before.marks.all[0], details: [7] },
+  ];
+  marks.restore([...forged, ...before.marks.all]);
+  marks.restore('none');
+  marks.goOnWith({ slots: [{ slot: 0, restarts: 1, recycled: 0, reason: 'exit code 3' }], rollout: null });
+  t.same(marks.all, before.marks.all);
+  counts.set(0, { restarts: 1, recycled: 0, reason: 'exit code 3' });
+  review({});
+  tell({ type: 'rolloutBegun', from: 1, to: 2, canary: null });
+  review();
+  t.same(marks.all, before.marks.all, 'nor is what is found with its workers');
+  note(1, 'restarts', null);
+  t.same(
+    told.map(({ id, text }) => [id, text]),
+    [[2, 'slot 1: no reason given']],
+  );
+  t.equal(marks.all.length, 2);
 });
 
 t.test('where a worker hung is told of the crash that it was taken for', async (t) => {

@@ -19,6 +19,7 @@ const STATE: PassedState = {
     logs: ['{"msg":"started"}'],
     handover: { handed: 1, refused: 2, takenBack: 3, stayed: { 'a request': 4 } },
     cutOff: { http1: 2 },
+    observed: { tallies: { format: 1, live: [], kept: [] } },
   },
 };
 
@@ -40,7 +41,10 @@ t.test('a newer version may have written more, an older one less', async (t) => 
   const { id, program } = STATE.upgrade;
   t.match(readPassedState(JSON.stringify({ format: 1, upgrade: { id, program } })), {
     ok: true,
-    snapshot: { generation: 1, upgrade: { sockets: [], control: null, failure: null, logs: [], history: [] } },
+    snapshot: {
+      generation: 1,
+      upgrade: { sockets: [], control: null, failure: null, logs: [], history: [], observed: null },
+    },
   });
 });
 
