@@ -247,7 +247,11 @@ t.test('another version takes the place, under clients of all kinds, and no work
     workers.map(({ generation }) => generation),
     [2, 2],
   );
-  t.same(childrenOf(holdfast.pid).sort((a, b) => a - b), pidsOf({ workers } as SupervisorStatus), 'none is left unburied');
+  t.same(
+    childrenOf(holdfast.pid).sort((a, b) => a - b),
+    pidsOf({ workers } as SupervisorStatus),
+    'none is left unburied',
+  );
   const reloaded = await holdfast.message('worker exited', from);
   t.not(reloaded.signal ?? reloaded.code, null, 'it is known how they have ended');
 
