@@ -30,6 +30,8 @@ export interface AdminServerOptions {
   readonly tokens: Tokens;
   readonly target: AdminTarget;
   readonly readPage: PageSource['read'];
+  /** Listens there already: it was passed on by the program before an exec. */
+  readonly fd?: number | undefined;
 }
 
 /** Who may go there: everybody, who may scrape, who may see how things are, who has the token, or who sends it. */
@@ -105,14 +107,18 @@ export class AdminServer {
 
   /** @throws the system's error where it cannot listen there */
   static async open(options: AdminServerOptions): Promise<AdminServer> {
-    const { host, port, tokens } = options;
+    const { host, port, tokens, fd } = options;
     const hasTokens = tokens.admin !== null || tokens.metrics !== null;
     const access = hasTokens ? new (await import('./admin-access.js')).Access(tokens, port) : null;
     const admin = new AdminServer(options, access);
-    admin.#server = await PlainServer.listen(host === null ? { port } : { host, port }, (request) =>
-      admin.#answer(request),
-    );
+    const where = fd === undefined ? (host === null ? { port } : { host, port }) : { fd };
+    admin.#server = await PlainServer.listen(where, (request) => admin.#answer(request));
     return admin;
+  }
+
+  /** For the program that takes the place of this one. */
+  get fd(): number | null {
+    return this.#server?.fd ?? null;
   }
 
   async close(): Promise<void> {

@@ -10,10 +10,11 @@ import { BindError } from '../sockets/bind-error.js';
 import { findOwner } from '../sockets/owner.js';
 import type { Supervisor } from './supervisor.js';
 
-/** @throws BindError where it cannot listen there; HoldfastError where a token cannot be read */
+/** @param fd listens there already. @throws BindError where it cannot listen there; HoldfastError where a token cannot be read */
 export async function openAdmin(
   { admin, adminNames: names, adminTokenFile, adminMetricsTokenFile }: Config,
   supervisor: Supervisor,
+  fd?: number,
 ): Promise<AdminServer | null> {
   if (admin === null) return null;
   const { host, port } = admin;
@@ -47,7 +48,7 @@ export async function openAdmin(
       name === 'scale' ? supervisor.scale(size, unheard) : supervisor[name](unheard),
   };
   try {
-    return await AdminServer.open({ host, port, names, tokens, target, readPage });
+    return await AdminServer.open({ host, port, names, tokens, target, readPage, fd });
   } catch (cause) {
     const { errno, code } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;

@@ -101,9 +101,10 @@ export class Supervisor implements ControlTarget {
       perform: (effect) => this.#effects.perform(effect),
       subscribers: [
         (settled) => this.#watchers.review(settled),
+        // Before events are told: whether they are news.
+        (settled) => this.observing.review(settled),
         (settled) => this.#events.review(settled),
         (settled) => this.#insight.review(settled),
-        (settled) => this.observing.review(settled),
         (settled) => options.onSettled?.(settled),
         (settled) => options.takeover?.keep(settled, this.#releases.of(settled, settled.stable).config.instances),
       ],
@@ -357,7 +358,7 @@ export class Supervisor implements ControlTarget {
   }
 
   #pass(): ReturnType<UpgraderParts['pass']> {
-    const { takeover, version, passableControl } = this.#options;
+    const { takeover, version, passable } = this.#options;
     const { state } = this.#loop;
     const { instances } = this.#releases.of(state, state.stable).config;
     const snapshot = takeover?.snapshotOf(state, instances, this.#custody);
@@ -368,7 +369,7 @@ export class Supervisor implements ControlTarget {
       upgrade: {
         version,
         sockets: [...this.#custody.passable, ...this.#shared.passable],
-        control: passableControl(),
+        ...passable(),
         uptimeMs: performance.now() - this.#startedAt,
         history: this.#insight.records,
         logs: this.#log.recent({ lines: MOST_LINES, follow: false }).lines,

@@ -15,6 +15,7 @@ const STATE: PassedState = {
     },
     sockets: [{ fd: 21, name: 'holdfast/0/0/*%3A80' }],
     control: { fd: 22, entry: '0a1b2c3d' },
+    admin: { fd: 23, host: null, port: 9100 },
     history: [{ atMs: 1, what: 'crashed', slot: 0, reason: 'exit code 1' }],
     logs: ['{"msg":"started"}'],
     handover: { handed: 1, refused: 2, takenBack: 3, stayed: { 'a request': 4 } },
@@ -43,7 +44,7 @@ t.test('a newer version may have written more, an older one less', async (t) => 
     ok: true,
     snapshot: {
       generation: 1,
-      upgrade: { sockets: [], control: null, failure: null, logs: [], history: [], observed: null },
+      upgrade: { sockets: [], control: null, admin: null, failure: null, logs: [], history: [], observed: null },
     },
   });
 });
