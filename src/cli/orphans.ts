@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { controlSocketPath, probeSocket } from '../control/socket-path.js';
 import { HoldfastError } from '../errors.js';
-import { attachPath, type FoundOrphan, findOrphans, namesLeft } from '../supervisor/takeover/orphans.js';
+import { type FoundOrphan, namesLeft } from '../supervisor/takeover/orphans.js';
+import { ownOrphans } from '../supervisor/takeover/own-orphans.js';
 import { type Column, formatTable, printable } from './table.js';
 
 export interface OrphanGroup {
@@ -16,7 +17,7 @@ export async function orphansIn(runtimeDir: string, name: string | undefined): P
   const groups: OrphanGroup[] = [];
   for (const one of name === undefined ? namesLeft(runtimeDir) : [name]) {
     if (await isRunning(runtimeDir, one)) continue;
-    const workers = findOrphans(attachPath(runtimeDir, one));
+    const workers = ownOrphans(runtimeDir, one);
     if (workers.length > 0) groups.push({ name: one, workers });
   }
   return groups;

@@ -10,6 +10,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { AddressKey, WorkerMessage } from '../protocol.js';
+import { openPlace } from './attach-place.js';
 import {
   type ChannelPipe,
   channelPipe,
@@ -195,16 +196,20 @@ export class Outlive {
     const aloneMs = now - this.#orphanedAt;
     if (aloneMs >= this.#options.terms.orphanTimeoutMs) this.#abandon();
     if (this.#trying || now - this.#triedAt < (aloneMs < SOON_MS ? 0 : LATER_MS)) return;
-    this.#trying = true;
     this.#triedAt = now;
+    const place = openPlace(this.#options.terms.path);
+    if (place === null) return;
+    this.#trying = true;
     connectChannel(
-      this.#options.terms.path,
+      place.path,
       (link, pipe) => {
         this.#trying = false;
+        place.close();
         this.#attach(link, pipe);
       },
       () => {
         this.#trying = false;
+        place.close();
       },
     );
   }

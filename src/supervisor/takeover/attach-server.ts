@@ -2,7 +2,7 @@
  * Where orphans come: a unix socket in the runtime folder, which only this user may enter. Who connects is found out from the
  * kernel and from proc(5), not from what it says.
  */
-import { rename, rm } from 'node:fs/promises';
+import { chmod, rename, rm } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import type { NativeLoad } from '../../native/libc.js';
@@ -66,6 +66,8 @@ export class AttachServer {
       own.#server.listen({ path: beside, backlog: BACKLOG }, resolve);
     });
     try {
+      // The sticky bit keeps what cleaners of temporary folders take for old: it is not where it was bound.
+      await chmod(beside, 0o1600);
       await rename(beside, options.path);
     } catch (error) {
       own.#server.close();

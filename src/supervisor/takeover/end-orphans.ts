@@ -2,12 +2,13 @@
  * Ends the workers of a supervisor that has died, without one: listens where they look for the next supervisor, and tells each that
  * none will come. They drain and end by themselves; who does not hear is ended by signals.
  */
-import { rename, rm } from 'node:fs/promises';
+import { chown, rename, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SupervisorMessage } from '../../protocol.js';
-import { attachPath, type FoundOrphan, findOrphans, isThere, signalProcess } from './orphans.js';
+import { attachPath, type FoundOrphan, isThere, signalProcess, statePath } from './orphans.js';
+import { ownOrphans } from './own-orphans.js';
 
 /** How long one may take to come, and one that is asked by a signal to end. */
 const PATIENCE_MS = 5_000;
@@ -25,7 +26,7 @@ export interface EndOrphansOptions {
  */
 export async function endOrphans({ runtimeDir, name, onProgress }: EndOrphansOptions): Promise<number> {
   const attachAt = attachPath(runtimeDir, name);
-  const orphans = findOrphans(attachAt);
+  const orphans = ownOrphans(runtimeDir, name);
   const message: SupervisorMessage = { cmd: 'NODE_HOLDFAST', type: 'abandon' };
   const server = net.createServer((connection) => {
     connection.on('error', () => {});
@@ -40,7 +41,7 @@ export async function endOrphans({ runtimeDir, name, onProgress }: EndOrphansOpt
     return orphans.length;
   } finally {
     server.close();
-    for (const file of [attachAt, path.join(path.dirname(attachAt), `${name}.state`)]) await rm(file, { force: true });
+    for (const file of [attachAt, statePath(runtimeDir, name)]) await rm(file, { force: true });
   }
 }
 
@@ -50,6 +51,9 @@ async function listenAt(server: net.Server, attachAt: string): Promise<void> {
     server.once('error', reject);
     server.listen(beside, resolve);
   });
+  // Root may end what a user has left, and that user's workers are to come.
+  const { uid, gid } = await stat(path.dirname(attachAt));
+  if (uid !== process.geteuid?.()) await chown(beside, uid, gid);
   await rename(beside, attachAt);
 }
 

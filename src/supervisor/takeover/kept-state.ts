@@ -4,6 +4,7 @@ import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { NativeLoad } from '../../native/libc.js';
 import type { Custody } from '../../sockets/custody.js';
+import { markOf, type ProcessMark } from './orphans.js';
 import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './snapshot.js';
 
 export interface KeptStateOptions {
@@ -17,6 +18,8 @@ export class KeptState {
   readonly #options: KeptStateOptions;
   readonly #file: SnapshotFile;
   readonly #cookies = new WeakMap<object, string | null>();
+  /** Of the workers, by their numbers. */
+  #marks: ReadonlyMap<number, ProcessMark> = new Map();
   #before: Snapshot | null = null;
 
   constructor(options: KeptStateOptions) {
@@ -67,7 +70,8 @@ export class KeptState {
     });
     const kept = slots.map(({ slot, restarts, recycled, reason }) => ({ slot, restarts, recycled, reason }));
     const rollout = lastOf(state.rollout);
-    return { version, generation, nextWorker, size, configuredSize, totals, slots: kept, rollout, sockets };
+    const workers = this.#marksOf(state);
+    return { version, generation, nextWorker, size, configuredSize, totals, slots: kept, rollout, workers, sockets };
   }
 
   /** All is written that was asked for. */
@@ -78,6 +82,16 @@ export class KeptState {
   /** Never rejects. */
   async remove(): Promise<void> {
     await this.#file.remove().catch(() => {});
+  }
+
+  #marksOf({ workers }: State): ProcessMark[] {
+    const marks = new Map<number, ProcessMark>();
+    for (const { id, pid } of workers) {
+      const mark = this.#marks.get(id) ?? (pid === null ? null : markOf(pid));
+      if (mark !== null) marks.set(id, mark);
+    }
+    this.#marks = marks;
+    return [...marks.values()];
   }
 
   #cookieOf(handle: { readonly fd: number }): string | null {

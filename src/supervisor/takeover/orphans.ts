@@ -2,7 +2,7 @@
  * Workers of a supervisor that has gone, as proc(5) shows them: each was started with variables that say whose it is. What they
  * start does not have them: the preload takes them out of its own environment.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Orphan } from '../../core/types.js';
 
@@ -15,6 +15,11 @@ export interface ProcessMark {
 
 export interface FoundOrphan extends Orphan, WorkerVariables {
   readonly startedAt: string;
+  /**
+   * Somebody else has started it, or it has become another user: root can read everybody's environment, and anybody can give a
+   * program of theirs what looks like a worker's.
+   */
+  readonly isForeign: boolean;
 }
 
 /** The number of a worker, a slot or a generation. */
@@ -28,7 +33,12 @@ export function attachPath(dir: string, name: string): string {
   return path.join(path.resolve(dir), name + SUFFIX);
 }
 
-/** The same, for a worker that is started; null where it ends with its supervisor. */
+/** What the supervisor before has left beside its workers. */
+export function statePath(dir: string, name: string): string {
+  return path.join(path.resolve(dir), `${name}.state`);
+}
+
+/** `attachPath` for a worker that is started; null where it ends with its supervisor. */
 export function attachAt(
   { name, orphanTimeoutMs }: { readonly name: string; readonly orphanTimeoutMs: number },
   runtimeDir: string,
@@ -71,10 +81,21 @@ export function orphanAt(pid: number, attachAt: string, proc = '/proc'): FoundOr
   try {
     const found = readVariables(readFileSync(`${proc}/${pid}/environ`, 'latin1'));
     const status = found?.attachAt === attachAt ? statusOf(pid, proc) : null;
-    return status && found && { ...found, pid, startedAt: status.startedAt };
+    if (found === null || status === null) return null;
+    return { ...found, pid, startedAt: status.startedAt, isForeign: userOf(pid, proc) !== ownerOf(attachAt) };
   } catch {
     return null;
   }
+}
+
+/** The real user: of a program that runs as another one that of who has started it. */
+function userOf(pid: number, proc: string): number {
+  return Number(/^Uid:\s+(\d+)/m.exec(readFileSync(`${proc}/${pid}/status`, 'latin1'))?.[1] ?? Number.NaN);
+}
+
+/** Whose workers look there: only they can have put the folder there. */
+function ownerOf(attachAt: string): number {
+  return statSync(path.dirname(attachAt), { throwIfNoEntry: false })?.uid ?? process.getuid?.() ?? 0;
 }
 
 /**

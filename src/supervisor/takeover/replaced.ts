@@ -102,7 +102,11 @@ function lackOf({ workers }: SupervisorStatus, attachAt: string): string | null 
   const serving = workers.filter(({ state, pid }) => state === 'ready' && pid !== null);
   if (serving.length === 0) return 'it has no worker that is ready: stop it, and start this one';
   const unseen = serving.find(({ pid }) => orphanAt(pid ?? 0, attachAt) === null);
-  return unseen === undefined ? null : `its worker ${unseen.id} does not look for the next supervisor at ${attachAt}`;
+  if (unseen !== undefined) return `its worker ${unseen.id} does not look for the next supervisor at ${attachAt}`;
+  const changed = serving.find(({ pid }) => orphanAt(pid ?? 0, attachAt)?.isForeign);
+  return changed === undefined
+    ? null
+    : `its worker ${changed.id} has become another user, and could not come to this one`;
 }
 
 /** @returns why this one would not get up in its place, as far as that can be told before */

@@ -9,6 +9,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import type { Before, LastRollout } from '../../core/types.js';
 import type { AddressKey } from '../../protocol.js';
 import { list, Mismatch, nullOr, oneOf, type Reader, record, text, whole } from '../workers/message-shape.js';
+import type { ProcessMark } from './orphans.js';
 
 /** Raised when an older version must not read it. */
 const FORMAT = 1;
@@ -16,6 +17,7 @@ const FORMAT = 1;
 const LONGEST = 1024 * 1024;
 const LAST_SLOT = 256;
 const MOST_SOCKETS = 16_384;
+const MOST_WORKERS = 10_000;
 const LONGEST_KEY = 4_200;
 
 export interface KeptSocket {
@@ -31,6 +33,8 @@ export interface KeptSocket {
 export interface Snapshot extends Before {
   /** The release of holdfast that wrote it, for people. */
   readonly version: string;
+  /** Processes that were workers when it was written. */
+  readonly workers: readonly ProcessMark[];
   /** What is in custody, in the order of its reuse-port groups, which the kernel does not tell. */
   readonly sockets: readonly KeptSocket[];
 }
@@ -88,6 +92,7 @@ export const snapshot = record<Snapshot>({
     [],
   ),
   rollout: or(nullOr(rollout), null),
+  workers: or(list(record<ProcessMark>({ pid: number, startedAt: text(20) }), MOST_WORKERS), []),
   sockets: or(
     list(
       record({
@@ -132,6 +137,7 @@ export class SnapshotFile {
   readonly #onProblem: (reason: string) => void;
   #wanted: string | null = null;
   #written = '';
+  #told = '';
   #writing: Promise<void> | null = null;
   #closed = false;
 
@@ -162,18 +168,24 @@ export class SnapshotFile {
   }
 
   async #write(): Promise<void> {
-    let told = '';
+    const beside = `${this.path}.new`;
     while (this.#wanted !== null && !this.#closed) {
       const text = this.#wanted;
       this.#wanted = null;
       this.#written = text;
       try {
-        await writeFile(`${this.path}.new`, text, { mode: 0o600 });
-        await rename(`${this.path}.new`, this.path);
+        await rm(beside, { force: true });
+        // The sticky bit keeps what cleaners of temporary folders take for old.
+        await writeFile(beside, text, { mode: 0o1600, flag: 'wx' });
+        await rename(beside, this.path);
+        this.#told = '';
       } catch (error) {
+        // What is not there is written the next time, changed or not.
+        this.#written = '';
+        await rm(beside, { force: true }).catch(() => {});
         const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== told) this.#onProblem(reason);
-        told = reason;
+        if (reason !== this.#told) this.#onProblem(reason);
+        this.#told = reason;
       }
     }
     this.#writing = null;

@@ -4,7 +4,6 @@
  *
  * Made before the supervisor, opened once it has its name: only then can no other supervisor of that name be there.
  */
-import path from 'node:path';
 import type { AnyEvent } from '../../core/supervision.js';
 import type { SocketId, State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
@@ -19,7 +18,8 @@ import type { SharedHandle } from '../../sockets/shared-bind.js';
 import type { Arrival, AttachServer } from './attach-server.js';
 import { Ends } from './ends.js';
 import { KeptState } from './kept-state.js';
-import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess } from './orphans.js';
+import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess, statePath } from './orphans.js';
+import { onlyOwn } from './own-orphans.js';
 import { seizeSockets } from './seize.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -72,8 +72,7 @@ export class Takeover {
     this.#options = options;
     this.#attachAt = attachPath(options.runtimeDir, options.name);
     this.#ends = new Ends(options.passed?.collect);
-    const file = path.join(path.dirname(this.#attachAt), `${options.name}.state`);
-    this.#state = new KeptState({ ...options, path: file });
+    this.#state = new KeptState({ ...options, path: statePath(options.runtimeDir, options.name) });
     this.settled = new Promise((resolve) => {
       this.#settled = resolve;
     });
@@ -86,9 +85,13 @@ export class Takeover {
    */
   async open(): Promise<boolean> {
     const { log, native, passed } = this.#options;
-    this.#orphans = findOrphans(this.#attachAt, undefined, passed != null);
-    if (passed != null) this.#goOnWith(passed);
-    else if (this.#orphans.length > 0) await this.#state.read();
+    const found = findOrphans(this.#attachAt, undefined, passed != null);
+    if (passed != null) this.#goOnWith(passed, found);
+    else if (found.length > 0) await this.#state.read();
+    this.#orphans = onlyOwn(found, this.#state.before?.workers ?? []);
+    for (const { pid } of found.filter((one) => !this.#orphans.includes(one))) {
+      log.logger.warn({ pid }, 'a program of another user looks like a worker of this supervisor, and is left alone');
+    }
     // Nobody can come then, and few starts need what lets them in.
     if (this.#orphans.length === 0) return false;
     try {
@@ -106,9 +109,9 @@ export class Takeover {
     return true;
   }
 
-  #goOnWith({ before }: PassedWorkers): void {
+  #goOnWith({ before }: PassedWorkers, orphans: readonly FoundOrphan[]): void {
     this.#state.goOnWith(before);
-    const workers = new Set(this.#orphans.map(({ pid }) => pid));
+    const workers = new Set(orphans.map(({ pid }) => pid));
     // Nobody else waits for what the program before has started, such as what tells of an event.
     for (const [i, mark] of ownChildren().entries()) {
       if (!workers.has(mark.pid)) this.#ends.watch(-1 - i, mark, () => {});

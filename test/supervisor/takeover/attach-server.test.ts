@@ -10,6 +10,7 @@ const ATTACH: Attach = {
 };
 const FOUND: FoundOrphan = {
   ...{ worker: 7, slot: 1, generation: 3, pid: 100, startedAt: '99', attachAt: '/run/holdfast/shop.attach', endMs: 1 },
+  isForeign: false,
 };
 const UID = 1_000;
 

@@ -13,8 +13,11 @@ import {
   readVariables,
   signalProcess,
 } from '../../../src/supervisor/takeover/orphans.js';
+import { onlyOwn } from '../../../src/supervisor/takeover/own-orphans.js';
 
-const AT = '/run/holdfast/shop.attach';
+// No such folder: whose it would be does not matter.
+const AT = '/run/holdfast-of-nobody/shop.attach';
+const OWN = process.getuid?.() ?? 0;
 
 function environOf(change: Readonly<Record<string, string | undefined>> = {}, at = AT): string {
   const terms = JSON.stringify({ path: at, drainTimeoutMs: 30_000, killTimeoutMs: 5_000 });
@@ -42,19 +45,27 @@ t.test('a worker is known by the variables that it was started with', async (t) 
 });
 
 t.test('where workers look, and which of them do', async (t) => {
-  t.equal(attachPath('/run/holdfast/', 'shop'), AT);
+  t.equal(attachPath('/run/holdfast-of-nobody/', 'shop'), AT);
   const isLinux = process.platform === 'linux';
-  t.equal(attachAt({ name: 'shop', orphanTimeoutMs: 1 }, '/run/holdfast'), isLinux ? AT : null);
+  t.equal(attachAt({ name: 'shop', orphanTimeoutMs: 1 }, '/run/holdfast-of-nobody'), isLinux ? AT : null);
   t.equal(attachAt({ name: 'shop', orphanTimeoutMs: 0 }, '/run/holdfast'), null);
 });
 
-/** A proc file system with these processes. */
-function makeProc(t: Test, processes: Readonly<Record<number, { environ?: string; stat: string }>>): string {
+/** A proc file system with these processes. @param processes their real user is this one, if not said */
+function makeProc(
+  t: Test,
+  processes: Readonly<Record<number, { environ?: string; stat: string; uid?: number }>>,
+): string {
   const proc = t.testdir();
-  for (const [pid, { environ, stat }] of Object.entries(processes)) {
+  for (const [pid, { environ, stat, uid = OWN }] of Object.entries(processes)) {
     mkdirSync(path.join(proc, pid));
     if (environ !== undefined) writeFileSync(path.join(proc, pid, 'environ'), environ);
     writeFileSync(path.join(proc, pid, 'stat'), stat);
+    // Effective, saved and file system's user are those of a program with the set-user-ID bit of root.
+    writeFileSync(
+      path.join(proc, pid, 'status'),
+      `Name:\tUid:\nUmask:\t0022\nUid:\t${uid}\t0\t0\t0\nGid:\t7\t7\t7\t7\n`,
+    );
   }
   mkdirSync(path.join(proc, 'sys'));
   return proc;
@@ -85,6 +96,26 @@ t.test('orphans are found among all processes, and nobody else', async (t) => {
   t.equal(orphanAt(12, AT, proc), null);
   t.equal(orphanAt(99, AT, proc), null);
   t.same(findOrphans(AT, path.join(proc, 'missing')), []);
+});
+
+t.test('what another user has started is told from a worker, whatever it says', async (t) => {
+  const dir = t.testdir();
+  const at = attachPath(dir, 'shop');
+  const proc = makeProc(t, {
+    10: { environ: environOf({}, at), stat: stat(10, 1) },
+    11: { environ: environOf({ HOLDFAST_WORKER: '8' }, at), stat: stat(11, 1), uid: OWN + 1 },
+    12: { environ: environOf({ HOLDFAST_WORKER: '9' }, at), stat: stat(12, 1, 'S', 5), uid: OWN + 1 },
+  });
+  const found = findOrphans(at, proc);
+  t.match(found, [
+    { pid: 10, isForeign: false },
+    { pid: 11, isForeign: true },
+    { pid: 12, isForeign: true },
+  ]);
+  const pids = (workers: Parameters<typeof onlyOwn>[1]) => onlyOwn(found, workers).map(({ pid }) => pid);
+  t.same(pids([]), [10]);
+  t.same(pids([{ pid: 12, startedAt: '5' }]), [10, 12], 'a worker that has become another user is one still');
+  t.same(pids([{ pid: 12, startedAt: '6' }]), [10], 'but not who has its number');
 });
 
 t.test('a number that another process has been given is not the same process', async (t) => {

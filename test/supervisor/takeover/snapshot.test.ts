@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { readSnapshot, type Snapshot, SnapshotFile, writeSnapshot } from '../../../src/supervisor/takeover/snapshot.js';
@@ -12,6 +12,7 @@ const SNAPSHOT: Snapshot = {
   rollout: { state: 'rolledBack', from: 2, to: 3, reason: 'it crashed' },
   totals: { restarts: { crashed: 3, failed: 1, hung: 0, recycled: 2 }, rollouts: { done: 6, rolledBack: 1 } },
   slots: [{ slot: 0, restarts: 2, recycled: 0, reason: 'a worker exited with code 1' }],
+  workers: [{ pid: 4711, startedAt: '99' }],
   sockets: [
     { cookie: '18446744073709551615', key: '*:80', slot: 1, index: 0 },
     { cookie: '4097', key: '*:80', slot: 0, index: 1 },
@@ -35,6 +36,7 @@ t.test('a newer version may have written more, an older one less', async (t) => 
       size: null,
       totals: { restarts: { crashed: 0 } },
       slots: [],
+      workers: [],
       sockets: [],
     },
   });
@@ -79,6 +81,34 @@ t.test('the file has the last of what was asked for, is nobody else to read, and
   await kept.settled();
   t.same(await readdir(folder), []);
   t.same(problems, []);
+});
+
+t.test('what could not be written is written the next time, changed or not, and nothing of it is left', async (t) => {
+  const problems: string[] = [];
+  const folder = t.testdir({ 'shop.state.new': { 'in-the-way': '' } });
+  const file = path.join(folder, 'shop.state');
+  const kept = new SnapshotFile(file, (reason) => problems.push(reason));
+  for (let i = 0; i < 3; i++) {
+    kept.keep(SNAPSHOT);
+    await kept.settled();
+  }
+  t.equal(problems.length, 1, 'the same trouble is told once');
+  await rm(`${file}.new`, { recursive: true });
+  kept.keep(SNAPSHOT);
+  await kept.settled();
+  t.same(readSnapshot(await readFile(file, 'utf8')), { ok: true, snapshot: SNAPSHOT });
+  t.same(await readdir(folder), ['shop.state']);
+});
+
+t.test('a link that lies there is not followed', async (t) => {
+  const folder = t.testdir({ other: 'as it was' });
+  const file = path.join(folder, 'shop.state');
+  for (const link of [file, `${file}.new`]) await symlink(path.join(folder, 'other'), link);
+  const kept = new SnapshotFile(file, (reason) => t.fail(reason));
+  kept.keep(SNAPSHOT);
+  await kept.settled();
+  t.equal(await readFile(path.join(folder, 'other'), 'utf8'), 'as it was');
+  t.ok((await lstat(file)).isFile());
 });
 
 t.test('a folder that cannot be written to is told of, and nothing else comes of it', async (t) => {

@@ -6,6 +6,7 @@ const STATE: PassedState = {
   ...{ version: '0.2.0', generation: 7, nextWorker: 31, size: 4, configuredSize: 2, rollout: null },
   totals: { restarts: { crashed: 3, failed: 1, hung: 0, recycled: 2 }, rollouts: { done: 6, rolledBack: 1 } },
   slots: [{ slot: 0, restarts: 2, recycled: 0, reason: 'a worker exited with code 1' }],
+  workers: [{ pid: 4711, startedAt: '99' }],
   sockets: [{ cookie: '4097', key: '*:80', slot: 0, index: 0 }],
   upgrade: {
     ...{ id: 'a1', version: '0.2.0', nodeVersion: 'v22.1.0', failure: null, uptimeMs: 1.5 },
