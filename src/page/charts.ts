@@ -112,6 +112,8 @@ export class Charts {
   #plot(chart: Chart, plate: HTMLElement): uPlot {
     const color = (name: string) => () => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const axis = { stroke: color('--faint'), grid: { stroke: color('--line'), width: 0.5 }, ticks: { show: false } };
+    const times = (_plot: uPlot, at: number[], _axis: number, _space: number, everyS: number) =>
+      at.map((one) => clock(one, everyS < 60));
     const text = (_plot: uPlot, values: number[]) => values.map((value) => chart.text(value));
     return new uPlot(
       {
@@ -123,7 +125,10 @@ export class Charts {
           x: { range: () => this.#shown() },
           y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
-        axes: [axis, { ...axis, size: 62, values: text, ...(chart.steps && { incrs: chart.steps }) }],
+        axes: [
+          { ...axis, space: 80, size: 32, values: times },
+          { ...axis, size: 62, values: text, ...(chart.steps && { incrs: chart.steps }) },
+        ],
         series: [
           { label: 'Time', value: (_plot, at) => (at === null ? '–' : clock(at)) },
           ...chart.lines.map(({ name }, i) => ({

@@ -35,8 +35,10 @@ export function time(ms: Known): string {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
-export function clock(at: number): string {
-  return new Date(at * 1000).toLocaleTimeString();
+/** @param at seconds since 1970 */
+export function clock(at: number, withSeconds = true): string {
+  const second = withSeconds ? { second: '2-digit' as const } : {};
+  return new Date(at * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...second });
 }
 
 /** Of a reason; what a worker wrote last follows it. */
