@@ -166,7 +166,7 @@ t.test('a release whose health is bad is taken back', { skip: skipC }, async (t)
   await holdfast.message('started');
   writeFileSync(
     file,
-    JSON.stringify({ ...config, env: { UNHEALTHY: '1' }, readyTimeout: '1s', healthInterval: '100ms' }),
+    JSON.stringify({ ...config, env: { UNHEALTHY: '1' }, readyTimeout: '5s', healthInterval: '100ms' }),
   );
   const { code, stderr } = await holdfast.run('reload');
   t.equal(code, 1);
@@ -205,15 +205,22 @@ t.test('READY=1 makes a program ready, and nothing else does', { skip: skipPytho
   t.equal((await holdfast.run('stop')).code, 0);
 });
 
-t.test('a program that ignores SIGTERM is killed', async (t) => {
-  const command = ['sh', '-c', 'trap "echo asked" TERM; echo up; while :; do sleep 0.1; done'];
-  const args = ['--drain-timeout', '100ms', '--kill-timeout', '200ms', '--min-uptime', '50ms', '--', ...command];
-  const holdfast = new Holdfast(t, '--exec', { args });
-  await holdfast.message('started');
-  t.equal((await holdfast.run('stop')).code, 0);
-  t.equal(await holdfast.closed, 0);
-  t.equal(holdfast.lines('asked').length, 2, 'it was asked when its drain began, and when it was over');
-  t.match(holdfast.lines('worker exited'), [{ signal: 'SIGKILL' }]);
+t.test('a program is asked to end twice, and is killed where it ignores that', async (t) => {
+  const stopped = async (trap: string, ...timeouts: string[]) => {
+    const command = ['sh', '-c', `n=0; trap '${trap}' TERM; echo up; while :; do sleep 0.1; done`];
+    const holdfast = new Holdfast(t, '--exec', { args: [...timeouts, '--min-uptime', '50ms', '--', ...command] });
+    await Promise.all([holdfast.message('started'), holdfast.message('up')]);
+    t.equal((await holdfast.run('stop')).code, 0);
+    t.equal(await holdfast.closed, 0);
+    return holdfast.lines('worker exited');
+  };
+  const counts = 'n=$((n + 1)); [ $n = 2 ] && exit 7';
+  const [heeded, killed] = await Promise.all([
+    stopped(counts, '--drain-timeout', '1s', '--kill-timeout', '1m'),
+    stopped('', '--drain-timeout', '100ms', '--kill-timeout', '100ms'),
+  ]);
+  t.match(heeded, [{ code: 7 }], 'when its drain began, and when it was over');
+  t.match(killed, [{ signal: 'SIGKILL' }]);
 });
 
 t.test('what cannot be run is told plainly', async (t) => {
