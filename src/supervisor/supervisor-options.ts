@@ -31,6 +31,8 @@ export interface SupervisorOptions {
   readonly takeover?: Takeover | null;
   readonly upgrade: UpgraderOptions;
   /** What else listens, for the program that takes the place of this one. */
+  /** Whether somebody waits for an answer there. */
+  readonly isAsked: () => boolean;
   readonly passable: () => Pick<PassedOn, 'control' | 'admin'>;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker?: FirstWorker | null;

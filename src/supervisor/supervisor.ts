@@ -73,6 +73,8 @@ export class Supervisor implements ControlTarget {
   readonly #upgrader: Upgrader;
   readonly #startedAt: number;
   #begun = false;
+  /** How often the core has come to rest. */
+  #turns = 0;
   readonly #fromBefore: SocketId[] = [];
   #announce: (started: Started) => void = () => {};
   #end: (reason: string | null) => void = () => {};
@@ -94,6 +96,9 @@ export class Supervisor implements ControlTarget {
     this.#loop = new Loop(supervision, {
       perform: (effect) => this.#effects.perform(effect),
       subscribers: [
+        () => {
+          this.#turns += 1;
+        },
         (settled) => this.#watchers.review(settled),
         (settled) => this.#events.review(settled),
         (settled) => this.#insight.review(settled),
@@ -161,6 +166,7 @@ export class Supervisor implements ControlTarget {
     });
     this.#upgrader = new Upgrader(options.upgrade, {
       state: () => this.#loop.state,
+      turn: () => this.#turns,
       busy: () => this.#busy(),
       workers: () => workforce.workers.values(),
       answers: async (worker) => (await workforce.stats.ask(worker)) !== null,
@@ -306,6 +312,7 @@ export class Supervisor implements ControlTarget {
       ...(this.#deployments.isBusy ? ['a reload that is being prepared'] : []),
       ...(this.#insight.isBusy ? ['a profile or an inspector'] : []),
       ...(this.#options.hooks?.isBusy ? ['a hook that runs'] : []),
+      ...(this.#options.isAsked() ? ['an answer to who has asked'] : []),
     ];
   }
 
