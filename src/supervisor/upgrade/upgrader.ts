@@ -4,7 +4,7 @@
  */
 import { existsSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { State } from '../../core/types.js';
 import { hindrancesOf } from '../../core/upgrade.js';
 import type { Log } from '../../logs/logger.js';
@@ -14,7 +14,6 @@ import type { Progress } from '../requests.js';
 import type { WorkerHandle } from '../workers/handle.js';
 import type { Arrival } from './arrival.js';
 import { type Candidate, dryRun } from './dry-run.js';
-import { HELD_SIGNALS } from './held-signals.js';
 import { installedSince } from './installed.js';
 import { lackOf, outlivingLack } from './lack.js';
 import { descriptorsOf, type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
@@ -23,6 +22,8 @@ import { descriptorsOf, type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writ
 const WAIT_MS = 120_000;
 const LOOK_MS = 50;
 const STANDARD = [0, 1, 2];
+/** Those that end a program that does not listen to them. */
+const ENDING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'];
 
 /** How this very program was started. */
 export interface SelfStart {
@@ -53,6 +54,8 @@ export interface UpgraderOptions {
 
 export interface UpgraderParts {
   readonly state: () => State;
+  /** Another number whenever something has happened. */
+  readonly turn: () => number;
   /** What goes on that the core does not know. */
   readonly busy: () => readonly string[];
   readonly workers: () => Iterable<WorkerHandle>;
@@ -184,15 +187,25 @@ export class Upgrader {
       tell('new version would start', { version, nodeVersion });
       await this.#clear(tell, until);
       tell('supervisor is being replaced', { upgrade: id, version, nodeVersion });
-      // What is said up to here is written, and nothing has come in between.
-      do {
+      for (;;) {
         await this.#clear(tell, until);
         await log.flush();
-      } while (this.#inTheWay().length > 0);
-      const fds = this.#write(file, id, self);
-      const error = this.#replace(exec, candidate, file, fds);
-      throw new Refused(`${node} cannot be run: ${error}`);
+        const fds = this.#write(file, id, self);
+        const turn = this.#parts.turn();
+        // One that comes from here on would be caught and heard by nobody: it is to do what it does to a program that boots.
+        exec.toDefault(ENDING);
+        // Those that were caught are heard now: between two of these the loop has looked for what has come.
+        await nextTurn();
+        await nextTurn();
+        if (this.#parts.turn() !== turn || this.#inTheWay().length > 0) {
+          heedAgain();
+          continue;
+        }
+        const error = this.#replace(exec, candidate, file, fds);
+        throw new Refused(`${node} cannot be run: ${error}`);
+      }
     } finally {
+      heedAgain();
       rmSync(file, { force: true });
     }
   }
@@ -207,13 +220,11 @@ export class Upgrader {
     const before = here();
     try {
       process.chdir(cwd);
-      exec.holdSignals(HELD_SIGNALS);
       const variables = { ...env, [UPGRADE_VARIABLE]: file };
       return exec.execve(node, [node, ...nodeArgs, script, ...args], variables, [...STANDARD, ...fds]);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     } finally {
-      exec.deliverSignals(HELD_SIGNALS);
       if (before !== null) process.chdir(before);
     }
   }
@@ -231,14 +242,19 @@ export class Upgrader {
   /** Waits until nothing is in the way. @throws Refused */
   async #clear(tell: Tell, until: number, { more, waiting }: Clearing = UPGRADE): Promise<void> {
     let told = '';
+    let before = '';
     for (;;) {
       let waits = [...this.#inTheWay(), ...more()];
       if (waits.length === 0) waits = [...(await this.#silent())];
       if (waits.length === 0) return;
       const what = waits.join(', ');
       if (performance.now() > until) throw new Refused(`${what} is still in the way after ${WAIT_MS / 1000} s`);
-      if (what !== told) tell(waiting, { for: what, atMostSeconds: WAIT_MS / 1000 });
-      told = what;
+      // What is over at the next look is no news.
+      if (what === before && what !== told) {
+        tell(waiting, { for: what, atMostSeconds: WAIT_MS / 1000 });
+        told = what;
+      }
+      before = what;
       await delay(LOOK_MS);
     }
   }
@@ -275,6 +291,15 @@ export class Upgrader {
 
 /** As it was when this program began: the way that it was named by may lead to another version by now. */
 const ownScript = real(process.argv[1] ?? '');
+
+/** Node catches them anew. */
+function heedAgain(): void {
+  for (const signal of ENDING) {
+    const listeners = process.listeners(signal);
+    process.removeAllListeners(signal);
+    for (const listener of listeners) process.on(signal, listener);
+  }
+}
 
 /** null where that has been removed. */
 function here(): string | null {
