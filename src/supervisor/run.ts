@@ -35,6 +35,7 @@ import { attachAt } from './takeover/orphans.js';
 import type { Replaced } from './takeover/replaced.js';
 import { type PassedWorkers, Takeover } from './takeover/takeover.js';
 import type { Arrival } from './upgrade/arrival.js';
+import { leaveLack } from './upgrade/lack.js';
 import type { SelfStart } from './upgrade/upgrader.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
@@ -143,7 +144,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       runtimeDir,
       takeover,
       attachAt: attachAt(config, runtimeDir),
-      leaveLack: leaveLack(environment),
+      leaveLack: leaveLack({ ...environment, pid: process.pid, execPid: process.env.SYSTEMD_EXEC_PID }),
       firstWorker,
       upgrade: {
         ...{ self: options.self, runtimeDir, name: config.name, version, log, arrival },
@@ -259,14 +260,6 @@ async function lookForReplaced({ runtimeDir }: RunOptions, wanted: Release, log:
   const replaced = await findReplaced({ runtimeDir, wanted, log });
   if (replaced === null) log.logger.info('no supervisor of this name runs: nothing is replaced');
   return replaced;
-}
-
-/** Whoever looks after this process would take its end for that of the service. */
-function leaveLack({ notifySocket }: ServiceEnvironment): string | null {
-  if (notifySocket !== null || process.env.SYSTEMD_EXEC_PID === String(process.pid)) {
-    return 'systemd has started it, and would take its end for that of the service: holdfast upgrade replaces it there';
-  }
-  return process.pid === 1 ? 'it is process 1, and everything ends with it: holdfast upgrade replaces it there' : null;
 }
 
 function passedWorkers(arrival: Arrival | null): PassedWorkers | null {
