@@ -23,6 +23,8 @@ export interface AdminServerOptions {
   /** By which it may be called, beside every address and localhost. */
   readonly names: readonly string[];
   readonly target: AdminTarget;
+  /** Listens there already: it was passed on by the program before an exec. */
+  readonly fd?: number | undefined;
 }
 
 interface Route {
@@ -52,13 +54,17 @@ export class AdminServer {
   }
 
   /** @throws the system's error where it cannot listen there */
-  static async open({ host, port, names, target }: AdminServerOptions): Promise<AdminServer> {
+  static async open({ host, port, names, target, fd }: AdminServerOptions): Promise<AdminServer> {
     const own = host === null ? names : [...names, host];
     const admin = new AdminServer(target, own);
-    admin.#server = await PlainServer.listen(host === null ? { port } : { host, port }, (request) =>
-      admin.#answer(request),
-    );
+    const where = fd === undefined ? (host === null ? { port } : { host, port }) : { fd };
+    admin.#server = await PlainServer.listen(where, (request) => admin.#answer(request));
     return admin;
+  }
+
+  /** For the program that takes the place of this one. */
+  get fd(): number | null {
+    return this.#server?.fd ?? null;
   }
 
   async close(): Promise<void> {

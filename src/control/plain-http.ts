@@ -73,7 +73,7 @@ export class PlainServer {
    * @throws the system's error where it cannot listen there
    */
   static listen(
-    where: net.ListenOptions,
+    where: net.ListenOptions & { readonly fd?: number },
     answer: (request: PlainRequest) => Promise<PlainAnswer>,
   ): Promise<PlainServer> {
     const plain = new PlainServer(answer);
@@ -88,6 +88,12 @@ export class PlainServer {
         resolve(plain);
       });
     });
+  }
+
+  /** For the program that takes the place of this one; null where it does not listen. */
+  get fd(): number | null {
+    const { _handle: handle } = this.#server as unknown as { readonly _handle: { readonly fd: number } | null };
+    return handle?.fd ?? null;
   }
 
   /** Ends clients that have no answer to come; the others have a moment for theirs. */

@@ -203,6 +203,8 @@ export function killReplaced(draft: Draft): void {
 function endTakeover(draft: Draft): void {
   const { state } = draft;
   state.takeover = null;
+  // They came in any order.
+  state.workers.sort((a, b) => a.id - b.id);
   const held: number[] = [];
   draft.effects.push({ do: 'endTakeover', held });
   if (!isUp(state)) return;

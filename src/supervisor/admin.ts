@@ -7,11 +7,12 @@ import { BindError } from '../sockets/bind-error.js';
 import { findOwner } from '../sockets/owner.js';
 import type { Supervisor } from './supervisor.js';
 
-/** @throws BindError where it cannot listen there */
+/** @param fd listens there already. @throws BindError where it cannot listen there */
 export async function openAdmin(
   { host, port }: ListenAddress,
   names: readonly string[],
   supervisor: Supervisor,
+  fd?: number,
 ): Promise<AdminServer> {
   const metrics = new Metrics();
   const startedAtSeconds = performance.timeOrigin / 1000;
@@ -33,7 +34,7 @@ export async function openAdmin(
     },
   };
   try {
-    return await AdminServer.open({ host, port, names, target });
+    return await AdminServer.open({ host, port, names, target, fd });
   } catch (cause) {
     const { errno, code } = cause as NodeJS.ErrnoException;
     if (errno === undefined) throw cause;

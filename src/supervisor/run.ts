@@ -1,6 +1,8 @@
 /**
  * One supervisor from its start to its end: probes the machine, opens the control socket, starts the workers.
  */
+import { closeSync } from 'node:fs';
+import type { ListenAddress } from '../config/listen-address.js';
 import type { LoadedConfig } from '../config/load.js';
 import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
@@ -36,6 +38,7 @@ import type { Replaced } from './takeover/replaced.js';
 import { type PassedWorkers, Takeover } from './takeover/takeover.js';
 import type { Arrival } from './upgrade/arrival.js';
 import { leaveLack } from './upgrade/lack.js';
+import type { PassedAdmin } from './upgrade/passed-state.js';
 import type { SelfStart } from './upgrade/upgrader.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
@@ -125,6 +128,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     let custody: Custody | undefined;
     let shared: SharedSockets | undefined;
     let control: ControlServer | undefined;
+    let admin: AdminServer | null = null;
     const hooks = new Hooks({ log });
     const { runtimeDir } = options;
     const takeover =
@@ -150,7 +154,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         ...{ self: options.self, runtimeDir, name: config.name, version, log, arrival },
         nativeLack: native.ok ? null : native.reason,
       },
-      passableControl: () => control?.passable ?? null,
+      passable: () => ({ control: control?.passable ?? null, admin: passableAdmin(config.admin, admin) }),
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });
         return custody;
@@ -183,19 +187,18 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     const signals = handleSignals(supervisor, log, { takeOver, isTerminalGone, onReload, onStopNow });
     // Only now is it known that no other supervisor has them.
     if (await takeover?.open()) firstWorker?.discard();
-    let admin: AdminServer | null = null;
     let closeTriggers = () => {};
     let begun = false;
     let kept = Promise.resolve(() => {});
     try {
-      // Before the workers: who asks while they start is to be told so, not refused.
-      if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor);
+      // Before the workers: who asks while they start is to be told so, not refused. Where they serve already, who asks waits.
+      if (config.admin !== null && arrival === null)
+        admin = await openAdmin(config.admin, config.adminNames, supervisor);
       begun = true;
       supervisor.start();
       // Before anybody can hear that it runs: no worker has been listened to yet.
       kept = keepOwnProgram(wanted, options.runtimeDir, log);
       signals.begin();
-      if (arrival !== null) void takeover?.settled.then(() => tellArrived(arrival, log));
       void options.hostGone?.then(() => {
         if (supervisor.stopping) return;
         log.logger.info('the program that started it is gone: stop asked for');
@@ -218,6 +221,12 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         options.onStarted?.({ ...started, notRolledOut: rolledOut?.ok === false ? rolledOut.reason : null });
       });
       closeTriggers = await openTriggers(supervisor, wanted, log);
+      const hasAll = takeover?.settled.then(() => true) ?? false;
+      if (arrival !== null && (await Promise.race([hasAll, supervisor.ended.then(() => false)]))) {
+        const fd = passedAdminFd(config.admin, arrival);
+        if (config.admin !== null) admin = await openAdmin(config.admin, config.adminNames, supervisor, fd);
+        tellArrived(arrival, log);
+      }
       const failure = await supervisor.ended;
       if (failure !== null) {
         const verb = hasStarted ? 'keep running' : 'start';
@@ -264,6 +273,20 @@ async function lookForReplaced({ runtimeDir }: RunOptions, wanted: Release, log:
 
 function passedWorkers(arrival: Arrival | null): PassedWorkers | null {
   return arrival === null ? null : { before: arrival.state, collect: (pid) => arrival.exec.collect(pid) };
+}
+
+function passableAdmin(address: ListenAddress | null, admin: AdminServer | null): PassedAdmin | null {
+  const fd = admin?.fd ?? null;
+  return address === null || fd === null ? null : { fd, ...address };
+}
+
+/** Closed where the configuration has another address by now. */
+function passedAdminFd(address: ListenAddress | null, { state }: Arrival): number | undefined {
+  const { admin } = state.upgrade;
+  if (admin === null) return undefined;
+  if (address?.host === admin.host && address.port === admin.port) return admin.fd;
+  closeSync(admin.fd);
+  return undefined;
 }
 
 /** All workers have been taken over: the version before is no longer needed. */

@@ -10,7 +10,7 @@ import type { SharedOptions, SharedSockets } from '../sockets/shared.js';
 import type { Release } from './deployments/release.js';
 import type { Hooks } from './hooks/hooks.js';
 import type { Takeover } from './takeover/takeover.js';
-import type { PassedControl } from './upgrade/passed-state.js';
+import type { PassedOn } from './upgrade/passed-state.js';
 import type { UpgraderOptions } from './upgrade/upgrader.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
@@ -32,8 +32,8 @@ export interface SupervisorOptions {
   readonly upgrade: UpgraderOptions;
   /** Why it cannot leave its workers to another supervisor; null where it can. */
   readonly leaveLack?: string | null;
-  /** The control socket, for the program that takes the place of this one. */
-  readonly passableControl: () => PassedControl | null;
+  /** What else listens, for the program that takes the place of this one. */
+  readonly passable: () => Pick<PassedOn, 'control' | 'admin'>;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker?: FirstWorker | null;
   /** Makes custody; it is told whom to tell when an address has to be waited for, and of sockets from before. */

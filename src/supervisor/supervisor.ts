@@ -334,7 +334,7 @@ export class Supervisor implements ControlTarget {
   }
 
   #pass(): ReturnType<UpgraderParts['pass']> {
-    const { takeover, version, passableControl } = this.#options;
+    const { takeover, version, passable } = this.#options;
     const { state } = this.#loop;
     const { instances } = this.#releases.of(state, state.stable).config;
     const snapshot = takeover?.snapshotOf(state, instances, this.#custody);
@@ -345,7 +345,7 @@ export class Supervisor implements ControlTarget {
       upgrade: {
         version,
         sockets: [...this.#custody.passable, ...this.#shared.passable],
-        control: passableControl(),
+        ...passable(),
         uptimeMs: performance.now() - this.#startedAt,
         history: this.#insight.records,
         logs: this.#log.recent({ lines: MOST_LINES, follow: false }).lines,

@@ -133,9 +133,9 @@ t.test('of two in one slot the newest that is ready stays', async (t) => {
   t.same(
     d.state.workers.map(({ id, state }) => [id, state]),
     [
-      [3, 'draining'],
       [1, 'draining'],
       [2, 'ready'],
+      [3, 'draining'],
     ],
   );
 });

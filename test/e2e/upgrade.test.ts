@@ -105,6 +105,38 @@ class Keeping {
   }
 }
 
+/** A load balancer that asks for the readiness again and again. */
+class Probes {
+  answers = 0;
+  readonly refusals: string[] = [];
+  #stopped = false;
+  readonly #done: Promise<void>;
+
+  constructor(port: number) {
+    this.#done = this.#goOn(port);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #goOn(port: number): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        const request = http.get({ host: '127.0.0.1', port, path: '/readyz', agent: false });
+        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+        await once(response.resume(), 'end');
+        if (response.statusCode !== 200) this.refusals.push(String(response.statusCode));
+        this.answers += 1;
+      } catch (error) {
+        this.refusals.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
 /** A connection behind an upgrade that says something again and again, and is answered. */
 class Echo {
   answers = 0;
@@ -131,10 +163,10 @@ class Echo {
 
 t.test('another version takes the place, under clients of all kinds, and no worker notices', async (t) => {
   const releases = new Releases(t);
-  const [port, tlsPort] = [await freePort(), await freePort()];
+  const [port, tlsPort, adminPort] = [await freePort(), await freePort(), await freePort()];
   const holdfast = new Holdfast(t, survivor, {
     bin: releases.bin,
-    args: ['--name', 'shop', '-i', '2'],
+    args: ['--name', 'shop', '-i', '2', '--admin', `127.0.0.1:${adminPort}`],
     env: {
       ...serversEnv(releases.folder, 0),
       PORT: String(port),
@@ -157,6 +189,7 @@ t.test('another version takes the place, under clients of all kinds, and no work
   const secure = [1, 2, 3].map(() => new Keeping(https, tlsPort));
   const kept = [1, 2, 3].map(() => new Keeping(http, port));
   const echoes = [1, 2, 3].map(() => new Echo(port));
+  const probes = new Probes(adminPort);
   t.teardown(() => {
     for (const echo of echoes) echo.end();
   });
@@ -183,7 +216,8 @@ t.test('another version takes the place, under clients of all kinds, and no work
   );
   const asked = kept.map(({ answers }) => answers);
   while (kept.some(({ answers }, i) => answers < (asked[i] ?? 0) + 5)) await holdfast.status();
-  for (const client of [...kept, ...secure]) t.match(client, { connections: 1, errors: [] }, 'no connection is closed');
+  for (const client of [...kept, ...secure])
+    t.same([client.connections, client.errors], [1, []], 'no connection is closed');
   for (const echo of echoes) t.match(echo, { closed: false });
 
   // As a signal does it.
@@ -191,12 +225,14 @@ t.test('another version takes the place, under clients of all kinds, and no work
   holdfast.child.kill('SIGUSR2');
   await holdfast.message('supervisor replaced', from);
   t.same(pidsOf(await holdfast.status()), pids);
-  for (const client of [...kept, ...secure]) t.match(client, { connections: 1, errors: [] });
+  for (const client of [...kept, ...secure]) t.same([client.connections, client.errors], [1, []]);
   for (const echo of echoes) {
     t.match(echo, { closed: false });
     echo.end();
   }
-  await Promise.all([...secure, ...kept].map((client) => client.stop()));
+  await Promise.all([...secure, ...kept, probes].map((client) => client.stop()));
+  t.same(probes.refusals, [], `${probes.answers} probes`);
+  t.ok(probes.answers > 10);
 
   releases.add('3', '1.0.3');
   releases.use('3');
@@ -211,7 +247,11 @@ t.test('another version takes the place, under clients of all kinds, and no work
     workers.map(({ generation }) => generation),
     [2, 2],
   );
-  t.same(childrenOf(holdfast.pid).sort(), pidsOf({ workers } as SupervisorStatus), 'none is left unburied');
+  t.same(
+    childrenOf(holdfast.pid).sort((a, b) => a - b),
+    pidsOf({ workers } as SupervisorStatus),
+    'none is left unburied',
+  );
   const reloaded = await holdfast.message('worker exited', from);
   t.not(reloaded.signal ?? reloaded.code, null, 'it is known how they have ended');
 
@@ -306,7 +346,7 @@ t.test('a version that would not start changes nothing, and one that fails all t
   t.match(await holdfast.run('upgrade'), { code: 0, stdout: /holdfast 1\.0\.2/ }, 'once it is mended it is taken');
   t.same(pidsOf(await holdfast.status()), pids);
   await kept.stop();
-  t.match(kept, { connections: 1, errors: [] });
+  t.same([kept.connections, kept.errors], [1, []]);
   await load.stop();
   t.same(load.errors, {}, load.summary());
 });

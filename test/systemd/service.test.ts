@@ -147,6 +147,22 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     t.same(await workers(), before, 'the workers serve on');
     t.ok(load.answers.length > 500, `${load.answers.length} answers`);
     t.equal(await show('shop', 'NFileDescriptorStore'), '2', 'nothing is left in the store');
+
+    load = new Load({ port, fresh: 8, keepAlive: 8 });
+    const pid = await show('shop', 'MainPID');
+    for (let i = 0; i < 3; i++) {
+      const { code, stderr } = await inside([...env, node, HOLDFAST, 'upgrade']);
+      t.equal(code, 0, stderr);
+      t.match(await show('shop', 'StatusText'), /^2 workers ready/);
+    }
+    t.same(await workers(), before, 'and go on with what takes the place of their supervisor');
+    t.equal(await show('shop', 'MainPID'), pid);
+    await systemctl('reload', 'shop');
+    t.equal(await show('shop', 'MainPID'), pid);
+    await load.stop();
+    t.same(load.errors, {}, `3 upgrades and a reload: ${load.summary()}`);
+    t.equal(await show('shop', 'NFileDescriptorStore'), '2', 'each is once in the store');
+    before.push(...(await workers()));
     await systemctl('stop', 'shop');
     for (const pid of before) t.not((await inside(['test', '-d', `/proc/${pid}`])).code, 0, 'a stop ends them');
   });
@@ -275,6 +291,9 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     await until('the status is told', async () => /^2 workers ready/.test(await show('plain', 'StatusText')));
     await systemctl('reload', 'plain');
     await until('it is reloaded', async () => /generation 2$/.test(await show('plain', 'StatusText')));
+    const env = ['env', 'HOLDFAST_RUNTIME_DIR=/run/holdfast-plain'];
+    const upgraded = await inside([...env, node, HOLDFAST, 'upgrade']);
+    t.match(upgraded, { code: 1, stderr: /cannot upgrade plain: koffi cannot be loaded/ });
     const { stdout } = await inside(['journalctl', '-u', 'plain', '-o', 'json', '--no-pager']);
     t.match(stdout, /"PRIORITY":"6"/);
     t.match(stdout, /koffi cannot be loaded/);

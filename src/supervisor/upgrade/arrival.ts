@@ -7,7 +7,13 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { HoldfastError } from '../../errors.js';
 import { type Exec, loadExec } from '../../native/exec.js';
 import { HELD_SIGNALS } from './held-signals.js';
-import { type PassedState, readPassedState, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
+import {
+  descriptorsOf,
+  type PassedState,
+  readPassedState,
+  UPGRADE_VARIABLE,
+  writePassedState,
+} from './passed-state.js';
 
 /** What is written before the end, for people. */
 const MOST_CHARACTERS = 4_000;
@@ -44,9 +50,8 @@ export function arrive(env: NodeJS.ProcessEnv): void {
   const state = readPassed(file);
   if (exec === null) throw cannotGoOn('koffi cannot be loaded');
   const { upgrade } = state;
-  const passed = [...upgrade.sockets, ...(upgrade.control === null ? [] : [upgrade.control])].map(({ fd }) => fd);
   // Nothing that is started from here on is to have them.
-  exec.closeOnExec(passed);
+  exec.closeOnExec(descriptorsOf(upgrade));
   arrival = { ...arm(exec, state, file, { ...env }), state, exec };
 }
 
@@ -86,7 +91,7 @@ function arm(exec: Exec, state: PassedState, file: string, env: NodeJS.ProcessEn
     said = (said + text).slice(-MOST_CHARACTERS);
   };
   if (upgrade.failure === null) {
-    for (const { fd } of upgrade.sockets) {
+    for (const fd of descriptorsOf({ ...upgrade, control: null })) {
       const spare = exec.duplicate(fd);
       if (spare !== null) spares.set(fd, spare);
     }
@@ -101,9 +106,11 @@ function arm(exec: Exec, state: PassedState, file: string, env: NodeJS.ProcessEn
       const spare = spares.get(fd);
       return spare === undefined ? [] : [{ fd: spare, name }];
     });
+    const spareAdmin = upgrade.admin === null ? undefined : spares.get(upgrade.admin.fd);
+    const admin = upgrade.admin === null || spareAdmin === undefined ? null : { ...upgrade.admin, fd: spareAdmin };
     try {
       // The name is claimed anew: this program may have given it up on its way.
-      const next = { ...state, upgrade: { ...upgrade, failure, sockets, control: null } };
+      const next = { ...state, upgrade: { ...upgrade, failure, sockets, control: null, admin } };
       writeFileSync(file, writePassedState(next), { mode: 0o600 });
       exec.holdSignals(HELD_SIGNALS);
       const variables = { ...env, [UPGRADE_VARIABLE]: file };

@@ -41,6 +41,14 @@ export interface PassedControl {
   readonly entry: string;
 }
 
+/** Of the admin address. */
+export interface PassedAdmin {
+  readonly fd: number;
+  /** As the configuration had it. */
+  readonly host: string | null;
+  readonly port: number;
+}
+
 export interface PassedHandover {
   readonly handed: number;
   readonly refused: number;
@@ -59,6 +67,7 @@ export interface PassedOn {
   readonly failure: string | null;
   readonly sockets: readonly PassedSocket[];
   readonly control: PassedControl | null;
+  readonly admin: PassedAdmin | null;
   readonly uptimeMs: number;
   readonly history: readonly RestartRecord[];
   /** Each is JSON. */
@@ -92,6 +101,7 @@ const passedOn = record<PassedOn>({
   failure: or(nullOr(text(LONGEST_LINE)), null),
   sockets: or(list(record<PassedSocket>({ fd, name: text(8_192) }), MOST), []),
   control: or(nullOr(record<PassedControl>({ fd, entry: text(64) })), null),
+  admin: or(nullOr(record<PassedAdmin>({ fd, host: nullOr(text(1_024)), port: whole(1, 65_535) })), null),
   uptimeMs: or(amount, 0),
   history: or(
     list(
@@ -119,6 +129,11 @@ const passedOn = record<PassedOn>({
 });
 const upgrade = record<{ readonly upgrade: PassedOn }>({ upgrade: passedOn });
 const passed: Reader<PassedState> = (value, at) => ({ ...snapshot(value, at), ...upgrade(value, at) });
+
+/** All that stay open. */
+export function descriptorsOf({ sockets, control, admin }: Pick<PassedOn, 'sockets' | 'control' | 'admin'>): number[] {
+  return [...sockets, ...[control, admin].filter((one) => one !== null)].map(({ fd }) => fd);
+}
 
 /** Never throws. */
 export function readPassedState(written: string): Read<PassedState> {

@@ -2,7 +2,7 @@
  * The supervisor is replaced by exec, with its PID: first it is asked for, then whatever cannot go over is waited for, then the new
  * version is tried beside this one, and in the end it takes the place. Until that last step nothing has changed.
  */
-import { realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { State } from '../../core/types.js';
@@ -17,7 +17,7 @@ import { type Candidate, dryRun } from './dry-run.js';
 import { HELD_SIGNALS } from './held-signals.js';
 import { installedSince } from './installed.js';
 import { lackOf, outlivingLack } from './lack.js';
-import { type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
+import { descriptorsOf, type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
 
 /** How long all that is in the way is waited for, in all. */
 const WAIT_MS = 120_000;
@@ -174,7 +174,8 @@ export class Upgrader {
     await this.#clear(tell, until);
     const id = Math.random().toString(16).slice(2, 10);
     const file = this.#file;
-    const candidate: Candidate = { ...self, node };
+    // What was started from a folder that has been removed since can do without where nothing is named from there.
+    const candidate: Candidate = { ...self, node, cwd: existsSync(self.cwd) ? self.cwd : '/' };
     try {
       this.#write(file, id, self);
       const checked = await dryRun(candidate, file);
@@ -203,7 +204,7 @@ export class Upgrader {
     file: string,
     fds: readonly number[],
   ): string {
-    const before = process.cwd();
+    const before = here();
     try {
       process.chdir(cwd);
       exec.holdSignals(HELD_SIGNALS);
@@ -213,7 +214,7 @@ export class Upgrader {
       return error instanceof Error ? error.message : String(error);
     } finally {
       exec.deliverSignals(HELD_SIGNALS);
-      process.chdir(before);
+      if (before !== null) process.chdir(before);
     }
   }
 
@@ -224,8 +225,7 @@ export class Upgrader {
     const passed = { ...upgrade, id, nodeVersion: process.version, program, failure: null };
     rmSync(file, { force: true });
     writeFileSync(file, writePassedState({ ...snapshot, upgrade: passed }), { mode: 0o600, flag: 'wx' });
-    const { sockets, control } = passed;
-    return [...sockets, ...(control === null ? [] : [control])].map(({ fd }) => fd);
+    return descriptorsOf(passed);
   }
 
   /** Waits until nothing is in the way. @throws Refused */
@@ -275,6 +275,15 @@ export class Upgrader {
 
 /** As it was when this program began: the way that it was named by may lead to another version by now. */
 const ownScript = real(process.argv[1] ?? '');
+
+/** null where that has been removed. */
+function here(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
+}
 
 function real(file: string): string {
   try {

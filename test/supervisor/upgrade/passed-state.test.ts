@@ -16,6 +16,7 @@ const STATE: PassedState = {
     },
     sockets: [{ fd: 21, name: 'holdfast/0/0/*%3A80' }],
     control: { fd: 22, entry: '0a1b2c3d' },
+    admin: { fd: 23, host: null, port: 9100 },
     history: [{ atMs: 1, what: 'crashed', slot: 0, reason: 'exit code 1' }],
     logs: ['{"msg":"started"}'],
     handover: { handed: 1, refused: 2, takenBack: 3, stayed: { 'a request': 4 } },
@@ -41,7 +42,10 @@ t.test('a newer version may have written more, an older one less', async (t) => 
   const { id, program } = STATE.upgrade;
   t.match(readPassedState(JSON.stringify({ format: 1, upgrade: { id, program } })), {
     ok: true,
-    snapshot: { generation: 1, upgrade: { sockets: [], control: null, failure: null, logs: [], history: [] } },
+    snapshot: {
+      generation: 1,
+      upgrade: { sockets: [], control: null, admin: null, failure: null, logs: [], history: [] },
+    },
   });
 });
 
