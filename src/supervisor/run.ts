@@ -7,22 +7,19 @@ import type { LoadedConfig } from '../config/load.js';
 import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
-import { JOURNAL_SOCKET } from '../logs/journal.js';
 import { createLog, type Log } from '../logs/logger.js';
-import type { Datagrams } from '../native/datagrams.js';
-import { loadNative, type NativeLoad } from '../native/libc.js';
-import { chooseListenMode, chooseSteering, type SteeringChoice } from '../platform/mode.js';
+import { loadNative } from '../native/libc.js';
+import { chooseListenMode, chooseSteering } from '../platform/mode.js';
 import { ownPackage } from '../platform/own-package.js';
 import { probe } from '../platform/probe.js';
-import { formatAddress, formatShared } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
-import { fromThree, type InheritedShared, type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
+import { fromThree, inherit } from '../sockets/inherit.js';
 import { SharedSockets } from '../sockets/shared.js';
 import { unsteer } from '../sockets/steered-groups.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
 import { openAdmin } from './admin.js';
-import { atMost, failures } from './closing.js';
+import { atMost, endWorkers, failures } from './closing.js';
 import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-branch.js';
 import { type Release, resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
@@ -33,6 +30,7 @@ import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
 import { Supervisor } from './supervisor.js';
 import type { Started } from './supervisor-options.js';
+import { addressOf, openJournal, steeringWith } from './surroundings.js';
 import { attachAt } from './takeover/orphans.js';
 import type { Replaced } from './takeover/replaced.js';
 import { type PassedWorkers, Takeover } from './takeover/takeover.js';
@@ -297,34 +295,4 @@ function tellArrived(arrival: Arrival, log: Log): void {
   const fields = { upgrade: id, from: { version, nodeVersion } };
   if (failure === null) log.logger.info(fields, 'supervisor replaced');
   else log.logger.error({ upgrade: id, reason: failure }, 'upgrade failed: the version before goes on');
-}
-
-async function endWorkers(supervisor: Supervisor): Promise<string[]> {
-  void supervisor.stop(() => {});
-  supervisor.stopNow();
-  await supervisor.ended;
-  return [];
-}
-
-function addressOf(socket: InheritedSocket | InheritedShared): string {
-  const { host, port } = socket;
-  return 'kind' in socket ? formatShared(socket.kind, host, port) : formatAddress(host, port);
-}
-
-/** What the kernel cannot be told by index is left to its hash. */
-function steeringWith(inherited: readonly InheritedSocket[], choice: SteeringChoice): SteeringChoice {
-  if (!choice.steered || isOrderKnown(inherited)) return choice;
-  return {
-    steered: false,
-    reason: 'sockets were kept from a supervisor that did not steer: stop and start to have them bound anew',
-  };
-}
-
-/** null where the journal is reached by standard output only. */
-function openJournal(native: NativeLoad): Datagrams | null {
-  try {
-    return native.ok ? native.native.openDatagrams(JOURNAL_SOCKET) : null;
-  } catch {
-    return null;
-  }
 }
