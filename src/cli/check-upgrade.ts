@@ -23,7 +23,8 @@ export async function checkUpgrade(from: PreparedFrom, context: Context): Promis
   const file = env[UPGRADE_VARIABLE] ?? '';
   delete env[UPGRADE_VARIABLE];
   checkPassed(file);
-  const { exitCode, loaded } = await prepareConfig({ ...from, argv: wordsToStart(from.argv) }, context);
+  const { [UPGRADE_VARIABLE]: _, ...own } = from.env;
+  const { exitCode, loaded } = await prepareConfig({ ...from, env: own, argv: wordsToStart(from.argv) }, context);
   if (loaded === null) return exitCode === EXIT.done ? EXIT.failed : exitCode;
   if ('several' in loaded) throw refused('the file has several applications now');
   const name = nameIn(file);

@@ -62,6 +62,10 @@ export class AdminServer {
     return admin;
   }
 
+  get isAsked(): boolean {
+    return this.#server?.isAsked ?? false;
+  }
+
   /** For the program that takes the place of this one. */
   get fd(): number | null {
     return this.#server?.fd ?? null;

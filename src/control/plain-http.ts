@@ -90,6 +90,11 @@ export class PlainServer {
     });
   }
 
+  /** Whether somebody has connected and waits for an answer. */
+  get isAsked(): boolean {
+    return [...this.#clients].some(({ answered }) => !answered);
+  }
+
   /** For the program that takes the place of this one; null where it does not listen. */
   get fd(): number | null {
     const { _handle: handle } = this.#server as unknown as { readonly _handle: { readonly fd: number } | null };

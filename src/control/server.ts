@@ -6,6 +6,7 @@
  * waits for any more has an end.
  */
 import type http from 'node:http';
+import type net from 'node:net';
 import { HoldfastError } from '../errors.js';
 import type { ControlLine, ControlResult, ControlTarget } from '../protocol.js';
 import { BODY_HINT, BODY_LIMIT_BYTES, readBody, refuse, sendJson } from './answer.js';
@@ -64,6 +65,8 @@ export class ControlServer {
   #feeds = 0;
   /** Streams that a close has to end. */
   readonly #open = new Set<() => void>();
+  /** Connections whose answer has not begun yet. */
+  readonly #asking = new Set<net.Socket>();
   readonly #watched = new WatchedStatus(() => this.#target.status(true));
   #socket: KeptSocket | undefined;
   #closed: Promise<void> | null = null;
@@ -108,6 +111,10 @@ export class ControlServer {
     server.maxRequestsPerSocket = 1;
     server.on('dropRequest', ({ socket }: http.IncomingMessage) => socket.pause());
     server.maxConnections = CONNECTION_LIMIT;
+    server.on('connection', (socket) => {
+      this.#asking.add(socket);
+      socket.once('close', () => this.#asking.delete(socket));
+    });
     return server;
   }
 
@@ -126,6 +133,11 @@ export class ControlServer {
   /** The control socket's path. */
   get path(): string {
     return this.#socket?.path ?? '';
+  }
+
+  /** Whether somebody has connected and has had nothing of an answer. */
+  get isAsked(): boolean {
+    return this.#asking.size > 0;
   }
 
   /** For the program that takes the place of this one. */
@@ -247,6 +259,7 @@ export class ControlServer {
     untilClosed = false,
   ): Promise<void> {
     const stream = new ProgressStream(response, format);
+    this.#hears(response);
     let concluded = false;
     const end = (result: ControlResult) => {
       this.#open.delete(endUnanswered);
@@ -265,7 +278,13 @@ export class ControlServer {
     response.once('close', () => this.#open.delete(endUnanswered));
   }
 
+  /** It is told things as they come, which another program does not go on with. */
+  #hears({ socket }: http.ServerResponse): void {
+    if (socket !== null) this.#asking.delete(socket);
+  }
+
   #events(response: http.ServerResponse): void {
+    this.#hears(response);
     if (this.#feeds >= FOLLOWER_LIMIT) {
       const error = `cannot follow the events: ${FOLLOWER_LIMIT} follow them already`;
       refuse(response, 503, error, 'end one of them');
@@ -292,6 +311,7 @@ export class ControlServer {
       return;
     }
     if (query.follow) {
+      this.#hears(response);
       this.#followers += 1;
       response.once('close', () => {
         this.#followers -= 1;

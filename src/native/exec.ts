@@ -30,9 +30,6 @@ export interface Exec {
    * @returns null while it runs, and where it is none
    */
   collect(pid: number): ExitStatus | null;
-  /** Those that come wait, also for the program that comes next, until they may be delivered. */
-  holdSignals(signals: readonly NodeJS.Signals[]): void;
-  deliverSignals(signals: readonly NodeJS.Signals[]): void;
 }
 
 const F_SETFD = 2;
@@ -40,10 +37,6 @@ const FD_CLOEXEC = 1;
 /** Linux; elsewhere nothing is passed on. */
 const F_DUPFD_CLOEXEC = 1030;
 const WNOHANG = 1;
-const SIG_BLOCK = 0;
-const SIG_UNBLOCK = 1;
-/** As large as that of any libc. */
-const SIGSET_BYTES = 128;
 
 /** @returns null without koffi */
 export function loadExec(): Exec | null {
@@ -56,13 +49,6 @@ export function loadExec(): Exec | null {
     const waitpid = libc.func('int waitpid(int pid, void *status, int options)');
     const setFlags = (fds: readonly number[], flags: number) => {
       for (const fd of fds) fcntl(fd, F_SETFD, 'int', flags);
-    };
-    const mask = (how: number, signals: readonly NodeJS.Signals[]) => {
-      const set = new Uint8Array(SIGSET_BYTES);
-      libc.func('int sigemptyset(void *set)')(set);
-      const add = libc.func('int sigaddset(void *set, int signal)');
-      for (const signal of signals) add(set, os.constants.signals[signal]);
-      libc.func('int pthread_sigmask(int how, const void *set, void *before)')(how, set, null);
     };
     return {
       execve(file, argv, env, fds) {
@@ -88,8 +74,6 @@ export function loadExec(): Exec | null {
         const status = new Int32Array(1);
         return pid > 0 && waitpid(pid, status, WNOHANG) === pid ? statusOf(status[0]!) : null;
       },
-      holdSignals: (signals) => mask(SIG_BLOCK, signals),
-      deliverSignals: (signals) => mask(SIG_UNBLOCK, signals),
     };
   } catch {
     return null;

@@ -152,6 +152,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
         ...{ self: options.self, runtimeDir, name: config.name, version, log, arrival },
         nativeLack: native.ok ? null : native.reason,
       },
+      isAsked: () => (control?.isAsked ?? false) || (admin?.isAsked ?? false),
       passable: () => ({ control: control?.passable ?? null, admin: passableAdmin(config.admin, admin) }),
       openCustody(hooks) {
         custody = new Custody({ mode, how, steered, native, bindTimeoutMs, inherited, keeper, ...hooks });

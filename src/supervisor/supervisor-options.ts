@@ -33,6 +33,8 @@ export interface SupervisorOptions {
   /** Why it cannot leave its workers to another supervisor; null where it can. */
   readonly leaveLack?: string | null;
   /** What else listens, for the program that takes the place of this one. */
+  /** Whether somebody waits for an answer there. */
+  readonly isAsked: () => boolean;
   readonly passable: () => Pick<PassedOn, 'control' | 'admin'>;
   /** Worker 1, where it has been forked already. */
   readonly firstWorker?: FirstWorker | null;

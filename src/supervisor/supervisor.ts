@@ -75,6 +75,8 @@ export class Supervisor implements ControlTarget {
   readonly #upgrader: Upgrader;
   readonly #startedAt: number;
   #begun = false;
+  /** How often the core has come to rest. */
+  #turns = 0;
   readonly #fromBefore: SocketId[] = [];
   /** Its workers are left to another supervisor. */
   hasLeft = false;
@@ -98,6 +100,9 @@ export class Supervisor implements ControlTarget {
     this.#loop = new Loop(supervision, {
       perform: (effect) => this.#effects.perform(effect),
       subscribers: [
+        () => {
+          this.#turns += 1;
+        },
         (settled) => this.#watchers.review(settled),
         (settled) => this.#events.review(settled),
         (settled) => this.#insight.review(settled),
@@ -165,6 +170,7 @@ export class Supervisor implements ControlTarget {
     });
     this.#upgrader = new Upgrader(options.upgrade, {
       state: () => this.#loop.state,
+      turn: () => this.#turns,
       busy: () => this.#busy(),
       workers: () => workforce.workers.values(),
       answers: async (worker) => (await workforce.stats.ask(worker)) !== null,
@@ -330,6 +336,7 @@ export class Supervisor implements ControlTarget {
       ...(this.#deployments.isBusy ? ['a reload that is being prepared'] : []),
       ...(this.#insight.isBusy ? ['a profile or an inspector'] : []),
       ...(this.#options.hooks?.isBusy ? ['a hook that runs'] : []),
+      ...(this.#options.isAsked() ? ['an answer to who has asked'] : []),
     ];
   }
 

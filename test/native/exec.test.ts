@@ -34,24 +34,6 @@ t.test('a duplicate is for this program alone', { skip }, async (t) => {
   t.equal(exec.duplicate(other), null, 'what is not open has none');
 });
 
-t.test('signals that are held wait until they may be delivered', { skip }, async (t) => {
-  const exec = loadExec();
-  if (exec === null) throw new Error('koffi is not there');
-  let heard = 0;
-  const listener = () => {
-    heard += 1;
-  };
-  process.on('SIGUSR2', listener);
-  t.teardown(() => process.removeListener('SIGUSR2', listener));
-  exec.holdSignals(['SIGUSR2']);
-  const blocked = () => /^SigBlk:\s+(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1];
-  t.equal(Number.parseInt(blocked() ?? '', 16) & (1 << 11), 1 << 11);
-  exec.deliverSignals(['SIGUSR2']);
-  t.equal(Number.parseInt(blocked() ?? '', 16) & (1 << 11), 0);
-  process.kill(process.pid, 'SIGUSR2');
-  while (heard === 0) await new Promise((resolve) => setImmediate(resolve));
-});
-
 t.test('a process that is no child of this program is not waited for', { skip }, async (t) => {
   const exec = loadExec();
   if (exec === null) throw new Error('koffi is not there');

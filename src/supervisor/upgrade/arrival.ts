@@ -6,7 +6,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { HoldfastError } from '../../errors.js';
 import { type Exec, loadExec } from '../../native/exec.js';
-import { HELD_SIGNALS } from './held-signals.js';
 import {
   descriptorsOf,
   type PassedState,
@@ -46,7 +45,6 @@ export function arrive(env: NodeJS.ProcessEnv): void {
   const file = env[UPGRADE_VARIABLE] ?? '';
   delete env[UPGRADE_VARIABLE];
   const exec = loadExec();
-  exec?.deliverSignals(HELD_SIGNALS);
   const state = readPassed(file);
   if (exec === null) throw cannotGoOn('koffi cannot be loaded');
   const { upgrade } = state;
@@ -112,7 +110,6 @@ function arm(exec: Exec, state: PassedState, file: string, env: NodeJS.ProcessEn
       // The name is claimed anew: this program may have given it up on its way.
       const next = { ...state, upgrade: { ...upgrade, failure, sockets, control: null, admin } };
       writeFileSync(file, writePassedState(next), { mode: 0o600 });
-      exec.holdSignals(HELD_SIGNALS);
       const variables = { ...env, [UPGRADE_VARIABLE]: file };
       exec.execve(node, [node, ...nodeArgs, script, ...args], variables, [0, 1, 2, ...spares.values()]);
     } catch {
