@@ -1,4 +1,5 @@
 /** How a supervisor ends: nothing that hangs may keep it. */
+import type { Supervisor } from './supervisor.js';
 
 /** Waits for all of them, and says what went wrong: one that fails must not keep the others from their end. */
 export async function failures(closing: readonly (Promise<unknown> | undefined)[]): Promise<string[]> {
@@ -19,4 +20,12 @@ export async function atMost(timeMs: number, closing: Promise<string[]>): Promis
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** At once. */
+export async function endWorkers(supervisor: Supervisor): Promise<string[]> {
+  void supervisor.stop(() => {});
+  supervisor.stopNow();
+  await supervisor.ended;
+  return [];
 }

@@ -8,21 +8,18 @@ import type { LoadedConfig } from '../config/load.js';
 import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
-import { JOURNAL_SOCKET } from '../logs/journal.js';
 import { createLog, type Log } from '../logs/logger.js';
-import type { Datagrams } from '../native/datagrams.js';
-import { loadNative, type NativeLoad } from '../native/libc.js';
-import { chooseListenMode, chooseSteering, type SteeringChoice } from '../platform/mode.js';
+import { loadNative } from '../native/libc.js';
+import { chooseListenMode, chooseSteering } from '../platform/mode.js';
 import { ownPackage } from '../platform/own-package.js';
 import { probe } from '../platform/probe.js';
-import { formatAddress, formatShared } from '../sockets/address.js';
 import { Custody } from '../sockets/custody.js';
-import { fromThree, type InheritedShared, type InheritedSocket, inherit, isOrderKnown } from '../sockets/inherit.js';
+import { fromThree, inherit } from '../sockets/inherit.js';
 import { SharedSockets } from '../sockets/shared.js';
 import { unsteer } from '../sockets/steered-groups.js';
 import type { ServiceEnvironment } from '../systemd/environment.js';
 import { openSystemd } from '../systemd/open.js';
-import { atMost, failures } from './closing.js';
+import { atMost, endWorkers, failures } from './closing.js';
 import { PRIMARY_HINT, scriptHasPrimaryBranch } from './deployments/primary-branch.js';
 import { type Release, resolveRelease } from './deployments/release.js';
 import { openTriggers } from './deployments/triggers.js';
@@ -33,10 +30,12 @@ import { reapOrphans } from './pid-one/reaper.js';
 import { handleSignals } from './signals.js';
 import { Supervisor } from './supervisor.js';
 import type { Started } from './supervisor-options.js';
+import { addressOf, openJournal, steeringWith } from './surroundings.js';
 import { attachAt } from './takeover/orphans.js';
 import type { Replaced } from './takeover/replaced.js';
 import { type PassedWorkers, Takeover } from './takeover/takeover.js';
 import type { Arrival } from './upgrade/arrival.js';
+import { leaveLack } from './upgrade/lack.js';
 import type { PassedAdmin } from './upgrade/passed-state.js';
 import type { SelfStart } from './upgrade/upgrader.js';
 import type { FirstWorker } from './workers/first-worker.js';
@@ -147,7 +146,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       runtimeDir,
       takeover,
       attachAt: attachAt(config, runtimeDir),
-      leaveLack: leaveLack(environment),
+      leaveLack: leaveLack({ ...environment, pid: process.pid, execPid: process.env.SYSTEMD_EXEC_PID }),
       firstWorker,
       upgrade: {
         ...{ self: options.self, runtimeDir, name: config.name, version, log, arrival },
@@ -270,14 +269,6 @@ async function lookForReplaced({ runtimeDir }: RunOptions, wanted: Release, log:
   return replaced;
 }
 
-/** Whoever looks after this process would take its end for that of the service. */
-function leaveLack({ notifySocket }: ServiceEnvironment): string | null {
-  if (notifySocket !== null || process.env.SYSTEMD_EXEC_PID === String(process.pid)) {
-    return 'systemd has started it, and would take its end for that of the service: holdfast upgrade replaces it there';
-  }
-  return process.pid === 1 ? 'it is process 1, and everything ends with it: holdfast upgrade replaces it there' : null;
-}
-
 function passedWorkers(arrival: Arrival | null): PassedWorkers | null {
   return arrival === null ? null : { before: arrival.state, collect: (pid) => arrival.exec.collect(pid) };
 }
@@ -313,34 +304,4 @@ function tellArrived(arrival: Arrival, log: Log): void {
 
 async function hasPrimaryBranch({ config, script }: Release): Promise<boolean> {
   return !config.exec && (await scriptHasPrimaryBranch(script));
-}
-
-async function endWorkers(supervisor: Supervisor): Promise<string[]> {
-  void supervisor.stop(() => {});
-  supervisor.stopNow();
-  await supervisor.ended;
-  return [];
-}
-
-function addressOf(socket: InheritedSocket | InheritedShared): string {
-  const { host, port } = socket;
-  return 'kind' in socket ? formatShared(socket.kind, host, port) : formatAddress(host, port);
-}
-
-/** What the kernel cannot be told by index is left to its hash. */
-function steeringWith(inherited: readonly InheritedSocket[], choice: SteeringChoice): SteeringChoice {
-  if (!choice.steered || isOrderKnown(inherited)) return choice;
-  return {
-    steered: false,
-    reason: 'sockets were kept from a supervisor that did not steer: stop and start to have them bound anew',
-  };
-}
-
-/** null where the journal is reached by standard output only. */
-function openJournal(native: NativeLoad): Datagrams | null {
-  try {
-    return native.ok ? native.native.openDatagrams(JOURNAL_SOCKET) : null;
-  } catch {
-    return null;
-  }
 }

@@ -51,6 +51,8 @@ export interface OutliveOptions {
 }
 
 const CMD = 'NODE_HOLDFAST';
+/** What is written synchronously waits for ever once a pipe is full that nobody else reads. */
+const READ_MS = 5;
 /** From one attempt to the next: at first, and when nobody has come for a while. */
 const RETRY_MS = 50;
 const LATER_MS = 250;
@@ -177,7 +179,7 @@ export class Outlive {
       this.#wantsRef = pipe.hasRef();
     }
     this.#hasAttached = false;
-    const timer = startTimer(() => this.#look(), RETRY_MS);
+    const timer = startTimer(() => this.#look(), READ_MS);
     this.#timer = timer;
     // What wants the channel to keep the process alive, or not to, wants it of whatever takes its place.
     const ref = (wanted: boolean) => {
@@ -195,7 +197,7 @@ export class Outlive {
     const now = performance.now();
     const aloneMs = now - this.#orphanedAt;
     if (aloneMs >= this.#options.terms.orphanTimeoutMs) this.#abandon();
-    if (this.#trying || now - this.#triedAt < (aloneMs < SOON_MS ? 0 : LATER_MS)) return;
+    if (this.#trying || now - this.#triedAt < (aloneMs < SOON_MS ? RETRY_MS : LATER_MS)) return;
     this.#triedAt = now;
     const place = openPlace(this.#options.terms.path);
     if (place === null) return;

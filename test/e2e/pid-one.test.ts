@@ -167,3 +167,31 @@ async function until(look: () => Entry[]): Promise<Entry[]> {
     await delay(2);
   }
 }
+
+t.test('under an init of its own workers outlive it, and the next supervisor has them', { skip }, async (t) => {
+  // It waits for whatever it is left with, as an init does, and starts what was killed anew.
+  const init = ['sh', '-c', 'while :; do "$@"; code=$?; [ $code = 137 ] || exit $code; done', 'init'];
+  const port = await freePort();
+  const holdfast = new Holdfast(t, path.join(apps, 'survivor.cjs'), {
+    wrapper: [...WRAPPER, ...init],
+    args: ['-i', '2'],
+    env: { PORT: String(port), HOLDFAST_ORPHAN_TIMEOUT: '1m' },
+  });
+  await holdfast.message('started');
+  const workers = async () => (await holdfast.status()).workers.map(({ id, pid }) => `${id} ${pid}`).sort();
+  const before = await workers();
+  t.not((await holdfast.status()).pid, 1);
+  const [sh] = childrenOf(holdfast.child.pid ?? 0);
+  const outer = () => childrenOf(sh?.pid ?? 0);
+  for (let i = 0; i < 2; i++) {
+    const from = holdfast.log.length;
+    // The others are workers, which are its children from now on.
+    const supervisor = outer().find(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('\0start\0'));
+    process.kill(supervisor?.pid ?? 0, 'SIGKILL');
+    await holdfast.message('started', from);
+    t.same(await workers(), before);
+    t.match(JSON.parse(await ask(port, '/')), { connected: true, disconnects: 0 });
+  }
+  t.equal((await holdfast.run('stop')).code, 0);
+  t.equal(await holdfast.closed, 0);
+});

@@ -5,7 +5,7 @@
  * Made before the supervisor, opened once it has its name: only then can no other supervisor of that name be there.
  */
 import type { AnyEvent } from '../../core/supervision.js';
-import type { SocketId, State } from '../../core/types.js';
+import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { ExitStatus } from '../../native/exec.js';
 import type { NativeLoad } from '../../native/libc.js';
@@ -14,7 +14,6 @@ import type { Custody } from '../../sockets/custody.js';
 import { type TcpHandle, wrapFd } from '../../sockets/handle.js';
 import { placeOf } from '../../sockets/inherit.js';
 import type { SharedSockets } from '../../sockets/shared.js';
-import type { SharedHandle } from '../../sockets/shared-bind.js';
 import type { Arrival, AttachServer } from './attach-server.js';
 import { Ends } from './ends.js';
 import { KeptState } from './kept-state.js';
@@ -22,6 +21,7 @@ import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess, 
 import { onlyOwn } from './own-orphans.js';
 import { seizeSockets } from './seize.js';
 import type { Snapshot } from './snapshot.js';
+import { takeSocket } from './take-socket.js';
 
 /** A supervisor that has passed on to this one, by exec: the workers are children of this process. */
 export interface PassedWorkers {
@@ -78,11 +78,7 @@ export class Takeover {
     });
   }
 
-  /**
-   * Looks for orphans, and lets them come. The name must have been taken.
-   *
-   * @returns whether there are any
-   */
+  /** Looks for orphans, and lets them come. The name must have been taken. @returns whether there are any */
   async open(): Promise<boolean> {
     const { log, native, passed } = this.#options;
     const found = findOrphans(this.#attachAt, undefined, passed != null);
@@ -174,7 +170,12 @@ export class Takeover {
       },
     ];
     for (const { key, slot: of, handle } of sockets) {
-      const socket = this.#takeSocket(handle as TcpHandle, key, of);
+      const socket = takeSocket(
+        handle as TcpHandle,
+        { key, slot: of },
+        this.#parts as TakeoverParts,
+        this.#options.native,
+      );
       if (socket === null) continue;
       if (/^(?:unix|udp):/.test(key)) onHeld(key, worker);
       // Those of other slots are on loan, and are let go of by the worker.
@@ -185,29 +186,6 @@ export class Takeover {
     // What comes late belongs to groups that are steered already.
     if (this.#isOver) this.#joinTaken();
     this.#ends.watch(worker, orphan, (status) => arrival.process.ended(status));
-  }
-
-  /** @returns null where it cannot be kept: the worker goes on to hold it */
-  #takeSocket(handle: TcpHandle, key: string, slot: number): SocketId | null {
-    const { custody, shared } = this.#parts as TakeoverParts;
-    const { native } = this.#options;
-    if (key.startsWith('unix:')) {
-      const host = key.slice('unix:'.length);
-      shared.takeOver({ kind: 'unix', handle, host, port: 0, family: 4, ipv6Only: false }, key);
-    } else {
-      const place = typeof handle.getsockname === 'function' ? placeOf(handle, native) : null;
-      if (place === null) {
-        handle.close();
-        return null;
-      }
-      if (!key.startsWith('udp:')) {
-        custody.takeOver({ handle, ...place }, key, slot);
-        const socket = custody.find(slot, key);
-        return socket === undefined ? null : { slot: socket.slot, key };
-      }
-      shared.takeOver({ kind: 'udp', handle: handle as unknown as SharedHandle, ...place }, key);
-    }
-    return { slot: null, key };
   }
 
   /** What the core takes in; undefined where it has gone meanwhile. */

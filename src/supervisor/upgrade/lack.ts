@@ -37,3 +37,21 @@ export function outlivingLack(workers: readonly WorkerFacts[]): string | null {
   }
   return null;
 }
+
+/**
+ * Why a supervisor cannot leave its workers to another process: whoever looks after this one would take its end for that of the
+ * service.
+ *
+ * @param facts `execPid` is SYSTEMD_EXEC_PID: which process systemd has started
+ */
+export function leaveLack(facts: {
+  readonly notifySocket: string | null;
+  readonly execPid: string | undefined;
+  readonly pid: number;
+}): string | null {
+  const { notifySocket, execPid, pid } = facts;
+  if (notifySocket !== null || execPid === String(pid)) {
+    return 'systemd has started it, and would take its end for that of the service: holdfast upgrade replaces it there';
+  }
+  return pid === 1 ? 'it is process 1, and everything ends with it: holdfast upgrade replaces it there' : null;
+}

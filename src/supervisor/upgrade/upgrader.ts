@@ -4,23 +4,19 @@
  */
 import { existsSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import type { State } from '../../core/types.js';
-import { hindrancesOf } from '../../core/upgrade.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Log } from '../../logs/logger.js';
 import { loadExec } from '../../native/exec.js';
 import type { ControlResult, LastUpgrade, UpgradeOptions, UpgradeStatus } from '../../protocol.js';
 import type { Progress } from '../requests.js';
 import type { WorkerHandle } from '../workers/handle.js';
 import type { Arrival } from './arrival.js';
+import { Clearing, type ClearingParts, Refused, type Tell, WAIT_MS } from './clearing.js';
 import { type Candidate, dryRun } from './dry-run.js';
 import { installedSince } from './installed.js';
 import { lackOf, outlivingLack } from './lack.js';
 import { descriptorsOf, type PassedState, UPGRADE_SUFFIX, UPGRADE_VARIABLE, writePassedState } from './passed-state.js';
 
-/** How long all that is in the way is waited for, in all. */
-const WAIT_MS = 120_000;
-const LOOK_MS = 50;
 const STANDARD = [0, 1, 2];
 /** Those that end a program that does not listen to them. */
 const ENDING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'];
@@ -52,41 +48,25 @@ export interface UpgraderOptions {
   readonly arrival: Arrival | null;
 }
 
-export interface UpgraderParts {
-  readonly state: () => State;
+export interface UpgraderParts extends ClearingParts {
   /** Another number whenever something has happened. */
   readonly turn: () => number;
-  /** What goes on that the core does not know. */
-  readonly busy: () => readonly string[];
-  readonly workers: () => Iterable<WorkerHandle>;
-  /** Whether it answers at once. */
-  readonly answers: (worker: WorkerHandle) => Promise<boolean>;
   /** All that there is to pass on at this moment. */
   readonly pass: () => Omit<PassedState, 'upgrade'> & {
     readonly upgrade: Omit<PassedState['upgrade'], 'id' | 'nodeVersion' | 'program' | 'failure'>;
   };
 }
 
-type Tell = (message: string, fields: Readonly<Record<string, unknown>>) => void;
-
-interface Clearing {
-  /** What this class does not know of. */
-  readonly more: () => readonly string[];
-  readonly waiting: string;
-}
-const UPGRADE: Clearing = { more: () => [], waiting: 'upgrade waits' };
-
-/** Nothing has changed. */
-class Refused extends Error {}
-
 export class Upgrader {
   readonly #options: UpgraderOptions;
   readonly #parts: UpgraderParts;
+  readonly #way: Clearing;
   #isBusy = false;
 
   constructor(options: UpgraderOptions, parts: UpgraderParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#way = new Clearing(parts);
   }
 
   /** One that was killed in the middle of it has left what it was about to pass on. */
@@ -145,15 +125,15 @@ export class Upgrader {
     if (lack !== null) return lack;
     this.#isBusy = true;
     try {
-      this.#inTheWay();
+      this.#way.hindrances();
       if (go === undefined) return null;
       const until = performance.now() + WAIT_MS;
       const tell: Tell = (message, fields) => {
         log.logger.info(fields, message);
         progress({ type: 'progress', message, fields });
       };
-      do await this.#clear(tell, until, { more, waiting: 'supervisor waits before it leaves' });
-      while ([...this.#inTheWay(), ...more()].length > 0);
+      do await this.#way.clear(tell, until, { more, waiting: 'supervisor waits before it leaves' });
+      while ([...this.#way.hindrances(), ...more()].length > 0);
       go();
       return null;
     } catch (error) {
@@ -174,7 +154,7 @@ export class Upgrader {
       progress({ type: 'progress', message, fields });
     };
     const until = performance.now() + WAIT_MS;
-    await this.#clear(tell, until);
+    await this.#way.clear(tell, until);
     const id = Math.random().toString(16).slice(2, 10);
     const file = this.#file;
     // What was started from a folder that has been removed since can do without where nothing is named from there.
@@ -185,10 +165,10 @@ export class Upgrader {
       if (!checked.ok) throw new Refused(`the new version would not start: ${checked.reason}`);
       const { version, nodeVersion } = checked;
       tell('new version would start', { version, nodeVersion });
-      await this.#clear(tell, until);
+      await this.#way.clear(tell, until);
       tell('supervisor is being replaced', { upgrade: id, version, nodeVersion });
       for (;;) {
-        await this.#clear(tell, until);
+        await this.#way.clear(tell, until);
         await log.flush();
         const fds = this.#write(file, id, self);
         const turn = this.#parts.turn();
@@ -197,7 +177,7 @@ export class Upgrader {
         // Those that were caught are heard now: between two of these the loop has looked for what has come.
         await nextTurn();
         await nextTurn();
-        if (this.#parts.turn() !== turn || this.#inTheWay().length > 0) {
+        if (this.#parts.turn() !== turn || this.#way.hindrances().length > 0) {
           heedAgain();
           continue;
         }
@@ -237,41 +217,6 @@ export class Upgrader {
     rmSync(file, { force: true });
     writeFileSync(file, writePassedState({ ...snapshot, upgrade: passed }), { mode: 0o600, flag: 'wx' });
     return descriptorsOf(passed);
-  }
-
-  /** Waits until nothing is in the way. @throws Refused */
-  async #clear(tell: Tell, until: number, { more, waiting }: Clearing = UPGRADE): Promise<void> {
-    let told = '';
-    let before = '';
-    for (;;) {
-      let waits = [...this.#inTheWay(), ...more()];
-      if (waits.length === 0) waits = [...(await this.#silent())];
-      if (waits.length === 0) return;
-      const what = waits.join(', ');
-      if (performance.now() > until) throw new Refused(`${what} is still in the way after ${WAIT_MS / 1000} s`);
-      // What is over at the next look is no news.
-      if (what === before && what !== told) {
-        tell(waiting, { for: what, atMostSeconds: WAIT_MS / 1000 });
-        told = what;
-      }
-      before = what;
-      await delay(LOOK_MS);
-    }
-  }
-
-  /** @throws Refused where it has no end */
-  #inTheWay(): readonly string[] {
-    const { refusal, waits } = hindrancesOf(this.#parts.state());
-    if (refusal !== null) throw new Refused(refusal);
-    return [...waits, ...this.#parts.busy()];
-  }
-
-  /** One that is blocked would come late, and be taken for one that hangs. */
-  async #silent(): Promise<readonly string[]> {
-    const { workers, answers } = this.#parts;
-    const all = [...workers()];
-    const told = await Promise.all(all.map(answers));
-    return all.flatMap(({ identity }, i) => (told[i] ? [] : [`worker ${identity.worker}, which does not answer`]));
   }
 
   #lack(): string | null {
