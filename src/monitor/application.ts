@@ -2,20 +2,13 @@
  * The application's own metrics, of all workers together or of each slot: merged as prom-client's `aggregator` says. What a worker
  * had counted is kept when it ends, so that a sum of counters never goes back. Pure.
  */
-import type { ApplicationMetrics, ApplicationSchema } from '../protocol.js';
+import type { ApplicationMetrics } from '../protocol.js';
+import { described, type Kind, readSeries, type Series } from './application-series.js';
 import type { Family, Labels, Sample } from './family.js';
-import { labelText } from './text-format.js';
 
 /** Kept of workers that have ended, in all slots: more are left out, and counted. */
 const MOST_KEPT = 20_000;
-/** So many families are known at most. */
-const MOST_FAMILIES = 4_000;
-const NAME = /^[A-Za-z_:][\w:]*$/;
-const LABEL = /^[A-Za-z_]\w*$/;
-const SUFFIX = /^(?:|_total|_bucket|_sum|_count)$/;
-const TYPES: ReadonlySet<string> = new Set(['counter', 'gauge', 'histogram', 'summary']);
 
-type Type = Family['type'];
 type Combine = (values: readonly number[]) => number;
 
 /** By prom-client's names; of `omit` nothing is told. */
@@ -26,22 +19,6 @@ const COMBINE: Readonly<Record<string, Combine>> = {
   min: (values) => Math.min(...values),
   max: (values) => Math.max(...values),
 };
-
-interface Kind {
-  readonly name: string;
-  readonly help: string;
-  readonly type: Type;
-  readonly aggregator: string;
-}
-
-interface Series {
-  readonly kind: Kind;
-  readonly key: string;
-  readonly suffix: string;
-  readonly labels: Labels;
-  /** Whether it only grows, so that what has ended counts on. */
-  readonly grows: boolean;
-}
 
 interface Description {
   readonly text: string;
@@ -189,20 +166,26 @@ export class ApplicationTallies {
   /** @param bySlot each slot for itself, under a label of that name */
   merge(bySlot: boolean): Merged {
     const found = new Map<string, { series: Series; slot: number; values: number[] }>();
-    const note = (series: Series, slot: number, value: number | null | undefined) => {
+    const note = (series: Series, slot: number, values: number[]) => {
       const key = bySlot ? `${slot} ${series.key}` : series.key;
-      const number = value ?? Number.NaN;
       const same = found.get(key);
-      if (same === undefined) found.set(key, { series, slot, values: [number] });
-      else same.values.push(number);
+      if (same === undefined) found.set(key, { series, slot, values });
+      else same.values.push(...values);
     };
     let left = this.#keptLeft;
     // First those that live: what a metric is now is theirs to say.
-    for (const { description, values, slot, left: more } of this.#told.values()) {
-      left += more;
-      for (const [i, series] of description.series.entries()) note(series, slot, values[i]);
+    for (const told of this.#alike(bySlot)) {
+      const [{ description, slot }] = told;
+      for (const one of told) left += one.left;
+      for (const [i, series] of description.series.entries()) {
+        note(
+          series,
+          slot,
+          told.map(({ values }) => values[i] ?? Number.NaN),
+        );
+      }
     }
-    for (const [slot, kept] of this.#kept) for (const { series, value } of kept.values()) note(series, slot, value);
+    for (const [slot, kept] of this.#kept) for (const { series, value } of kept.values()) note(series, slot, [value]);
     const families = new Map<string, { kind: Kind; samples: Sample[] }>();
     let count = 0;
     for (const { series, slot, values } of found.values()) {
@@ -224,10 +207,22 @@ export class ApplicationTallies {
     return { families: all, series: count, left };
   }
 
+  /** What is read together: of one description, as most workers have the same, or of each worker. */
+  #alike(bySlot: boolean): readonly (readonly [Told, ...Told[]])[] {
+    if (bySlot) return [...this.#told.values()].map((told) => [told]);
+    const groups = new Map<Description, [Told, ...Told[]]>();
+    for (const told of this.#told.values()) {
+      const group = groups.get(told.description);
+      if (group === undefined) groups.set(told.description, [told]);
+      else group.push(told);
+    }
+    return [...groups.values()];
+  }
+
   #describe(text: string): Description | null {
     const known = this.#descriptions.get(text);
     if (known !== undefined) return known;
-    const series = read(text);
+    const series = readSeries(text);
     if (series === null) return null;
     const description = { text, series, users: 0 };
     this.#descriptions.set(text, description);
@@ -244,55 +239,6 @@ export class ApplicationTallies {
 function withSlot(labels: Labels, slot: number): Labels {
   const own = labels.map(([name, value]) => [name === 'slot' ? 'exported_slot' : name, value] as const);
   return [...own, ['slot', String(slot)]];
-}
-
-/** @returns null for what is no description of metrics */
-function read(text: string): readonly Series[] | null {
-  try {
-    const families = JSON.parse(text) as readonly ApplicationSchema[];
-    if (!Array.isArray(families) || families.length > MOST_FAMILIES) return null;
-    return families.flatMap(({ name, help, type, aggregator, series }: ApplicationSchema) => {
-      if (!NAME.test(name) || !TYPES.has(type) || typeof help !== 'string') throw new TypeError(name);
-      const kind: Kind = { name, help, type: type as Type, aggregator: String(aggregator) };
-      return series.map(([metricName, given]): Series => {
-        const suffix = metricName.slice(name.length);
-        const labels = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1));
-        const isSound = labels.every(([label, value]) => LABEL.test(label) && typeof value === 'string');
-        if (!metricName.startsWith(name) || !SUFFIX.test(suffix) || !isSound) throw new TypeError(metricName);
-        const isTotal = type === 'counter' || suffix === '_bucket' || suffix === '_sum' || suffix === '_count';
-        const key = `${metricName}${labelText(labels)}`;
-        return { kind, key, suffix, labels, grows: isTotal && kind.aggregator === 'sum' };
-      });
-    });
-  } catch {
-    return null;
-  }
-}
-
-/** As a worker would tell of them: no part has more families than are read. */
-function described(all: readonly { readonly series: Series; readonly value: number }[]) {
-  const families = new Map<string, { readonly kind: Kind; readonly samples: (typeof all)[number][] }>();
-  for (const one of all) {
-    const { kind } = one.series;
-    const key = JSON.stringify(kind);
-    const family = families.get(key) ?? { kind, samples: [] };
-    family.samples.push(one);
-    families.set(key, family);
-  }
-  const whole = [...families.values()];
-  return Array.from({ length: Math.ceil(whole.length / MOST_FAMILIES) }, (_none, i) => {
-    const part = whole.slice(i * MOST_FAMILIES, (i + 1) * MOST_FAMILIES);
-    const schema = part.map(
-      ({ kind, samples }): ApplicationSchema => ({
-        ...kind,
-        series: samples.map(({ series: { suffix, labels } }) => [`${kind.name}${suffix}`, Object.fromEntries(labels)]),
-      }),
-    );
-    return {
-      schema: JSON.stringify(schema),
-      values: part.flatMap(({ samples }) => samples.map(({ value }) => value)),
-    };
-  });
 }
 
 function isIndex(value: unknown): value is number {

@@ -49,7 +49,8 @@ export function newRow(): Row {
 export function rowOf(measured: Measured): Row {
   const row = newRow();
   const put = (at: number, values: readonly number[], most: number) => {
-    for (const [i, value] of values.slice(0, most).entries()) row[at + i] = value;
+    // Each second of each worker: iterators would take ten times as long.
+    for (let i = 0; i < values.length && i < most; i++) row[at + i] = values[i] ?? 0;
   };
   put(AT.statuses, measured.statuses, STATUSES);
   put(AT.latency, measured.latency, BUCKETS);
@@ -116,7 +117,7 @@ export class Tallies {
   heard(worker: number, slot: number, row: Row): void {
     const known = this.#live.get(worker);
     if (known === undefined) this.#live.set(worker, { slot, row });
-    else for (const [i, value] of row.entries()) known.row[i] = Math.max(known.row[i] ?? 0, value);
+    else for (let i = 0; i < row.length; i++) known.row[i] = Math.max(known.row[i] ?? 0, row[i] ?? 0);
   }
 
   /** Of workers that did not come along. */
