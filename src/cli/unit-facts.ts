@@ -196,9 +196,9 @@ async function chooseUser(flags: UnitFlags, name: string, owner: number): Promis
 }
 
 /** `PORT` is where nearly every application is told its port. */
-function hasPrivilegedPort({ env }: Config): boolean {
+function hasPrivilegedPort({ env, listen }: Config): boolean {
   const port = Number(env.PORT);
-  return port >= 1 && port < 1024;
+  return [port, ...listen.map((target) => target.port)].some((one) => one >= 1 && one < 1024);
 }
 
 /** Holdfast may lie inside of a release; then it goes by the link that a deployment moves, as the application does. */

@@ -61,7 +61,7 @@ export interface ListedSupervisor {
  */
 export async function listSupervisors(dir: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Promise<ListedSupervisor[]> {
   const found = await Promise.all(
-    (await socketNames(dir)).map(async (name) => {
+    (await supervisorNames(dir)).map(async (name) => {
       try {
         // Asked at once: whether anybody is there shows then.
         return { name, status: await fetchStatus(controlSocketPath(dir, name), answerTimeoutMs) };
@@ -80,7 +80,7 @@ export async function listSupervisors(dir: string, answerTimeoutMs = ANSWER_TIME
  *   and no name was given; RUNTIME_DIR_UNSAFE
  */
 export async function connectTo(dir: string, name?: string): Promise<Connection> {
-  const names = await socketNames(dir);
+  const names = await supervisorNames(dir);
   if (name !== undefined) {
     const isThere = names.includes(name) && (await listens(dir, name));
     if (!isThere) throw noSupervisor(dir, await runningOf(dir, names), name);
@@ -265,11 +265,11 @@ async function* readControlLines(answer: Answer): AsyncGenerator<ControlLine, vo
 
 /** The names of running supervisors; none of them is asked for anything. @throws HoldfastError RUNTIME_DIR_UNSAFE */
 export async function runningNames(dir: string): Promise<string[]> {
-  return runningOf(dir, await socketNames(dir));
+  return runningOf(dir, await supervisorNames(dir));
 }
 
-/** Of every control socket in the folder, also of one that nobody listens on. */
-async function socketNames(dir: string): Promise<string[]> {
+/** Of every control socket in the folder, also of one that nobody listens on. @throws HoldfastError RUNTIME_DIR_UNSAFE */
+export async function supervisorNames(dir: string): Promise<string[]> {
   if (!(await checkRuntimeDir(dir))) return [];
   const files = readdirSync(dir, { withFileTypes: true }).filter((file) => file.isSocket());
   return files.flatMap((file) => nameOfSocket(file.name) ?? []).sort();

@@ -62,6 +62,18 @@ t.test('a command, a folder and the program of a package are started as they are
   }
 });
 
+t.test('a program that is not Node is named behind the dashes, and may bind what it listens on', async (t) => {
+  const { release } = makeShop(t);
+  writeFileSync(path.join(release, 'serve'), '#!/bin/sh\n', { mode: 0o755 });
+  const words = ['unit', '--exec', '--listen', '80', ...FOR_254, '--', './serve', '-v'];
+  const { code, stdout, stderr } = await holdfast(words, { cwd: release });
+  t.equal(code, 0, stderr);
+  t.match(stdout, /bin\/holdfast\.js start --name=serve --exec --listen=80 -- \.\/serve -v\n/);
+  t.match(stdout, `\nWorkingDirectory=${release}\n`);
+  t.match(stdout, /\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n/);
+  t.equal((await holdfast(['unit', '--exec', ...FOR_254], { cwd: release })).code, 2);
+});
+
 t.test('goes by the link that a deployment moves', async (t) => {
   const { current, release } = makeShop(t);
   const { stdout } = await holdfast(['unit', 'app.js', ...FOR_254], { cwd: release, env: { PWD: current } });

@@ -1,4 +1,7 @@
-/** `holdfast logs`: the last log lines of the workers and the supervisor; with `-f` also those that come, until Ctrl-C. */
+/**
+ * `holdfast logs`: the last log lines of the workers and the supervisor; with `-f` also those that come, until Ctrl-C, whatever
+ * becomes of the supervisor.
+ */
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Connection } from '../../control/client.js';
@@ -7,10 +10,12 @@ import { EXIT, HoldfastError } from '../../errors.js';
 import { lineFilter } from '../../logs/filter.js';
 import type { LogHead, LogQuery } from '../../protocol.js';
 import { terminalText } from '../../terminal-text.js';
+import { comesBack } from '../coming-back.js';
 import { type Command, type Context, flagText, type Invocation, wantsColour } from '../context.js';
 import { grep } from '../grep.js';
 import { readLogFlags } from '../log-flags.js';
 import { describeError } from '../report-error.js';
+import { SeenLines } from '../seen-lines.js';
 import { connectToAll } from './request.js';
 
 /** Of some lines at once, which are wanted. */
@@ -22,7 +27,7 @@ const MOST_AT_ONCE = 500;
  * Those of several supervisors in one stream: the last lines of one after the other, then what comes, as it comes.
  *
  * @returns 1 where one of several could not be asked to its end
- * @throws HoldfastError CONNECTION_LOST when the supervisor is killed meanwhile; USAGE for flags that make no sense
+ * @throws HoldfastError CONNECTION_LOST when the supervisor is killed meanwhile and nothing is followed; USAGE for flags that make no sense
  */
 export const run: Command = async (invocation, context) => {
   const { stdout, stderr } = context;
@@ -51,7 +56,7 @@ export const run: Command = async (invocation, context) => {
     shownBefore = new Promise<void>((resolve) => {
       told = resolve;
     });
-    const wanted = { query, asked, matches, interrupted, stderr, show, told };
+    const wanted = { query, asked, matches, interrupted, stderr, show, told, isWaiting: false, beganAt: null };
     return after.then(() => showLogs(connection, wanted)).finally(told);
   });
   const [only] = shown;
@@ -71,40 +76,82 @@ interface Wanted {
   readonly show: (lines: readonly string[]) => Promise<void>;
   /** Called when those that have come already are shown. */
   readonly told: () => void;
+  /** The supervisor is gone, and that has been told. */
+  isWaiting: boolean;
+  /** When it was first asked. */
+  beganAt: number | null;
 }
 
+/** With `-f` also those of the next supervisor of that name, where this one goes without a good-bye. */
 async function showLogs(connection: Connection, wanted: Wanted): Promise<void> {
+  const { query, interrupted, stderr, told } = wanted;
+  const seen = new SeenLines();
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      await showFrom(connection, wanted, seen, isFirst);
+      break;
+    } catch (error) {
+      const isLost = error instanceof HoldfastError && error.code === 'CONNECTION_LOST';
+      if (!query.follow || !isLost) throw error;
+    }
+    told();
+    if (!wanted.isWaiting) stderr.write(`${connection.name}: the supervisor is gone; waiting for it\n`);
+    wanted.isWaiting = true;
+    if (!(await comesBack(connection.socketPath, interrupted))) return;
+  }
+  if (query.follow && !interrupted.aborted) stderr.write(`${connection.name}: the supervisor has ended\n`);
+}
+
+/** @throws HoldfastError CONNECTION_LOST, when what has come is shown */
+async function showFrom(connection: Connection, wanted: Wanted, seen: SeenLines, isFirst: boolean): Promise<void> {
   const { query, asked, matches, interrupted, stderr, show, told } = wanted;
   const askedAt = Date.now();
+  wanted.beganAt ??= askedAt;
+  // What came before is not what was asked for; where something has been seen, that tells where to go on.
+  const since = seen.isEmpty ? { sinceMs: Math.max(wanted.beganAt, query.sinceMs ?? 0) } : {};
+  const request = isFirst ? asked : { ...asked, lines: MOST_LINES, ...since };
   let recent: string[] | null = null;
   let head: LogHead | null = null;
   const showRecent = async () => {
-    const found = picked(recent ?? [], matches);
+    const lines = recent ?? [];
+    recent = null;
+    if (!isFirst) {
+      const missed = seen.newIn(lines);
+      seen.add(missed);
+      await show(picked(missed, matches));
+      return;
+    }
+    seen.add(lines);
+    const found = picked(lines, matches);
     const file = found.length < query.lines ? (head?.logFile ?? null) : null;
     const older =
       file === null ? [] : await olderLines(file, { name: connection.name, query, matches, found, askedAt }, stderr);
-    recent = null;
     await show(query.lines === 0 ? [] : [...older, ...found].slice(-query.lines));
     told();
   };
-  for await (const lines of inBatches(connection.logs(interrupted, asked))) {
-    let rest: readonly string[] = lines;
-    if (head === null) {
-      head = headOf(connection.name, rest[0]);
-      recent = [];
-      rest = rest.slice(1);
+  try {
+    for await (const lines of inBatches(connection.logs(interrupted, request))) {
+      let rest: readonly string[] = lines;
+      if (head === null) {
+        head = headOf(connection.name, rest[0]);
+        if (wanted.isWaiting) stderr.write(`${connection.name}: the supervisor is back\n`);
+        wanted.isWaiting = false;
+        recent = [];
+        rest = rest.slice(1);
+      }
+      if (recent !== null) {
+        const missing = head.recent - recent.length;
+        recent.push(...rest.slice(0, missing));
+        rest = rest.slice(missing);
+        if (recent.length === head.recent) await showRecent();
+      }
+      seen.add(rest);
+      await show(picked(rest, matches));
     }
-    if (recent !== null) {
-      const missing = head.recent - recent.length;
-      recent.push(...rest.slice(0, missing));
-      rest = rest.slice(missing);
-      if (recent.length === head.recent) await showRecent();
-    }
-    await show(picked(rest, matches));
+  } finally {
+    // The rest of them was lost on the way.
+    if (recent !== null) await showRecent();
   }
-  // The rest of them was lost on the way.
-  if (recent !== null) await showRecent();
-  if (query.follow && !interrupted.aborted) stderr.write(`${connection.name}: the supervisor has ended\n`);
 }
 
 /** @throws HoldfastError REFUSED where it is none: a supervisor that knows nothing of lines that have come already */

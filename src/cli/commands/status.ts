@@ -2,6 +2,7 @@
 import { connectTo, type ListedSupervisor, listSupervisors } from '../../control/client.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { SupervisorStatus } from '../../protocol.js';
+import { giveAMoment } from '../coming-back.js';
 import { type Command, flagText, looksOf } from '../context.js';
 import { describeOrphans, isNoSupervisor, orphansAsJson, orphansIn } from '../orphans.js';
 import { describeSupervisor, listOfSupervisors } from '../status-view.js';
@@ -34,6 +35,7 @@ const ofSupervisors: Command = async (invocation, { stdout, env, runtimeDir }) =
   const asList = LIST.test(invocation.word ?? '');
   const name = flagText(invocation, 'name');
   const names = invocation.names ?? (name === undefined ? ['all'] : [name]);
+  await giveAMoment(runtimeDir, names);
   const listed = names.includes('all')
     ? await listSupervisors(runtimeDir)
     : await Promise.all([...new Set(names)].map((one) => ask(runtimeDir, one)));

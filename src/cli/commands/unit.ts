@@ -44,7 +44,7 @@ async function makeUnits(invocation: Invocation, flags: UnitFlags, context: Cont
     }
     return [{ name: 'holdfast@.service', text: templateUnit() }];
   }
-  if (invocation.operand === undefined && invocation.flags.script === undefined) {
+  if (!namesApplication(invocation)) {
     const hint = 'holdfast unit app.js, or holdfast unit holdfast.yaml; --template is for /etc/holdfast/*.yaml';
     throw wrongUse('cannot make a unit: no script or configuration file given', hint);
   }
@@ -63,11 +63,16 @@ async function namesOf(invocation: Invocation, flags: UnitFlags, context: Contex
   const name = flagText(invocation, 'name');
   // The name becomes that of a file.
   if (name !== undefined && /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(name)) return [name];
-  if (name !== undefined || (invocation.operand === undefined && invocation.flags.script === undefined)) {
+  if (name !== undefined || !namesApplication(invocation)) {
     throw wrongUse('cannot uninstall: no name given', 'holdfast unit --name shop --uninstall');
   }
   const installation = await findInstallation(context.env.PATH ?? '');
   return (await gatherFacts(invocation, flags, context, installation)).map((one) => one.name);
+}
+
+/** `--exec -- ./server` names it behind the dashes. */
+function namesApplication({ operand, flags, applicationArgs }: Invocation): boolean {
+  return operand !== undefined || flags.script !== undefined || (flags.exec === true && applicationArgs.length > 0);
 }
 
 function unitsOf({ name, service }: UnitFacts, { listen }: UnitFlags): UnitFile[] {

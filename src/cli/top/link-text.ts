@@ -3,6 +3,9 @@ import { formatDuration } from '../quantity.js';
 import type { State } from './model.js';
 import { type Run, run } from './runs.js';
 
+/** How long it is shown that it has come back. */
+const BACK_MS = 10_000;
+
 /** What is shown is what was known last. */
 export function isStale({ link }: State): boolean {
   return link.state === 'late' || link.state === 'gone';
@@ -19,6 +22,8 @@ export function linkText({ link, nowMs }: State): Run[] {
     case 'gone':
       return [run(`the supervisor has gone, ${since} ago; waiting for it`, 'bad')];
     case 'up':
-      return [];
+      return link.backAtMs !== undefined && nowMs - link.backAtMs < BACK_MS
+        ? [run('the supervisor is back', 'good')]
+        : [];
   }
 }

@@ -34,6 +34,8 @@ export interface State extends Order {
 export interface Link {
   readonly state: 'asking' | 'up' | 'late' | 'gone';
   readonly sinceMs: number;
+  /** When it answered again, having been gone. */
+  readonly backAtMs?: number;
 }
 
 export type Question = { readonly verb: 'reload' } | { readonly verb: 'scale'; readonly to: number };
@@ -125,7 +127,8 @@ function only(state: State, ...effects: Effect[]): Outcome {
 }
 
 function linked({ link, nowMs }: State, state: Link['state']): Link {
-  if (state === 'up') return { state, sinceMs: nowMs };
+  const backAtMs = link.state === 'gone' ? nowMs : link.backAtMs;
+  if (state === 'up') return { state, sinceMs: nowMs, ...(backAtMs !== undefined && { backAtMs }) };
   if (link.state === state) return link;
   // Since the last answer, or the first question.
   return { state, sinceMs: state === 'late' ? link.sinceMs : nowMs };

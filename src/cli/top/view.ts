@@ -63,6 +63,7 @@ function headOf(state: State, width: number): Line[] {
       run(`  ${ready} of ${status.size} ready`, ready < status.size ? 'busy' : 'plain'),
       run(`  up ${formatDuration(status.uptimeMs)}`),
     );
+    for (const news of linkText(state)) title.push(run('  '), news);
   }
   const sum = (values: readonly (number | null)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
   const cpu = sum(status.workers.map(({ cpuPercent }) => cpuPercent));

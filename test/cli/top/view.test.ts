@@ -147,6 +147,10 @@ t.test('questions, progress and results have a line of their own', async (t) => 
 t.test('that the supervisor has gone, or is late, stands where its state stood', async (t) => {
   const gone = after(after(lookedAt(2), [{ type: 'silent', gone: true }], 5_000), [{ type: 'tick' }], 9_000);
   t.equal(picture(gone, 80, 24).lines[0], 'shop  the supervisor has gone, 4s ago; waiting for it');
+  const back = after(gone, [{ type: 'status', status: status(workers(2)) }], 10_000);
+  t.match(picture(back, 80, 24).lines[0], /^shop {2}running .* up .* {2}the supervisor is back$/);
+  const later = after(back, [{ type: 'tick' }], 20_000);
+  t.notMatch(picture(later, 80, 24).lines[0], /back/, 'for a while');
   const late = after(lookedAt(2), [{ type: 'silent', gone: false }], 6_500);
   t.equal(picture(late, 80, 24).lines[0], 'shop  does not answer for 5s', 'since its last answer');
   const styles = new Set(view(late, { width: 80, height: 24 })[5]?.map(({ style }) => style));
