@@ -187,7 +187,7 @@ t.test('READY=1 makes a program ready, and nothing else does', { skip: skipPytho
     'import os, signal, socket',
     'signal.signal(signal.SIGUSR1, lambda *_: say(b"STATUS=nearly"))',
     'signal.signal(signal.SIGUSR2, lambda *_: say(b"STATUS=done\\nREADY=1"))',
-    'def say(what): socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(what, os.environ["NOTIFY_SOCKET"]); print(what, flush=True)',
+    'def say(what): socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(what, os.environ["NOTIFY_SOCKET"]); os.write(1, what + b"\\n")',
     'print("up", "LISTEN_FDS" in os.environ, flush=True)',
     'while True: signal.pause()',
   ].join('\n');

@@ -72,7 +72,13 @@ t.test(
     const holdfast = new Holdfast(t, path.join(apps, 'metrics.cjs'), { args: ['-i', '2'], env });
     await holdfast.message('started');
     for (let i = 0; i < 6; i++) await ask(port, '/a');
-    const whole = async () => metricsOf(await (await fetch(`http://127.0.0.1:${port}/whole`)).text());
+    // Who is asked for the first time has to load what it is asked for: on a busy machine it is left out of the first answers.
+    const whole = async () => {
+      for (;;) {
+        const told = metricsOf(await (await fetch(`http://127.0.0.1:${port}/whole`)).text());
+        if (told.holdfast_scrape_silent_workers === 0) return told;
+      }
+    };
     t.match(await whole(), { 'shop_orders_total{kind="/a"}': 6, holdfast_size: 2 });
     const modules = (await ask(port, '/modules')) as string[];
     t.same(
@@ -84,7 +90,7 @@ t.test(
     await ask(port, '/a');
     const response = await fetch(`http://127.0.0.1:${port}/whole`);
     t.match(response.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
-    t.match(metricsOf(await response.text()), { 'shop_orders_total{kind="/a"}': 7, holdfast_generation: 2 });
+    t.match(await whole(), { 'shop_orders_total{kind="/a"}': 7, holdfast_generation: 2 });
   },
 );
 

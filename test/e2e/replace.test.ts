@@ -32,7 +32,7 @@ interface Shop {
 async function openShop(t: Test, more: Readonly<Record<string, string>> = {}): Promise<Shop> {
   const runtimeDir = makeRuntimeDir(t);
   const port = await freePort();
-  const env = { PORT: String(port), HOLDFAST_ORPHAN_TIMEOUT: '1m', HOLDFAST_DRAIN_TIMEOUT: '2s', ...more };
+  const env = { PORT: String(port), HOLDFAST_ORPHAN_TIMEOUT: '1m', HOLDFAST_DRAIN_TIMEOUT: '20s', ...more };
   return {
     ...{ runtimeDir, port, env },
     start: (args, { script = survivor, ...more } = {}) =>

@@ -1,6 +1,15 @@
 /** The supervisor replaces itself by another version, with its PID; no worker and no client notices. */
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
@@ -353,16 +362,19 @@ t.test('a version that would not start changes nothing, and one that fails all t
 
 t.test('what is under way is waited for, and what has no end is a reason not to', async (t) => {
   const port = await freePort();
+  const go = path.join(t.testdir({ go: '' }), 'go');
   const holdfast = new Holdfast(t, survivor, {
-    args: ['--name', 'shop', '-i', '2', '--trial', '1s'],
-    env: { PORT: String(port), HOLDFAST_ORPHAN_TIMEOUT: '1m' },
-    trial: null,
+    args: ['--name', 'shop', '-i', '2'],
+    env: { PORT: String(port), HOLDFAST_ORPHAN_TIMEOUT: '1m', AFTER: go },
   });
   await holdfast.message('started');
+  rmSync(go);
   const reload = holdfast.run('reload');
-  await holdfast.message('on trial');
-  const upgraded = await holdfast.run('upgrade');
-  t.match(upgraded, { code: 0, stderr: /upgrade waits for=a rollout/ });
+  await holdfast.message('rollout started');
+  const upgraded = holdfast.run('upgrade');
+  t.match(await holdfast.message('upgrade waits'), { for: /a rollout/ });
+  writeFileSync(go, '');
+  t.match(await upgraded, { code: 0, stderr: /upgrade waits for=a rollout/ });
   t.equal((await reload).code, 0, 'the rollout has come to its end');
   const after = await holdfast.status();
   t.match(after, { generation: 2, rollout: { state: 'done' }, totals: { rollouts: { done: 1 } } });
