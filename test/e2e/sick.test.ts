@@ -119,12 +119,13 @@ t.test(
 
 t.test('a canary that answers worse than its elders is taken back with the figures', { buffered: true }, async (t) => {
   const { holdfast, port, become } = await start(t, '-i', '2', '--canary-min-requests', '20');
-  const load = new Load({ port, fresh: 8, keepAlive: 0 });
-  t.teardown(() => load.stop());
   become('errors');
   const reload = holdfast.run('reload', '--canary', '20%', '--for', '30s');
   await holdfast.message('canary ready');
   t.match((await holdfast.status()).rollout, { state: 'running', canary: { slot: 2, share: 0.2 } });
+  // Not before: it would be judged while the command above is still being loaded.
+  const load = new Load({ port, fresh: 8, keepAlive: 0 });
+  t.teardown(() => load.stop());
   const { code, stderr } = await reload;
   t.equal(code, 1);
   t.match(stderr, /the canary was worse: 100\.0 % of \d+ answers were 5xx, against 0\.0 % of \d+/);
