@@ -156,6 +156,24 @@ t.test('programs end when their supervisor is killed', { skip: skipC }, async (t
   t.match(await get(port, '/'), /200 OK/);
 });
 
+t.test(
+  'without koffi a program listens and is reloaded, and READY=1 cannot be waited for',
+  { skip: skipC },
+  async (t) => {
+    const port = await freePort();
+    const preload = path.join(root, 'test/fixtures/preloads/without-koffi.cjs');
+    const args = ['--listen', `127.0.0.1:${port}`, '--', program ?? ''];
+    const holdfast = new Holdfast(t, '--exec', { nodeArgs: ['--require', preload], args });
+    await holdfast.message('started');
+    t.equal((await holdfast.run('reload')).code, 0);
+    t.match(await get(port, '/'), /"generation":2/);
+    const notified = await run(['start', '--exec', '--ready', 'message', '--', 'sleep', '100'], {
+      ...{ nodeArgs: ['--require', preload], runtimeDir: makeRuntimeDir(t) },
+    });
+    t.match(notified, { code: 1, stderr: /cannot wait for READY=1 .*koffi cannot be loaded.* — install koffi/ });
+  },
+);
+
 t.test('a release whose health is bad is taken back', { skip: skipC }, async (t) => {
   const port = await freePort();
   const dir = t.testdir();
