@@ -23,6 +23,8 @@ export interface Exec {
   /** The same file under another number, which is the caller's and for this program alone; null where it is not open. */
   duplicate(fd: number): number | null;
   close(fd: number): void;
+  /** These do what they do to a program that does not listen, though Node believes that it does. */
+  toDefault(signals: readonly NodeJS.Signals[]): void;
   /**
    * Takes the exit status of a child that the program before has started: waitpid(2) with WNOHANG. Never for one that Node has
    * started: it would not hear of its end.
@@ -70,6 +72,11 @@ export function loadExec(): Exec | null {
         return other < 0 ? null : other;
       },
       close: (fd) => void close(fd),
+      toDefault(signals) {
+        const set = libc.func('void *signal(int signal, void *handler)');
+        // SIG_DFL is 0.
+        for (const signal of signals) set(os.constants.signals[signal], null);
+      },
       collect(pid) {
         const status = new Int32Array(1);
         return pid > 0 && waitpid(pid, status, WNOHANG) === pid ? statusOf(status[0]!) : null;

@@ -34,6 +34,27 @@ t.test('a duplicate is for this program alone', { skip }, async (t) => {
   t.equal(exec.duplicate(other), null, 'what is not open has none');
 });
 
+t.test('a signal does by default what it does, and is caught again by who listens anew', { skip }, async (t) => {
+  const exec = loadExec();
+  if (exec === null) throw new Error('koffi is not there');
+  const listener = () => {};
+  process.on('SIGUSR2', listener);
+  t.teardown(() => process.removeListener('SIGUSR2', listener));
+  const isCaught = () => {
+    const [, mask = ''] = /^SigCgt:\s+(\w+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+    // SIGUSR2 is 12.
+    return (Number.parseInt(mask.slice(-8), 16) & (1 << 11)) !== 0;
+  };
+  t.equal(isCaught(), true);
+  exec.toDefault(['SIGUSR2']);
+  t.equal(isCaught(), false);
+  // The test runner may listen as well.
+  const all = process.listeners('SIGUSR2');
+  process.removeAllListeners('SIGUSR2');
+  for (const one of all) process.on('SIGUSR2', one);
+  t.equal(isCaught(), true);
+});
+
 t.test('a process that is no child of this program is not waited for', { skip }, async (t) => {
   const exec = loadExec();
   if (exec === null) throw new Error('koffi is not there');

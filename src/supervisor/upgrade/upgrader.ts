@@ -172,14 +172,20 @@ export class Upgrader {
         await log.flush();
         const fds = this.#write(file, id, self);
         const turn = this.#parts.turn();
-        // A signal that has come is heard now, or never: between two of these the loop has looked for what has come.
+        // One that comes from here on would be caught and heard by nobody: it is to do what it does to a program that boots.
+        exec.toDefault(ENDING);
+        // Those that were caught are heard now: between two of these the loop has looked for what has come.
         await nextTurn();
         await nextTurn();
-        if (this.#parts.turn() !== turn || this.#way.hindrances().length > 0) continue;
+        if (this.#parts.turn() !== turn || this.#way.hindrances().length > 0) {
+          heedAgain();
+          continue;
+        }
         const error = this.#replace(exec, candidate, file, fds);
         throw new Refused(`${node} cannot be run: ${error}`);
       }
     } finally {
+      heedAgain();
       rmSync(file, { force: true });
     }
   }
@@ -191,8 +197,6 @@ export class Upgrader {
     file: string,
     fds: readonly number[],
   ): string {
-    // One that is caught from here on would be heard by nobody: it is to do what it does to a program that boots.
-    const restoreListeners = withoutListeners();
     const before = here();
     try {
       process.chdir(cwd);
@@ -202,7 +206,6 @@ export class Upgrader {
       return error instanceof Error ? error.message : String(error);
     } finally {
       if (before !== null) process.chdir(before);
-      restoreListeners();
     }
   }
 
@@ -234,13 +237,13 @@ export class Upgrader {
 /** As it was when this program began: the way that it was named by may lead to another version by now. */
 const ownScript = real(process.argv[1] ?? '');
 
-/** @returns puts them back */
-function withoutListeners(): () => void {
-  const all = ENDING.map((signal) => [signal, process.listeners(signal)] as const);
-  for (const [signal] of all) process.removeAllListeners(signal);
-  return () => {
-    for (const [signal, listeners] of all) for (const listener of listeners) process.on(signal, listener);
-  };
+/** Node catches them anew. */
+function heedAgain(): void {
+  for (const signal of ENDING) {
+    const listeners = process.listeners(signal);
+    process.removeAllListeners(signal);
+    for (const listener of listeners) process.on(signal, listener);
+  }
 }
 
 /** null where that has been removed. */
