@@ -34,7 +34,7 @@ const COMMAND =
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
 const PACKED = new Set([
   ...['top', 'doctor', 'unit', 'init', 'upgrade', 'check-upgrade', 'completion', 'topics', 'help', 'live-progress'],
-  ...['profile', 'describe-view', 'end-orphans'],
+  ...['profile', 'describe-view', 'end-orphans', 'replaced', 'detach'],
 ]);
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
 /** Names of classes stay, and those of methods: a trace has them, and file and line of the source beside. */
