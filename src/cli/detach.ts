@@ -12,7 +12,7 @@ import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { makeFolder } from '../make-folder.js';
 import { spawning } from '../spawn.js';
 import type { Context } from './context.js';
-import { ownWords, READY_FD, VARIABLE } from './detached.js';
+import { ownWords, READY_FD, TAKEN_BACK, VARIABLE } from './detached.js';
 import { beforeEarlyEnd } from './early-signals.js';
 import { plainEnvironment } from './node-options.js';
 import { type PreparedFrom, prepareQuietly } from './prepared-config.js';
@@ -42,7 +42,7 @@ interface Part {
 }
 
 /**
- * @returns 0 once all are ready; else the exit code that the first of them has ended with, its error on stderr
+ * @returns 0 once all are ready, 1 where one has taken workers over and could not roll its configuration out; else the exit code that the first of them has ended with, its error on stderr
  * @throws HoldfastError
  */
 export async function detach(from: PreparedFrom, context: Context): Promise<ExitCode> {
@@ -82,8 +82,12 @@ export async function detach(from: PreparedFrom, context: Context): Promise<Exit
         else stderr.write(text);
       };
       const outcome = await outcomeOf(child, tell);
-      stderr.write(typeof outcome === 'string' ? `${said}${outcome}  log       ${logFile}\n` : said);
-      return typeof outcome === 'string' ? EXIT.done : (outcome ?? EXIT.failed);
+      if (typeof outcome !== 'string') {
+        stderr.write(said);
+        return outcome ?? EXIT.failed;
+      }
+      stderr.write(`${said}${outcome.replace(TAKEN_BACK, '')}  log       ${logFile}\n`);
+      return outcome.endsWith(TAKEN_BACK) ? EXIT.failed : EXIT.done;
     }),
   );
   const failed = codes.find((code) => code !== EXIT.done) ?? EXIT.done;

@@ -8,6 +8,8 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 export const VARIABLE = 'HOLDFAST_DETACHED';
 /** By which it tells that it is ready. */
 export const READY_FD = 3;
+/** Behind what it tells then: it runs, but what it was started with was not rolled out. */
+export const TAKEN_BACK = '\0';
 
 /** Of this very process, where it was started by `detach`. */
 export interface Detached {

@@ -11,7 +11,7 @@ import type { Arrival } from '../supervisor/upgrade/arrival.js';
 import type { SelfStart } from '../supervisor/upgrade/upgrader.js';
 import type { Context } from './context.js';
 import { hadTerminal, isTerminalGone } from './controlling-terminal.js';
-import { takeDetached, tellReady, wantsDetach, wantsReplace } from './detached.js';
+import { TAKEN_BACK, takeDetached, tellReady, wantsDetach, wantsReplace } from './detached.js';
 import { beforeEarlyEnd, isNextImage, takeOverSignals } from './early-signals.js';
 import { openHost } from './host.js';
 import { plainEnvironment } from './node-options.js';
@@ -28,9 +28,10 @@ export async function start(argv: readonly string[], context: Context): Promise<
   // As it is now: a reload starts from what the owner gave, not from what has been changed since.
   const from = { argv, env: { ...env }, cwd: logicalCwd(env, cwd), signal: ended.signal };
   beforeEarlyEnd(() => ended.abort());
-  const tellStarted = (text: string) => {
+  const tellStarted = (started: Started) => {
+    const text = whatNext(started, env);
     if (detached === null) context.stderr.write(text);
-    else tellReady(detached, text);
+    else tellReady(detached, started.notRolledOut == null ? text : text + TAKEN_BACK);
   };
   try {
     if (env.HOLDFAST_UPGRADE !== undefined)
@@ -52,7 +53,7 @@ export async function start(argv: readonly string[], context: Context): Promise<
       replace: wantsReplace(argv),
       self: host === null ? selfStart(from, arrival) : 'the program that has started it holds a channel to it',
       // Who has typed the command has been told.
-      ...(arrival === null && { onStarted: host?.tell ?? ((started) => tellStarted(whatNext(started, env))) }),
+      ...(arrival === null && { onStarted: host?.tell ?? tellStarted }),
       hostGone: host?.gone ?? null,
       takeOverSignals,
       isTerminalGone: hadTerminal ? isTerminalGone : null,

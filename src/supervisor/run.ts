@@ -216,7 +216,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
           );
         }
         const rolledOut = replaced === null ? null : await supervisor.reload(() => {});
-        options.onStarted?.({ ...started, notRolledOut: rolledOut?.ok === false ? rolledOut.reason : null });
+        const now = rolledOut === null ? started : supervisor.startedNow();
+        options.onStarted?.({ ...now, notRolledOut: rolledOut?.ok === false ? rolledOut.reason : null });
       });
       closeTriggers = await openTriggers(supervisor, wanted, log);
       const hasAll = takeover?.settled.then(() => true) ?? false;

@@ -174,7 +174,7 @@ export class Supervisor implements ControlTarget {
         this.#watchers.close();
         this.#deployments.close('the supervisor stops');
       },
-      announce: () => this.#announce(this.#startedNow()),
+      announce: () => this.#announce(this.startedNow()),
       tidyUp: () => this.#tidyUp(),
       end: (reason) => {
         this.#insight.tidy();
@@ -444,7 +444,7 @@ export class Supervisor implements ControlTarget {
     return { steered: false, reason: `${address} was taken over, and the order of its sockets is not known` };
   }
 
-  #startedNow(): Started {
+  startedNow(): Started {
     const { state } = this.#loop;
     const { name } = this.#options.release.config;
     const serving = state.workers.filter(serves);

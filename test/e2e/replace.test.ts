@@ -159,6 +159,23 @@ t.test('what cannot start changes nothing, and the one that runs goes on', async
   await second.line(({ msg, generation, worker }) => msg === 'worker ready' && generation === 1 && Number(worker) > 2);
   t.match(await ask(shop.port), { generation: 1 });
   endWith(t, ...pidsOf(await second.status()));
+
+  const words = [
+    'start',
+    bad,
+    '--name',
+    'shop',
+    '-i',
+    '2',
+    '--log-file',
+    path.join(makeRuntimeDir(t), 'log'),
+    '--detach',
+  ];
+  const detached = await run([...words, '--replace'], { runtimeDir, env });
+  t.match(detached, { code: 1, stderr: /runs with 2 workers.*\n.*was not rolled out: a worker exited with code 3/ });
+  t.equal(await second.closed, 0);
+  t.match(await ask(shop.port), { generation: 1 });
+  t.equal((await run(['stop', '--name', 'shop'], { runtimeDir })).code, 0);
 });
 
 t.test('where none runs it is a usual start; a rollout is waited for; one at a time', async (t) => {

@@ -110,12 +110,24 @@ export function findOrphans(attachAt: string, proc = '/proc', ofOwn = false): Fo
   } catch {
     return [];
   }
-  const pids = names.filter((name) => NUMBER.test(name)).map(Number);
+  const kernels = kernelThreads(proc);
+  const pids = names.flatMap((name) => (NUMBER.test(name) && !kernels.has(name) ? Number(name) : []));
   const found = pids.flatMap((pid) => orphanAt(pid, attachAt, proc) ?? []);
   const known = new Set(found.map(({ pid }) => pid));
   // One that this process has started itself is none. Between fork and exec a child of a worker has the worker's environment.
   if (!ofOwn) known.add(process.pid);
   return found.filter(({ pid }) => !known.has(statusOf(pid, proc)?.parent ?? 0)).sort((a, b) => a.worker - b.worker);
+}
+
+/** Most of what there is on a small machine; none of them has variables, and each would cost an error. */
+function kernelThreads(proc: string): ReadonlySet<string> {
+  try {
+    if (readFileSync(`${proc}/2/comm`, 'latin1') !== 'kthreadd\n') return new Set();
+    return new Set(['2', ...readFileSync(`${proc}/2/task/2/children`, 'latin1').split(' ')]);
+  } catch {
+    // Not shown, as in a container: then there are few processes.
+    return new Set();
+  }
 }
 
 /** Children of this process, however they have come to be. */

@@ -98,6 +98,21 @@ t.test('orphans are found among all processes, and nobody else', async (t) => {
   t.same(findOrphans(AT, path.join(proc, 'missing')), []);
 });
 
+t.test('what the kernel runs is not looked at; in a container number 2 may be anything', async (t) => {
+  const processes = { 2: { stat: stat(2, 0) }, 10: { environ: environOf(), stat: stat(10, 2) } };
+  for (const [comm, found] of [
+    ['kthreadd\n', []],
+    ['node\n', [{ pid: 10 }]],
+  ] as const) {
+    const proc = makeProc(t, processes);
+    mkdirSync(path.join(proc, '2/task/2'), { recursive: true });
+    writeFileSync(path.join(proc, '2/comm'), comm);
+    writeFileSync(path.join(proc, '2/task/2/children'), '3 10 ');
+    t.match(findOrphans(AT, proc), found);
+    t.equal(findOrphans(AT, proc).length, found.length);
+  }
+});
+
 t.test('what another user has started is told from a worker, whatever it says', async (t) => {
   const dir = t.testdir();
   const at = attachPath(dir, 'shop');
