@@ -10,7 +10,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { AddressKey, WorkerMessage } from '../protocol.js';
-import { openPlace } from './attach-place.js';
+import { openPlace, socketMark } from './attach-place.js';
 import {
   type ChannelPipe,
   channelPipe,
@@ -51,7 +51,10 @@ export interface OutliveOptions {
 }
 
 const CMD = 'NODE_HOLDFAST';
-/** What is written synchronously waits for ever once a pipe is full that nobody else reads. */
+/**
+ * What is written synchronously waits for ever once a pipe is full that nobody else reads. Where nothing comes it is looked for
+ * less often: many orphans must not keep a processor busy.
+ */
 const READ_MS = 5;
 /** From one attempt to the next: at first, and when nobody has come for a while. */
 const RETRY_MS = 50;
@@ -61,6 +64,7 @@ const SOON_MS = 10_000;
 const MOST_QUEUED = 64;
 /** Kept from the start: applications replace it. */
 const startTimer = setInterval;
+const startOnce = setTimeout;
 
 interface Message {
   readonly cmd?: unknown;
@@ -85,6 +89,7 @@ export class Outlive {
   #timer: NodeJS.Timeout | undefined;
   #trying = false;
   #triedAt = 0;
+  #deadMark: string | null | undefined;
   /** Questions that have no answer yet, by their number: they are asked again. */
   readonly #asked = new Map<unknown, unknown>();
   #queue: Queued[] = [];
@@ -179,7 +184,7 @@ export class Outlive {
       this.#wantsRef = pipe.hasRef();
     }
     this.#hasAttached = false;
-    const timer = startTimer(() => this.#look(), READ_MS);
+    const timer = startTimer(() => this.#look(), RETRY_MS);
     this.#timer = timer;
     // What wants the channel to keep the process alive, or not to, wants it of whatever takes its place.
     const ref = (wanted: boolean) => {
@@ -193,7 +198,7 @@ export class Outlive {
   }
 
   #look(): void {
-    this.output.read();
+    this.#read();
     const now = performance.now();
     const aloneMs = now - this.#orphanedAt;
     if (aloneMs >= this.#options.terms.orphanTimeoutMs) this.#abandon();
@@ -201,6 +206,12 @@ export class Outlive {
     this.#triedAt = now;
     const place = openPlace(this.#options.terms.path);
     if (place === null) return;
+    const mark = socketMark(place);
+    // Nobody listens at a socket ever again that has been left behind.
+    if (mark === null || (mark !== undefined && mark === this.#deadMark)) {
+      place.close();
+      return;
+    }
     this.#trying = true;
     connectChannel(
       place.path,
@@ -209,11 +220,16 @@ export class Outlive {
         place.close();
         this.#attach(link, pipe);
       },
-      () => {
+      (error) => {
         this.#trying = false;
+        if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') this.#deadMark = mark;
         place.close();
       },
     );
+  }
+
+  #read(): void {
+    if (this.#link === null && this.output.read()) startOnce(() => this.#read(), READ_MS).unref();
   }
 
   #abandon(): void {

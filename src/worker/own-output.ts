@@ -18,6 +18,7 @@ const CHUNK_BYTES = 64 * 1024;
 export class OwnOutput {
   readonly ends: OutputEnd[] = [];
   #kept: Buffer[] = [];
+  #chunk: Buffer | undefined;
 
   /** Whether nothing that is printed would be an error. */
   get isWhole(): boolean {
@@ -30,8 +31,11 @@ export class OwnOutput {
     else this.ends.push(end);
   }
 
-  read(): void {
-    const chunk = Buffer.alloc(CHUNK_BYTES);
+  /** @returns whether there was anything */
+  read(): boolean {
+    this.#chunk ??= Buffer.alloc(CHUNK_BYTES);
+    const chunk = this.#chunk;
+    let hasRead = false;
     for (const [i, { fd }] of this.ends.entries()) {
       for (;;) {
         let count = 0;
@@ -41,11 +45,13 @@ export class OwnOutput {
           // Nothing is left.
         }
         if (count === 0) break;
+        hasRead = true;
         this.#kept[i] = Buffer.concat([this.#kept[i] ?? Buffer.alloc(0), chunk.subarray(0, count)]).subarray(
           -MOST_BYTES,
         );
       }
     }
+    return hasRead;
   }
 
   /** Of each stream, a character for each byte. */
