@@ -4,7 +4,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { openPlace } from '../../dist/worker/attach-place.js';
+import { openPlace, socketMark } from '../../dist/worker/attach-place.js';
 
 const skip = process.platform === 'linux' ? false : 'workers outlive their supervisor on Linux only';
 
@@ -35,6 +35,20 @@ function heardAt(file: string): Promise<string> {
       .on('close', () => resolve(text));
   });
 }
+
+t.test('a socket that has been left behind is told from the one that takes its place', { skip }, async (t) => {
+  const folder = makeFolder(t);
+  const file = path.join(folder, 'shop.attach');
+  t.equal(socketMark({ path: file }), null);
+  await listenAt(t, `${file}-1`);
+  renameSync(`${file}-1`, file);
+  const first = socketMark({ path: file });
+  t.type(first, 'string');
+  t.equal(socketMark({ path: file }), first);
+  await listenAt(t, `${file}-2`);
+  renameSync(`${file}-2`, file);
+  t.not(socketMark({ path: file }), first);
+});
 
 t.test('it leads to who listens there, also once the folder has another name', { skip }, async (t) => {
   const folder = path.join(makeFolder(t), 'run');

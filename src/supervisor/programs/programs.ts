@@ -63,7 +63,7 @@ export class Programs {
   /**
    * Everything that it needs, so that it can be started at once.
    *
-   * @throws what is to be told of a worker that could not be started; also where it was forgotten meanwhile
+   * @throws what is to be told of a worker that could not be started; so does what is returned, also where it was forgotten meanwhile
    */
   async prepare(identity: WorkerIdentity, release: Release): Promise<() => ProgramProcess> {
     const { native, custody, listening, runtimeDir, name } = this.#options;
@@ -96,9 +96,12 @@ export class Programs {
       this.#declare(release, socket.key);
       program.sockets = [...program.sockets, socket];
     }
-    if (signal.aborted) throw new Error('it is no longer wanted');
     const sockets = listen.map(({ name: as }, at) => ({ name: as, fd: program.sockets[at]!.handle.fd }));
-    return () => new ProgramProcess({ identity, release, sockets, notifyPath: program.notify?.path ?? null });
+    return () => {
+      // Asked at the very moment at which it would be started: nobody would end it.
+      if (signal.aborted) throw new Error('it is no longer wanted');
+      return new ProgramProcess({ identity, release, sockets, notifyPath: program.notify?.path ?? null });
+    };
   }
 
   /** Whether programs of that release listen there, as its configuration says. */
