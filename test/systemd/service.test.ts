@@ -315,10 +315,11 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
   await t.test('a slow start and a slow drain are given their time', async (t) => {
     const port = await freePort();
     const app = `setTimeout(() => require('node:http').createServer((request, response) => {
-      setTimeout(() => response.end('late'), 2500);
-    }).listen(${port}, '127.0.0.1'), 2500);`;
+      setTimeout(() => response.end('late'), 7500);
+    }).listen(${port}, '127.0.0.1'), 7500);`;
     await shell('mkdir -p /srv/slow && cat > /srv/slow/app.cjs', app);
-    const limits = 'TimeoutStartSec=1\nTimeoutStopSec=1\nExecStart=\n';
+    // Long enough for a busy machine to boot Node, which asks for more time.
+    const limits = 'TimeoutStartSec=5\nTimeoutStopSec=5\nExecStart=\n';
     const more = `${limits}ExecStart=${node} ${HOLDFAST} start /srv/slow/app.cjs --name slow -i 1\n`;
     await install(t, 'slow', ['--user', 'nobody'], more);
     await systemctl('start', 'slow');

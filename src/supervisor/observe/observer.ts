@@ -24,8 +24,8 @@ const PATIENCE_MS = 500;
 const INTERVAL_MS = 1_000;
 /** What gauges of the last seconds are made of. */
 const SECONDS = 15;
-/** A scrape is made no more often than this, however many ask. */
-const FRESH_MS = 250;
+/** A scrape is made no more often than this, however many ask: until then all have the last one. */
+export const FRESH_MS = 250;
 const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: TEXT, openMetrics: OPEN_METRICS, protobuf: PROTOBUF };
 
 export interface ObserverOptions {
