@@ -42,7 +42,7 @@ function main() {
     else fail(`cannot release ${version}`, `npm run ${check} fails`);
   }
 
-  step(`set version ${current} to ${version} in package.json and package-lock.json`, () =>
+  step(`${version === current ? 'keep' : `set ${current} to`} ${version} in package.json and package-lock.json`, () =>
     must('npm', ['version', version, '--no-git-tag-version', '--allow-same-version']),
   );
   step(changelog.step, () => writeFileSync(CHANGELOG, changelog.text));

@@ -78,7 +78,7 @@ t.test('a dry run says every step and changes nothing', { skip }, async (t) => {
     '✓ npm run lint',
     '✓ npm run types',
     '- would run npm test',
-    '- would set version N to N in package.json and package-lock.json',
+    '- would set N to N in package.json and package-lock.json',
     '- would move [Unreleased] of CHANGELOG.md to [N] - N',
     '- would pack holdfast-N.tgz',
     '- would commit "Release N"',
