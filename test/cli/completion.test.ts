@@ -118,7 +118,7 @@ t.test('names are those of supervisors that run, and nothing where none can be a
 t.test('a shell that is not known is refused', async (t) => {
   t.match(await holdfast(['completion', 'fishh']), {
     code: 2,
-    stderr: /that shell is not known\n {2}did you mean fish\?/,
+    stderr: /that shell is not supported\n {2}did you mean fish\?/,
   });
   t.match(await holdfast(['completion']), { code: 2, stderr: /<shell> is missing/ });
 });

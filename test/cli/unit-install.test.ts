@@ -121,7 +121,7 @@ t.test('what systemd says against it is told, with the next step', async (t) => 
   t.equal(code, 1);
   t.match(
     stderr,
-    /^holdfast: cannot systemctl start shop\.service: Job for shop\.service failed\.\n {2}its last words: journalctl -u shop .*\n.*--uninstall\n$/,
+    /^holdfast: cannot run systemctl start shop\.service: Job for shop\.service failed\.\n {2}its last words: journalctl -u shop .*\n.*--uninstall\n$/,
   );
   t.ok(existsSync(unit('shop.service')), 'it can be looked at');
 });
@@ -136,7 +136,7 @@ t.test('removes nothing that it has not made, and says what is not there', async
   const { run, unit, told } = makePlace(t);
   t.match(await run([...UNINSTALL, '--yes']), { code: 1, stderr: /there is no shop\.service in / });
   writeFileSync(unit('shop.service'), '[Service]\nExecStart=/bin/true\n');
-  t.match(await run([...UNINSTALL, '--yes']), { code: 1, stderr: /it is not made by holdfast unit/ });
+  t.match(await run([...UNINSTALL, '--yes']), { code: 1, stderr: /holdfast unit did not write it/ });
   t.ok(existsSync(unit('shop.service')));
   t.same(told(), []);
   t.match(await run(['--uninstall', '--yes']), { code: 2, stderr: /no name given/ });

@@ -177,7 +177,7 @@ t.test(
       said += text;
     });
     await once(child, 'close');
-    t.match(said, /^PATH_TAKEN .*shop\.lock: what lies there cannot be read \(EACCES\)/);
+    t.match(said, /^PATH_TAKEN .*shop\.lock: it cannot be read \(EACCES\)/);
   },
 );
 
@@ -209,7 +209,7 @@ t.test('what lies there is marked so that cleaners leave it alone, and is put ba
   rmSync(path.join(dir, 'shop.sock'));
   writeFileSync(path.join(dir, 'shop.sock'), 'mine');
   await untilTold(3);
-  t.match(told[2], /cannot open control socket .*a file that is no socket lies there/);
+  t.match(told[2], /cannot open control socket .*a file other than a socket is there/);
   await server.close();
   t.same(readdirSync(dir), ['shop.sock'], 'nothing of its own is left');
 });
