@@ -132,6 +132,6 @@ t.test('help has topics', async (t) => {
   t.match(reload.stdout, /^Usage: holdfast reload/, 'of a command that is a topic too: both');
   t.match(reload.stdout, /What a reload does:/);
   t.match((await holdfast(['help'])).stdout, /Topics: holdfast help signals, /);
-  t.match(await holdfast(['help', 'nothing']), { code: 2, stderr: /no topic\n {2}topics: signals, / });
+  t.match(await holdfast(['help', 'nothing']), { code: 2, stderr: /nor a topic\n {2}topics: signals, / });
   t.match(await holdfast(['help', 'sgnals']), { code: 2, stderr: /did you mean signals\?/ });
 });

@@ -157,7 +157,7 @@ t.test('mistakes are told with the next step, and nothing is written', async (t)
     empty: {},
   });
   for (const [args, where, expected] of [
-    [[], 'empty', /no script of the usual names\n.*holdfast init path\/to\/server\.js/],
+    [[], 'empty', /no script there has a usual name\n.*holdfast init path\/to\/server\.js/],
     [['gone.js'], '.', /gone\.js/],
     [
       ['own.yaml'],
@@ -166,7 +166,7 @@ t.test('mistakes are told with the next step, and nothing is written', async (t)
     ],
     [['--output', 'x.json'], '.', /--output holdfast\.yaml/],
     [['--env', 'production'], '.', /^holdfast: cannot use --env: .*\n.*--from-pm2 --env/],
-    [['--from-pm2'], 'empty', /none of the usual names\n.*--from-pm2 config/],
+    [['--from-pm2'], 'empty', /no file there has a usual name\n.*--from-pm2 config/],
     [['--from-pm2', 'own.yaml'], '.', /it is a configuration of holdfast already/],
     [['--from-pm2', 'runs.js'], '.', /its name is not that of a configuration file\n.*ecosystem\.config\.cjs/],
     [['--from-pm2', 'gone.json'], '.', /there is no .*gone\.json/],

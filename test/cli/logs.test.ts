@@ -156,8 +156,8 @@ t.test('flags that make no sense are refused before anybody is asked', async (t)
     [['--slot', '-1'], /cannot use --slot "-1"/],
     [['--worker', '1.5'], /cannot use --worker/],
     [['--level', 'loud'], /no such level\n {2}one of trace, debug/],
-    [['--since', 'yesterday'], /no duration and no time\n {2}write 30s/],
-    [['--since', '2026-13-45'], /no duration and no time/],
+    [['--since', 'yesterday'], /neither a duration nor a time\n {2}write 30s/],
+    [['--since', '2026-13-45'], /neither a duration nor a time/],
     [['--grep', '('], /cannot search for "\(": Invalid regular expression/],
   ] as const) {
     const { code, stderr } = await holdfast(['logs', ...argv]);

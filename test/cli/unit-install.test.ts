@@ -88,7 +88,7 @@ t.test('several applications of one file have a unit each', async (t) => {
   t.notOk(existsSync(unit('api.service')) || existsSync(unit('bot.service')));
   t.match(await run([...all, '--socket', '80']), {
     code: 2,
-    stderr: /it is for one application\n {2}.*--only: api, bot/,
+    stderr: /it is for a file with one application\n {2}.*--only: api, bot/,
   });
   const dynamic = await run([...all, '--user', 'dynamic', '--only', 'bot', '--install']);
   t.match(dynamic.stderr, /^holdfast: warning: a user of its own cannot write .*\/logs\/out\.log: .*--user/);
@@ -153,5 +153,5 @@ t.test('a folder that cannot be written to is told before anybody is asked', asy
     }),
   );
   t.equal(code, 1);
-  t.match(stderr, /^holdfast: cannot install shop\.service: .*ENOENT\n {2}is systemd on this machine/);
+  t.match(stderr, /^holdfast: cannot install shop\.service: .*ENOENT\n {2}the folder does not exist: is systemd installed\?/);
 });
