@@ -6,9 +6,9 @@ import { SETTING_NAMES, type SETTINGS, type SettingName } from '../../src/config
 
 /** What a configuration file may have, as the schema says it. */
 type Written = { readonly [K in SettingName]?: z.input<(typeof SETTINGS)[K]['schema']> };
-/** The compiler holds the options of a program to the schema: none more, none less, and nothing that it would refuse. */
-type Same = [keyof Options] extends [SettingName] ? ([SettingName] extends [keyof Options] ? true : never) : never;
-const same: Same = true;
+/** The compiler holds the options of a program to the schema, and names the one that is missing or too many. */
+type Differing = Exclude<SettingName, keyof Options> | Exclude<keyof Options, SettingName>;
+const same: [Differing] extends [never] ? true : Differing = true;
 type Open<V> = V extends readonly (infer E)[] ? readonly E[] : V;
 type Readable<T> = { [K in keyof T]: Open<T[K]> };
 const fits = (options: Readable<Options>): Readable<Written> => options;

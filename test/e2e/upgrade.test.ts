@@ -346,7 +346,7 @@ t.test('a version that would not start changes nothing, and one that fails all t
     const { code: exitCode, stderr } = await holdfast.run('upgrade');
     t.equal(exitCode, 1);
     t.match(stderr, reason);
-    await holdfast.message('upgrade failed: the version before goes on', from);
+    await holdfast.message('upgrade failed: the previous version goes on', from);
     const after = await holdfast.status();
     t.match(after, { pid: holdfast.pid, version: '1.0.1', steering: before.steering });
     t.same(pidsOf(after), pids, 'with the same workers');

@@ -157,7 +157,7 @@ async function ended(mark: ProcessMark, log: Log): Promise<void> {
     if (!killed && performance.now() > until) {
       log.logger.warn(
         { pid: mark.pid, afterMs: END_MS },
-        'the supervisor before has left and does not end: it is killed',
+        'the previous supervisor has left and does not end: it is killed',
       );
       killed = signalProcess(mark, 'SIGKILL');
       if (!killed) return;
