@@ -144,6 +144,7 @@ export class Supervisor implements ControlTarget {
     this.observing = new Observing(
       {
         ...{ log, names: metricsNames, outline: () => this.outline() },
+        state: () => this.#loop.state,
         workers: () => workforce.workers,
       },
       options.upgrade.arrival?.state.upgrade.observed,
