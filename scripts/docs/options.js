@@ -49,7 +49,7 @@ const GROUPS = [
   },
   {
     title: 'Canary',
-    guide: 'See [with a canary](../restarts.md#with-a-canary-holdfast-reload---canary-5---for-10m).',
+    guide: 'See [canary](../restarts.md#canary).',
     names: ['canaryMaxErrorRate', 'canaryMaxLatency', 'canaryMaxLoopDelay', 'canaryMinRequests'],
   },
   {
