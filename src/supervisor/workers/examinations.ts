@@ -180,7 +180,8 @@ export class Examinations {
     { late, gone }: { readonly late: (answer: Answer | string) => void; readonly gone?: AbortSignal },
   ): Promise<Answer | string> {
     const { worker } = handle.identity;
-    if (handle.isProgram) return Promise.resolve(`worker ${worker} is no Node: use the tools of what it is written in`);
+    if (handle.isProgram)
+      return Promise.resolve(`worker ${worker} is not a Node process: use the tools of its own language`);
     if (!handle.connected || handle.plain)
       return Promise.resolve(`worker ${worker} cannot be asked: it has no channel`);
     this.#asked += 1;
