@@ -27,6 +27,17 @@ t.test('a restart is answered once each slot has been ready, though one is being
   t.same(d.answers.get(request), { ok: true, reason: null });
 });
 
+t.test('nobody is recycled while a reload waits for the end of a restart', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.restart();
+  d.clear();
+  d.bind(3);
+  d.reload();
+  d.send({ type: 'resigned', worker: 3 });
+  d.bind(4);
+  t.same(d.slots(), ['2 ready, 3 starting', '2 ready']);
+});
+
 t.test('a restart keeps custody: what waits in the queues is served afterwards', async (t) => {
   const d = Driver.running({ size: 2 });
   d.restart();
