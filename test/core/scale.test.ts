@@ -55,17 +55,20 @@ t.test('a scale up that fails is answered, and holdfast keeps trying', async (t)
   t.same(d.slots(), ['1 ready', '1 ready']);
 });
 
-t.test('a scale up is answered once each slot has been ready, though one of them is always being replaced', async (t) => {
-  const d = Driver.running({ size: 1, policy: { soakMs: 100 } });
-  const request = d.scale(3);
-  d.send({ type: 'resigned', worker: 1 });
-  d.bind(2);
-  // Without a pause: while its successor soaks, the next one comes to its limit.
-  d.send({ type: 'resigned', worker: 2 });
-  t.equal(d.answers.has(request), false);
-  d.bind(3);
-  t.same(d.answers.get(request), { ok: true, reason: null });
-});
+t.test(
+  'a scale up is answered once each slot has been ready, though one of them is always being replaced',
+  async (t) => {
+    const d = Driver.running({ size: 1, policy: { soakMs: 100 } });
+    const request = d.scale(3);
+    d.send({ type: 'resigned', worker: 1 });
+    d.bind(2);
+    // Without a pause: while its successor soaks, the next one comes to its limit.
+    d.send({ type: 'resigned', worker: 2 });
+    t.equal(d.answers.has(request), false);
+    d.bind(3);
+    t.same(d.answers.get(request), { ok: true, reason: null });
+  },
+);
 
 t.test('a slot that was ready before it was scaled away has to be ready anew', async (t) => {
   const d = Driver.running({ size: 1 });
