@@ -38,7 +38,7 @@ t.test('a bug report needs what doctor says, and the version', async (t) => {
   for (const [id, command] of [
     ['doctor', 'holdfast doctor --json'],
     ['version', 'holdfast --version'],
-  ]) {
+  ] as const) {
     const field = bug?.body.find((field) => field.id === id);
     t.match(field?.attributes.label, `\`${command}\``);
     t.equal(field?.validations?.required, true, id);
