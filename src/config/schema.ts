@@ -53,6 +53,9 @@ export interface Setting<S extends z.core.$ZodType = z.core.$ZodType> {
 
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const NAME_ALLOWED = 'must be 1 to 64 letters, digits, "_", "." or "-", the first one a letter or a digit';
+/** What commands take as a word of their own. */
+const FREE_NAME_PATTERN = /^(?!all$)/;
+const FREE_NAME_ALLOWED = 'must not be "all", which commands take as every supervisor: give it another name';
 const LIST_ALLOWED = 'must be a list of strings';
 const ENV_ALLOWED = 'must be an object of names and texts: { PORT: "3000" }';
 const INSTANCES_ALLOWED = `must be a whole number from 1 to ${MAX_INSTANCES}, or "max"`;
@@ -67,10 +70,19 @@ const HOSTS_ALLOWED = 'must be a host name without a port, such as shop.internal
 const ZONE_ALLOWED = 'must be a time zone such as UTC or Europe/Berlin';
 
 export const SETTINGS = {
-  name: optional(() => z.string({ error: NAME_ALLOWED }).check(z.regex(NAME_PATTERN, { error: NAME_ALLOWED })), {
-    description: 'Name of the supervisor, for --name. From the script or its folder if not given',
-    alias: 'n',
-  }),
+  name: optional(
+    () =>
+      z
+        .string({ error: NAME_ALLOWED })
+        .check(
+          z.regex(NAME_PATTERN, { error: NAME_ALLOWED }),
+          z.regex(FREE_NAME_PATTERN, { error: FREE_NAME_ALLOWED }),
+        ),
+    {
+      description: 'Name of the supervisor, for --name. From the script or its folder if not given',
+      alias: 'n',
+    },
+  ),
   script: optional(() => path('the entry file'), {
     description:
       'The application, relative to cwd: its entry file, its folder, a program of a package, or a command such as npm start',

@@ -90,7 +90,7 @@ export async function connectTo(dir: string, name?: string): Promise<Connection>
   const [only, ...others] = running;
   if (only === undefined) throw noSupervisor(dir, running);
   if (others.length > 0) {
-    throw new HoldfastError('NAME_NEEDED', 'cannot choose a supervisor: several run', {
+    throw new HoldfastError('NAME_NEEDED', 'cannot choose a supervisor: several of them run', {
       hint: `give one of them with --name: ${running.join(', ')}`,
       exitCode: EXIT.usage,
     });
@@ -133,7 +133,7 @@ export class Connection {
       const { code, message } = cause as NodeJS.ErrnoException;
       const reason = code ?? message;
       throw new HoldfastError('NOT_ANSWERING', `cannot read the status of ${this.name}: ${reason}`, {
-        hint: 'it may be stopped or very busy; look at its process',
+        hint: 'it may be stopped or very busy: look at its process, or try again',
         cause,
       });
     }

@@ -148,13 +148,13 @@ async function occupy(name: string, candidate: string, lock: string): Promise<vo
       return await rename(candidate, lock);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOTDIR') throw taken(lock, 'something that is no folder lies there');
+      if (code === 'ENOTDIR') throw taken(lock, 'something other than a folder is there');
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     }
     const entries = await readdir(lock).catch((cause: NodeJS.ErrnoException) => {
       // It has just been given up.
       if (cause.code === 'ENOENT') return [];
-      throw taken(lock, `what lies there cannot be read (${cause.code})`);
+      throw taken(lock, `it cannot be read (${cause.code})`);
     });
     for (const entry of entries) {
       const held = path.join(lock, entry);
@@ -174,7 +174,7 @@ async function clearPath(name: string, socketPath: string): Promise<void> {
     throw error;
   });
   if (stats === null) return;
-  if (!stats.isSocket()) throw taken(socketPath, 'a file that is no socket lies there');
+  if (!stats.isSocket()) throw taken(socketPath, 'a file other than a socket is there');
   if ((await probeSocket(socketPath)) === 'listening') throw await alreadyRunning(name, socketPath);
   await unlinkIfThere(socketPath);
 }
@@ -183,7 +183,7 @@ async function alreadyRunning(name: string, socketPath: string): Promise<Holdfas
   const status = await fetchStatus(socketPath, PID_PATIENCE_MS).catch(() => null);
   const who = status === null ? 'which does not answer' : `with PID ${status.pid}`;
   return new HoldfastError('ALREADY_RUNNING', `cannot start ${name}: a supervisor of this name runs, ${who}`, {
-    hint: `to take over what is new: holdfast reload ${name}; to stop it: holdfast stop ${name}; or choose another name`,
+    hint: `to load new code: holdfast reload ${name}; to stop it: holdfast stop ${name}; or choose another --name`,
   });
 }
 

@@ -196,7 +196,7 @@ export class PlainServer {
     const request = parseHead(head.slice(0, end));
     client.head = '';
     if (request === null) {
-      send(client, 'GET', failure(400, 'this is no request of HTTP/1.1'));
+      send(client, 'GET', failure(400, 'this is not a request of HTTP/1.1'));
       return;
     }
     client.working = true;

@@ -64,9 +64,12 @@ const unheard = (): void => {};
 /** Read when somebody opens it. */
 const readPage = (name: string) => readFile(ownFile(`dist/page/${name}.br`));
 
+/** A length that nobody guesses, and no character that a shell or a header minds. */
+const TOKEN_HINT = 'to make one: openssl rand -hex 32 > FILE && chmod 600 FILE';
+
 async function tokenOf(option: string, file: string | null): Promise<string | null> {
   if (file === null) return null;
   return readToken(file).catch((cause: Error) => {
-    throw new HoldfastError('START_FAILED', `cannot use ${option}: it ${cause.message}`, { cause });
+    throw new HoldfastError('START_FAILED', `cannot use ${option}: it ${cause.message}`, { hint: TOKEN_HINT, cause });
   });
 }

@@ -279,7 +279,7 @@ t.test('what another program answers on a socket is no status', async (t) => {
     answer = text;
     await t.rejects((await connectTo(dir, 'shop')).status(), {
       code: 'NOT_ANSWERING',
-      message: /no status of holdfast/,
+      message: /not a status as holdfast gives it/,
     });
     t.match(await listSupervisors(dir), [{ name: 'shop', status: null }]);
   }

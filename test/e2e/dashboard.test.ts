@@ -113,7 +113,7 @@ t.test('for programs it prints the URL as JSON; a port that is taken, or none, i
   for (const wrong of ['65536', 'x', '-1']) {
     t.match(await run(['dashboard', `--port=${wrong}`], { runtimeDir }), {
       code: 2,
-      stderr: `holdfast: cannot listen on the port ${wrong}: it is none`,
+      stderr: `holdfast: cannot listen on the port ${wrong}: it is not a port number`,
     });
   }
   t.equal((await end()).code, 0);

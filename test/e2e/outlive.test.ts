@@ -359,7 +359,7 @@ t.test('who is no worker of this supervisor is refused', async (t) => {
     ...{ stdout: '', stderr: '' },
   };
   t.match(await say(`${JSON.stringify({ ...forged, pid: pids[0] })}\n`), /it says that it is process \d+, and is \d+/);
-  t.match(await say(`${JSON.stringify({ ...forged, pid: process.pid })}\n`), /is no worker of this supervisor/);
+  t.match(await say(`${JSON.stringify({ ...forged, pid: process.pid })}\n`), /is not a worker of this supervisor/);
   t.match(await say('{"cmd":"NODE_HOLDFAST","type":"mine","key":"a","slot":0}\n'), /mine was not expected/);
   t.match(await say('this is not JSON\n'), /./);
   t.match(await say(''), /it has gone/);

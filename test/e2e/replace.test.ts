@@ -140,7 +140,7 @@ t.test('what cannot start changes nothing, and the one that runs goes on', async
   t.match(await attempt('no-such-script.cjs'), { code: 2, stderr: /no-such-script/ });
   t.match(await attempt(survivor, '--admin', `127.0.0.1:${port}`), {
     code: 1,
-    stderr: /cannot replace the supervisor shop: the admin address cannot be had: .*EADDRINUSE/,
+    stderr: /cannot replace the supervisor shop: cannot listen on the admin address: .*EADDRINUSE/,
   });
   const after = await first.status();
   t.equal(after.pid, first.pid);

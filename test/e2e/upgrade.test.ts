@@ -310,7 +310,7 @@ t.test('a version that would not start changes nothing, and one that fails all t
       'a state that it cannot read',
       'begin.cjs',
       "require('node:fs').writeFileSync(process.env.HOLDFAST_UPGRADE, '{}');",
-      /cannot read the state of the supervisor before: the state\.format must be/,
+      /cannot read the state of the previous supervisor: the state\.format must be/,
     ],
     [
       'an older version',
