@@ -64,9 +64,11 @@ t.test('flags in the text are flags of some command', async (t) => {
 t.test('scripts of npm in the pages exist', async (t) => {
   for (const page of pages) {
     const named = [...blocksOf(page).map(({ text }) => text), proseOf(page)].flatMap((text) =>
-      [...text.matchAll(/\bnpm run ((?:bench|test|example|docs|schema|lint|types|build|coverage|release)(?:[\w:]*\w)?)/g)].map(
-        ([, script = '']) => script,
-      ),
+      [
+        ...text.matchAll(
+          /\bnpm run ((?:bench|test|example|docs|schema|lint|types|build|coverage|release)(?:[\w:]*\w)?)/g,
+        ),
+      ].map(([, script = '']) => script),
     );
     t.same(
       named.filter((script) => scripts[script] === undefined && !/^build$/.test(script)),
