@@ -275,6 +275,7 @@ t.test('without a supervisor, status shows them and stop ends them', async (t) =
 
   const stopped = await run(['stop', '--name', 'shop'], { runtimeDir: shop.runtimeDir });
   t.match(stopped, { code: 0, stdout: 'shop: stopped, 2 workers of a supervisor that had died\n' });
+  t.same(readdirSync(shop.runtimeDir), [], 'nothing is left of it');
   t.notOk(pids.some(isRunning));
   t.equal((await run(['stop', '--name', 'shop'], { runtimeDir: shop.runtimeDir })).code, 3, 'nobody is left');
 });

@@ -6,6 +6,7 @@ import { chown, rename, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { removeAbandoned } from '../../control/name-claim.js';
 import type { SupervisorMessage } from '../../protocol.js';
 import { attachPath, type FoundOrphan, isThere, signalProcess, statePath } from './orphans.js';
 import { ownOrphans } from './own-orphans.js';
@@ -42,6 +43,7 @@ export async function endOrphans({ runtimeDir, name, onProgress }: EndOrphansOpt
   } finally {
     server.close();
     for (const file of [attachAt, statePath(runtimeDir, name)]) await rm(file, { force: true });
+    await removeAbandoned(runtimeDir, name);
   }
 }
 
