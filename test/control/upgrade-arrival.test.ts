@@ -10,7 +10,10 @@ import { makeFolder, statusOf } from './support/fake-target.js';
 const LAST: LastUpgrade = { id: 'this', version: '1.2.2', nodeVersion: 'v20.0.0', failure: null, done: true };
 
 /** A supervisor that says that it has begun and is gone then; its successor says each of `told`, the last one again and again. */
-async function replaced(t: Test, { begins = true, told }: { readonly begins?: boolean; readonly told: LastUpgrade[] }) {
+async function replaced(
+  t: Test,
+  { begins = true, told }: { readonly begins?: boolean; readonly told: (LastUpgrade | null)[] },
+) {
   const dir = makeFolder(t);
   let asked = 0;
   const server = http.createServer((request, response) => {
@@ -32,7 +35,7 @@ async function replaced(t: Test, { begins = true, told }: { readonly begins?: bo
   const result = upgradeOver(await connectTo(dir, 'shop'), {}, ({ message }) => steps.push(message), {
     onArrived: (now) => arrived.push(now),
   });
-  return { result, steps, arrived };
+  return { result, steps, arrived, server };
 }
 
 t.test(
@@ -55,4 +58,14 @@ t.test('one that ends before it has begun is lost', async (t) => {
   const { result, arrived } = await replaced(t, { begins: false, told: [LAST] });
   await t.rejects(result, { code: 'CONNECTION_LOST' });
   t.same(arrived, []);
+});
+
+t.test('where another program has taken its place, or it has ended, that is told soon', async (t) => {
+  const other = await replaced(t, { told: [null] });
+  await t.rejects(other.result, { code: 'CONNECTION_LOST', message: /another program answers in its place$/ });
+  const ended = await replaced(t, { told: [{ ...LAST, done: false }] });
+  const from = performance.now();
+  ended.server.once('connection', () => ended.server.close());
+  await t.rejects(ended.result, { message: 'cannot upgrade shop: it has ended in the middle of it' });
+  t.ok(performance.now() - from < 30_000, 'long before the time that it has');
 });
