@@ -28,6 +28,7 @@ export class Loop {
   readonly #options: LoopOptions;
   readonly #queue: AnyEvent[] = [];
   #busy = false;
+  #turns = 0;
   /** When something is due; null while nothing is waited for. */
   #wakeAt: number | null = null;
   #closed = false;
@@ -45,6 +46,11 @@ export class Loop {
 
   get sockets(): SocketTable {
     return this.#supervision.sockets;
+  }
+
+  /** How often it has come to rest with news. */
+  get turns(): number {
+    return this.#turns;
   }
 
   /**
@@ -70,6 +76,7 @@ export class Loop {
       for (const effect of effects) this.#perform(effect);
     }
     this.#busy = false;
+    if (hasNews) this.#turns += 1;
     for (const subscriber of hasNews ? this.#options.subscribers : []) {
       try {
         subscriber(this.state);

@@ -1,4 +1,5 @@
 /** Requests under way: who waits for which answer of the core, and who wants to see the progress. */
+import type { AnyEvent } from '../core/supervision.js';
 import type { ControlLine, ControlResult } from '../protocol.js';
 
 export type ProgressLine = ControlLine & { readonly type: 'progress' };
@@ -32,6 +33,13 @@ export class Requests {
     const waiting = this.#waiting.get(request);
     this.#waiting.delete(request);
     waiting?.resolve({ ok, message: ok ? waiting.done : 'failed', reason });
+  }
+
+  /** A fault of the supervisor: a request that it has come at is answered with that. */
+  failed(event: AnyEvent, error: unknown): void {
+    if (!('request' in event)) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.answer(event.request, false, `a fault in the supervisor: ${reason}`);
   }
 
   progress(message: string, fields: Readonly<Record<string, unknown>>): void {

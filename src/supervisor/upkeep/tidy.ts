@@ -4,11 +4,20 @@
  */
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import type { Native } from '../../native/libc.js';
+import type { Native, NativeLoad } from '../../native/libc.js';
+import { boundYoungGeneration } from './young-generation.js';
 
 type Collect = (how: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => unknown;
 
 let collect: Collect | undefined;
+
+/** Once what is being done is done: the worker processes are as they will stay for a while. */
+export function tidySoon(native: NativeLoad): void {
+  setImmediate(() => {
+    tidyUp(native.ok ? native.native : null);
+    boundYoungGeneration();
+  });
+}
 
 /**
  * A full collection of a heap of this size takes some ten milliseconds; done when nothing else is.

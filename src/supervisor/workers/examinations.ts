@@ -1,6 +1,6 @@
 /** Profiles and debugging of live workers: who is asked for what, and that there is an end to it in any case. */
 import { readdirSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ControlResult, ProfileOptions, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import type { WorkerHandle } from './handle.js';
@@ -96,9 +96,13 @@ export class Examinations {
       const reason = typeof answer === 'string' ? answer : 'aside' in answer && !answer.ok ? answer.detail : null;
       const aside = typeof answer === 'string' || ('aside' in answer && answer.aside);
       // What nobody can take, or has taken by then, is not to fill the folder.
-      if (reason !== null) removeSpare();
-      else if (aside) setTimeout(removeSpare, SPARE_MS).unref();
-      if (reason !== null) return { ok: false, message: 'failed', reason };
+      if (reason !== null) {
+        removeSpare();
+        // Who has been killed cannot take away the file that it has made.
+        if (gone.aborted) await removeSame(file, id);
+        return { ok: false, message: 'failed', reason };
+      }
+      if (aside) setTimeout(removeSpare, SPARE_MS).unref();
       return { ok: true, message: `worker ${worker} profiled`, reason: null, ...(aside && { file: spare }) };
     });
   }
@@ -206,6 +210,16 @@ export class Examinations {
       if (gone?.aborted) giveUp();
       else gone?.addEventListener('abort', giveUp, { once: true });
     });
+  }
+}
+
+/** Removes the file that is known by this id; what else lies there by now stays. Never throws. */
+async function removeSame(file: string, id: string): Promise<void> {
+  try {
+    const { dev, ino } = await lstat(file, { bigint: true });
+    if (`${dev} ${ino}` === id) await rm(file);
+  } catch {
+    // It has gone, or is in a part of the file system that is not seen from here.
   }
 }
 

@@ -1,27 +1,21 @@
-/**
- * The worker processes and what is sent to them. Does what the core decides, one method an effect, and reports back
- * what it observes as events.
- */
+/** The workers, and what is asked of them: does what the core decides, one method an effect. */
 import { DIAGNOSIS_MS } from '../../core/lifecycle.js';
 import type { Effect, SocketId } from '../../core/types.js';
-import type { AddressKey, SupervisorMessage, WorkerMessage } from '../../protocol.js';
-import { addressKey } from '../../sockets/address.js';
+import type { AddressKey, SupervisorMessage } from '../../protocol.js';
 import type { Release } from '../deployments/release.js';
 import type { Programs } from '../programs/programs.js';
-import { attachedFrom } from '../takeover/arrived.js';
 import type { PassedOn } from '../upgrade/passed-state.js';
-import { OomWatch } from '../upkeep/oom.js';
 import type { Examinations } from './examinations.js';
-import { Fork, type WorkerIdentity, type WorkerProcess } from './fork.js';
-import { WorkerHandle } from './handle.js';
+import type { WorkerHandle } from './handle.js';
 import { HandlesUnderWay } from './handles-under-way.js';
 import { hangStack } from './hang-stack.js';
 import { WorkerHealth } from './health.js';
 import { Leftovers } from './leftovers.js';
-import { HANDOVER_LACK, type HandoverFigures, Links } from './links.js';
-import { reasonOf } from './listening.js';
+import { type HandoverFigures, Links } from './links.js';
 import { whatIsSeenOf } from './look-around.js';
 import { ProcessGroups } from './process-groups.js';
+import { Reports } from './reports.js';
+import { Spawner } from './spawner.js';
 import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
 import type { WorkforceOptions } from './workforce-options.js';
@@ -35,8 +29,6 @@ export class Workforce {
   /** Told of every answer: each is a sign of life as well. */
   onStats: (worker: number, stats: Stats) => void = () => {};
   readonly leftBehind: ProcessGroups;
-  /** Workers that are no Node; null as long as there are none. */
-  programs: Programs | null = null;
   readonly #ticketKey = new TicketKey((key) => {
     for (const handle of this.#workers.values()) void handle.send({ type: 'ticketKey', key });
   });
@@ -46,8 +38,8 @@ export class Workforce {
   readonly #leftovers: Leftovers;
   readonly #links: Links;
   readonly #health: WorkerHealth;
-  readonly #oom = new OomWatch();
   readonly #examinations: Examinations;
+  readonly #spawner: Spawner;
 
   constructor(options: WorkforceOptions) {
     this.#options = options;
@@ -56,6 +48,16 @@ export class Workforce {
     this.#health = new WorkerHealth(options.dispatch);
     this.#leftovers = new Leftovers(options.log);
     this.#links = new Links(options.openStreamPair, options.log);
+    const reports = new Reports(options, {
+      ...{ workers: this.#workers, stats: this.stats, handles: this.#handles, leftovers: this.#leftovers },
+      ...{ links: this.#links, health: this.#health },
+      onStats: (worker, stats) => this.onStats(worker, stats),
+    });
+    this.#spawner = new Spawner(options, {
+      ...{ workers: this.#workers, leftBehind: this.leftBehind, ticketKey: this.#ticketKey },
+      heard: (handle, message) => reports.heard(handle, message),
+      forget: (worker) => this.#forget(worker),
+    });
   }
 
   /** What became of the connections that were to be handed over, since the supervisor began. */
@@ -77,56 +79,18 @@ export class Workforce {
     return this.#workers;
   }
 
-  spawn({ worker, slot, generation, held }: Omit<Extract<Effect, { do: 'spawn' }>, 'do'>, release: Release): void {
-    const { name, attachAt = null, shared, firstWorker } = this.#options;
-    const identity = { worker, slot, generation, name };
-    if (release.config.exec) {
-      void this.#spawnProgram(identity, release, held);
-      return;
-    }
-    this.#begin(identity, release, held, () => {
-      return firstWorker?.take(identity) ?? new Fork(identity, release, { keptPaths: shared.paths, attachAt });
-    });
+  /** Workers that are no Node; null as long as there are none. */
+  get programs(): Programs | null {
+    return this.#spawner.programs;
   }
 
-  /** Its sockets come first. Never rejects. */
-  async #spawnProgram(identity: WorkerIdentity, release: Release, held: boolean): Promise<void> {
-    let start: () => WorkerProcess;
-    try {
-      start = await (await this.#loadPrograms()).prepare(identity, release);
-    } catch (error) {
-      start = () => {
-        throw error;
-      };
-    }
-    const handle = this.#begin(identity, release, held, start);
-    if (handle !== null) this.programs?.begun(handle);
-  }
-
-  #begin(identity: WorkerIdentity, release: Release, held: boolean, start: () => WorkerProcess): WorkerHandle | null {
-    const handle = this.#enroll(identity, release, start, held);
-    // Before any answer to `listen`: the channel keeps the order.
-    void handle?.send({ type: 'ticketKey', key: this.#ticketKey.current });
-    handle?.shareOutput();
-    const { worker } = identity;
-    if (handle?.pid !== undefined) this.#options.dispatch({ type: 'spawned', worker, pid: handle.pid });
-    return handle;
+  spawn(effect: Extract<Effect, { do: 'spawn' }>, release: Release): void {
+    this.#spawner.spawn(effect, release);
   }
 
   /** One that has come from a supervisor that is gone. @throws where it has gone meanwhile */
-  takeIn({ worker, slot, generation }: Omit<Extract<Effect, { do: 'takeIn' }>, 'do'>, release: Release): void {
-    const { name, takeover } = this.#options;
-    const arrival = takeover?.take(worker);
-    if (arrival === undefined) throw new Error('it has gone meanwhile');
-    const identity = { worker, slot, generation, name };
-    const { held, missing } = arrival.attach;
-    const attached = attachedFrom(arrival);
-    const handle = this.#enroll(identity, release, () => new Fork(identity, release, { attached }), held);
-    if (handle === null) return;
-    // Only `able` says more, which it has said before.
-    handle.missing = missing;
-    void handle.send({ type: 'attached' });
-    void handle.send({ type: 'ticketKey', key: this.#ticketKey.current });
+  takeIn(effect: Extract<Effect, { do: 'takeIn' }>, release: Release): void {
+    this.#spawner.takeIn(effect, release);
   }
 
   /** All that were to be taken over are settled. @param held those who are not to accept yet what they ask for */
@@ -136,67 +100,6 @@ export class Workforce {
       if (handle !== undefined) handle.held = true;
     }
     this.#options.takeover?.end();
-  }
-
-  /** @returns null where it could not be started: that is told as an exit */
-  #enroll(identity: WorkerIdentity, release: Release, start: () => WorkerProcess, held: boolean): WorkerHandle | null {
-    const { log, dispatch } = this.#options;
-    const { worker, slot, generation } = identity;
-    let started: WorkerProcess | null = null;
-    const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
-      this.#workers.delete(worker);
-      this.#links.gone(worker);
-      this.#options.listening.forget(worker);
-      this.#leftovers.forget(worker);
-      this.#health.forget(worker);
-      this.#examinations.forget(worker);
-      this.#options.observing.gone(worker);
-      this.programs?.forget(worker);
-      // Asked at each exit: a kill of something that a worker had started must not be laid to the next one that is killed.
-      const killed = this.#oom.hasKilled();
-      const oomKilled = signal === 'SIGKILL' && killed;
-      const isUntold = started?.isUntold ?? false;
-      const tell = () =>
-        dispatch({ type: 'exited', worker, code, signal, lastLines, chance: Math.random(), oomKilled, isUntold });
-      // What it has started may hold a port as well.
-      if (this.#options.isRestarting()) void this.leftBehind.gone().then(tell);
-      else tell();
-    };
-    try {
-      const process = start();
-      started = process;
-      const handle: WorkerHandle = new WorkerHandle(identity, release, process, log, {
-        onMessage: (message) => this.#heard(handle, message),
-        onSaidReady: () => dispatch({ type: 'saidReady', worker }),
-        onListening: (address) =>
-          this.#options.listening.opened(worker, addressKey({ ...address, ipv6Only: false, ordinal: 0 })),
-        onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),
-        onEnded: () => {
-          this.leftBehind.ended(handle);
-          this.#options.shared.restoreNames();
-          dispatch({ type: 'ended', worker });
-        },
-        onExited: exited,
-      });
-      this.#workers.set(worker, handle);
-      handle.held = held;
-      if (handle.scriptChanged) {
-        const hint = 'the release is no longer on disk as it was when it was loaded: this worker runs the new file';
-        log.logger.warn({ worker, slot, generation, script: release.script, hint }, 'script has changed');
-      }
-      return handle;
-    } catch (error) {
-      started = null;
-      exited(null, null, [reasonOf(error)]);
-      return null;
-    }
-  }
-
-  /** Few need them. */
-  async #loadPrograms(): Promise<Programs> {
-    const { Programs } = await import('../programs/programs.js');
-    this.programs ??= new Programs({ ...this.#options, count: () => this.#workers.size });
-    return this.programs;
   }
 
   /** Asks a worker for its figures; the answer comes by `onStats`. */
@@ -349,81 +252,13 @@ export class Workforce {
     this.#options.shared.closeAll();
   }
 
-  #heard(handle: WorkerHandle, message: WorkerMessage): void {
-    const { custody, shared, listening, dispatch } = this.#options;
-    const { worker } = handle.identity;
-    switch (message.type) {
-      case 'listen':
-        this.#handles.add(listening.give(custody, handle, message.seq, message.request));
-        break;
-      case 'share':
-        this.#handles.add(listening.share(shared, handle, message.seq, message.request));
-        break;
-      case 'opened':
-        listening.opened(worker, message.key);
-        break;
-      case 'bound':
-      case 'stayed':
-      case 'closed':
-      case 'adopted':
-        listening.heard(custody, handle.identity, message);
-        break;
-      case 'able':
-        this.#able(handle, message);
-        break;
-      case 'drained':
-        this.#leftovers.settle(worker);
-        dispatch({ type: 'drained', worker });
-        break;
-      case 'released':
-        dispatch({ type: 'released', worker, socket: { slot: message.slot, key: message.key } });
-        break;
-      case 'handedOver':
-        this.#links.told(handle.identity, message);
-        break;
-      case 'linked':
-        // The giver hears of the taker over the link itself.
-        break;
-      case 'unlinked':
-      case 'resigned':
-        dispatch({ type: message.type, worker });
-        break;
-      case 'leftover':
-        this.#leftovers.told(handle.identity, message);
-        break;
-      case 'health':
-        this.#health.answered(worker, message);
-        break;
-      case 'attach':
-      case 'output':
-      case 'mine':
-        // Of an orphan, before it is a worker of this supervisor.
-        break;
-      case 'profiled':
-      case 'inspected':
-        this.#examinations.answered(worker, message);
-        break;
-      case 'measured':
-        if (this.#workers.has(worker)) this.#options.observing.heard(handle.identity, message);
-        break;
-      case 'metrics':
-        void this.#options.observing.tell(handle, message.seq);
-        break;
-      case 'stats':
-        this.stats.answered(worker, message);
-        this.onStats(worker, message);
-        break;
-    }
-  }
-
-  #able(handle: WorkerHandle, { missing, listens }: Extract<WorkerMessage, { type: 'able' }>): void {
-    handle.missing = missing;
-    handle.plain = !listens;
-    const lack = missing.find((what) => what.startsWith(HANDOVER_LACK));
-    if (lack !== undefined) this.#links.lack = lack;
-    if (missing.length === 0) return;
-    const { worker, slot, generation } = handle.identity;
-    const hint = 'this version of Node lacks something that holdfast builds on: the application runs without it';
-    this.#options.log.logger.warn({ worker, slot, generation, missing, hint }, 'worker lacks something');
+  /** It has exited. */
+  #forget(worker: number): void {
+    this.#links.gone(worker);
+    this.#options.listening.forget(worker);
+    this.#leftovers.forget(worker);
+    this.#health.forget(worker);
+    this.#examinations.forget(worker);
+    this.#options.observing.gone(worker);
   }
 }
