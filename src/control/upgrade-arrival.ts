@@ -77,5 +77,5 @@ async function arrivalOf(
 }
 
 function again(failure: string): string {
-  return `the new version did not get up, and the one before goes on: ${failure.replace(/^holdfast: /, '')}`;
+  return `the new version did not start, and the previous one goes on: ${failure.replace(/^holdfast: /, '')}`;
 }

@@ -51,7 +51,7 @@ t.test(
 
 t.test('where the new one did not get up, that is the result', async (t) => {
   const { result } = await replaced(t, { told: [{ ...LAST, failure: 'holdfast: cannot start: EACCES' }] });
-  t.match(await result, { ok: false, reason: /the one before goes on: cannot start: EACCES$/ });
+  t.match(await result, { ok: false, reason: /the previous one goes on: cannot start: EACCES$/ });
 });
 
 t.test('one that ends before it has begun is lost', async (t) => {

@@ -336,9 +336,9 @@ t.test('a version that would not start changes nothing, and one that fails all t
     [
       'run.cjs',
       `if (!${isChecked}) throw new Error('a fault of its own');`,
-      /the one before goes on: a fault of its own/,
+      /the previous one goes on: a fault of its own/,
     ],
-    ['main.cjs', `if (!${isChecked}) process.exit(7);`, /the one before goes on: it ended with exit code 7/],
+    ['main.cjs', `if (!${isChecked}) process.exit(7);`, /the previous one goes on: it ended with exit code 7/],
   ];
   for (const [file, code, reason] of crashes) {
     const from = holdfast.log.length;
