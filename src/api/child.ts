@@ -101,6 +101,8 @@ export class Launched {
     });
     this.ended = new Promise((resolve) => {
       child.once('close', (code, signal) => resolve({ code, signal }));
+      // Once the channel to one that is to go on has been cut there is no 'close' any more; nor a pipe that could still have something.
+      if (error !== null) child.once('exit', (code, signal) => resolve({ code, signal }));
     });
     this.started = new Promise((resolve, reject) => {
       child.on('message', (message: unknown) => {

@@ -11,6 +11,7 @@
  * Only who holds the claim touches `<name>.sock`, which is a second link to the socket in the claim.
  */
 import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { fetchStatus } from './exchange.js';
@@ -97,6 +98,27 @@ async function claim(dir: string, name: string, listen: (path: string) => Promis
   } catch (error) {
     await giveUp(lock, entry);
     throw error;
+  }
+}
+
+/**
+ * Removes what a supervisor has left that was killed, and nothing of one that runs: by taking the name for a moment. Never throws;
+ * what cannot be removed is taken over by the next one.
+ */
+export async function removeAbandoned(dir: string, name: string): Promise<void> {
+  const server = net.createServer((socket) => socket.destroy());
+  const listen = (file: string) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(file, resolve);
+    });
+  try {
+    const claim = await claimName(dir, name, listen);
+    await claim.release();
+  } catch {
+    // Somebody has the name by now, or the folder cannot be written to.
+  } finally {
+    server.close();
   }
 }
 

@@ -153,5 +153,8 @@ t.test('a folder that cannot be written to is told before anybody is asked', asy
     }),
   );
   t.equal(code, 1);
-  t.match(stderr, /^holdfast: cannot install shop\.service: .*ENOENT\n {2}the folder does not exist: is systemd installed\?/);
+  t.match(
+    stderr,
+    /^holdfast: cannot install shop\.service: .*ENOENT\n {2}the folder does not exist: is systemd installed\?/,
+  );
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
+import type { ConfigSource } from '../../src/config/load.js';
 import { faultsOf, refusal, sourceIn } from './support.js';
 
 t.test('all faults of all sources are reported at once', async (t) => {
@@ -124,7 +125,7 @@ t.test('a supervisor is not called by the word for all of them, whoever gives th
     'several.json': JSON.stringify({ apps: [app, { ...app, name: 'b' }] }),
     'ecosystem.config.json': JSON.stringify({ apps: [{ ...app, exec_mode: 'cluster' }] }),
   });
-  const table: [given: Parameters<typeof sourceIn>[1], path: string][] = [
+  const table: [given: Partial<ConfigSource>, path: string][] = [
     [{ target: 'own.json' }, 'name'],
     [{ target: 'several.json' }, 'apps[0].name'],
     [{ target: 'ecosystem.config.json' }, 'apps[0].name'],

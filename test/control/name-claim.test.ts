@@ -19,6 +19,7 @@ import t from 'tap';
 import { connectTo, listSupervisors } from '../../src/control/client.js';
 import { fetchStatus } from '../../src/control/exchange.js';
 import { KeptSocket } from '../../src/control/kept-socket.js';
+import { removeAbandoned } from '../../src/control/name-claim.js';
 import { ControlServer } from '../../src/control/server.js';
 import type { HoldfastError } from '../../src/errors.js';
 import { FakeTarget, makeFolder, open, statusOf } from './support/fake-target.js';
@@ -79,6 +80,21 @@ t.test('what a killed supervisor left behind is taken over', async (t) => {
   t.equal((await fetchStatus(server.path, 5_000)).name, 'shop');
   await server.close();
   t.same(readdirSync(dir), []);
+});
+
+t.test('what a killed supervisor left can be removed, and nothing of one that runs', async (t) => {
+  const dir = makeFolder(t);
+  mkdirSync(path.join(dir, 'shop.lock'));
+  await leaveDeadSocket(path.join(dir, 'shop.lock', '0123abcd'));
+  linkSync(path.join(dir, 'shop.lock', '0123abcd'), path.join(dir, 'shop.sock'));
+  await removeAbandoned(dir, 'shop');
+  t.same(readdirSync(dir), []);
+  await removeAbandoned(dir, 'shop');
+  t.same(readdirSync(dir), []);
+  await open(t, 'api', dir);
+  await removeAbandoned(dir, 'api');
+  t.equal((await connectTo(dir, 'api')).name, 'api');
+  t.same(readdirSync(dir), ['api.lock', 'api.sock']);
 });
 
 t.test('a socket without a claim is taken over when nobody listens, and respected when somebody does', async (t) => {

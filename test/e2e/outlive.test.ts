@@ -273,8 +273,10 @@ t.test('without a supervisor, status shows them and stop ends them', async (t) =
   const json = await run(['status', '--name', 'shop', '--json'], { runtimeDir: shop.runtimeDir });
   t.match(JSON.parse(json.stdout), { name: 'shop', state: 'no supervisor', workers: [{ slot: 0 }, { slot: 1 }] });
 
+  writeFileSync(path.join(shop.runtimeDir, 'shop.upgrade'), '{}');
   const stopped = await run(['stop', '--name', 'shop'], { runtimeDir: shop.runtimeDir });
   t.match(stopped, { code: 0, stdout: 'shop: stopped, 2 workers of a supervisor that had died\n' });
+  t.same(readdirSync(shop.runtimeDir), [], 'nothing is left of it');
   t.notOk(pids.some(isRunning));
   t.equal((await run(['stop', '--name', 'shop'], { runtimeDir: shop.runtimeDir })).code, 3, 'nobody is left');
 });

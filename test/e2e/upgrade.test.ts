@@ -360,6 +360,20 @@ t.test('a version that would not start changes nothing, and one that fails all t
   t.same(load.errors, {}, load.summary());
 });
 
+t.test('where the runtime folder has been removed it is refused in words, and all goes on', async (t) => {
+  const port = await freePort();
+  const env = { PORT: String(port), HOLDFAST_ORPHAN_TIMEOUT: '1m' };
+  const holdfast = new Holdfast(t, survivor, { args: ['--name', 'shop', '-i', '1'], env });
+  await holdfast.message('started');
+  endWith(t, ...pidsOf(await holdfast.status()));
+  rmSync(holdfast.runtimeDir, { recursive: true });
+  holdfast.child.kill('SIGUSR2');
+  const { reason } = await holdfast.message('upgrade refused');
+  t.match(reason, /^what the next program is to know cannot be written to \S+shop\.upgrade: ENOENT$/);
+  holdfast.child.kill('SIGHUP');
+  await holdfast.message('rollout done');
+});
+
 t.test('what is under way is waited for, and what has no end is a reason not to', async (t) => {
   const port = await freePort();
   const go = path.join(t.testdir({ go: '' }), 'go');
