@@ -30,12 +30,12 @@ export function withFigures(readme, benchmarks) {
       'no, but health checks keep clients away',
     ],
     [
-      'the supervisor is killed: workers and connections stay',
+      'the supervisor is killed: workers keep serving',
       'yes',
       'no (cluster mode)',
       'no',
       'yes',
-      'no: they end at HAProxy',
+      'no: connections end at HAProxy',
     ],
     [
       'slowest 0.1 % of answers, one worker of four blocked',
