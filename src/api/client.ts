@@ -5,7 +5,8 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { type Action, Connection, connectTo, listSupervisors, type ResultLine } from '../control/client.js';
+import { type Action, Connection, type ResultLine } from '../control/client.js';
+import { connectTo, listSupervisors } from '../control/find.js';
 import { profileInto } from '../control/profile-file.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { probeSocket } from '../control/socket-path.js';

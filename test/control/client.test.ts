@@ -3,7 +3,8 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { connectTo, listSupervisors, type ProgressLine } from '../../src/control/client.js';
+import type { ProgressLine } from '../../src/control/client.js';
+import { connectTo, listSupervisors } from '../../src/control/find.js';
 import { deferred, makeFolder, OK, open, SNAPSHOT, statusOf } from './support/fake-target.js';
 
 /** Something that takes connections on a control socket and does `answer` with them. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { connectTo } from '../../src/control/client.js';
+import { connectTo } from '../../src/control/find.js';
 import { readReloadOptions } from '../../src/control/reload-options.js';
 import { OK, open } from './support/fake-target.js';
 import { ask, jsonLines } from './support/http.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { connectTo } from '../../src/control/client.js';
+import { connectTo } from '../../src/control/find.js';
 import { upgradeOver } from '../../src/control/upgrade-arrival.js';
 import type { LastUpgrade, SupervisorStatus } from '../../src/protocol.js';
 import { makeFolder, statusOf } from './support/fake-target.js';

@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseDuration } from '../../config/duration.js';
-import { type Connection, connectTo, type ProgressLine } from '../../control/client.js';
+import type { Connection, ProgressLine } from '../../control/client.js';
+import { connectTo } from '../../control/find.js';
 import { profileInto } from '../../control/profile-file.js';
 import { isProfileTimeMs, PROFILE_MS } from '../../control/profile-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';

@@ -1,5 +1,6 @@
 /** Looks at all supervisors of a runtime folder, each time somebody asks, and keeps what rates are made of. */
-import { Connection, runningNames } from '../../control/client.js';
+import { Connection } from '../../control/client.js';
+import { runningNames } from '../../control/find.js';
 import { controlSocketPath } from '../../control/socket-path.js';
 import type { DashboardList, DashboardRow } from '../../protocol.js';
 import { type History, NO_HISTORY, observe } from '../top/history.js';
