@@ -30,12 +30,12 @@ export function withFigures(readme, benchmarks) {
       'no, but health checks keep clients away',
     ],
     [
-      'the supervisor is killed: workers and connections stay',
+      'the supervisor is killed: workers keep serving',
       'yes',
       'no (cluster mode)',
       'no',
       'yes',
-      'no: they end at HAProxy',
+      'no: connections end at HAProxy',
     ],
     [
       'slowest 0.1 % of answers, one worker of four blocked',
@@ -50,10 +50,10 @@ export function withFigures(readme, benchmarks) {
   if (from < 0 || to < from) throw new Error(`cannot write the figures to README.md: it has no ${BEGIN} and ${END}`);
   const compared = table(['', ...COLUMNS.map(({ title }) => title)], rows);
   const note = [
-    `Measured by \`npm run bench:peers\`, ${peers.head}`,
-    `The clients that pause: \`npm run bench:pauses\`, ${pauses.head}`,
-    'For systemd units, bare processes that share a port by SO_REUSEPORT were measured; "–" was not.',
-    '[All figures, and how to measure your own machine](docs/benchmarks.md).',
+    `- Measured by \`npm run bench:peers\`, ${peers.head}`,
+    `- The clients that pause: \`npm run bench:pauses\`, ${pauses.head}`,
+    '- For systemd units, bare processes that share a port by SO_REUSEPORT were measured; "–" was not measured.',
+    '- [All figures, and how to measure your own machine](docs/benchmarks.md).',
   ].join('\n');
   return `${readme.slice(0, from + BEGIN.length)}\n\n${compared}\n\n${note}\n\n${readme.slice(to)}`;
 }

@@ -84,7 +84,7 @@ export const SETTINGS = {
       alias: 'n',
     },
   ),
-  script: optional(() => path('the entry file'), {
+  script: optional(() => path('the application'), {
     description:
       'The application, relative to cwd: its entry file, its folder, a program of a package, or a command such as npm start',
   }),
