@@ -32,13 +32,14 @@ async function measure(how) {
     const workersMs = async () => (await supervisor.status()).workers.reduce((sum, { pid }) => sum + cpuMs(pid), 0);
     const before = { own: cpuMs(supervisor.pid), workers: await workersMs() };
     const begun = performance.now();
-    while (performance.now() - begun < SECONDS * 1000) {
+    // At even distances, as Prometheus does it.
+    for (let second = 1; second <= SECONDS; second++) {
       if (how.includes('scraped')) {
         const from = performance.now();
         bytes = (await (await fetch(`http://127.0.0.1:${admin}/metrics`)).arrayBuffer()).byteLength;
         scrapes.push(performance.now() - from);
       }
-      await wait(1_000);
+      await wait(begun + second * 1000 - performance.now());
     }
     const seconds = (performance.now() - begun) / 1000;
     const own = (cpuMs(supervisor.pid) - before.own) / seconds / 10;

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:pauses`: thousands of keep-alive clients that POST, pause for seconds and never send anything again, while all
  * workers are replaced a few times: holdfast beside node:cluster and HAProxy. CLIENTS, PAUSE_MS, RELOADS and ONLY say what is
- * done; the table goes to README.md unless NO_WRITE is set.
+ * done; the table goes to docs/benchmarks.md unless NO_WRITE is set.
  */
 import { CONTENDERS, takePart } from './support/contenders.js';
 import { errorText, median } from './support/figures.js';
@@ -20,7 +20,7 @@ const { names, versions } = await takePart(process.env.ONLY?.split(',') ?? EVERY
 const found = await oneByOne(names, { workers: 4 }, { rounds: 1 }, measure);
 const rows = [...found].map(([name, [sample]]) => ({ '': CONTENDERS[name].title, ...sample }));
 const what = `${CLIENTS} clients, a POST every ${PAUSE_MS / 1000} s each, ${RELOADS} reloads of 4 workers`;
-publish('README.md', 'bench:pauses', `${machine(versions)}; ${what}.`, [rows]);
+publish('docs/benchmarks.md', 'bench:pauses', `${machine(versions)}; ${what}.`, [rows]);
 
 async function measure({ port, reload }) {
   const times = [];

@@ -2,7 +2,7 @@
  * `npm run bench:peers`: holdfast and others before the same application, in one run, round by round.
  *
  * Figures of one run compare with each other and with nothing else. ROUNDS, SECONDS, ONLY (names of contenders) and
- * SCENARIOS say what is done; the table goes to README.md unless NO_WRITE is set.
+ * SCENARIOS say what is done; the table goes to docs/benchmarks.md unless NO_WRITE is set.
  */
 import { CONTENDERS, takePart } from './support/contenders.js';
 import { errorText, latencyText, median, sumOf } from './support/figures.js';
@@ -38,7 +38,9 @@ for (const scenario of scenarios) {
   console.error(`measuring ${scenario}`);
   await MEASURES[scenario]();
 }
-publish('README.md', 'bench:peers', `${machine(versions)}; ${ROUNDS} rounds of ${SECONDS} s.`, [[...rows.values()]]);
+publish('docs/benchmarks.md', 'bench:peers', `${machine(versions)}; ${ROUNDS} rounds of ${SECONDS} s.`, [
+  [...rows.values()],
+]);
 
 /** The supervisor alone, with 2 workers, before it had anything to do. */
 async function measureMemory() {

@@ -20,13 +20,14 @@ export function machine(versions = []) {
  * @param tables arrays of rows: objects with the same keys, the first of which names the row
  */
 export function publish(file, section, head, tables) {
-  console.log(`\n${head}`);
+  const dated = `${new Date().toISOString().slice(0, 10)}: ${head}`;
+  console.log(`\n${dated}`);
   for (const rows of tables) {
     const named = rows.map((row) => Object.entries(row)).map(([[, name], ...rest]) => [name, Object.fromEntries(rest)]);
     console.table(Object.fromEntries(named));
   }
   if (process.env.NO_WRITE !== undefined) return;
-  writeSection(fileURLToPath(new URL(file, root)), section, [head, ...tables.map(markdownTable)].join('\n\n'));
+  writeSection(fileURLToPath(new URL(file, root)), section, [dated, ...tables.map(markdownTable)].join('\n\n'));
 }
 
 export function markdownTable(rows) {

@@ -48,7 +48,7 @@ export function launch(options: Options, runtimeDir: string, how: Surroundings):
       'CONFIG_INVALID',
       `cannot pass the options on: they are larger than ${OPTIONS_LIMIT_BYTES} bytes`,
       {
-        hint: 'put variables of the environment into an envFile',
+        hint: 'put environment variables into an envFile',
         exitCode: EXIT.usage,
       },
     );
@@ -101,6 +101,8 @@ export class Launched {
     });
     this.ended = new Promise((resolve) => {
       child.once('close', (code, signal) => resolve({ code, signal }));
+      // Once the channel to one that is to go on has been cut there is no 'close' any more; nor a pipe that could still have something.
+      if (error !== null) child.once('exit', (code, signal) => resolve({ code, signal }));
     });
     this.started = new Promise((resolve, reject) => {
       child.on('message', (message: unknown) => {
@@ -132,12 +134,17 @@ function whyNot(code: number | null, signal: string | null, said: string): Holdf
   const how = signal === null ? `it ended with ${code}` : `it was ended by ${signal}`;
   const message = text.trimEnd() || `cannot start the supervisor: ${how}`;
   const kind = code === EXIT.usage ? 'CONFIG_INVALID' : 'START_FAILED';
-  return new HoldfastError(kind, message, { exitCode: (code ?? EXIT.failed) as ExitCode });
+  const hint =
+    text === '' ? 'its standard error says more; holdfast doctor tries what this machine supports' : undefined;
+  return new HoldfastError(kind, message, { hint, exitCode: (code ?? EXIT.failed) as ExitCode });
 }
 
 function notRun(cause: Error): HoldfastError {
   const reason = (cause as NodeJS.ErrnoException).code ?? cause.message;
-  return new HoldfastError('START_FAILED', `cannot start the supervisor: ${reason}`, { cause });
+  return new HoldfastError('START_FAILED', `cannot start the supervisor: ${reason}`, {
+    hint: 'check that the folder cwd exists, and that this user may start processes (ulimit -u)',
+    cause,
+  });
 }
 
 /** A file that has no name any more: it may be written to when the program has gone, and nothing is left behind. */

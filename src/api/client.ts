@@ -10,6 +10,7 @@ import { connectTo, listSupervisors } from '../control/find.js';
 import { profileInto } from '../control/profile-file.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { probeSocket } from '../control/socket-path.js';
+import { upgradeOver } from '../control/upgrade-arrival.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import type {
   DescribeOptions,
@@ -19,6 +20,7 @@ import type {
   ReloadOptions,
   SupervisorEvent,
   SupervisorStatus,
+  UpgradeOptions,
 } from '../protocol.js';
 import { Task } from './task.js';
 
@@ -40,7 +42,9 @@ export type {
   SupervisorSnapshot,
   SupervisorStatus,
   TrialStatus,
+  UpgradeOptions,
   VariableDescription,
+  WorkerFigures,
   WorkerStatus,
 } from '../protocol.js';
 export type { Progress, Task } from './task.js';
@@ -58,6 +62,10 @@ export interface Where {
 export interface Following {
   /** Ends it. */
   readonly signal?: AbortSignal;
+}
+
+export interface StatusWanted {
+  readonly figures?: boolean;
 }
 
 /** Which log lines: those from now on, unless `lines` asks for some that have come already, or `follow` is false. */
@@ -132,9 +140,12 @@ export class Client {
     this.socketPath = this.#connection.socketPath;
   }
 
-  /** @throws HoldfastError NOT_ANSWERING */
-  status(): Promise<SupervisorStatus> {
-    return this.#connection.status();
+  /**
+   * @param wanted `figures` for what each worker has answered as well: counts, 5xx, latency
+   * @throws HoldfastError NOT_ANSWERING
+   */
+  status({ figures = false }: StatusWanted = {}): Promise<SupervisorStatus> {
+    return this.#connection.status(undefined, figures);
   }
 
   /** The next generation, rolling; rejects with the reason where it was taken back. */
@@ -160,6 +171,16 @@ export class Client {
   /** @param change a number of slots, or a difference: 4, '+2', '-1' */
   scale(change: number | string): Task {
     return this.#ask('scale', { scale: String(change) });
+  }
+
+  /**
+   * Replaces the supervisor itself by what is installed now, or has it go on under another Node; its PID, the workers and their
+   * connections stay. Done when the next program has taken the workers over; rejects where it did not get up, and the one before
+   * goes on.
+   */
+  upgrade({ node }: UpgradeOptions = {}): Task {
+    const options = node === undefined ? {} : { node: path.resolve(node) };
+    return this.#task('upgrade', (onProgress) => upgradeOver(this.#connection, options, onProgress));
   }
 
   /** Drains and stops; done when the name is free again. */

@@ -7,6 +7,7 @@
 import { EventEmitter } from 'node:events';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '../control/client.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { controlSocketPath } from '../control/socket-path.js';
@@ -24,6 +25,9 @@ export type { Started, Surroundings } from './child.js';
 export type { Client, LogLine } from './client.js';
 export type { Duration, Options } from './options.js';
 export type { Progress, Task } from './task.js';
+
+/** How long one that does not answer any more may take to end. */
+const ENDING_MS = 5_000;
 
 /** What the events of a `Supervisor` come with; `ended` when its process has, for whatever reason. */
 export type Events = {
@@ -117,10 +121,23 @@ export class Supervisor extends EventEmitter<Events> {
   async stop(): Promise<void> {
     const launched = this.#launched;
     if (launched === null) return;
+    // One that may outlive this program does not keep it; who waits for its end does.
+    launched.child.ref();
     // While it starts there may be nobody to ask yet.
     if (this.#client === null) launched.child.kill('SIGTERM');
-    else await this.#client.stop();
+    else await this.#client.stop().result.catch((error) => this.#unlessItEnds(launched, error));
     await launched.ended;
+  }
+
+  /** Where it could not be asked: somebody else may have stopped it just before. */
+  async #unlessItEnds({ ended }: Launched, error: unknown): Promise<void> {
+    const late = new AbortController();
+    const isOver = await Promise.race([
+      ended.then(() => true),
+      delay(ENDING_MS, false, { signal: late.signal }).catch(() => false),
+    ]);
+    late.abort();
+    if (!isOver) throw error;
   }
 
   #tell(event: SupervisorEvent): void {

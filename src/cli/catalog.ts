@@ -52,7 +52,7 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
 
 const NAME: FlagSpec = {
   flag: 'name',
-  describe: 'Which supervisor; needed only where several run',
+  describe: 'Which supervisor; needed only if several run',
   kind: 'value',
 };
 
@@ -63,13 +63,13 @@ async function supervisorFlags(json: string): Promise<readonly FlagSpec[]> {
 /** Of a file with several applications; see the option env as well. */
 const ONLY: FlagSpec = {
   flag: 'only',
-  describe: 'Of a file with several applications, only these: --only api,worker',
+  describe: 'From a file with several applications, only these: --only api,worker',
   kind: 'value',
 };
 
 const PM2_ENV: FlagSpec = {
   flag: 'env',
-  describe: "Of PM2's file, the variables of env_NAME: --env production",
+  describe: "From PM2's file, the variables of env_NAME: --env production",
   kind: 'value',
 };
 
@@ -92,19 +92,19 @@ async function startFlags(): Promise<readonly FlagSpec[]> {
 /** Of commands that are about one worker. */
 const WORKER = {
   name: 'N',
-  describe: 'A worker, by its id; where no worker has it, the one in that slot. holdfast status shows both',
+  describe: 'A worker by its id or, if no worker has that id, by its slot; holdfast status shows both',
   required: false,
   pattern: /^\d{1,9}$/,
 } as const;
 
 const SHOW_SECRETS: FlagSpec = {
   flag: 'show-secrets',
-  describe: 'Show values that may be secrets, too',
+  describe: 'Also show values that may be secrets',
   kind: 'switch',
 };
 
 const UNIT_FLAGS: readonly FlagSpec[] = [
-  { flag: 'output', describe: 'Folder to write the files to; none is written over', kind: 'value' },
+  { flag: 'output', describe: 'Folder to write the files to; no file is overwritten', kind: 'value' },
   {
     flag: 'user',
     describe: "Who runs it: a user, or dynamic (default: the script's owner, dynamic if root)",
@@ -113,9 +113,9 @@ const UNIT_FLAGS: readonly FlagSpec[] = [
   { flag: 'group', describe: "Its group (default: the user's)", kind: 'value' },
   { flag: 'socket', describe: 'A socket unit as well, with 80, 127.0.0.1:80, /run/shop.sock, udp:53', kind: 'list' },
   { flag: 'privileged-ports', describe: 'The application binds ports below 1024 itself', kind: 'switch' },
-  { flag: 'writable', describe: 'A folder that it may write to', kind: 'list' },
-  { flag: 'install', describe: 'Write the unit, load, enable and start it; asks before', kind: 'switch' },
-  { flag: 'uninstall', describe: 'Stop and disable the unit, and remove its file; asks before', kind: 'switch' },
+  { flag: 'writable', describe: 'A folder that the application may write to', kind: 'list' },
+  { flag: 'install', describe: 'Write the unit, then load, enable and start it; asks first', kind: 'switch' },
+  { flag: 'uninstall', describe: 'Stop and disable the unit, and remove its file; asks first', kind: 'switch' },
   { flag: 'yes', alias: 'y', describe: 'Do not ask', kind: 'switch' },
   { flag: 'template', describe: 'A unit for every configuration in /etc/holdfast', kind: 'switch' },
   {
@@ -127,36 +127,40 @@ const UNIT_FLAGS: readonly FlagSpec[] = [
 
 const DETACH: FlagSpec = {
   flag: 'detach',
-  describe: 'Return when it is ready; it goes on without the terminal, its log in a file',
+  describe: 'Return when the application is ready; it keeps running without the terminal, and logs to a file',
   kind: 'switch',
 };
 
 const REPLACE: FlagSpec = {
   flag: 'replace',
-  describe:
-    'Take the place of a supervisor of this name that runs: its workers stay, and the configuration is rolled out',
+  describe: 'Replace a running supervisor of this name: its workers stay, and the configuration is rolled out',
   kind: 'switch',
 };
 
 const REQUEST_JSON = 'Print the result as JSON';
 
 const RELOAD_FLAGS: readonly FlagSpec[] = [
-  { flag: 'canary', describe: 'One new worker first, with this share of new connections: 5%', kind: 'value' },
-  { flag: 'for', describe: 'How long it is compared with the others', kind: 'value', defaultText: '2m' },
-  { flag: 'promote', describe: 'The canary has proved itself: go on at once', kind: 'switch' },
-  { flag: 'abort', describe: 'Take the rollout that is under way back', kind: 'switch' },
-  { flag: 'follow', describe: 'Only show the rollout that is under way, to its end', kind: 'switch' },
+  { flag: 'canary', describe: 'Start one new worker first, with this share of new connections: 5%', kind: 'value' },
+  { flag: 'for', describe: 'How long the canary is compared with the others', kind: 'value', defaultText: '2m' },
+  { flag: 'promote', describe: 'Promote the canary now: the rollout continues', kind: 'switch' },
+  { flag: 'abort', describe: 'Roll back the rollout that is under way', kind: 'switch' },
+  { flag: 'follow', describe: 'Only show the progress of the rollout that is under way', kind: 'switch' },
   { flag: 'dry-run', describe: 'Only show what would change', kind: 'switch' },
 ];
 
 const LOGS_FLAGS: readonly FlagSpec[] = [
-  { flag: 'follow', alias: 'f', describe: 'Go on with the lines that come, until Ctrl-C', kind: 'switch' },
-  { flag: 'lines', describe: 'How many of the last lines (all with --since)', kind: 'value', defaultText: '20' },
-  { flag: 'worker', describe: 'Only of this worker', kind: 'value' },
-  { flag: 'slot', describe: 'Only of the workers of this slot', kind: 'value' },
-  { flag: 'level', describe: 'Only from this level on: warn', kind: 'value', choices: LOG_LEVELS },
-  { flag: 'grep', describe: 'Only what matches this regular expression', kind: 'value' },
-  { flag: 'since', describe: 'Only what is newer: 10m, 2h, 2026-01-31T14:00', kind: 'value' },
+  { flag: 'follow', alias: 'f', describe: 'Keep showing new lines, until Ctrl-C', kind: 'switch' },
+  {
+    flag: 'lines',
+    describe: 'How many of the last lines (default with --since: all)',
+    kind: 'value',
+    defaultText: '20',
+  },
+  { flag: 'worker', describe: 'Only lines of this worker', kind: 'value' },
+  { flag: 'slot', describe: 'Only lines of the workers of this slot', kind: 'value' },
+  { flag: 'level', describe: 'Only this level and higher: warn', kind: 'value', choices: LOG_LEVELS },
+  { flag: 'grep', describe: 'Only lines that match this regular expression', kind: 'value' },
+  { flag: 'since', describe: 'Only newer lines: 10m, 2h, 2026-01-31T14:00', kind: 'value' },
 ];
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -174,7 +178,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['$0 start server.js -i max -- --port 3000', 'with arguments for the application'],
       ['$0 start holdfast.yaml --replace', 'in the place of the one that runs, from another folder or version'],
     ],
-    note: 'Ends with 0 after a stop that was asked for, with 1 when the application does not get up.',
+    note: 'Ends with 0 after a stop that was asked for, with 1 when the application does not start.',
     load: () => import('./commands/start.js'),
   },
   {
@@ -189,14 +193,14 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['$0 reload --canary 5% --for 10m', 'one new worker first, compared with the others'],
       ['$0 reload --dry-run', 'what would change'],
     ],
-    note: 'Ends with 1 and the reason when the new generation was taken back. The old one serves on.',
+    note: 'Ends with 1 and the reason when the new generation was rolled back. The old one keeps serving.',
     load: () => import('./commands/reload.js'),
   },
   {
     name: 'restart',
     aliases: [],
     names: 'many',
-    describe: 'Stop all workers, then start all (connections wait meanwhile)',
+    describe: 'Stop all workers, then start all; new connections wait meanwhile',
     flags: () => supervisorFlags(REQUEST_JSON),
     examples: [['$0 restart shop', 'after a change that two generations cannot share']],
     load: () => import('./commands/restart.js'),
@@ -220,7 +224,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     names: 'one',
     describe: 'Watch the workers live, in the terminal',
     flags: async () => [
-      { flag: 'once', describe: 'Print one plain table and end, as where there is no terminal', kind: 'switch' },
+      { flag: 'once', describe: 'Print one plain table and end, as without a terminal', kind: 'switch' },
       ...(await supervisorFlags('Print the same once, as JSON')),
     ],
     examples: [
@@ -253,7 +257,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'stop',
     aliases: ['delete'],
     names: 'many',
-    describe: 'Let the workers finish what they have, then end the supervisor',
+    describe: 'Let the workers finish their requests, then end the supervisor',
     flags: () => supervisorFlags(REQUEST_JSON),
     examples: [['$0 stop shop', 'returns when the last worker has gone']],
     load: () => import('./commands/stop.js'),
@@ -262,16 +266,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'upgrade',
     aliases: [],
     names: 'many',
-    describe: 'Replace the supervisor itself, by the version that is installed now; PID, workers and connections stay',
+    describe: 'Replace the supervisor itself with the version that is installed now; PID, workers and connections stay',
     flags: async () => [
-      { flag: 'node', describe: 'The Node that is to run it, and workers from then on: a path', kind: 'value' },
+      {
+        flag: 'node',
+        describe: 'Path of the Node that runs the supervisor, and new workers, from then on',
+        kind: 'value',
+      },
       ...(await supervisorFlags(REQUEST_JSON)),
     ],
     examples: [
       ['$0 upgrade', 'after npm install --global holdfast'],
       ['$0 upgrade shop --node /opt/node-24/bin/node', 'with another Node'],
     ],
-    note: 'Ends with 1 and the reason where the new version would not start. The one that runs goes on.',
+    note: 'Ends with 1 and the reason when the new version would not start. The running one goes on.',
     load: () => import('./commands/upgrade.js'),
   },
   {
@@ -287,7 +295,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['$0 logs --since 10m --grep "timed? out"', 'of the last ten minutes'],
       ['$0 logs shop --json | jq .msg', 'for programs'],
     ],
-    note: 'Lines that the supervisor no longer remembers are read from its log file, where it has one.',
+    note: 'Lines that the supervisor no longer remembers are read from its log file, if it has one.',
     load: () => import('./commands/logs.js'),
   },
   {
@@ -295,7 +303,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     aliases: ['show'],
     understood: ['desc', 'info'],
     names: 'one',
-    describe: 'Show everything of an application or a worker: where each option comes from, what was restarted and why',
+    describe:
+      'Show everything about an application or a worker: where each option comes from, what was restarted and why',
     operand: WORKER,
     flags: async () => [SHOW_SECRETS, ...(await supervisorFlags('Print it as JSON'))],
     examples: [
@@ -309,7 +318,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'env',
     aliases: [],
     names: 'one',
-    describe: 'Show the environment that a worker was started with; what may be a secret is masked',
+    describe: 'Show the environment of a worker; values that may be secrets are masked',
     operand: WORKER,
     flags: async () => [SHOW_SECRETS, ...(await supervisorFlags('Print an object of names and values'))],
     examples: [
@@ -325,10 +334,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     describe: "Profile a live worker, into a file that Chrome's tools open",
     operand: WORKER,
     flags: async () => [
-      { flag: 'cpu', describe: 'Where its time goes, over that long: 10s', kind: 'value' },
-      { flag: 'heap', describe: 'A snapshot of its heap; it stands still meanwhile', kind: 'switch' },
-      { flag: 'sampling-heap', describe: 'What allocates memory, over that long: 30s', kind: 'value' },
-      { flag: 'output', alias: 'o', describe: 'The file to write; must not be there', kind: 'value' },
+      { flag: 'cpu', describe: 'CPU profile over this time: 10s', kind: 'value' },
+      { flag: 'heap', describe: 'Heap snapshot; the worker stands still meanwhile', kind: 'switch' },
+      { flag: 'sampling-heap', describe: 'Profile of memory allocations over this time: 30s', kind: 'value' },
+      { flag: 'output', alias: 'o', describe: 'The file to write; must not exist', kind: 'value' },
       ...(await supervisorFlags(REQUEST_JSON)),
     ],
     examples: [
@@ -351,19 +360,19 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'dashboard',
     aliases: [],
-    describe: 'Serve a page over all supervisors of the runtime folder, on loopback until Ctrl-C',
+    describe: 'Serve a page about all supervisors of the runtime folder, on loopback until Ctrl-C',
     flags: async () => [
-      { flag: 'port', describe: 'The port on 127.0.0.1; 0 for any that is free', kind: 'value', defaultText: '9645' },
+      { flag: 'port', describe: 'The port on 127.0.0.1; 0 for any free port', kind: 'value', defaultText: '9645' },
       { flag: 'json', describe: 'Print the URL as JSON', kind: 'switch' },
     ],
     examples: [['$0 dashboard', 'prints the URL to open; supervisors that come later are on it, too']],
-    note: 'It only tells. Every user of this machine can open it, as with everything on loopback.',
+    note: 'The page is read-only. Every user of this machine can open it, as anything on loopback.',
     load: () => import('./commands/dashboard.js'),
   },
   {
     name: 'doctor',
     aliases: [],
-    describe: 'Try what this machine supports, by doing it, and say what that means',
+    describe: 'Try what this machine supports, and say what that means',
     flags: async () => [{ flag: 'json', describe: 'Print the report as JSON', kind: 'switch' }],
     examples: [['$0 doctor', 'takes a moment; uses the loopback interface only, and leaves nothing behind']],
     note: 'Ends with 1 and the remedy when a promise cannot be kept on this machine.',
@@ -384,33 +393,33 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'check',
     aliases: [],
-    describe: 'Check a configuration and show what it comes to; start nothing',
+    describe: 'Check a configuration and show the result; start nothing',
     operand: { name: 'config', describe: 'The configuration file', required: true },
     flags: async () => [{ flag: 'json', describe: 'Print the configuration as JSON', kind: 'switch' }, ONLY, PM2_ENV],
     examples: [['$0 check holdfast.yaml', 'values of environment variables are not shown']],
-    note: 'Ends with 2 when something is wrong with it, and shows every fault.',
+    note: 'Ends with 2 and shows every fault when something is wrong.',
     load: () => import('./commands/check.js'),
   },
   {
     name: 'init',
     aliases: [],
-    describe: "Write a configuration with comments, from the script that is here or from PM2's file",
+    describe: "Write a configuration with comments, for the script in this folder or from PM2's file",
     operand: { name: 'source', describe: "The script, or PM2's file", required: false },
     flags: async () => [
       {
         flag: 'from-pm2',
-        describe: "Translate PM2's file: the one that is here, or the one that is named",
+        describe: "Translate PM2's file: the one in this folder, or the one that is named",
         kind: 'switch',
       },
       { flag: 'output', describe: 'The file to write', kind: 'value', defaultText: 'holdfast.yaml' },
-      { flag: 'force', describe: 'Write over a file that is there', kind: 'switch' },
+      { flag: 'force', describe: 'Overwrite an existing file', kind: 'switch' },
       PM2_ENV,
     ],
     examples: [
       ['$0 init', 'holdfast.yaml for the script of this folder'],
       ['$0 init --from-pm2', 'for what ecosystem.config.js has, and what of it is different here'],
     ],
-    note: 'Writes over nothing, but with --force.',
+    note: 'Overwrites no file without --force.',
     load: () => import('./commands/init.js'),
   },
   {
@@ -427,7 +436,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ['$0 unit holdfast.yaml --socket 80', 'the port is opened by systemd'],
       ['$0 unit --template', 'holdfast@shop runs /etc/holdfast/shop.yaml'],
     ],
-    note: 'Takes every option of start, and says it in the unit. Values of --env would be there for all to read.',
+    note: 'Takes every option of start and writes it into the unit. Everybody can read values of --env there.',
     load: () => import('./commands/unit.js'),
   },
 ];

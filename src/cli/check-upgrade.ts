@@ -26,7 +26,7 @@ export async function checkUpgrade(from: PreparedFrom, context: Context): Promis
   const { [UPGRADE_VARIABLE]: _, ...own } = from.env;
   const { exitCode, loaded } = await prepareConfig({ ...from, env: own, argv: wordsToStart(from.argv) }, context);
   if (loaded === null) return exitCode === EXIT.done ? EXIT.failed : exitCode;
-  if ('several' in loaded) throw refused('the file has several applications now');
+  if ('several' in loaded) throw refused('the file now has several applications');
   const name = nameIn(file);
   if (loaded.config.name !== name) throw refused(`it would be called ${loaded.config.name}, not ${name}`);
   await import('../supervisor/run.js');
@@ -40,5 +40,7 @@ function nameIn(file: string): string {
 }
 
 function refused(reason: string): HoldfastError {
-  return new HoldfastError('UPGRADE_REFUSED', `cannot take the place of the supervisor: ${reason}`);
+  return new HoldfastError('UPGRADE_REFUSED', `cannot take the place of the supervisor: ${reason}`, {
+    hint: 'change the file back, or run holdfast stop, then holdfast start',
+  });
 }

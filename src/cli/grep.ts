@@ -24,7 +24,7 @@ export function grep(source: string): (lines: readonly string[]) => boolean[] {
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
       throw usage(
-        `cannot grep ${JSON.stringify(source)}: it takes too long`,
+        `cannot search for ${JSON.stringify(source)}: it takes too long`,
         'repetitions within repetitions do: (a+)+',
       );
     }
@@ -37,7 +37,7 @@ function compile(source: string): RegExp {
   } catch (cause) {
     const { message } = cause as Error;
     throw usage(
-      `cannot grep ${JSON.stringify(source)}: ${message}`,
+      `cannot search for ${JSON.stringify(source)}: ${message}`,
       'it is a regular expression as JavaScript has them: put a \\ before what is meant as it is',
     );
   }

@@ -34,7 +34,7 @@ function numberOf(invocation: Invocation, flag: string, most = 999_999_999): num
   const text = flagText(invocation, flag);
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text) && Number(text) <= most) return Number(text);
-  throw usage(`cannot use --${flag} ${JSON.stringify(text)}: it is no number from 0 to ${most}`);
+  throw usage(`cannot use --${flag} ${JSON.stringify(text)}: it is not a number from 0 to ${most}`);
 }
 
 function levelOf(text: string | undefined): (typeof LOG_LEVELS)[number] | undefined {
@@ -49,7 +49,7 @@ function sinceOf(text: string, now: number): number {
   const time = DATE.test(text) ? Date.parse(text) : Number.NaN;
   if (time >= 0) return time;
   throw usage(
-    `cannot use --since ${JSON.stringify(text)}: it is no duration and no time`,
+    `cannot use --since ${JSON.stringify(text)}: it is neither a duration nor a time`,
     'write 30s, 10m, 2h, or a time such as 2026-01-31T14:00',
   );
 }

@@ -81,7 +81,7 @@ async function unknownTopic(word: string, commands: readonly string[]): Promise<
   const { TOPICS } = await import('./topics.js');
   const meant = nearest(word, [...commands, ...TOPICS.keys()]);
   return usage(
-    `cannot help with ${word}: it is no command and no topic`,
+    `cannot help with ${word}: it is neither a command nor a topic`,
     meant === undefined
       ? `topics: ${[...TOPICS.keys()].join(', ')}; commands: holdfast --help`
       : `did you mean ${meant}?`,

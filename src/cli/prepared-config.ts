@@ -109,8 +109,12 @@ export async function prepareConfigAgain(from: PreparedFrom): Promise<LoadedConf
     const loaded = JSON.parse(json) as LoadedConfig | Several;
     if (!('several' in loaded)) return loaded;
     const names = loaded.several.map(({ name }) => name).join(', ');
-    const hint = 'stop, and start the file anew: each of them gets a supervisor';
-    throw new HoldfastError('CONFIG_INVALID', `the file has several applications now: ${names}`, { hint });
+    const hint = 'run holdfast stop, then holdfast start FILE: each of them gets a supervisor';
+    throw new HoldfastError(
+      'CONFIG_INVALID',
+      `cannot use the configuration: the file now has several applications: ${names}`,
+      { hint },
+    );
   }
   throw new HoldfastError('CONFIG_INVALID', stderr.replace(/^holdfast: /, '').trimEnd(), { exitCode: EXIT.usage });
 }
@@ -207,9 +211,15 @@ function collect(stream: Readable | null | undefined) {
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  return code === undefined ? message : `its reader cannot be run (${code})`;
+  return code === undefined ? message : `its reader does not start (${code})`;
 }
 
+const UNREADABLE_HINT =
+  'see what the file does: holdfast check FILE; if holdfast has been moved or removed, install it again';
+
 function unreadable(reason: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('CONFIG_UNREADABLE', `cannot read the configuration: ${reason}`, { cause });
+  return new HoldfastError('CONFIG_UNREADABLE', `cannot read the configuration: ${reason}`, {
+    hint: UNREADABLE_HINT,
+    cause,
+  });
 }

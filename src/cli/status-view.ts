@@ -200,7 +200,10 @@ function restartsOf({ totals }: SupervisorStatus): number {
 /** Its folder, and what is under way there. A supervisor of an earlier version does not tell the folder. */
 function releaseOf({ release, script, rollout }: SupervisorStatus): string {
   const folder = release?.folder ?? path.dirname(script);
-  return rollout.state === 'running' || rollout.state === 'rolledBack' ? `${folder}  ${rolloutText(rollout)}` : folder;
+  if (rollout.state !== 'running' && rollout.state !== 'rolledBack') return folder;
+  // A line of a table has no room for a stack: `holdfast status` has it.
+  const reason = rollout.reason?.replace(/(?:; the last it wrote:)?\n.*/s, '') ?? null;
+  return `${folder}  ${rolloutText({ ...rollout, reason })}`;
 }
 
 function right<Row>(title: string, text: (row: Row) => string | number, rank = 0): Column<Row> {

@@ -1,24 +1,39 @@
 /** `holdfast help TOPIC`: what is not about one command alone, in a few lines. Loaded only when somebody asks. */
+import { EXIT } from '../errors.js';
+
+/** Signals to the supervisor, and what each does. docs/reference/signals.md is made from it as well. */
+export const SIGNALS: readonly (readonly [names: readonly string[], effect: string])[] = [
+  [['HUP'], 'reload; if the terminal in which the supervisor runs was closed: drain and stop'],
+  [['TERM', 'INT', 'QUIT'], 'drain and stop; a second one: stop at once'],
+  [['TTIN'], 'one slot more'],
+  [['TTOU'], 'one slot less'],
+  [['USR1'], 'reopen the log file'],
+  [['USR2'], 'upgrade: replace the supervisor itself'],
+];
+
+/** Exit codes of every command. docs/reference/commands.md is made from it as well. */
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [EXIT.done, 'done; of start: after a stop that was asked for'],
+  [EXIT.failed, 'failed, or rolled back; of start: the application does not start'],
+  [EXIT.usage, 'wrong use, or a bad configuration'],
+  [EXIT.noSupervisor, 'no such supervisor'],
+];
+
+const signalLines = SIGNALS.map(([names, effect]) => `  ${names.join(', ').padEnd(15)} ${effect}`).join('\n');
+const exitCodeLines = EXIT_CODES.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n');
 
 export const TOPICS: ReadonlyMap<string, string> = new Map([
   [
     'signals',
     `Signals to the supervisor:
-  HUP             reload; where the terminal was closed that it runs in: drain and stop
-  TERM, INT, QUIT drain and stop; a second one: at once
-  TTIN, TTOU      one slot more, one less
-  USR1            reopen the log file
-  USR2            upgrade: replace the supervisor itself
+${signalLines}
 
 A worker is asked to end with SIGTERM when its connections are done, and killed after --kill-timeout.`,
   ],
   [
     'exit-codes',
     `Exit codes of every command:
-  0  done; of start: after a stop that was asked for
-  1  failed, or rolled back; of start: the application does not get up
-  2  wrong use, or a bad configuration
-  3  no such supervisor
+${exitCodeLines}
 
 Of several supervisors (reload all) it is 1 where one of them has failed.`,
   ],

@@ -61,7 +61,10 @@ export async function gatherFacts(
   const isSeveral = applications.length > 1;
   if (isSeveral && flags.listen.length > 0) {
     const hint = `choose it with --only: ${applications.map(({ config }) => config.name).join(', ')}`;
-    throw new HoldfastError('USAGE', 'cannot use --socket: it is for one application', { hint, exitCode: EXIT.usage });
+    throw new HoldfastError('USAGE', 'cannot use --socket: it is for a file with one application', {
+      hint,
+      exitCode: EXIT.usage,
+    });
   }
   return Promise.all(
     applications.map((application) => {

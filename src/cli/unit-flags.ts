@@ -42,7 +42,7 @@ export function readUnitFlags(invocation: Invocation, cwd: string): UnitFlags {
 function userOf(invocation: Invocation, flag: string): string | null {
   const name = flagText(invocation, flag);
   if (name === undefined) return null;
-  if (!USER.test(name)) throw wrong(`--${flag} ${name}`, 'that is no name of a user or group', 'a name or a number');
+  if (!USER.test(name)) throw wrong(`--${flag} ${name}`, 'it is not the name of a user or group', 'a name or a number');
   return name;
 }
 
@@ -69,7 +69,9 @@ function socketAddress(text: string): SocketAddress {
   const isWritten = bare === '*' || (isIP(bare) === 6 ? host !== bare : isIP(bare) === 4 && host === bare);
   if (isUnix || port === undefined || number < 1 || number > 65_535 || !isWritten) {
     const hint = '80, 127.0.0.1:8080, [::1]:8080, /run/shop.sock or udp:53';
-    const reason = isUnix ? 'the path of a socket is too long' : 'it is no port, no IP address with one, and no path';
+    const reason = isUnix
+      ? 'the path of a socket is too long'
+      : 'it is not a port, an IP address with a port, or a path';
     throw wrong(`--socket ${text}`, reason, hint);
   }
   const address = `${host}:${number}`;

@@ -75,7 +75,7 @@ export async function uninstallUnits(name: string, { folder, yes }: Installing, 
     const text = await readFile(file, 'utf8').catch(() => null);
     if (text === null) continue;
     if (!text.slice(0, 1024).includes(MADE_BY)) {
-      throw new HoldfastError('UNIT_FOREIGN', `cannot remove ${file}: it is not made by holdfast unit`, {
+      throw new HoldfastError('UNIT_FOREIGN', `cannot remove ${file}: holdfast unit did not write it`, {
         hint: `look at it, and remove it yourself: systemctl disable --now ${path.basename(file)}`,
       });
     }
@@ -105,8 +105,8 @@ async function checkWritable(folder: string, verb: string, names: readonly strin
     throw new HoldfastError('UNIT_UNWRITABLE', `cannot ${verb} ${names.join(', ')}: ${folder}: ${cause.code}`, {
       hint:
         cause.code === 'ENOENT'
-          ? 'is systemd on this machine? the folder of its units is not there'
-          : `units are root's: sudo holdfast unit ... --${verb}`,
+          ? 'the folder does not exist: is systemd installed? --output DIR names another folder'
+          : `only root may change units: sudo holdfast unit ... --${verb}`,
       cause,
     });
   });
@@ -130,7 +130,7 @@ async function systemctl(words: readonly string[], { env }: Context, hint: strin
   const { code, said } = await run('systemctl', words, env);
   if (code === 0) return;
   const reason = said.trim() === '' ? `it ended with ${code}` : printable(said.trim().split('\n').join('; '));
-  throw new HoldfastError('SYSTEMCTL', `cannot systemctl ${words.join(' ')}: ${reason}`, { hint });
+  throw new HoldfastError('SYSTEMCTL', `cannot run systemctl ${words.join(' ')}: ${reason}`, { hint });
 }
 
 function run(program: string, words: readonly string[], env: NodeJS.ProcessEnv) {

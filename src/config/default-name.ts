@@ -3,9 +3,11 @@
  */
 import path from 'node:path';
 
-/** Names that every other application has too. */
+/** Commands take it for every supervisor. */
+const RESERVED = 'all';
+/** Names that every other application has too, or that no supervisor may have. */
 const GENERIC = new Set(
-  'app application bin build cjs current code dist esm index lib live main out release releases run server service src start web'.split(
+  'all app application bin build cjs current code dist esm index lib live main out release releases run server service src start web'.split(
     ' ',
   ),
 );
@@ -27,7 +29,7 @@ export function defaultName(script: string): string {
     if (SYSTEM.has(name.toLowerCase())) break;
     if (name !== '' && !GENERIC.has(name.toLowerCase())) return name;
   }
-  return own === '' ? 'app' : own;
+  return own === '' || own === RESERVED ? 'app' : own;
 }
 
 /** Only what a name may have: see the option `name`. */

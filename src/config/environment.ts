@@ -51,7 +51,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, base: string): Environme
       given.set(name, { path: variable, raw: fromText(name, text) });
     } else if (!RESERVED.has(variable) && !OF_A_SERVICE.test(variable)) {
       warnings.push(
-        `${variable} in the environment is no option and is ignored${didYouMean(variable, OPTION_OF.keys())}`,
+        `${variable} in the environment is not an option and is ignored${didYouMean(variable, OPTION_OF.keys())}`,
       );
     }
   }

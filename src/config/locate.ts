@@ -130,7 +130,7 @@ async function checkFolder(folder: string): Promise<true> {
   const stats = await stat(folder).catch(async (error: unknown) => {
     throw new Unreadable(await reasonFor(folder, error, 'folder'), { cause: error });
   });
-  if (!stats.isDirectory()) throw new Unreadable(`must be a folder; ${folder} is none`);
+  if (!stats.isDirectory()) throw new Unreadable(`must be a folder; ${folder} is not`);
   return true;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Every option there is: its schema, default and description. The only source of validation, of the JSON Schema for
- * editors, and of the flags that the command line offers.
+ * editors, and of the flags that the command line offers. A new one also needs a field in `Config` (config.ts), a line in
+ * assemble.ts, and a line in src/api/options.ts.
  *
  * Uses zod/mini: measured on Node 20 it costs 14 MB and 45 ms against 15.5 MB and 54 ms of zod, nearly all of it
  * being zod's translations, which both load. So nothing but loading a configuration may import this file.
@@ -53,6 +54,9 @@ export interface Setting<S extends z.core.$ZodType = z.core.$ZodType> {
 
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const NAME_ALLOWED = 'must be 1 to 64 letters, digits, "_", "." or "-", the first one a letter or a digit';
+/** What commands take as a word of their own. */
+const FREE_NAME_PATTERN = /^(?!all$)/;
+const FREE_NAME_ALLOWED = 'must not be "all", which commands take as every supervisor: give it another name';
 const LIST_ALLOWED = 'must be a list of strings';
 const ENV_ALLOWED = 'must be an object of names and texts: { PORT: "3000" }';
 const INSTANCES_ALLOWED = `must be a whole number from 1 to ${MAX_INSTANCES}, or "max"`;
@@ -67,11 +71,20 @@ const HOSTS_ALLOWED = 'must be a host name without a port, such as shop.internal
 const ZONE_ALLOWED = 'must be a time zone such as UTC or Europe/Berlin';
 
 export const SETTINGS = {
-  name: optional(() => z.string({ error: NAME_ALLOWED }).check(z.regex(NAME_PATTERN, { error: NAME_ALLOWED })), {
-    description: 'Name of the supervisor, for --name. From the script or its folder if not given',
-    alias: 'n',
-  }),
-  script: optional(() => path('the entry file'), {
+  name: optional(
+    () =>
+      z
+        .string({ error: NAME_ALLOWED })
+        .check(
+          z.regex(NAME_PATTERN, { error: NAME_ALLOWED }),
+          z.regex(FREE_NAME_PATTERN, { error: FREE_NAME_ALLOWED }),
+        ),
+    {
+      description: 'Name of the supervisor, for --name. From the script or its folder if not given',
+      alias: 'n',
+    },
+  ),
+  script: optional(() => path('the application'), {
     description:
       'The application, relative to cwd: its entry file, its folder, a program of a package, or a command such as npm start',
   }),
@@ -84,8 +97,7 @@ export const SETTINGS = {
     secret: true,
   }),
   exec: setting(() => z.boolean({ error: 'must be true or false' }), false, {
-    description:
-      'The script is a program that is not Node, run as it is: it gets the sockets of listen as LISTEN_FDS. --exec -- ./server args',
+    description: 'Run a program that is not Node: it gets the sockets of listen as LISTEN_FDS. --exec -- ./server args',
     reading: 'switch',
   }),
   listen: setting(
@@ -136,7 +148,9 @@ export const SETTINGS = {
   instanceVar: setting(
     () => z.string({ error: VARIABLE_ALLOWED }).check(z.regex(/^[A-Za-z_]\w*$/, { error: VARIABLE_ALLOWED })),
     'NODE_APP_INSTANCE',
-    { description: 'Variable by which a worker is told its slot, as in PM2; one of env with this name wins' },
+    {
+      description: 'Environment variable that tells a worker its slot, as in PM2; a variable of this name in env wins',
+    },
   ),
   instances: setting(
     () =>
@@ -163,25 +177,30 @@ export const SETTINGS = {
     description: 'How long a connection waits for a busy worker before another one takes it; needs steering',
   }),
   slowStart: time(0, DAY_MS, '0', {
-    description: 'How long a new worker takes to come to its full share of connections; needs steering',
+    description: 'How long a new worker takes to reach its full share of new connections; needs steering',
   }),
   ready: oneOf(['listening', 'message', 'running'], 'listening', {
     description:
       "When a worker is ready: it listens, it called process.send('ready'), or it is up for minUptime (or said ready): for queue workers, bots and cron",
   }),
-  readyTimeout: time(1, DAY_MS, '30s', { description: 'A worker that is not ready by then has failed' }),
-  minUptime: time(1, DAY_MS, '1s', { description: 'How long a worker must be up to be ready, with ready: running' }),
+  readyTimeout: time(1, DAY_MS, '30s', { description: 'A worker that is not ready after this time has failed' }),
+  minUptime: time(1, DAY_MS, '1s', { description: 'With ready: running, how long a worker must be up to be ready' }),
   health: optional(
     () => z.string({ error: HEALTH_ALLOWED }).check(z.regex(/^\/[\x21-\x7e]{0,1000}$/, { error: HEALTH_ALLOWED })),
-    { description: 'Path that the worker itself must answer well before it is ready and while it soaks: /healthz' },
+    {
+      description:
+        'Path that the worker itself must answer with 200 to 399 before it is ready and while it soaks: /healthz',
+    },
   ),
-  healthTimeout: time(1, HOUR_MS, '5s', { description: 'How long such an answer may take' }),
-  healthInterval: time(10, HOUR_MS, '1s', { description: 'How often it is asked for' }),
+  healthTimeout: time(1, HOUR_MS, '5s', { description: 'How long an answer to health may take' }),
+  healthInterval: time(10, HOUR_MS, '1s', { description: 'How often health is asked while a worker soaks' }),
   trial: time(0, DAY_MS, '2s', {
     description:
       'How long the first worker of a new release must stay up, with no clients, before anything else of the reload goes on',
   }),
-  soak: time(0, DAY_MS, '0', { description: 'How long a ready worker must stay up before its predecessor goes' }),
+  soak: time(0, DAY_MS, '0', {
+    description: 'How long a ready worker must stay up, and healthy, before its predecessor drains',
+  }),
   surge: setting(
     () =>
       z.union(
@@ -197,10 +216,12 @@ export const SETTINGS = {
     { description: 'Workers beyond the instances during a rollout: a number, or 50% of them', reading: 'number' },
   ),
   maxDraining: setting(() => wholeNumber(1, 1_000), 3, {
-    description: 'How many workers of one slot may drain at a time; the oldest is told to end when there are more',
+    description: 'How many workers of one slot may drain at a time; if there are more, the oldest gets SIGTERM',
     reading: 'number',
   }),
-  drainTimeout: time(0, DAY_MS, '75s', { description: 'How long open connections have to finish before SIGTERM' }),
+  drainTimeout: time(0, DAY_MS, '75s', {
+    description: 'How long open connections of a draining worker have to finish before SIGTERM',
+  }),
   spread: time(0, DAY_MS, '5s', {
     description: 'Over what time idle clients and WebSockets of a draining worker are asked to leave, one by one',
   }),
@@ -213,37 +234,38 @@ export const SETTINGS = {
     description: "When a worker gets PM2's message shutdown: when its drain is over (late), or when it begins (early)",
   }),
   keepChildren: setting(() => z.boolean({ error: 'must be true or false' }), false, {
-    description: 'Whether processes that a worker has started and left behind live on when it has ended',
+    description: 'Whether processes that a worker has left behind live on after it has ended',
     reading: 'switch',
   }),
   orphanTimeout: time(0, DAY_MS, '5m', {
-    description: 'How long workers serve on when the supervisor has died and none has taken over; 0: they end with it',
+    description:
+      'How long workers keep serving after the supervisor has died, if no other takes them over; 0: they end with it',
   }),
   bindTimeout: time(0, DAY_MS, '0', { description: 'How long to wait for an address that another process holds' }),
   backoffBase: time(1, DAY_MS, '100ms', {
-    description: 'Delay before a crashed worker is replaced; none for the first if no other serves',
+    description: 'Delay before a crashed worker is replaced; none after the first crash if no other worker serves',
   }),
-  backoffMax: time(1, DAY_MS, '30s', { description: 'The longest such delay' }),
+  backoffMax: time(1, DAY_MS, '30s', { description: 'The longest delay before a crashed worker is replaced' }),
   backoffFactor: setting(() => number(1, 100), 2, {
-    description: 'What the delay is multiplied by from one crash to the next',
+    description: 'By what the delay is multiplied from one crash to the next',
     reading: 'number',
   }),
-  backoffReset: time(1, DAY_MS, '60s', { description: 'A worker that lived this long has the delay start over' }),
+  backoffReset: time(1, DAY_MS, '60s', { description: 'After a worker has lived this long, the delay starts over' }),
   maxRestarts: setting(() => wholeNumber(0, 10_000), 10, {
     description: 'More crashes of one slot than that within restartWindow are a crash loop',
     reading: 'number',
   }),
-  restartWindow: time(1, DAY_MS, '60s', { description: 'The time in which crashes are counted' }),
+  restartWindow: time(1, DAY_MS, '60s', { description: 'The time in which crashes of a slot are counted' }),
   onCrashLoop: oneOf(['keep', 'exit'], 'keep', {
     description: 'In a crash loop: try again at the longest delay (keep), or end the supervisor with 1 (exit)',
   }),
   stopExitCodes: setting(
     () => z.array(wholeNumber(0, 255), { error: 'must be a list of exit codes from 0 to 255: [0, 64]' }),
     [],
-    { description: 'Exit codes by which a worker says that it is not to be replaced', reading: 'numbers' },
+    { description: 'Exit codes after which a worker is not replaced', reading: 'numbers' },
   ),
   hangTimeout: time(0, DAY_MS, '10s', {
-    description: 'A worker whose event loop gives no sign of life for this long is replaced and killed; 0 is never',
+    description: 'A worker whose event loop does not answer for this long is replaced and killed; 0 is never',
   }),
   maxMemory: optional(() => memory(), {
     description:
@@ -255,27 +277,29 @@ export const SETTINGS = {
   }),
   maxAge: optional(() => duration(1_000, 365 * DAY_MS), { description: 'Age at which a worker is replaced' }),
   maxEventLoopDelay: optional(() => duration(1, HOUR_MS), {
-    description: 'Delay of the event loop at which, several times in a row, a worker is replaced',
+    description: 'Delay of the event loop at which a worker is replaced, if measured several times in a row',
   }),
   canaryMaxErrorRate: setting(
     () => percentage(),
     '1%',
-    { description: 'How much larger the share of 5xx answers of a canary may be' },
+    { description: 'By how much the share of 5xx answers of a canary may be larger than that of the others' },
     0.01,
   ),
   canaryMaxLatency: setting(() => number(1, 1_000), 1.5, {
-    description: 'How many times as slow a canary may be, at the 99th percentile',
+    description: 'How many times as slow as the others a canary may be, at the 99th percentile',
     reading: 'number',
   }),
-  canaryMaxLoopDelay: time(1, HOUR_MS, '500ms', { description: "Delay of a canary's event loop that is too much" }),
+  canaryMaxLoopDelay: time(1, HOUR_MS, '500ms', {
+    description: "A canary is rolled back if its event loop is later than the others' by more than this",
+  }),
   canaryMinRequests: setting(() => wholeNumber(1, 1_000_000), 100, {
-    description: 'Requests that a canary must have answered to be compared',
+    description: 'How many requests a canary must answer before it is compared',
     reading: 'number',
   }),
   beforeReload: optional(() => line('must be a shell command'), {
     description: 'Shell command that must end with 0 before a reload begins: migrations, smoke tests',
   }),
-  beforeReloadTimeout: time(1, DAY_MS, '10m', { description: 'How long it may take' }),
+  beforeReloadTimeout: time(1, DAY_MS, '10m', { description: 'How long beforeReload may take' }),
   hooks: setting(
     () => {
       const command = () => z.optional(line('must be a shell command'));
@@ -284,11 +308,11 @@ export const SETTINGS = {
     },
     {},
     {
-      description: 'Shell commands that are told of what has happened: reloaded, rolledBack, crashLoop',
+      description: 'Shell commands that run after an event: reloaded, rolledBack, crashLoop',
       reading: 'pairs',
     },
   ),
-  hookTimeout: time(1, HOUR_MS, '30s', { description: 'How long such a command may take' }),
+  hookTimeout: time(1, HOUR_MS, '30s', { description: 'How long a hook may run before it is ended' }),
   reloadCron: optional(
     () =>
       z
@@ -302,7 +326,7 @@ export const SETTINGS = {
     { description: "Time zone of reloadCron; the system's if not given" },
   ),
   watch: setting(() => z.boolean({ error: 'must be true or false' }), false, {
-    description: 'Reload when files of the working folder change: for the desk, not for production',
+    description: 'Reload when files of the working folder change: for development, not for production',
     reading: 'switch',
   }),
   admin: optional(() => listenAddress(), {
@@ -316,26 +340,26 @@ export const SETTINGS = {
       }),
     [],
     {
-      description: 'Host names by which the admin address may be called, beside its numbers and localhost',
+      description: 'Host names under which the admin address answers, besides IP addresses and localhost',
       reading: 'words',
     },
   ),
   adminTokenFile: optional(() => path('a file with the token'), {
-    description: 'File with the token that /status takes where the admin address is not on loopback',
+    description: 'File with the token that /status asks for if the admin address is not on loopback',
     reading: 'path',
   }),
   adminMetricsTokenFile: optional(() => path('a file with the token'), {
-    description: 'File with the token that /metrics takes; none if not given',
+    description: 'File with the token that /metrics asks for; none if not given',
     reading: 'path',
   }),
   metricsNames: oneOf(['holdfast', 'otel'], 'holdfast', {
-    description: "How metrics are called: by holdfast's names, or by OpenTelemetry's where it has some",
+    description: "Names of metrics: holdfast's, or OpenTelemetry's where its conventions have one",
   }),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'info', {
-    description: 'The least important log lines of the supervisor that are written',
+    description: 'The lowest level of log lines of the supervisor that are written',
   }),
   logFormat: oneOf(['auto', 'json', 'pretty'], 'auto', {
-    description: 'JSON lines, or for people; auto is pretty on a terminal',
+    description: 'JSON lines, or lines for people (pretty); auto is pretty on a terminal and JSON elsewhere',
   }),
   logFile: optional(() => path('a log file'), {
     description: 'Log file, reopened on SIGUSR1. Standard output if not given',
@@ -344,21 +368,21 @@ export const SETTINGS = {
   logMaxSize: setting(
     () => size(),
     '50M',
-    { description: 'Size at which the log file is put aside and a new one begun; 0 is never' },
+    { description: 'Size at which the log file is rotated; 0 is never' },
     50 * 1024 ** 2,
   ),
   logMaxAge: setting(
     () => rotationAge(),
     '0',
-    { description: 'Age at which the log file is put aside: 1h, 12h, 24h; 0 is never' },
+    { description: 'Age at which the log file is rotated: 1h, 12h, 24h; 0 is never' },
     0,
   ),
   logKeep: setting(() => wholeNumber(0, 10_000), 10, {
-    description: 'How many log files that were put aside are kept',
+    description: 'How many rotated log files are kept',
     reading: 'number',
   }),
   logCompress: setting(() => z.boolean({ error: 'must be true or false' }), true, {
-    description: 'Whether they are compressed (gzip)',
+    description: 'Whether rotated log files are compressed (gzip)',
     reading: 'switch',
   }),
 } as const;

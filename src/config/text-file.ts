@@ -21,7 +21,7 @@ export async function checkFile(file: string): Promise<void> {
     throw new Unreadable(await reasonFor(file, error), { cause: error });
   });
   if (stats.isDirectory()) throw new Unreadable(`must be a file; ${file} is a folder`);
-  if (!stats.isFile()) throw new Unreadable(`must be a regular file; ${file} is none`);
+  if (!stats.isFile()) throw new Unreadable(`must be a regular file; ${file} is not`);
   if (stats.size > MAX_FILE_BYTES) throw new Unreadable(`must be a file of at most 1 MiB; ${file} is larger`);
 }
 

@@ -8,5 +8,5 @@ const TOKEN = /^[\x21-\x7e]{16,1024}$/;
 export async function readToken(file: string): Promise<string> {
   const token = (await readTextFile(file)).trim();
   if (TOKEN.test(token)) return token;
-  throw new Unreadable(`must be a file with one line of 16 to 1024 characters without spaces; ${file} is none`);
+  throw new Unreadable(`must be a file with one line of 16 to 1024 characters without spaces; ${file} is not`);
 }

@@ -8,7 +8,7 @@ import type { AdminTarget, ControlResult, PageCommand, ProbeName } from '../prot
 import type { Access, Tokens } from './admin-access.js';
 import { isFromAnotherSite, isOwnName } from './host-names.js';
 import { reasonOf } from './lean-http.js';
-import type { AdminPage, PageSource } from './page.js';
+import { AdminPage, type PageSource } from './page.js';
 import { type PlainAnswer, type PlainRequest, PlainServer } from './plain-http.js';
 import { SharedAnswer } from './shared-answer.js';
 
@@ -52,8 +52,7 @@ export class AdminServer {
   readonly #isLocal: boolean;
   readonly #routes: ReadonlyMap<string, Route>;
   #server: PlainServer | undefined;
-  /** Loaded when somebody opens it. */
-  #page: Promise<AdminPage> | null = null;
+  readonly #page: AdminPage;
   /** How many large answers may be given at this moment. */
   #left = ANSWERS_A_SECOND;
   #countedAt = performance.now();
@@ -68,16 +67,12 @@ export class AdminServer {
       const { contentType, body } = await target.metrics({ accept: headers.get('accept') ?? null, byWorker });
       return { statusCode: 200, contentType, text: body };
     };
-    const page = () => {
-      this.#page ??= import('./page.js').then(
-        ({ AdminPage }) => new AdminPage({ read: readPage, follow: (onEvent) => target.follow(onEvent) }),
-      );
-      return this.#page;
-    };
-    const file = async (request: PlainRequest) => (await page()).file(request);
+    const page = new AdminPage({ read: readPage, follow: (onEvent) => target.follow(onEvent) });
+    this.#page = page;
+    const file = (request: PlainRequest) => page.file(request);
     const feed = async (request: PlainRequest) => {
       const commands = access?.isAdmin(request) ? 'yes' : access?.hasAdmin ? 'token' : 'no';
-      return (await page()).feed(commands) ?? json(503, { error: 'cannot open another stream: too many are open' });
+      return page.feed(commands) ?? json(503, { error: 'cannot open another stream: too many are open' });
     };
     const command =
       (name: PageCommand) =>
@@ -126,7 +121,7 @@ export class AdminServer {
   }
 
   async close(): Promise<void> {
-    (await this.#page)?.close();
+    this.#page.close();
     await this.#server?.close();
   }
 

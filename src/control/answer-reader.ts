@@ -123,5 +123,5 @@ export class AnswerReader {
 }
 
 function noAnswer(): Error {
-  return new Error('what it answers is no HTTP/1.1');
+  return new Error('its answer is not HTTP/1.1');
 }

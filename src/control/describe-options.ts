@@ -39,6 +39,6 @@ export function checkDescription(value: unknown): Description {
     isList(settings, (row) => hasTexts(row, 'name', 'source', 'path')) &&
     isList(environment, (row) => hasTexts(row, 'name', 'value', 'source')) &&
     isList(restarts, (row) => hasTexts(row, 'what', 'reason') && Number.isFinite((row as { atMs?: number }).atMs));
-  if (!isDescription) throw new Error('what it answers is no description of holdfast');
+  if (!isDescription) throw new Error('its answer is not a description as holdfast gives it');
   return value as Description;
 }

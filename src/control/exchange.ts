@@ -165,7 +165,7 @@ export function checkStatus(value: unknown): SupervisorStatus {
     addresses?.every(
       ({ host, sockets }) => typeof host === 'string' && Array.isArray(sockets) && sockets.every(isObject),
     );
-  if (!isStatus) throw new Error('what it answers is no status of holdfast');
+  if (!isStatus) throw new Error('its answer is not a status as holdfast gives it');
   return value as SupervisorStatus;
 }
 

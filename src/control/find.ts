@@ -56,7 +56,7 @@ export async function connectTo(dir: string, name?: string): Promise<Connection>
   const [only, ...others] = running;
   if (only === undefined) throw noSupervisor(dir, running);
   if (others.length > 0) {
-    throw new HoldfastError('NAME_NEEDED', 'cannot choose a supervisor: several run', {
+    throw new HoldfastError('NAME_NEEDED', 'cannot choose a supervisor: several of them run', {
       hint: `give one of them with --name: ${running.join(', ')}`,
       exitCode: EXIT.usage,
     });

@@ -11,6 +11,7 @@
  * Only who holds the claim touches `<name>.sock`, which is a second link to the socket in the claim.
  */
 import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
 import { HoldfastError } from '../errors.js';
 import { fetchStatus } from './exchange.js';
@@ -101,6 +102,27 @@ async function claim(dir: string, name: string, listen: (path: string) => Promis
 }
 
 /**
+ * Removes what a supervisor has left that was killed, and nothing of one that runs: by taking the name for a moment. Never throws;
+ * what cannot be removed is taken over by the next one.
+ */
+export async function removeAbandoned(dir: string, name: string): Promise<void> {
+  const server = net.createServer((socket) => socket.destroy());
+  const listen = (file: string) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(file, resolve);
+    });
+  try {
+    const claim = await claimName(dir, name, listen);
+    await claim.release();
+  } catch {
+    // Somebody has the name by now, or the folder cannot be written to.
+  } finally {
+    server.close();
+  }
+}
+
+/**
  * The claim of the program that was here before an exec: its socket goes on to listen.
  *
  * @returns null where somebody has removed it meanwhile
@@ -148,13 +170,13 @@ async function occupy(name: string, candidate: string, lock: string): Promise<vo
       return await rename(candidate, lock);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOTDIR') throw taken(lock, 'something that is no folder lies there');
+      if (code === 'ENOTDIR') throw taken(lock, 'something other than a folder is there');
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     }
     const entries = await readdir(lock).catch((cause: NodeJS.ErrnoException) => {
       // It has just been given up.
       if (cause.code === 'ENOENT') return [];
-      throw taken(lock, `what lies there cannot be read (${cause.code})`);
+      throw taken(lock, `it cannot be read (${cause.code})`);
     });
     for (const entry of entries) {
       const held = path.join(lock, entry);
@@ -174,7 +196,7 @@ async function clearPath(name: string, socketPath: string): Promise<void> {
     throw error;
   });
   if (stats === null) return;
-  if (!stats.isSocket()) throw taken(socketPath, 'a file that is no socket lies there');
+  if (!stats.isSocket()) throw taken(socketPath, 'a file other than a socket is there');
   if ((await probeSocket(socketPath)) === 'listening') throw await alreadyRunning(name, socketPath);
   await unlinkIfThere(socketPath);
 }
@@ -183,7 +205,7 @@ async function alreadyRunning(name: string, socketPath: string): Promise<Holdfas
   const status = await fetchStatus(socketPath, PID_PATIENCE_MS).catch(() => null);
   const who = status === null ? 'which does not answer' : `with PID ${status.pid}`;
   return new HoldfastError('ALREADY_RUNNING', `cannot start ${name}: a supervisor of this name runs, ${who}`, {
-    hint: `to take over what is new: holdfast reload ${name}; to stop it: holdfast stop ${name}; or choose another name`,
+    hint: `to load new code: holdfast reload ${name}; to stop it: holdfast stop ${name}; or choose another --name`,
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * The page of the admin address, and what it hears. Its files are read when somebody opens it; they hold nothing that is not in
- * the package, so everybody may have them: what they show takes the token.
+ * The page of the admin address, and what it hears. Its files hold nothing that is not in the package, so everybody may have
+ * them: what they show takes the token.
  */
 import type { PageEvent, PageEvents } from '../protocol.js';
 import type { PlainAnswer, PlainRequest, Sink } from './plain-http.js';
@@ -60,6 +60,8 @@ export class AdminPage {
   readonly #source: PageSource;
   readonly #streams = new Set<Sink>();
   static readonly paths: readonly string[] = [...FILES.keys()];
+  /** The names that its files have for `PageSource.read`. */
+  static readonly names: readonly string[] = [...FILES.values()].map(({ name }) => name);
 
   constructor(source: PageSource) {
     this.#source = source;

@@ -5,6 +5,7 @@
  * and who is silent, or does not read, makes room for the next one. Never throws, and never waits for a client.
  */
 import net from 'node:net';
+import { SilentClients } from './silent-clients.js';
 
 /** The request of a probe has some hundred bytes. */
 const HEAD_LIMIT_BYTES = 8 * 1024;
@@ -68,6 +69,8 @@ export interface Sink {
 
 interface Client {
   readonly socket: net.Socket;
+  /** Of the clock of `performance.now()`. */
+  readonly since: number;
   readonly deadline: NodeJS.Timeout;
   head: string;
   /** Its answer is on the way: it is not sent away for somebody else. */
@@ -81,6 +84,7 @@ export class PlainServer {
   readonly #answer: (request: PlainRequest) => Promise<PlainAnswer>;
   /** The oldest first. */
   readonly #clients = new Set<Client>();
+  readonly #silent = new SilentClients();
   #closed: Promise<void> | null = null;
 
   private constructor(answer: (request: PlainRequest) => Promise<PlainAnswer>) {
@@ -115,9 +119,11 @@ export class PlainServer {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** Whether somebody has connected and waits for an answer. */
+  /** Whether somebody waits for an answer, or has just connected and is about to ask. To be asked while it is waited for. */
   get isAsked(): boolean {
-    return [...this.#clients].some(({ answered }) => !answered);
+    const open = [...this.#clients].filter(({ answered }) => !answered);
+    const connectedAt = open.map(({ since }) => since);
+    return open.some(({ working }) => working) || this.#silent.areAwaited(connectedAt, performance.now());
   }
 
   /** For the program that takes the place of this one; null where it does not listen. */
@@ -149,7 +155,8 @@ export class PlainServer {
       return;
     }
     const deadline = setTimeout(() => socket.destroy(), PATIENCE_MS);
-    const client: Client = { socket, deadline, head: '', working: false, answered: false, restBytes: 0 };
+    const since = performance.now();
+    const client: Client = { socket, since, deadline, head: '', working: false, answered: false, restBytes: 0 };
     this.#clients.add(client);
     socket.once('close', () => {
       clearTimeout(deadline);
@@ -196,7 +203,7 @@ export class PlainServer {
     const request = parseHead(head.slice(0, end));
     client.head = '';
     if (request === null) {
-      send(client, 'GET', failure(400, 'this is no request of HTTP/1.1'));
+      send(client, 'GET', failure(400, 'this is not a request of HTTP/1.1'));
       return;
     }
     client.working = true;

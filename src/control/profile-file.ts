@@ -42,7 +42,7 @@ async function makeFile(file: string): Promise<string> {
     return `${dev} ${ino}`;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new HoldfastError('PROFILE_UNWRITABLE', `cannot write ${file}: ${code}`, {
+    throw new HoldfastError('PROFILE_UNWRITABLE', `cannot write the profile ${file}: ${code}`, {
       hint: `${code === 'EEXIST' ? 'it is there already: ' : ''}give another file, on the command line with --output FILE`,
       cause,
     });

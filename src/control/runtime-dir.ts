@@ -72,7 +72,7 @@ function inspect(folder: string, isTrusted: (owner: number) => boolean): boolean
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return false;
-    throw new HoldfastError('RUNTIME_DIR', `cannot look at runtime folder ${folder}: ${code}`, {
+    throw new HoldfastError('RUNTIME_DIR', `cannot read runtime folder ${folder}: ${code}`, {
       hint: CHOOSE_ANOTHER,
       exitCode: EXIT.usage,
       cause,

@@ -14,10 +14,14 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
  */
 export function controlSocketPath(dir: string, name: string): string {
   if (name === '' || /[/\\\p{Cc}]/u.test(name)) {
-    throw new HoldfastError('BAD_NAME', `cannot use the name ${JSON.stringify(name)}: it is not fit for a file`, {
-      hint: 'use letters, digits, dots, dashes and underscores',
-      exitCode: EXIT.usage,
-    });
+    throw new HoldfastError(
+      'BAD_NAME',
+      `cannot use the name ${JSON.stringify(name)}: it cannot be the name of a file`,
+      {
+        hint: 'use letters, digits, dots, dashes and underscores',
+        exitCode: EXIT.usage,
+      },
+    );
   }
   return path.join(path.resolve(dir), name + SUFFIX);
 }

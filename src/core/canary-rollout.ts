@@ -58,7 +58,7 @@ export function decide(draft: Draft, { type, request }: Extract<Event, { type: '
   const running = rollout.state === 'running' && stable !== rollout.to;
   if (type === 'promote') {
     if (!running || rollout.canary === null) {
-      answer(draft, [request], false, 'there is no canary to promote');
+      answer(draft, [request], false, 'no canary is running');
       return;
     }
     rollout.requests.push(request);
@@ -71,7 +71,7 @@ export function decide(draft: Draft, { type, request }: Extract<Event, { type: '
     rollout.aborts.push(request);
     takeBack(draft, 'aborted by hand');
   } else {
-    answer(draft, [request], false, 'there is no rollout to abort');
+    answer(draft, [request], false, 'no rollout is running');
   }
 }
 

@@ -118,11 +118,13 @@ function predecessors(state: State, slot: number): Worker[] {
   return own.filter((worker) => !isFirst(state, worker));
 }
 
-/** All slots have a worker, none of them has two, and no rollout is under way. */
+/** All slots have a worker, none of them has two, and no rollout is under way or waits. */
 function mayRecycle(state: State, { recycleAt }: Slot, now: number): boolean {
-  const { phase, rollout } = state;
+  const { phase, rollout, queuedReload } = state;
   if (recycleAt !== null && recycleAt > now) return false;
   if (phase !== 'running' || rollout.state === 'running' || rollout.state === 'rollingBack') return false;
+  // It would be sent away at once.
+  if (queuedReload !== null) return false;
   return isSettled(state);
 }
 

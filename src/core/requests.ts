@@ -27,6 +27,7 @@ export function request(draft: Draft, event: Request<'reload' | 'restart' | 'sca
 function scale(draft: Draft, event: Request<'scale'>): void {
   const { state } = draft;
   state.scales.push({ request: event.request, size: event.size });
+  state.reached = [];
   report(draft, 'info', 'scaling', { from: state.size, to: event.size });
   state.size = event.size;
   // A size that somebody asked for just now is newer than one that came with a configuration.
@@ -66,6 +67,7 @@ function restart(draft: Draft, { request: number, policy, size }: Request<'resta
   const requests = [...(previous?.requests ?? []), ...(queued?.requests ?? []), number];
   state.restart = { requests, policy, size: size ?? queued?.size ?? previous?.size ?? changed, canary: null };
   state.queuedReload = null;
+  state.reached = [];
   state.phase = 'restarting';
   report(draft, 'info', 'restarting', {});
   for (const worker of state.workers) dismiss(draft, worker);

@@ -36,6 +36,7 @@ export function initialState(options: {
     queuedReload: null,
     scales: [],
     restart: null,
+    reached: [],
     stopRequests: [],
     crashLoop: false,
     givesUp: false,

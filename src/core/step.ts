@@ -15,10 +15,10 @@ import { askHealth, checkReady, readyByUptimeAt } from './readiness.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
 import { advanceRollout, forgetGenerations } from './rollout.js';
 import { seats, serves } from './standing.js';
-import { answer, isSettled, isUp, report, workersOf } from './state.js';
+import { answer, isUp, isWantedSlot, report, workersOf } from './state.js';
 import { admit, isTakingOver, killReplaced, orphanEnded, orphansFound } from './takeover.js';
 import { advanceTrial } from './trial.js';
-import type { Draft, Effect, Event, State, WorkerEvent } from './types.js';
+import type { Draft, Effect, Event, Slot, State, WorkerEvent } from './types.js';
 
 export interface Fault {
   readonly error: unknown;
@@ -161,7 +161,7 @@ function arrangeWorkers(draft: Draft): void {
     advanceCanary(draft);
     advanceTrial(draft);
     advanceRollout(draft);
-    answerSettled(draft);
+    answerReached(draft);
   }
   if (state.phase === 'stopping') finishStop(draft);
 }
@@ -195,14 +195,23 @@ function reviewStart(draft: Draft): void {
   draft.effects.push({ do: 'announceStart' });
 }
 
-function answerSettled(draft: Draft): void {
+/**
+ * A restart and a change of the size promise that each slot has been up since, not that all of them are up at one moment:
+ * where workers come to a limit soon, one of many is always being replaced.
+ */
+function answerReached(draft: Draft): void {
   const { state } = draft;
-  if (!isSettled(state)) return;
+  if (state.restart === null && state.scales.length === 0) return;
+  const active = state.slots.filter(({ slot }) => slot < state.size);
+  const isUpNow = ({ slot }: Slot) => workersOf(state, slot).some(serves);
+  state.reached = active.filter((slot) => state.reached.includes(slot.slot) || isUpNow(slot)).map(({ slot }) => slot);
+  const done = active.filter(({ slot, finished }) => finished || state.reached.includes(slot)).length;
+  if (done < state.size) return;
   if (state.restart !== null) {
     answer(draft, state.restart.requests, true, null);
     state.restart = null;
   }
-  if (state.workers.some((worker) => worker.slot >= state.size)) return;
+  if (state.workers.some((worker) => !isWantedSlot(state, worker.slot))) return;
   for (const { request: number, size } of state.scales) {
     const reached = size === state.size;
     answer(draft, [number], reached, reached ? null : `the size has been changed to ${state.size} since`);

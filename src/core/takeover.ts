@@ -140,7 +140,7 @@ export function seized(draft: Draft, worker: Worker, { reason }: Extract<WorkerE
   const { state, now } = draft;
   if (!worker.unattached) return;
   if (reason !== null) {
-    report(draft, 'warn', 'sockets cannot be taken from a stuck worker', { ...label(worker), reason });
+    report(draft, 'warn', 'cannot take the sockets of a stuck worker', { ...label(worker), reason });
     // Its addresses are bound anew once it has gone: `seized` goes on to name it until then.
     kill(draft, worker);
     return;

@@ -266,8 +266,10 @@ export interface State {
   /** A reload that came while the supervisor could not begin one; the newest wins. */
   queuedReload: Renewal | null;
   scales: PendingScale[];
-  /** Until all slots are up again, or one has failed. */
+  /** Until each slot has been up again, or one has failed. */
   restart: Renewal | null;
+  /** Slots in which somebody has served since the newest of `scales` and `restart`; of no meaning where neither is. */
+  reached: number[];
   stopRequests: number[];
   /** Some slot crashes too often. */
   crashLoop: boolean;

@@ -1,6 +1,7 @@
 /**
  * Every metric that there is, by its name: kind, meaning, labels. Made, documented, drawn and tested from here alone. Labels are
- * of fixed sets, or of the slots and addresses that there are: never of what has come and gone.
+ * of fixed sets, or of the slots and addresses that there are: never of what has come and gone. Their values come from
+ * metrics.ts, and what workers count for them from src/worker/measure.ts.
  */
 
 export interface Entry {
@@ -17,21 +18,27 @@ const SLOT = ['slot'] as const;
 
 export const CATALOG = {
   holdfast_info: gauge('Always 1; what runs is in the labels', ['name', 'version', 'node_version', 'listen_mode']),
-  holdfast_generation: gauge('The generation that every slot is on its way to'),
-  holdfast_generation_info: gauge('Always 1; the generations that have workers, by their number', ['generation']),
+  holdfast_generation: gauge('Newest generation that is wanted in every slot'),
+  holdfast_generation_info: gauge('Always 1; one series for each generation that has workers', ['generation']),
   holdfast_size: gauge('Number of slots'),
   holdfast_workers: gauge('Workers by state', ['state']),
-  holdfast_crash_loop: gauge('1 while workers crash too often'),
+  holdfast_crash_loop: gauge('1 while a slot is in a crash loop'),
   holdfast_restarts_total: counter('Workers that were replaced before their time, by reason', ['reason']),
-  holdfast_steering: gauge('1 while connections are steered, with all that belongs to it'),
+  holdfast_steering: gauge('1 while new connections are steered'),
   holdfast_rollout_running: gauge('1 while a rollout is under way'),
   holdfast_rollouts_total: counter('Rollouts that have ended, by outcome', ['outcome']),
   holdfast_rollout_seconds: histogram('How long rollouts took, by outcome', ['outcome']),
   holdfast_canary_share: gauge('Share of new connections that the canary is to have, 0 to 1'),
-  holdfast_canary_answers: gauge('Answers since the canary is ready, of it and of the others', ['group']),
-  holdfast_canary_server_errors: gauge('Those of 500 and above', ['group']),
-  holdfast_canary_p99_seconds: gauge('How long the slowest hundredth of the answers took at least', ['group']),
-  holdfast_canary_loop_delay_seconds: gauge('The usual delay of the event loop', ['group']),
+  holdfast_canary_answers: gauge('Answers since the canary is ready, of the canary and of the others', ['group']),
+  holdfast_canary_server_errors: gauge('Answers with a status of 500 and above, of the canary and of the others', [
+    'group',
+  ]),
+  holdfast_canary_p99_seconds: gauge('99th percentile of the time of an answer, of the canary and of the others', [
+    'group',
+  ]),
+  holdfast_canary_loop_delay_seconds: gauge('Median delay of the event loop, of the canary and of the others', [
+    'group',
+  ]),
   holdfast_connections_cut_off_total: counter(
     'Connections that were still open when the drain of their worker ended, by kind',
     ['kind'],
@@ -44,59 +51,65 @@ export const CATALOG = {
     ...histogram('From the head of a request to the end of its answer, of all workers', []),
     otel: 'http_server_request_duration_seconds',
   },
-  holdfast_worker_requests_total: counter('Requests that began', SLOT),
+  holdfast_worker_requests_total: counter('Requests that have begun', SLOT),
   holdfast_worker_responses_total: counter('Answers, by the class of their status', ['slot', 'class']),
-  holdfast_worker_received_bytes_total: counter('Bytes of connections with HTTP, up to their last answer', SLOT),
-  holdfast_worker_sent_bytes_total: counter('The same for bytes sent', SLOT),
+  holdfast_worker_received_bytes_total: counter(
+    'Bytes received on HTTP connections, up to the last answer of each',
+    SLOT,
+  ),
+  holdfast_worker_sent_bytes_total: counter('Bytes sent on HTTP connections, up to the last answer of each', SLOT),
   holdfast_worker_connections: gauge('Open connections', SLOT),
-  holdfast_worker_open_connections: gauge('Open connections by what is spoken on them', ['slot', 'kind']),
-  holdfast_worker_accepted_connections_total: counter('Connections accepted, by the kind of server', ['slot', 'kind']),
-  holdfast_worker_generation: gauge('The newest generation that the slot has', SLOT),
+  holdfast_worker_open_connections: gauge('Open connections, by protocol', ['slot', 'kind']),
+  holdfast_worker_accepted_connections_total: counter('Accepted connections, by kind of server', ['slot', 'kind']),
+  holdfast_worker_generation: gauge('Newest generation that runs in the slot', SLOT),
   holdfast_worker_cpu_seconds_total: {
-    ...counter('CPU time', ['slot', 'mode']),
+    ...counter('CPU time of the worker, by mode', ['slot', 'mode']),
     ...{ otel: 'process_cpu_time_seconds_total', otelLabels: { mode: 'cpu_mode' } },
   },
   holdfast_worker_resident_memory_bytes: {
-    ...gauge('Resident memory, what is shared included', SLOT),
+    ...gauge('Resident memory, shared pages included', SLOT),
     otel: 'process_memory_usage_bytes',
   },
-  holdfast_worker_heap_used_bytes: { ...gauge('Heap in use', SLOT), otel: 'v8js_memory_heap_used_bytes' },
+  holdfast_worker_heap_used_bytes: { ...gauge('JavaScript heap in use', SLOT), otel: 'v8js_memory_heap_used_bytes' },
   holdfast_worker_heap_limit_bytes: {
-    ...gauge('What the heap may grow to', SLOT),
+    ...gauge('Limit of the JavaScript heap', SLOT),
     otel: 'v8js_memory_heap_limit_bytes',
   },
-  holdfast_worker_external_memory_bytes: gauge('Memory of buffers and other things outside of the heap', SLOT),
+  holdfast_worker_external_memory_bytes: gauge('Memory outside of the JavaScript heap, such as buffers', SLOT),
   holdfast_worker_gc_seconds: {
-    ...histogram('Garbage collections, by kind', ['slot', 'kind']),
+    ...histogram('Duration of garbage collections, by kind', ['slot', 'kind']),
     ...{ otel: 'v8js_gc_duration_seconds', otelLabels: { kind: 'v8js_gc_type' } },
   },
   holdfast_worker_event_loop_seconds_total: {
-    ...counter('Time of the event loop, by what it was', ['slot', 'state']),
+    ...counter('Time of the event loop, by state: active or idle', ['slot', 'state']),
     ...{ otel: 'nodejs_eventloop_time_seconds_total', otelLabels: { state: 'nodejs_eventloop_state' } },
   },
   holdfast_worker_event_loop_utilization: {
-    ...gauge('Share of the time that it was active, 0 to 1, in the last 15 s', SLOT),
+    ...gauge('Share of the time in which the event loop was active, 0 to 1, in the last 15 s', SLOT),
     otel: 'nodejs_eventloop_utilization_ratio',
   },
   holdfast_worker_event_loop_delay_mean_seconds: delay('mean', 'Mean delay of the event loop'),
-  holdfast_worker_event_loop_delay_p50_seconds: delay('p50', 'Its median'),
-  holdfast_worker_event_loop_delay_p99_seconds: delay('p99', 'The 99th percentile of the worst second'),
-  holdfast_worker_event_loop_delay_max_seconds: delay('max', 'The longest one'),
+  holdfast_worker_event_loop_delay_p50_seconds: delay('p50', 'Median delay of the event loop'),
+  holdfast_worker_event_loop_delay_p99_seconds: delay(
+    'p99',
+    '99th percentile of the delay of the event loop, of the worst second',
+  ),
+  holdfast_worker_event_loop_delay_max_seconds: delay('max', 'Longest delay of the event loop'),
   holdfast_socket_queue_length: gauge('Connections that wait to be accepted', ['address', 'slot']),
-  holdfast_socket_queue_limit: gauge('How many may wait', ['address', 'slot']),
+  holdfast_socket_queue_limit: gauge('How many connections may wait to be accepted', ['address', 'slot']),
   holdfast_socket_weight: gauge('Weight of the socket in the choice for a new connection', ['address', 'slot']),
-  holdfast_socket_share: gauge('Share of new connections that this comes to, 0 to 1', ['address', 'slot']),
+  holdfast_socket_share: gauge('Share of new connections that follows from the weight, 0 to 1', ['address', 'slot']),
   holdfast_scrape_silent_workers: gauge(
     'Workers that did not answer this scrape within 500 ms, and are left out of gauges',
   ),
   holdfast_application_series: gauge("Series of the application's own metrics"),
   holdfast_application_series_left_out: gauge(
-    'Series of the application beyond the limit, or with names that are taken',
+    'Series of the application that are left out: beyond the limit, or with a name that holdfast uses',
   ),
   holdfast_application_failures: gauge("Workers whose application's metrics could not be read"),
   holdfast_supervisor_cpu_seconds_total: counter('CPU time of the supervisor itself'),
   holdfast_supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor itself'),
-  holdfast_supervisor_start_time_seconds: gauge('When the supervisor began, since 1970'),
+  holdfast_supervisor_start_time_seconds: gauge('Start of the supervisor, in seconds since 1970'),
 } as const satisfies Readonly<Record<string, Entry>>;
 
 export type MetricName = keyof typeof CATALOG;

@@ -5,7 +5,9 @@
 import { upperBound } from '../latency.js';
 import type { ConnectionKind, Measured, SupervisorStatus, WorkerState } from '../protocol.js';
 import { CATALOG, type Entry, type MetricName } from './catalog.js';
-import type { Family, Labels, NativeHistogram, Sample } from './family.js';
+import type { Family, NativeHistogram, Sample } from './family.js';
+import { histogramOf, tallied } from './histograms.js';
+import { type KnownLabels, labelsOf, type Plain } from './known-labels.js';
 import { AT, addTo, GC_KINDS, gcOf, latencyOf, newRow, type Row } from './tallies.js';
 
 /** In the order of a worker's life, all of them told, also those that nobody is in. */
@@ -51,40 +53,59 @@ export interface Observed {
   readonly application: { readonly series: number; readonly left: number; readonly failures: number };
 }
 
-type Value = readonly [value: number | null | undefined, labels?: Readonly<Record<string, string | number>>];
+type Value = readonly [value: number | null | undefined, labels?: Plain];
+type BySlot = Iterable<readonly [slot: number, value: number]>;
 
-/** @param otel whether names are those of OpenTelemetry, where it has some */
-export function familiesOf(observed: Observed, otel: boolean): Family[] {
+export function familiesOf(observed: Observed, known: KnownLabels): Family[] {
   const families: Family[] = [];
-  const tell = (name: MetricName, ...values: readonly Value[]) => {
-    const samples = values.flatMap(([value, labels = {}]): Sample[] =>
-      value == null ? [] : [{ suffix: '', labels: labelsOf(name, labels, otel), value }],
-    );
-    if (samples.length > 0) families.push(familyOf(name, samples, otel));
+  const { isOtel } = known;
+  const add = (name: MetricName, samples: readonly Sample[]) => {
+    if (samples.length > 0) families.push(familyOf(name, samples, isOtel));
   };
-  ofSupervisor(observed, tell);
+  const tell: Tell = {
+    all: (name, ...values) =>
+      add(
+        name,
+        values.flatMap(([value, labels = {}]): Sample[] =>
+          value == null ? [] : [{ suffix: '', labels: labelsOf(name, labels, isOtel), value }],
+        ),
+      ),
+    slots: (name, ...parts) => {
+      const samples: Sample[] = [];
+      for (const [part, [values, labels = {}]] of parts.entries()) {
+        for (const [slot, value] of values) {
+          samples.push({ suffix: '', labels: known.of(name, part, slot, labels), value });
+        }
+      }
+      add(name, samples);
+    },
+  };
+  ofSupervisor(observed, tell.all);
   ofWorkers(observed, tell);
-  ofSockets(observed, tell);
+  ofSockets(observed, tell.all);
   const { rows, rollouts } = observed;
-  const histogram = (name: MetricName, parts: readonly Part[]) => {
-    const samples = parts.flatMap((part) => histogramOf(part, labelsOf(name, part.labels, otel)));
-    if (samples.length > 0) families.push(familyOf(name, samples, otel));
+  const durationsOf = (seconds: readonly number[], outcome: string) => {
+    const labels = labelsOf('holdfast_rollout_seconds', { outcome }, isOtel);
+    return histogramOf(tallied(seconds, ROLLOUT_BOUNDS_S), (le) => (le === null ? labels : [...labels, ['le', le]]));
   };
-  histogram('holdfast_rollout_seconds', [
-    { ...tallied(rollouts.done, ROLLOUT_BOUNDS_S), labels: { outcome: 'done' } },
-    { ...tallied(rollouts.rolledBack, ROLLOUT_BOUNDS_S), labels: { outcome: 'rolled_back' } },
+  add('holdfast_rollout_seconds', [
+    ...durationsOf(rollouts.done, 'done'),
+    ...durationsOf(rollouts.rolledBack, 'rolled_back'),
   ]);
-  histogram(
-    'holdfast_worker_gc_seconds',
-    [...rows].flatMap(([slot, row]) => gcParts(slot, row)),
-  );
-  families.push(durations(rows, otel));
+  const gc: Sample[] = [];
+  for (const [slot, row] of rows) gc.push(...gcOfSlot(slot, row, known));
+  add('holdfast_worker_gc_seconds', gc);
+  families.push(durations(rows, isOtel));
   return families;
 }
 
-type Tell = (name: MetricName, ...values: readonly Value[]) => void;
+interface Tell {
+  all(name: MetricName, ...values: readonly Value[]): void;
+  /** Each part has labels of its own. */
+  slots(name: MetricName, ...parts: readonly (readonly [values: BySlot, labels?: Plain])[]): void;
+}
 
-function ofSupervisor({ status, own, silent, application }: Observed, tell: Tell): void {
+function ofSupervisor({ status, own, silent, application }: Observed, tell: Tell['all']): void {
   const { name, version, nodeVersion: node_version, listenMode: listen_mode, workers, totals, rollout } = status;
   tell('holdfast_info', [1, { name, version, node_version, listen_mode }]);
   tell('holdfast_generation', [status.generation]);
@@ -128,13 +149,8 @@ function ofSupervisor({ status, own, silent, application }: Observed, tell: Tell
 }
 
 function ofWorkers({ status, rows, present }: Observed, tell: Tell): void {
-  const counted = (name: MetricName, ...parts: readonly (readonly [at: number, labels?: object, factor?: number])[]) =>
-    tell(
-      name,
-      ...[...rows].flatMap(([slot, row]) =>
-        parts.map(([at, labels, factor = 1]): Value => [(row[at] ?? 0) * factor, { slot, ...labels }]),
-      ),
-    );
+  const counted = (name: MetricName, ...parts: readonly (readonly [at: number, labels?: Plain, factor?: number])[]) =>
+    tell.slots(name, ...parts.map(([at, labels = {}, factor = 1]) => [column(rows, at, factor), labels] as const));
   counted('holdfast_worker_requests_total', [AT.requests]);
   counted(
     'holdfast_worker_responses_total',
@@ -156,18 +172,15 @@ function ofWorkers({ status, rows, present }: Observed, tell: Tell): void {
     [AT.loopActiveMs, { state: 'active' }, 1e-3],
     [AT.loopIdleMs, { state: 'idle' }, 1e-3],
   );
-  const newest = bySlot(status.workers, ({ generation }) => generation, Math.max);
-  tell('holdfast_worker_generation', ...newest);
+  const there = bySlot(status.workers);
+  tell.slots('holdfast_worker_generation', [amounts(there, ({ generation }) => generation, Math.max)]);
+  const answering = bySlot(present);
   const gauge = (name: MetricName, value: (one: Present) => number | null, together = add) =>
-    tell(name, ...bySlot(present, value, together));
+    tell.slots(name, [amounts(answering, value, together)]);
   gauge('holdfast_worker_connections', ({ measured }) => measured.connections);
-  tell(
+  tell.slots(
     'holdfast_worker_open_connections',
-    ...KINDS.flatMap((kind) =>
-      bySlot(present, ({ measured }) => measured.kinds?.[kind] ?? 0, add).map(
-        ([n, labels]): Value => [n, { ...labels, kind }],
-      ),
-    ),
+    ...KINDS.map((kind) => [amounts(answering, ({ measured }) => measured.kinds?.[kind] ?? 0, add), { kind }] as const),
   );
   gauge('holdfast_worker_resident_memory_bytes', ({ measured }) => measured.rssBytes);
   gauge('holdfast_worker_heap_used_bytes', ({ measured }) => measured.heapUsedBytes);
@@ -184,7 +197,7 @@ function ofWorkers({ status, rows, present }: Observed, tell: Tell): void {
   gauge('holdfast_worker_event_loop_delay_max_seconds', late(3, most), Math.max);
 }
 
-function ofSockets({ status }: Observed, tell: Tell): void {
+function ofSockets({ status }: Observed, tell: Tell['all']): void {
   const perSocket = (value: (socket: SocketOf, all: readonly SocketOf[]) => number | null): Value[] =>
     status.addresses.flatMap(({ host, port, sockets }) =>
       sockets.map((socket): Value => {
@@ -204,40 +217,21 @@ function ofSockets({ status }: Observed, tell: Tell): void {
 
 type SocketOf = SupervisorStatus['addresses'][number]['sockets'][number];
 
-interface Part {
-  readonly bounds: readonly number[];
-  /** As many as there are bounds, each without those before it. */
-  readonly counts: readonly number[];
-  readonly count: number;
-  readonly sum: number;
-  readonly labels: Readonly<Record<string, string | number>>;
+/** What every slot has counted at a place of its row. */
+function* column(rows: ReadonlyMap<number, Row>, at: number, factor: number): Generator<readonly [number, number]> {
+  for (const [slot, row] of rows) yield [slot, (row[at] ?? 0) * factor];
 }
 
-function histogramOf({ bounds, counts, count, sum }: Part, labels: Labels): Sample[] {
-  let below = 0;
-  const buckets = bounds.map((bound, i): Sample => {
-    below += counts[i] ?? 0;
-    return { suffix: '_bucket', labels: [...labels, ['le', String(bound)]], value: below };
-  });
-  return [
-    ...buckets,
-    { suffix: '_bucket', labels: [...labels, ['le', '+Inf']], value: count },
-    { suffix: '_sum', labels, value: sum },
-    { suffix: '_count', labels, value: count },
-  ];
-}
-
-function tallied(seconds: readonly number[], bounds: readonly number[]): Omit<Part, 'labels'> {
-  const within = (one: number) => bounds.findIndex((bound) => one <= bound);
-  const counts = bounds.map((_bound, i) => seconds.filter((one) => within(one) === i).length);
-  return { bounds, counts, count: seconds.length, sum: seconds.reduce(add, 0) };
-}
-
-function gcParts(slot: number, row: Row): Part[] {
-  return GC_KINDS.flatMap((kind) => {
+/** Of kinds that there were. */
+function gcOfSlot(slot: number, row: Row, known: KnownLabels): Sample[] {
+  const name = 'holdfast_worker_gc_seconds';
+  return GC_KINDS.flatMap((kind, k) => {
     const { count, ms, buckets } = gcOf(row, kind);
-    const part = { bounds: GC_BOUNDS_S, counts: [...buckets], count, sum: ms / 1000, labels: { slot, kind } };
-    return count === 0 ? [] : [part];
+    if (count === 0) return [];
+    const first = k * (GC_BOUNDS_S.length + 2);
+    return histogramOf({ bounds: GC_BOUNDS_S, counts: buckets, count, sum: ms / 1000 }, (le, number) =>
+      known.of(name, first + number, slot, le === null ? { kind } : { kind, le }),
+    );
   });
 }
 
@@ -261,7 +255,8 @@ function durations(rows: ReadonlyMap<number, Row>, otel: boolean): Family {
   const native: NativeHistogram = {
     ...{ labels: [], count, sum, zeroUpTo: ZERO.upTo, zeroCount, offset: ZERO.offset, counts: rest },
   };
-  return { ...familyOf(name, histogramOf({ bounds, counts, count, sum, labels: {} }, []), otel), native: [native] };
+  const buckets = histogramOf({ bounds, counts, count, sum }, (le) => (le === null ? [] : [['le', le]]));
+  return { ...familyOf(name, buckets, otel), native: [native] };
 }
 
 function familyOf(name: MetricName, samples: readonly Sample[], otel: boolean): Family {
@@ -269,27 +264,32 @@ function familyOf(name: MetricName, samples: readonly Sample[], otel: boolean): 
   return { name: (otel ? entry.otel : undefined) ?? name, type: entry.type, help: entry.help, samples };
 }
 
-function labelsOf(name: MetricName, labels: Readonly<Record<string, string | number>>, otel: boolean): Labels {
-  const { otelLabels }: Entry = CATALOG[name];
-  return Object.entries(labels).map(([label, value]) => [
-    (otel ? otelLabels?.[label] : undefined) ?? label,
-    String(value),
-  ]);
+/** In the order of slots; a slot has two workers while one follows the other. */
+function bySlot<T extends { readonly slot: number }>(workers: readonly T[]): (readonly T[])[] {
+  const found = new Map<number, T[]>();
+  for (const worker of workers) {
+    const present = found.get(worker.slot);
+    if (present === undefined) found.set(worker.slot, [worker]);
+    else present.push(worker);
+  }
+  return [...found].sort(([a], [b]) => a - b).map(([, ofSlot]) => ofSlot);
 }
 
-function bySlot<T extends { readonly slot: number }>(
-  workers: readonly T[],
+function* amounts<T extends { readonly slot: number }>(
+  slots: readonly (readonly T[])[],
   value: (worker: T) => number | null,
   together: (one: number, other: number) => number,
-): Value[] {
-  const found = new Map<number, number>();
-  for (const worker of workers) {
-    const amount = value(worker);
-    if (amount === null) continue;
-    const present = found.get(worker.slot);
-    found.set(worker.slot, present === undefined ? amount : together(present, amount));
+): Generator<readonly [slot: number, amount: number]> {
+  for (const workers of slots) {
+    let all: number | null = null;
+    let slot = 0;
+    for (const worker of workers) {
+      slot = worker.slot;
+      const amount = value(worker);
+      if (amount !== null) all = all === null ? amount : together(all, amount);
+    }
+    if (all !== null) yield [slot, all];
   }
-  return [...found].sort(([a], [b]) => a - b).map(([slot, amount]): Value => [amount, { slot }]);
 }
 
 const add = (one: number, other: number): number => one + other;

@@ -26,9 +26,17 @@ export function textOf(families: readonly Family[], isOpen: boolean): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Most labels are the same ones in each scrape, and so is their text. */
+const known = new WeakMap<Labels, string>();
+
 export function labelText(labels: Labels): string {
   if (labels.length === 0) return '';
-  return `{${labels.map(([name, value]) => `${name}="${escaped(value)}"`).join(',')}}`;
+  let text = known.get(labels);
+  if (text === undefined) {
+    text = `{${labels.map(([name, value]) => `${name}="${escaped(value)}"`).join(',')}}`;
+    known.set(labels, text);
+  }
+  return text;
 }
 
 export function numberText(value: number): string {

@@ -195,7 +195,7 @@ function takeOver(fd: number, native: NativeLoad): Taken {
   if (place !== null) return { socket: { handle, ...place } };
   handle.close();
   const unread = native.ok ? '' : `, as far as can be told: ${native.reason}`;
-  throw new Error(`file descriptor ${fd} is no socket with an address${unread}`);
+  throw new Error(`file descriptor ${fd} is not a socket with an address${unread}`);
 }
 
 function takeOverUdp(fd: number, native: NativeLoad, cause: unknown): Shared {
@@ -203,7 +203,7 @@ function takeOverUdp(fd: number, native: NativeLoad, cause: unknown): Shared {
   const place = handle.open(fd) === 0 ? placeOf(handle, native) : null;
   if (place !== null) return { kind: 'udp', handle, ...place };
   handle.close();
-  throw new Error(`file descriptor ${fd} is no TCP, UDP or unix stream socket`, { cause });
+  throw new Error(`file descriptor ${fd} is not a TCP, UDP or unix stream socket`, { cause });
 }
 
 /** null where it is bound to no port. */

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.js';
 import { readToken } from '../config/token-file.js';
 import { AdminServer } from '../control/admin.js';
+import { AdminPage } from '../control/page.js';
 import { HoldfastError } from '../errors.js';
 import { ownFile } from '../platform/own-package.js';
 import type { PageCommand, SupervisorStatus } from '../protocol.js';
@@ -22,7 +23,11 @@ export async function openAdmin(
     admin: await tokenOf('adminTokenFile', adminTokenFile),
     metrics: await tokenOf('adminMetricsTokenFile', adminMetricsTokenFile),
   };
-  const [observer, { Lookout }] = await Promise.all([supervisor.observing.observer(), import('./observe/lookout.js')]);
+  const [observer, { Lookout }, readPage] = await Promise.all([
+    supervisor.observing.observer(),
+    import('./observe/lookout.js'),
+    pageReader(),
+  ]);
   const lookout = new Lookout({
     ...{ known: supervisor.before, before: observer.lookoutBefore },
     outline: () => supervisor.outline(),
@@ -61,12 +66,22 @@ export async function openAdmin(
 /** Who asks over the admin address hears how it goes on by the page's stream. */
 const unheard = (): void => {};
 
-/** Read when somebody opens it. */
-const readPage = (name: string) => readFile(ownFile(`dist/page/${name}.br`));
+/**
+ * The files of the page, read now: 30 kB. By the time that somebody opens it the installation may be gone, or another version's. What
+ * cannot be read is told to who asks for it.
+ */
+async function pageReader(): Promise<(name: string) => Promise<Buffer>> {
+  const files = new Map(AdminPage.names.map((name) => [name, readFile(ownFile(`dist/page/${name}.br`))]));
+  await Promise.allSettled(files.values());
+  return (name) => files.get(name) ?? Promise.reject(new Error(`there is no ${name}`));
+}
+
+/** A length that nobody guesses, and no character that a shell or a header minds. */
+const TOKEN_HINT = 'to make one: openssl rand -hex 32 > FILE && chmod 600 FILE';
 
 async function tokenOf(option: string, file: string | null): Promise<string | null> {
   if (file === null) return null;
   return readToken(file).catch((cause: Error) => {
-    throw new HoldfastError('START_FAILED', `cannot use ${option}: it ${cause.message}`, { cause });
+    throw new HoldfastError('START_FAILED', `cannot use ${option}: it ${cause.message}`, { hint: TOKEN_HINT, cause });
   });
 }

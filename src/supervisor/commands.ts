@@ -88,7 +88,8 @@ export class Commands {
     const present = loop.state.size;
     const wanted = /^[+-]/.test(change) ? present + Number(change) : Number(change);
     if (!Number.isInteger(wanted) || wanted < 1 || wanted > SIZE_LIMIT) {
-      const reason = `cannot scale by "${change}": there are ${present} slots, and 1 to ${SIZE_LIMIT} are possible`;
+      const now = present === 1 ? 'is 1 slot' : `are ${present} slots`;
+      const reason = `cannot scale by "${change}": there ${now}, and 1 to ${SIZE_LIMIT} are possible`;
       log.logger.warn({ reason }, 'scale refused');
       return Promise.resolve({ ok: false, message: 'failed', reason });
     }

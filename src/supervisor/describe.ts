@@ -24,6 +24,8 @@ export interface DescribeSource {
   readonly secrets: boolean;
 }
 
+const WAIT = 'wait until one has started, or see why none does: holdfast logs';
+
 /**
  * The worker that is meant by a number: one with this id, or else the one that is in this slot; of several there the one
  * that does not leave.
@@ -40,9 +42,11 @@ export function chooseWorker({ workers }: Pick<State, 'workers'>, of: number | n
       ? (first.find(seats) ?? first[0])
       : (live.find(({ id }) => id === of) ?? inSlot.findLast(seats) ?? inSlot.at(-1));
   if (found !== undefined) return found;
-  if (of === null) throw new HoldfastError('NO_WORKER', 'there is no worker');
+  if (of === null) throw new HoldfastError('NO_WORKER', 'there is no worker', { hint: WAIT });
   const known = live.map(({ id, slot }) => `${id} in slot ${slot}`).join(', ') || 'none';
-  throw new HoldfastError('NO_WORKER', `there is no worker ${of}, and none in slot ${of}; workers: ${known}`);
+  throw new HoldfastError('NO_WORKER', `there is no worker ${of}, and none in slot ${of}; workers: ${known}`, {
+    hint: 'give the number of a worker, or of a slot',
+  });
 }
 
 export function describe({ status, worker, release, restarts, inherited, secrets }: DescribeSource): Description {

@@ -37,7 +37,7 @@ export async function keepOwnProgram(
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const hint = 'do not remove or replace it while this supervisor runs';
-    log.logger.warn({ reason, hint }, 'the installation of holdfast cannot be kept');
+    log.logger.warn({ reason, hint }, 'cannot keep the installation of holdfast open');
     return () => {};
   }
 }

@@ -81,7 +81,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const journal = { stream: environment.journalStream, connect: () => openJournal(native) };
   const log = createLog(config, { journal, before: passed?.logs });
   const systemd = openSystemd(environment, native, (reason) => {
-    log.logger.warn({ reason }, 'systemd cannot be told how the service is');
+    log.logger.warn({ reason }, 'cannot notify systemd');
   });
   const forgetFaults = surviveFaults(log);
   const leaveOrphans = reapOrphans(native, log.logger);
@@ -98,7 +98,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       refused,
     } = inherit(passed?.sockets ?? fromThree(environment.fdNames), native);
     for (const { name, reason } of refused)
-      log.logger.warn({ fdName: name, reason }, 'a socket that was passed cannot be used');
+      log.logger.warn({ fdName: name, reason }, 'cannot use a socket that was passed');
     for (const socket of passed === undefined ? [...inherited, ...inheritedShared] : []) {
       log.logger.info({ fdName: socket.name, address: addressOf(socket) }, 'socket inherited');
     }
@@ -116,7 +116,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     }
 
     if (config.steering === 'auto' && mode === 'reuseport' && !steered) {
-      log.logger.warn({ reason: steering.reason }, 'steering cannot be had');
+      log.logger.warn({ reason: steering.reason }, 'steering is not available');
     }
 
     const { keeper } = systemd;

@@ -109,7 +109,7 @@ export class Supervisor implements ControlTarget {
     const examinations = new Examinations(runtimeDir, name);
     const workers = () => workforce.workers;
     const observing = new Observing(
-      { log, names, outline: () => this.outline(), workers },
+      { log, names, outline: () => this.outline(), state, workers },
       arrival?.state.upgrade.observed,
     );
     this.observing = observing;

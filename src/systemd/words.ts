@@ -69,6 +69,6 @@ function workers(count: number): string {
 }
 
 function firstLine(text: string | null): string {
-  const [line = ''] = (text ?? '').split('\n', 1);
+  const line = (text ?? '').replace(/(?:; the last it wrote:)?\n.*/s, '');
   return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON)}…` : line;
 }

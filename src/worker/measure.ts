@@ -8,7 +8,7 @@ import type { Server } from 'node:net';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { AcceptedCounts, ApplicationMetrics, ConnectionCounts, GcKind, GcTotals, Measured } from '../protocol.js';
-import { readRegistries } from './registries.js';
+import { Registries } from './registries.js';
 
 /** How often the delay of the event loop is looked at: often enough for a second, seldom enough for a worker that idles. */
 const RESOLUTION_MS = 50;
@@ -48,11 +48,11 @@ export class Measure {
   readonly #counted = new WeakMap<object, { readonly read: number; readonly written: number }>();
   #received = 0;
   #sent = 0;
-  #schema = '';
-  #version = 0;
+  readonly #registries: Registries;
 
   constructor(sources: MeasureSources) {
     this.#sources = sources;
+    this.#registries = new Registries(sources.registries);
     for (const delay of this.#delays) delay.enable();
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) {
@@ -116,16 +116,11 @@ export class Measure {
       timer = startTimer(resolve, PATIENCE_MS, null).unref();
     });
     try {
-      const found = await Promise.race([readRegistries(this.#sources.registries()), late]);
+      const found = await Promise.race([this.#registries.read(), late]);
       if (found === null)
         return { version: 0, values: [], left: 0, failure: `they took longer than ${PATIENCE_MS} ms` };
-      const { schema, values, left, failure } = found;
-      if (schema !== this.#schema) {
-        this.#schema = schema;
-        this.#version += 1;
-      }
-      const version = this.#version;
-      return { version, values, left, failure, ...(version !== known && { schema }) };
+      const { families, ...told } = found;
+      return { ...told, ...(told.version !== known && { schema: JSON.stringify(families) }) };
     } finally {
       stopTimer(timer);
     }

@@ -118,7 +118,7 @@ t.test('names are those of supervisors that run, and nothing where none can be a
 t.test('a shell that is not known is refused', async (t) => {
   t.match(await holdfast(['completion', 'fishh']), {
     code: 2,
-    stderr: /that shell is not known\n {2}did you mean fish\?/,
+    stderr: /that shell is not supported\n {2}did you mean fish\?/,
   });
   t.match(await holdfast(['completion']), { code: 2, stderr: /<shell> is missing/ });
 });
@@ -132,6 +132,6 @@ t.test('help has topics', async (t) => {
   t.match(reload.stdout, /^Usage: holdfast reload/, 'of a command that is a topic too: both');
   t.match(reload.stdout, /What a reload does:/);
   t.match((await holdfast(['help'])).stdout, /Topics: holdfast help signals, /);
-  t.match(await holdfast(['help', 'nothing']), { code: 2, stderr: /no topic\n {2}topics: signals, / });
+  t.match(await holdfast(['help', 'nothing']), { code: 2, stderr: /nor a topic\n {2}topics: signals, / });
   t.match(await holdfast(['help', 'sgnals']), { code: 2, stderr: /did you mean signals\?/ });
 });

@@ -157,14 +157,18 @@ t.test('mistakes are told with the next step, and nothing is written', async (t)
     empty: {},
   });
   for (const [args, where, expected] of [
-    [[], 'empty', /no script of the usual names\n.*holdfast init path\/to\/server\.js/],
+    [[], 'empty', /no script there has a usual name\n.*holdfast init path\/to\/server\.js/],
     [['gone.js'], '.', /gone\.js/],
-    [['own.yaml'], '.', /cannot make a configuration from own\.yaml: it is one\n.*--from-pm2 own\.yaml/],
+    [
+      ['own.yaml'],
+      '.',
+      /cannot make a configuration from own\.yaml: it is a configuration already\n.*--from-pm2 own\.yaml/,
+    ],
     [['--output', 'x.json'], '.', /--output holdfast\.yaml/],
     [['--env', 'production'], '.', /^holdfast: cannot use --env: .*\n.*--from-pm2 --env/],
-    [['--from-pm2'], 'empty', /none of the usual names\n.*--from-pm2 config/],
-    [['--from-pm2', 'own.yaml'], '.', /it is holdfast's own file already/],
-    [['--from-pm2', 'runs.js'], '.', /it is not called as a configuration is\n.*ecosystem\.config\.cjs/],
+    [['--from-pm2'], 'empty', /no file there has a usual name\n.*--from-pm2 config/],
+    [['--from-pm2', 'own.yaml'], '.', /it is a configuration of holdfast already/],
+    [['--from-pm2', 'runs.js'], '.', /its name is not that of a configuration file\n.*ecosystem\.config\.cjs/],
     [['--from-pm2', 'gone.json'], '.', /there is no .*gone\.json/],
     [['--from-pm2'], '.', /\[0\]\.kill_timeout: "soon" — must be a number/],
   ] as const) {

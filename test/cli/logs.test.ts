@@ -146,7 +146,7 @@ t.test('what the supervisor no longer remembers is read from its log files', asy
   target.recent = lines(0, 1);
   const { code, stdout, stderr } = await holdfast(['logs'], { runtimeDir });
   t.same([code, numbersIn(stdout)], [0, [0]]);
-  t.match(stderr, /^older lines cannot be read: ENOENT/);
+  t.match(stderr, /^holdfast: cannot read older lines: ENOENT/);
 });
 
 t.test('flags that make no sense are refused before anybody is asked', async (t) => {
@@ -156,9 +156,9 @@ t.test('flags that make no sense are refused before anybody is asked', async (t)
     [['--slot', '-1'], /cannot use --slot "-1"/],
     [['--worker', '1.5'], /cannot use --worker/],
     [['--level', 'loud'], /no such level\n {2}one of trace, debug/],
-    [['--since', 'yesterday'], /no duration and no time\n {2}write 30s/],
-    [['--since', '2026-13-45'], /no duration and no time/],
-    [['--grep', '('], /cannot grep "\(": Invalid regular expression/],
+    [['--since', 'yesterday'], /neither a duration nor a time\n {2}write 30s/],
+    [['--since', '2026-13-45'], /neither a duration nor a time/],
+    [['--grep', '('], /cannot search for "\(": Invalid regular expression/],
   ] as const) {
     const { code, stderr } = await holdfast(['logs', ...argv]);
     t.equal(code, 2, argv.join(' '));

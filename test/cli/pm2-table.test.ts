@@ -149,7 +149,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'install pm2-logrotate': refused(ONE_LOG),
 };
 
-const [, section = ''] = readFileSync(DOCS, 'utf8').split('\n## What one types\n');
+const [, section = ''] = readFileSync(DOCS, 'utf8').split('\n## Commands and flags\n');
 const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| `'));
 const rows = lines.map((line): Row => {
   const [left = [], right = []] = line

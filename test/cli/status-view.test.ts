@@ -138,6 +138,12 @@ t.test('the list shows the folder of the release, and a rollout that is under wa
     listOfSupervisors([{ name: 'api', status: statusOf('api', status) }], { colour: false });
   t.match(list({ release }), /\/srv\/shop\/releases\/42\n$/);
   t.match(list({ release, rollout }), /\/releases\/42 {2}running \(generation 2 to 3\)\n$/);
+  const reason = 'a worker exited with code 1; the last it wrote:\nError: no database\n    at here';
+  t.match(
+    list({ release, rollout: { ...rollout, state: 'rolledBack', reason } }),
+    /rolled back \(generation 2 to 3\): a worker exited with code 1\n$/,
+    'without the stack',
+  );
 });
 
 t.test('on a terminal nothing is wider than it', async (t) => {

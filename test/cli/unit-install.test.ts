@@ -88,7 +88,7 @@ t.test('several applications of one file have a unit each', async (t) => {
   t.notOk(existsSync(unit('api.service')) || existsSync(unit('bot.service')));
   t.match(await run([...all, '--socket', '80']), {
     code: 2,
-    stderr: /it is for one application\n {2}.*--only: api, bot/,
+    stderr: /it is for a file with one application\n {2}.*--only: api, bot/,
   });
   const dynamic = await run([...all, '--user', 'dynamic', '--only', 'bot', '--install']);
   t.match(dynamic.stderr, /^holdfast: warning: a user of its own cannot write .*\/logs\/out\.log: .*--user/);
@@ -121,7 +121,7 @@ t.test('what systemd says against it is told, with the next step', async (t) => 
   t.equal(code, 1);
   t.match(
     stderr,
-    /^holdfast: cannot systemctl start shop\.service: Job for shop\.service failed\.\n {2}its last words: journalctl -u shop .*\n.*--uninstall\n$/,
+    /^holdfast: cannot run systemctl start shop\.service: Job for shop\.service failed\.\n {2}its last words: journalctl -u shop .*\n.*--uninstall\n$/,
   );
   t.ok(existsSync(unit('shop.service')), 'it can be looked at');
 });
@@ -136,7 +136,7 @@ t.test('removes nothing that it has not made, and says what is not there', async
   const { run, unit, told } = makePlace(t);
   t.match(await run([...UNINSTALL, '--yes']), { code: 1, stderr: /there is no shop\.service in / });
   writeFileSync(unit('shop.service'), '[Service]\nExecStart=/bin/true\n');
-  t.match(await run([...UNINSTALL, '--yes']), { code: 1, stderr: /it is not made by holdfast unit/ });
+  t.match(await run([...UNINSTALL, '--yes']), { code: 1, stderr: /holdfast unit did not write it/ });
   t.ok(existsSync(unit('shop.service')));
   t.same(told(), []);
   t.match(await run(['--uninstall', '--yes']), { code: 2, stderr: /no name given/ });
@@ -153,5 +153,8 @@ t.test('a folder that cannot be written to is told before anybody is asked', asy
     }),
   );
   t.equal(code, 1);
-  t.match(stderr, /^holdfast: cannot install shop\.service: .*ENOENT\n {2}is systemd on this machine/);
+  t.match(
+    stderr,
+    /^holdfast: cannot install shop\.service: .*ENOENT\n {2}the folder does not exist: is systemd installed\?/,
+  );
 });

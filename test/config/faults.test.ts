@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
+import type { ConfigSource } from '../../src/config/load.js';
 import { faultsOf, refusal, sourceIn } from './support.js';
 
 t.test('all faults of all sources are reported at once', async (t) => {
@@ -113,5 +114,29 @@ t.test('secrets are never shown, whatever is wrong with them', async (t) => {
   for (const target of Object.keys(files)) t.notMatch(await shown({ target }), secret, target);
   for (const env of [secret, `=${secret}`, [`KEY=${secret}\0`], [secret, 'A=1']]) {
     t.notMatch(await shown({ target: 'app.js', flags: { env } }), secret, JSON.stringify(env));
+  }
+});
+
+t.test('a supervisor is not called by the word for all of them, whoever gives the name', async (t) => {
+  const app = { name: 'all', script: 'x.js' };
+  const cwd = t.testdir({
+    'x.js': '',
+    'own.json': JSON.stringify(app),
+    'several.json': JSON.stringify({ apps: [app, { ...app, name: 'b' }] }),
+    'ecosystem.config.json': JSON.stringify({ apps: [{ ...app, exec_mode: 'cluster' }] }),
+  });
+  const table: [given: Partial<ConfigSource>, path: string][] = [
+    [{ target: 'own.json' }, 'name'],
+    [{ target: 'several.json' }, 'apps[0].name'],
+    [{ target: 'ecosystem.config.json' }, 'apps[0].name'],
+    [{ target: 'x.js', flags: { name: 'all' } }, '--name'],
+    [{ target: 'x.js', env: { HOLDFAST_NAME: 'all' } }, 'HOLDFAST_NAME'],
+  ];
+  for (const [given, path] of table) {
+    const { faults } = await refusal({
+      ...sourceIn(cwd, given),
+      ...(given.target === 'several.json' && { only: ['all'] }),
+    });
+    t.match(faults, [{ path, value: '"all"', allowed: /^must not be "all", which commands take as every/ }], path);
   }
 });

@@ -115,6 +115,8 @@ t.test('the default name says which application it is', async (t) => {
     ['/srv/@acme/shop-api.v2.js', 'shop-api.v2'],
     ['/srv/Ladenöffnung/app.js', 'Laden-ffnung'],
     ['/日本.js', 'app'],
+    ['/srv/shop/all.js', 'shop'],
+    ['/srv/all/all.js', 'app'],
     [`/srv/${'x'.repeat(80)}.js`, 'x'.repeat(64)],
   ];
   for (const [script, name] of table) t.equal(defaultName(script), name, script);

@@ -99,7 +99,7 @@ t.test('a working folder that is none is the only fault, not also the script tha
   const load = (flags: object) => faultsOf(sourceIn(cwd, { target: 'app.js', flags: { ...flags } }));
   const table: [unknown, string | null, string][] = [
     ['app', '"app"', `must be an existing folder; there is no ${join(cwd, 'app')}; did you mean "apps"?`],
-    ['app.js', '"app.js"', `must be a folder; ${join(cwd, 'app.js')} is none`],
+    ['app.js', '"app.js"', `must be a folder; ${join(cwd, 'app.js')} is not`],
     ['', '""', 'must be the path of a folder'],
     [['a', 'b'], null, 'must be given once'],
   ];
@@ -122,7 +122,7 @@ t.test('a script that the system does not give is a fault with its code', async 
   t.match(await faultsOf(sourceIn(cwd, { target: 'app.js' })), [
     { allowed: `must be a readable file; ${join(cwd, 'app.js')}: ELOOP` },
   ]);
-  t.match(await faultsOf(sourceIn(cwd, { target: '/dev/null' })), [{ allowed: 'must be a file; /dev/null is none' }]);
+  t.match(await faultsOf(sourceIn(cwd, { target: '/dev/null' })), [{ allowed: 'must be a file; /dev/null is not' }]);
 });
 
 t.test('the current folder is the one that the shell names, if it is the same', async (t) => {

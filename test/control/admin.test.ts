@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { AdminServer, type AdminServerOptions } from '../../src/control/admin.js';
@@ -150,6 +151,27 @@ t.test('who says nothing makes room for a new client, the oldest first', async (
   if (first?.closed === false) await once(first, 'close');
   last?.write('TP/1.1\r\nhost: localhost\r\n\r\n');
   t.match(await text(last as net.Socket), /^HTTP\/1\.1 200/, 'the youngest is still there');
+});
+
+t.test('an idle connection is no request under way; one whose answer is made is', async (t) => {
+  const { port, target, server } = await open(t);
+  const idle = net.connect(port, '127.0.0.1').on('error', () => {});
+  t.teardown(() => idle.destroy());
+  await once(idle, 'connect');
+  idle.write('GET /livez HT');
+  while (!server.isAsked) await turn();
+  const from = performance.now();
+  while (server.isAsked) await delay(20);
+  t.ok(performance.now() - from < 2_000, 'it is soon not counted any more');
+  const status = deferred<Awaited<ReturnType<FakeAdmin['status']>>>();
+  target.status = () => status.promise;
+  const asked = ask(port, '/status');
+  while (!server.isAsked) await turn();
+  await delay(400);
+  t.equal(server.isAsked, true);
+  status.resolve(statusOf('shop'));
+  t.equal((await asked).statusCode, 200);
+  t.equal(server.isAsked, false);
 });
 
 t.test('who does not read makes room as well', async (t) => {

@@ -69,8 +69,8 @@ t.test('what is no answer of HTTP/1.1 is refused', async (t) => {
     `${head}${'x: y\r\n'.repeat(101)}`,
     `${CHUNKED}0\r\n${'x: y\r\n'.repeat(101)}`,
   ]) {
-    t.throws(() => read(text), { message: /no HTTP\/1\.1/ }, JSON.stringify(text).slice(0, 80));
-    t.throws(() => read(text, 1), { message: /no HTTP\/1\.1/ });
+    t.throws(() => read(text), { message: /not HTTP\/1\.1/ }, JSON.stringify(text).slice(0, 80));
+    t.throws(() => read(text, 1), { message: /not HTTP\/1\.1/ });
   }
 });
 
@@ -80,6 +80,6 @@ t.test('a line without an end is not waited for', async (t) => {
     () => {
       for (let i = 0; i < 100; i++) reader.read(Buffer.alloc(1_000, 'x'));
     },
-    { message: /no HTTP\/1\.1/ },
+    { message: /not HTTP\/1\.1/ },
   );
 });

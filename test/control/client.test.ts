@@ -121,7 +121,7 @@ t.test('what the server refuses is an error with its reason', async (t) => {
   const connection = await connectTo(dir);
   await t.rejects(
     connection.perform({ scale: 'abc' }, () => {}),
-    { code: 'REFUSED', message: /^cannot scale shop: / },
+    { code: 'REFUSED', message: /^cannot scale shop: the body must be / },
   );
   t.same(target.calls, []);
 });
@@ -280,7 +280,7 @@ t.test('what another program answers on a socket is no status', async (t) => {
     answer = text;
     await t.rejects((await connectTo(dir, 'shop')).status(), {
       code: 'NOT_ANSWERING',
-      message: /no status of holdfast/,
+      message: /not a status as holdfast gives it/,
     });
     t.match(await listSupervisors(dir), [{ name: 'shop', status: null }]);
   }

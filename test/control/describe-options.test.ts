@@ -24,6 +24,6 @@ t.test('what is no description is refused', async (t) => {
     { ...whole, environment: [null] },
     { ...whole, restarts: [{ what: 'crashed', reason: 'a' }] },
   ]) {
-    t.throws(() => checkDescription(broken), /no description/, JSON.stringify(broken));
+    t.throws(() => checkDescription(broken), /not a description/, JSON.stringify(broken));
   }
 });

@@ -19,6 +19,7 @@ import t from 'tap';
 import { fetchStatus } from '../../src/control/exchange.js';
 import { connectTo, listSupervisors } from '../../src/control/find.js';
 import { KeptSocket } from '../../src/control/kept-socket.js';
+import { removeAbandoned } from '../../src/control/name-claim.js';
 import { ControlServer } from '../../src/control/server.js';
 import type { HoldfastError } from '../../src/errors.js';
 import { FakeTarget, makeFolder, open, statusOf } from './support/fake-target.js';
@@ -40,7 +41,7 @@ t.test('a second supervisor of the same name is refused with the PID of the firs
     code: 'ALREADY_RUNNING',
     exitCode: 1,
     message: /^cannot start shop: .*4711/,
-    hint: /holdfast reload shop; .*another name/,
+    hint: /holdfast reload shop; .*--name/,
   });
   t.same(readdirSync(dir).sort(), ['shop.lock', 'shop.sock'], 'it leaves nothing behind');
   const other = await start(dir, 'shop2');
@@ -81,6 +82,21 @@ t.test('what a killed supervisor left behind is taken over', async (t) => {
   t.same(readdirSync(dir), []);
 });
 
+t.test('what a killed supervisor left can be removed, and nothing of one that runs', async (t) => {
+  const dir = makeFolder(t);
+  mkdirSync(path.join(dir, 'shop.lock'));
+  await leaveDeadSocket(path.join(dir, 'shop.lock', '0123abcd'));
+  linkSync(path.join(dir, 'shop.lock', '0123abcd'), path.join(dir, 'shop.sock'));
+  await removeAbandoned(dir, 'shop');
+  t.same(readdirSync(dir), []);
+  await removeAbandoned(dir, 'shop');
+  t.same(readdirSync(dir), []);
+  await open(t, 'api', dir);
+  await removeAbandoned(dir, 'api');
+  t.equal((await connectTo(dir, 'api')).name, 'api');
+  t.same(readdirSync(dir), ['api.lock', 'api.sock']);
+});
+
 t.test('a socket without a claim is taken over when nobody listens, and respected when somebody does', async (t) => {
   const dir = makeFolder(t);
   const file = path.join(dir, 'shop.sock');
@@ -119,11 +135,11 @@ t.test('files that are not its own are refused and left alone', async (t) => {
   const dir = makeFolder(t);
   const file = path.join(dir, 'shop.sock');
   writeFileSync(file, 'precious');
-  await t.rejects(start(dir, 'shop'), { code: 'PATH_TAKEN', message: /no socket/, hint: /--name/ });
+  await t.rejects(start(dir, 'shop'), { code: 'PATH_TAKEN', message: /other than a socket/, hint: /--name/ });
   t.equal(readFileSync(file, 'utf8'), 'precious');
 
   writeFileSync(path.join(dir, 'other.lock'), 'precious');
-  await t.rejects(start(dir, 'other'), { code: 'PATH_TAKEN', message: /no folder/ });
+  await t.rejects(start(dir, 'other'), { code: 'PATH_TAKEN', message: /other than a folder/ });
   mkdirSync(path.join(dir, 'third.lock', 'sub'), { recursive: true });
   await t.rejects(start(dir, 'third'), { code: 'PATH_TAKEN' });
   t.same(readdirSync(dir).sort(), ['other.lock', 'shop.sock', 'third.lock']);
@@ -177,7 +193,7 @@ t.test(
       said += text;
     });
     await once(child, 'close');
-    t.match(said, /^PATH_TAKEN .*shop\.lock: what lies there cannot be read \(EACCES\)/);
+    t.match(said, /^PATH_TAKEN .*shop\.lock: it cannot be read \(EACCES\)/);
   },
 );
 
@@ -209,7 +225,7 @@ t.test('what lies there is marked so that cleaners leave it alone, and is put ba
   rmSync(path.join(dir, 'shop.sock'));
   writeFileSync(path.join(dir, 'shop.sock'), 'mine');
   await untilTold(3);
-  t.match(told[2], /cannot open control socket .*a file that is no socket lies there/);
+  t.match(told[2], /cannot open control socket .*a file other than a socket is there/);
   await server.close();
   t.same(readdirSync(dir), ['shop.sock'], 'nothing of its own is left');
 });

@@ -15,6 +15,29 @@ t.test('a restart stops all, then starts all', async (t) => {
   t.same(d.done('announceStart'), [], 'that was told at the first start');
 });
 
+t.test('a restart is answered once each slot has been ready, though one is being replaced again', async (t) => {
+  const d = Driver.running({ size: 2 });
+  const request = d.restart();
+  d.clear();
+  d.bind(3);
+  d.send({ type: 'resigned', worker: 3 });
+  t.equal(d.answers.has(request), false, 'those that served before it do not count');
+  d.bind(4);
+  t.same(d.slots(), ['2 ready, 2 starting', '2 ready'], 'its successor is on its way');
+  t.same(d.answers.get(request), { ok: true, reason: null });
+});
+
+t.test('nobody is recycled while a reload waits for the end of a restart', async (t) => {
+  const d = Driver.running({ size: 2 });
+  d.restart();
+  d.clear();
+  d.bind(3);
+  d.reload();
+  d.send({ type: 'resigned', worker: 3 });
+  d.bind(4);
+  t.same(d.slots(), ['2 ready, 3 starting', '2 ready']);
+});
+
 t.test('a restart keeps custody: what waits in the queues is served afterwards', async (t) => {
   const d = Driver.running({ size: 2 });
   d.restart();

@@ -55,6 +55,34 @@ t.test('a scale up that fails is answered, and holdfast keeps trying', async (t)
   t.same(d.slots(), ['1 ready', '1 ready']);
 });
 
+t.test(
+  'a scale up is answered once each slot has been ready, though one of them is always being replaced',
+  async (t) => {
+    const d = Driver.running({ size: 1, policy: { soakMs: 100 } });
+    const request = d.scale(3);
+    d.send({ type: 'resigned', worker: 1 });
+    d.bind(2);
+    // Without a pause: while its successor soaks, the next one comes to its limit.
+    d.send({ type: 'resigned', worker: 2 });
+    t.equal(d.answers.has(request), false);
+    d.bind(3);
+    t.same(d.answers.get(request), { ok: true, reason: null });
+  },
+);
+
+t.test('a slot that was ready before it was scaled away has to be ready anew', async (t) => {
+  const d = Driver.running({ size: 1 });
+  d.scale(3);
+  d.bind(2);
+  d.scale(1);
+  d.clear();
+  const request = d.scale(3);
+  d.bind(d.in(2));
+  t.equal(d.answers.has(request), false);
+  d.bind(d.in(1));
+  t.same(d.answers.get(request), { ok: true, reason: null });
+});
+
 t.test('a slot that comes back has no history', async (t) => {
   const d = Driver.running({ size: 2 });
   d.crash(2);
@@ -94,4 +122,16 @@ t.test('a worker number is never used again', async (t) => {
   d.clear();
   d.scale(2);
   t.equal(d.in(1), 3);
+});
+
+t.test('a canary that follows does not hold up the answer: it is beside the size', async (t) => {
+  const d = new Driver({ size: 1 });
+  d.send({ type: 'start' });
+  const request = d.scale(2);
+  d.send({ type: 'reload', request: 9, policy: d.policy, size: null, canary: { share: 0.1, forMs: 60_000 } });
+  d.bind(1);
+  t.equal(d.answers.has(request), false);
+  d.bind(2);
+  t.same(d.slots(), ['1 ready', '1 ready', '2 starting']);
+  t.same(d.answers.get(request), { ok: true, reason: null });
 });

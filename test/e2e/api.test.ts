@@ -10,7 +10,7 @@ import { connect, list, type SupervisorEvent } from '../../src/api/client.js';
 import { Supervisor } from '../../src/api/supervisor.js';
 import { faultsOf } from '../control/support/api.js';
 import { ask } from './support/ask.js';
-import { makeRuntimeDir, plainly, root } from './support/holdfast.js';
+import { Holdfast, makeRuntimeDir, plainly, root } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { endWith, haveEnded, isRunning } from './support/processes.js';
 
@@ -113,6 +113,7 @@ t.test('a client describes, profiles and inspects a worker, and has the last log
   const port = Number(new URL(url).port);
   t.ok(await accepts(port), url);
   await close();
+  await (await client.inspect(0)).close();
   while (await accepts(port));
   await t.rejects(client.inspect(99), { code: 'FAILED', message: /^cannot inspect shop: there is no worker 99/ });
 
@@ -120,6 +121,52 @@ t.test('a client describes, profiles and inspects a worker, and has the last log
   for await (const { msg } of client.logs({ lines: 1_000, follow: false, level: 'info' })) messages.push(msg);
   t.ok(messages.includes('supervisor started'), messages.join(', '));
 });
+
+t.test('a client replaces the supervisor itself, unless a program holds on to it', async (t) => {
+  const holdfast = new Holdfast(t, SERVER, {
+    args: ['--name', 'shop', '-i', '1'],
+    env: { PORT: String(await freePort()), HOLDFAST_ORPHAN_TIMEOUT: '1m' },
+  });
+  await holdfast.message('started');
+  const client = await connect({ runtimeDir: holdfast.runtimeDir });
+  const before = await client.status();
+  const steps: string[] = [];
+  const task = client.upgrade({ node: process.execPath });
+  for await (const { message } of task) steps.push(message);
+  t.match(await task, { ok: true, message: 'upgraded' });
+  t.ok(steps.length > 0);
+  const now = await client.status({ figures: true });
+  t.match(now, { pid: before.pid, upgrade: { last: { failure: null, done: true } } });
+  t.equal(now.workers[0]?.pid, before.workers[0]?.pid);
+  t.type(now.workers[0]?.figures?.answers, 'number');
+  t.equal((await client.status()).workers[0]?.figures, undefined);
+  await t.rejects(Promise.resolve(client.upgrade({ node: '/nonexistent/node' })), {
+    code: 'FAILED',
+    message: /^cannot upgrade shop: /,
+  });
+  const shop = supervisorOf(t, { env: { PORT: await freePort() }, instances: 1 });
+  await shop.start();
+  await t.rejects(Promise.resolve(shop.client.upgrade()), {
+    message: 'cannot upgrade shop: the program that has started it holds a channel to it',
+  });
+});
+
+t.test(
+  'one that may outlive its program is stopped by it all the same, also where somebody else has been faster',
+  async (t) => {
+    for (const isStopped of [false, true]) {
+      const shop = supervisorOf(t, { env: { PORT: await freePort() }, instances: 1 }, { outlives: true });
+      await shop.start();
+      const pid = shop.pid ?? 0;
+      endWith(t, pid);
+      const ended = once(shop, 'ended');
+      if (isStopped) await shop.client.stop();
+      await shop.stop();
+      t.same(await ended, [{ code: 0, signal: null }]);
+      t.equal(isRunning(pid), false);
+    }
+  },
+);
 
 t.test('options are checked by the schema, all faults at once; what cannot start says why', async (t) => {
   const wrong = supervisorOf(t, { surge: 0, instances: 'three', nonsense: 1 });

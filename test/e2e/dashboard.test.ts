@@ -108,12 +108,12 @@ t.test('for programs it prints the URL as JSON; a port that is taken, or none, i
   t.match(await run(['dashboard', '--port', port], { runtimeDir }), {
     code: 1,
     stdout: '',
-    stderr: `holdfast: cannot listen on 127.0.0.1:${port}: EADDRINUSE\n  another dashboard may be there; --port takes another port`,
+    stderr: `holdfast: cannot listen on 127.0.0.1:${port}: EADDRINUSE\n  another dashboard may run there; give another --port`,
   });
   for (const wrong of ['65536', 'x', '-1']) {
     t.match(await run(['dashboard', `--port=${wrong}`], { runtimeDir }), {
       code: 2,
-      stderr: `holdfast: cannot listen on the port ${wrong}: it is none`,
+      stderr: `holdfast: cannot listen on the port ${wrong}: it is not a port number`,
     });
   }
   t.equal((await end()).code, 0);

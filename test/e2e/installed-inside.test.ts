@@ -91,13 +91,25 @@ t.test('it goes on when that release has been removed', async (t) => {
 });
 
 t.test('it may be removed as soon as it has started', async (t) => {
-  const { shop, port, holdfast } = await begin(t);
+  const { shop, port, admin, holdfast } = await begin(t);
   deploy(shop, '2');
   rmSync(path.join(shop, 'releases/1'), { recursive: true });
+  for (const file of ['', 'page.js', 'page.css']) {
+    const { status, headers } = await fetch(`http://127.0.0.1:${admin}/${file}`);
+    t.match(
+      [status, headers.get('content-type')],
+      [200, /^text\/(?:html|javascript|css)/],
+      `the page is served: ${file}`,
+    );
+  }
+  const leave = new AbortController();
+  const feed = await fetch(`http://127.0.0.1:${admin}/feed`, { signal: leave.signal });
+  t.match(feed, { status: 200 });
+  leave.abort();
   t.match(await holdfast.run('reload'), { code: 0 });
   t.match(await ask(port), { release: '2' });
   t.match(await holdfast.status(), { workers: [{ state: 'ready', rssBytes: /^\d+$/ }] });
-  t.same(holdfast.lines('the installation of holdfast cannot be kept'), []);
+  t.same(holdfast.lines('cannot keep the installation of holdfast open'), []);
   t.equal(holdfast.lines('holdfast is installed inside the release').length, 1);
 });
 

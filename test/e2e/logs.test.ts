@@ -119,7 +119,7 @@ t.test('logs shows the last lines by worker, slot, level, time and expression', 
   const numbers = (await logs('--lines', '5000', '--grep', '^line ')).map(numberOf);
   t.equal(numbers.length, 5_000);
   t.equal(new Set(numbers).size, 5_000);
-  t.match(await run(['logs', '--grep', '('], { runtimeDir }), { code: 2, stderr: /cannot grep "\(": / });
+  t.match(await run(['logs', '--grep', '('], { runtimeDir }), { code: 2, stderr: /cannot search for "\(": / });
 });
 
 /** What a worker has written comes when the supervisor has read it. */

@@ -126,7 +126,7 @@ t.test(
         { listenMode: 'reuseport', steering: false, steeringReason: /koffi/ },
         "Node's own way",
       );
-      t.equal(own.lines('steering cannot be had').length, 1, 'and that the kernel is not steered is said');
+      t.equal(own.lines('steering is not available').length, 1, 'and that the kernel is not steered is said');
       return;
     }
     const words = ['start', moody, '--listen-mode', 'reuseport'];

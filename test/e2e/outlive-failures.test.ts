@@ -68,7 +68,7 @@ t.test('a state that cannot be read, two that want the workers, a start that fai
   t.same(loser.lines('worker attached'), [], 'one of them has all');
   const winner = rivals.find((one) => one !== loser) as Holdfast;
   await winner.message('started');
-  t.match(winner.lines('state of the supervisor before cannot be read'), [{ reason: 'it is not JSON' }]);
+  t.match(winner.lines('cannot read the state of the previous supervisor'), [{ reason: 'it is not JSON' }]);
   t.same(await pidsOf(winner), pids);
   t.equal((await winner.run('scale', '3')).code, 0);
   t.equal((await winner.run('scale', '2')).code, 0);
@@ -93,7 +93,7 @@ t.test('a state that cannot be read, two that want the workers, a start that fai
     };`;
   const without = start([], ['--require', path.join(t.testdir({ 'hide.cjs': hide }), 'hide.cjs')]);
   await without.message('started');
-  t.match(without.lines('state of the supervisor before cannot be read'), [{ reason: /format must be one of 1/ }]);
+  t.match(without.lines('cannot read the state of the previous supervisor'), [{ reason: /format must be one of 1/ }]);
   t.same(await pidsOf(without), pids, 'a peer is judged by its folder and its environment then');
   t.match(await ask(port), { connected: true, disconnects: 0 });
   await without.end();

@@ -273,8 +273,10 @@ t.test('without a supervisor, status shows them and stop ends them', async (t) =
   const json = await run(['status', '--name', 'shop', '--json'], { runtimeDir: shop.runtimeDir });
   t.match(JSON.parse(json.stdout), { name: 'shop', state: 'no supervisor', workers: [{ slot: 0 }, { slot: 1 }] });
 
+  writeFileSync(path.join(shop.runtimeDir, 'shop.upgrade'), '{}');
   const stopped = await run(['stop', '--name', 'shop'], { runtimeDir: shop.runtimeDir });
   t.match(stopped, { code: 0, stdout: 'shop: stopped, 2 workers of a supervisor that had died\n' });
+  t.same(readdirSync(shop.runtimeDir), [], 'nothing is left of it');
   t.notOk(pids.some(isRunning));
   t.equal((await run(['stop', '--name', 'shop'], { runtimeDir: shop.runtimeDir })).code, 3, 'nobody is left');
 });
@@ -359,7 +361,7 @@ t.test('who is no worker of this supervisor is refused', async (t) => {
     ...{ stdout: '', stderr: '' },
   };
   t.match(await say(`${JSON.stringify({ ...forged, pid: pids[0] })}\n`), /it says that it is process \d+, and is \d+/);
-  t.match(await say(`${JSON.stringify({ ...forged, pid: process.pid })}\n`), /is no worker of this supervisor/);
+  t.match(await say(`${JSON.stringify({ ...forged, pid: process.pid })}\n`), /is not a worker of this supervisor/);
   t.match(await say('{"cmd":"NODE_HOLDFAST","type":"mine","key":"a","slot":0}\n'), /mine was not expected/);
   t.match(await say('this is not JSON\n'), /./);
   t.match(await say(''), /it has gone/);

@@ -140,7 +140,7 @@ t.test('what cannot start changes nothing, and the one that runs goes on', async
   t.match(await attempt('no-such-script.cjs'), { code: 2, stderr: /no-such-script/ });
   t.match(await attempt(survivor, '--admin', `127.0.0.1:${port}`), {
     code: 1,
-    stderr: /cannot replace the supervisor shop: the admin address cannot be had: .*EADDRINUSE/,
+    stderr: /cannot replace the supervisor shop: cannot listen on the admin address: .*EADDRINUSE/,
   });
   const after = await first.status();
   t.equal(after.pid, first.pid);
@@ -211,7 +211,7 @@ t.test('one that hangs is not replaced, and it is said how to go on', async (t) 
   first.child.kill('SIGSTOP');
   const { runtimeDir, env } = shop;
   const refused = await run(['start', survivor, '--name', 'shop', '--replace'], { runtimeDir, env });
-  t.match(refused, { code: 1, stderr: /it does not answer\n {2}if it hangs for good: kill -9 / });
+  t.match(refused, { code: 1, stderr: /it does not answer\n {2}if it does not recover: kill -9 / });
   t.match(refused.stderr, `kill -9 ${first.pid}, then`);
   first.child.kill('SIGKILL');
   const second = shop.start([]);

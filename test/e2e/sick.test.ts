@@ -152,8 +152,8 @@ t.test('a canary that is as good as its elders is promoted, and the rollout goes
 
 t.test('a canary is promoted and taken back by hand as well', { buffered: true }, async (t) => {
   const { holdfast } = await start(t, '-i', '1');
-  t.match(await holdfast.run('reload', '--promote'), { code: 1, stderr: /there is no canary to promote/ });
-  t.match(await holdfast.run('reload', '--abort'), { code: 1, stderr: /there is no rollout to abort/ });
+  t.match(await holdfast.run('reload', '--promote'), { code: 1, stderr: /no canary is running/ });
+  t.match(await holdfast.run('reload', '--abort'), { code: 1, stderr: /no rollout is running/ });
   const first = holdfast.run('reload', '--canary', '5%', '--for', '1h');
   await holdfast.message('canary ready');
   t.match(await holdfast.run('scale', '3'), { code: 1, stderr: /a canary is under way/ });

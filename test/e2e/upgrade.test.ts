@@ -310,7 +310,7 @@ t.test('a version that would not start changes nothing, and one that fails all t
       'a state that it cannot read',
       'begin.cjs',
       "require('node:fs').writeFileSync(process.env.HOLDFAST_UPGRADE, '{}');",
-      /cannot read the state of the supervisor before: the state\.format must be/,
+      /cannot read the state of the previous supervisor: the state\.format must be/,
     ],
     [
       'an older version',
@@ -336,9 +336,9 @@ t.test('a version that would not start changes nothing, and one that fails all t
     [
       'run.cjs',
       `if (!${isChecked}) throw new Error('a fault of its own');`,
-      /the one before goes on: a fault of its own/,
+      /the previous one goes on: a fault of its own/,
     ],
-    ['main.cjs', `if (!${isChecked}) process.exit(7);`, /the one before goes on: it ended with exit code 7/],
+    ['main.cjs', `if (!${isChecked}) process.exit(7);`, /the previous one goes on: it ended with exit code 7/],
   ];
   for (const [file, code, reason] of crashes) {
     const from = holdfast.log.length;
@@ -346,7 +346,7 @@ t.test('a version that would not start changes nothing, and one that fails all t
     const { code: exitCode, stderr } = await holdfast.run('upgrade');
     t.equal(exitCode, 1);
     t.match(stderr, reason);
-    await holdfast.message('upgrade failed: the version before goes on', from);
+    await holdfast.message('upgrade failed: the previous version goes on', from);
     const after = await holdfast.status();
     t.match(after, { pid: holdfast.pid, version: '1.0.1', steering: before.steering });
     t.same(pidsOf(after), pids, 'with the same workers');
@@ -358,6 +358,20 @@ t.test('a version that would not start changes nothing, and one that fails all t
   t.same([kept.connections, kept.errors], [1, []]);
   await load.stop();
   t.same(load.errors, {}, load.summary());
+});
+
+t.test('where the runtime folder has been removed it is refused in words, and all goes on', async (t) => {
+  const port = await freePort();
+  const env = { PORT: String(port), HOLDFAST_ORPHAN_TIMEOUT: '1m' };
+  const holdfast = new Holdfast(t, survivor, { args: ['--name', 'shop', '-i', '1'], env });
+  await holdfast.message('started');
+  endWith(t, ...pidsOf(await holdfast.status()));
+  rmSync(holdfast.runtimeDir, { recursive: true });
+  holdfast.child.kill('SIGUSR2');
+  const { reason } = await holdfast.message('upgrade refused');
+  t.match(reason, /^what the next program is to know cannot be written to \S+shop\.upgrade: ENOENT$/);
+  holdfast.child.kill('SIGHUP');
+  await holdfast.message('rollout done');
 });
 
 t.test('what is under way is waited for, and what has no end is a reason not to', async (t) => {

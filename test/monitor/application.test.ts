@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import client from 'prom-client';
 import t from 'tap';
-import { readRegistries } from '../../dist/worker/registries.js';
+import { Registries } from '../../dist/worker/registries.js';
 import { ApplicationTallies } from '../../src/monitor/application.js';
 import { textOf } from '../../src/monitor/text-format.js';
 
@@ -10,8 +10,8 @@ const { aggregate } = client.AggregatorRegistry;
 
 /** As it comes from a worker. */
 async function told(registry: Registry, version = 1) {
-  const { schema, values, left, failure } = await readRegistries([registry]);
-  return JSON.parse(JSON.stringify({ version, schema, values, left, failure }));
+  const { families, values, left, failure } = await new Registries(() => [registry]).read();
+  return JSON.parse(JSON.stringify({ version, schema: JSON.stringify(families), values, left, failure }));
 }
 
 function tallies() {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { CATALOG, type Entry } from '../../src/monitor/catalog.js';
+import { KnownLabels } from '../../src/monitor/known-labels.js';
 import { familiesOf, type Observed } from '../../src/monitor/metrics.js';
 import { rowOf } from '../../src/monitor/tallies.js';
 import { textOf } from '../../src/monitor/text-format.js';
@@ -59,11 +60,11 @@ function observed(more: Partial<Observed> = {}, status: Partial<SupervisorStatus
   };
 }
 
-const metrics = (given: Observed, otel = false) => metricsOf(textOf(familiesOf(given, otel), false));
+const metrics = (given: Observed, otel = false) => metricsOf(textOf(familiesOf(given, new KnownLabels(otel)), false));
 
 t.test('everything in the catalogue is told, and nothing else', async (t) => {
   for (const otel of [false, true]) {
-    const families = familiesOf(observed(), otel);
+    const families = familiesOf(observed(), new KnownLabels(otel));
     const expected = Object.entries<Entry>(CATALOG).map(([name, entry]) => (otel ? entry.otel : undefined) ?? name);
     t.same(families.map(({ name }) => name).sort(), expected.sort());
     for (const { name, type, help, samples } of families) {
@@ -151,7 +152,8 @@ t.test('durations as a histogram of both kinds agree', async (t) => {
     [`${name}_sum`]: 3.002,
     [`${name}_count`]: 10,
   });
-  const [native] = familiesOf(observed({ rows }), false).find((family) => family.name === name)?.native ?? [];
+  const [native] =
+    familiesOf(observed({ rows }), new KnownLabels(false)).find((family) => family.name === name)?.native ?? [];
   t.match(native, { count: 10, sum: 3.002, zeroCount: 1, zeroUpTo: 2 ** -13 });
   // Bucket i ends at 2^((offset + i) / 4).
   const ends = (native?.counts ?? []).flatMap((count, i) =>

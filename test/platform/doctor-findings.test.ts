@@ -242,7 +242,7 @@ table('systemd is not needed, and its version matters where it is', systemd, [
   ],
   [
     { init: 'systemd', notifySocket: true, version: 252 },
-    { result: 'ok', found: /NOTIFY/, meaning: /before 253/ },
+    { result: 'ok', found: /NOTIFY/, meaning: /needs 253/ },
   ],
   [
     { init: 'node', notifySocket: false, version: 252 },
@@ -265,15 +265,15 @@ table('what a quota leaves of the processors is told', container, [
     {
       result: 'ok',
       found: /\.dockerenv.*quota of 1\.5, .* 512 MiB/,
-      meaning: 'instances: max comes to 1, by the quota',
+      meaning: 'instances: max is 1 here, because of the quota',
     },
   ],
   [
     { sign: null, limits: { ...unlimited, cpus: 0.1 }, processors: 1 },
-    { result: 'degraded', found: /1 processor$/, meaning: /comes to 1, and/, remedy: /one processor/ },
+    { result: 'degraded', found: /1 processor$/, meaning: /max is 1 here, and/, remedy: /one processor/ },
   ],
   [
     { sign: null, limits: { ...unlimited, cpus: 8 }, processors: 8 },
-    { result: 'ok', meaning: 'instances: max comes to 8' },
+    { result: 'ok', meaning: 'instances: max is 8 here' },
   ],
 ]);

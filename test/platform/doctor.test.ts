@@ -101,7 +101,7 @@ t.test('a machine without /proc, /sys and koffi is examined all the same', async
   );
   for (const id of ['openFiles', 'backlog', 'synBacklog']) t.equal(find(report, id).result, 'unknown', id);
   t.match(find(report, 'migration'), { result: 'missing', remedy: null });
-  t.match(find(report, 'systemd'), { result: 'missing', found: /PID 1 cannot be seen/, remedy: null });
+  t.match(find(report, 'systemd'), { result: 'missing', found: /PID 1 is not visible/, remedy: null });
   t.match(find(report, 'container'), { result: 'ok', found: /^no container, no control group, no CPU quota/ });
   t.match(find(report, 'koffi'), { result: 'missing', remedy: /use Linux/ });
   t.match(find(report, 'reuseAddr'), { result: 'unknown', remedy: /koffi/ });

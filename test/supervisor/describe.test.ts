@@ -19,7 +19,7 @@ t.test('a worker is meant by its id, or else by its slot', async (t) => {
     message: 'there is no worker 2, and none in slot 2; workers: 5 in slot 0, 6 in slot 1, 7 in slot 0',
   });
   t.throws(() => choose(8), { code: 'NO_WORKER' });
-  t.throws(() => chooseWorker({ workers: [] }, null), { message: 'there is no worker' });
+  t.throws(() => chooseWorker({ workers: [] }, null), { message: 'there is no worker', hint: /wait/ });
   t.equal(chooseWorker({ workers: [worker(9, 0, 'draining')] }, 0).id, 9);
   t.equal(chooseWorker({ workers: [worker(2, 0), worker(1, 1)] }, 2).id, 2, 'an id comes before a slot');
 });

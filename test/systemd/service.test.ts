@@ -192,7 +192,7 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     );
     t.match(broken, {
       code: 1,
-      stderr: /^holdfast: cannot systemctl start set-up\.service: .*\n {2}its last words: journalctl/m,
+      stderr: /^holdfast: cannot run systemctl start set-up\.service: .*\n {2}its last words: journalctl/m,
     });
     t.equal((await unit('--name', 'set-up', '--uninstall')).code, 0);
   });

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { serverKind } from '../../dist/worker/connections.js';
 import { Figures } from '../../dist/worker/figures.js';
 import { Measure } from '../../dist/worker/measure.js';
-import { readRegistries } from '../../dist/worker/registries.js';
+import { Registries } from '../../dist/worker/registries.js';
 import { measuredOf } from '../monitor/support/measured.js';
 
 async function listening(t: Test, server: Server): Promise<number> {
@@ -149,6 +149,45 @@ t.test(
   },
 );
 
+t.test('a description has another version when it has changed in anything, and only then', async (t) => {
+  const sample = (labels: Record<string, unknown>, metricName?: string) => ({
+    value: 1,
+    labels,
+    ...(metricName !== undefined && { metricName }),
+  });
+  const metric = { name: 'a', help: 'h', type: 'gauge', aggregator: 'sum', values: [sample({ x: 1, y: 'b' })] };
+  let now: readonly (typeof metric)[] = [metric];
+  const registries = new Registries(() => [{ getMetricsAsJSON: () => now }]);
+  t.match(await registries.read(), { version: 1, values: [1] });
+  now = [{ ...metric, values: [{ ...sample({ y: 'b', x: '1' }), value: 2 }] }];
+  t.match(await registries.read(), { version: 1, values: [2] }, 'the same in another order');
+  const changes: readonly (readonly (typeof metric)[])[] = [
+    [{ ...metric, help: 'another' }],
+    [{ ...metric, type: 'counter' }],
+    [{ ...metric, aggregator: 'max' }],
+    [{ ...metric, name: 'b' }],
+    [{ ...metric, values: [sample({ x: 1, y: 'c' })] }],
+    [{ ...metric, values: [sample({ x: 1 })] }],
+    [{ ...metric, values: [sample({ x: 1, y: 'b', z: 'c' })] }],
+    [{ ...metric, values: [sample({ x: 1, y: 'b' }, 'a_sum')] }],
+    [{ ...metric, values: [...metric.values, sample({ x: 2 })] }],
+    [metric, { ...metric, name: 'c' }],
+    [],
+  ];
+  let version = 1;
+  for (const change of changes) {
+    now = change;
+    version += 1;
+    const read = await registries.read();
+    t.equal(read.version, version, JSON.stringify(change));
+    t.match(
+      read.families,
+      change.map(({ values, ...described }) => described),
+    );
+    t.equal((await registries.read()).version, version);
+  }
+});
+
 t.test('what fails, takes too long or is too much costs only itself', async (t) => {
   const sound = new client.Registry();
   new client.Gauge({ name: 'stock', help: 's', registers: [sound] }).set(4);
@@ -158,21 +197,21 @@ t.test('what fails, takes too long or is too much costs only itself', async (t) 
       throw new Error('none at all');
     },
   };
-  t.match(await readRegistries([failing, sound]), { values: [4], failure: 'no metrics today' });
-  t.match(await readRegistries([throwing, sound]), { values: [4], failure: 'none at all' });
+  t.match(await new Registries(() => [failing, sound]).read(), { values: [4], failure: 'no metrics today' });
+  t.match(await new Registries(() => [throwing, sound]).read(), { values: [4], failure: 'none at all' });
   const twice = new client.Registry();
   new client.Gauge({ name: 'stock', help: 's', registers: [twice] }).set(5);
-  t.match(await readRegistries([sound, twice]), { values: [4], left: 1 });
+  t.match(await new Registries(() => [sound, twice]).read(), { values: [4], left: 1 });
   const many = new client.Registry();
   const gauge = new client.Gauge({ name: 'many', help: 'm', labelNames: ['i'], registers: [many] });
   for (let i = 0; i < 2_500; i++) gauge.set({ i }, i);
-  const { values, left } = await readRegistries([many]);
+  const { values, left } = await new Registries(() => [many]).read();
   t.same([values.length, left], [2_000, 500]);
   const long = new client.Registry();
   const of = new client.Gauge({ name: 'long', help: 'l', labelNames: ['a'], registers: [long] });
   of.set({ a: 'x'.repeat(2_000) }, 1);
   of.set({ a: 'short' }, 2);
-  t.match(await readRegistries([long]), { values: [2], left: 1 });
+  t.match(await new Registries(() => [long]).read(), { values: [2], left: 1 });
 
   // Its own timer keeps no process alive.
   const alive = setInterval(() => {}, 1_000);

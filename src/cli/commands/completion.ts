@@ -18,7 +18,7 @@ export const run: Command = async ({ operand = '' }, { stdout, runtimeDir }) => 
   const shell = SHELLS.find((known) => known === operand);
   if (shell === undefined) {
     const meant = nearest(operand, [...SHELLS]);
-    throw new HoldfastError('USAGE', `cannot complete for ${JSON.stringify(operand)}: that shell is not known`, {
+    throw new HoldfastError('USAGE', `cannot complete for ${JSON.stringify(operand)}: that shell is not supported`, {
       hint: `${meant === undefined ? '' : `did you mean ${meant}? `}one of ${SHELLS.join(', ')}`,
       exitCode: EXIT.usage,
     });

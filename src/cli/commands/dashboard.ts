@@ -33,7 +33,7 @@ async function open(port: number, watch: Watch): Promise<DashboardServer> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new HoldfastError('DASHBOARD_FAILED', `cannot listen on 127.0.0.1:${port}: ${code}`, {
-      hint: 'another dashboard may be there; --port takes another port, and 0 any that is free',
+      hint: 'another dashboard may run there; give another --port, or --port 0 for any free one',
       cause,
     });
   }
@@ -42,7 +42,7 @@ async function open(port: number, watch: Watch): Promise<DashboardServer> {
 function portOf(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= LARGEST_PORT) return port;
-  throw new HoldfastError('USAGE', `cannot listen on the port ${text}: it is none`, {
+  throw new HoldfastError('USAGE', `cannot listen on the port ${text}: it is not a port number`, {
     hint: `a port is a number from 0 to ${LARGEST_PORT}`,
     exitCode: EXIT.usage,
   });

@@ -25,7 +25,10 @@ export const run: Command = async (invocation, context) => {
   const output = flagText(invocation, 'output') ?? OUTPUT;
   if (!/\.ya?ml$/i.test(output)) {
     const hint = 'holdfast init writes YAML: --output holdfast.yaml';
-    throw new HoldfastError('USAGE', `cannot write ${output}: it is not called .yaml`, { hint, exitCode: EXIT.usage });
+    throw new HoldfastError('USAGE', `cannot write ${output}: its name does not end in .yaml`, {
+      hint,
+      exitCode: EXIT.usage,
+    });
   }
   const file = path.resolve(cwd, output);
   if (invocation.flags.env !== undefined && !invocation.flags['from-pm2']) {
@@ -59,15 +62,15 @@ interface Place {
 async function fromPm2(invocation: Invocation, { cwd, file }: Place) {
   const from = invocation.operand ?? (await firstOf(PM2_FILES, cwd));
   if (from === null) {
-    throw new HoldfastError('NOT_FOUND', `cannot find PM2's file in ${cwd}: there is none of the usual names`, {
+    throw new HoldfastError('NOT_FOUND', `cannot find PM2's file in ${cwd}: no file there has a usual name`, {
       hint: 'name it: holdfast init --from-pm2 config/ecosystem.config.cjs',
       exitCode: EXIT.usage,
     });
   }
   // To read a script would be to run it.
   if (!isConfigFile(from)) {
-    throw new HoldfastError('USAGE', `cannot translate ${from}: it is not called as a configuration is`, {
-      hint: 'such as ecosystem.config.cjs, ecosystem.json or pm2.yaml',
+    throw new HoldfastError('USAGE', `cannot translate ${from}: its name is not that of a configuration file`, {
+      hint: 'usual names are ecosystem.config.cjs, ecosystem.json and pm2.yaml',
       exitCode: EXIT.usage,
     });
   }
@@ -80,8 +83,8 @@ async function fromPm2(invocation: Invocation, { cwd, file }: Place) {
   );
   if (faults.length > 0) throw new ConfigError(faults);
   if (!read.isPm2s) {
-    throw new HoldfastError('NOT_PM2', `cannot translate ${from}: it is holdfast's own file already`, {
-      hint: `holdfast start ${from}`,
+    throw new HoldfastError('NOT_PM2', `cannot translate ${from}: it is a configuration of holdfast already`, {
+      hint: `start it as it is: holdfast start ${from}`,
       exitCode: EXIT.usage,
     });
   }
@@ -96,8 +99,8 @@ async function fromScript(
   { cwd, file, env }: Place & { readonly env: NodeJS.ProcessEnv },
 ): Promise<string> {
   if (operand !== undefined && isConfigFile(operand)) {
-    throw new HoldfastError('USAGE', `cannot make a configuration from ${operand}: it is one`, {
-      hint: `PM2's file is translated by holdfast init --from-pm2 ${operand}`,
+    throw new HoldfastError('USAGE', `cannot make a configuration from ${operand}: it is a configuration already`, {
+      hint: `to translate PM2's file: holdfast init --from-pm2 ${operand}`,
       exitCode: EXIT.usage,
     });
   }
@@ -108,7 +111,7 @@ async function fromScript(
   const byName = operand ?? (await firstOf(scriptFiles(), cwd));
   const found = byManifest ?? byName;
   if (found === null) {
-    throw new HoldfastError('NOT_FOUND', `cannot find the application in ${cwd}: no script of the usual names`, {
+    throw new HoldfastError('NOT_FOUND', `cannot find the application in ${cwd}: no script there has a usual name`, {
       hint: 'name it: holdfast init path/to/server.js',
       exitCode: EXIT.usage,
     });
@@ -148,7 +151,7 @@ async function write(file: string, text: string, isForced: boolean): Promise<voi
   await writeFile(file, text, { flag: isForced ? 'w' : 'wx', mode: 0o644 }).catch((cause: NodeJS.ErrnoException) => {
     const exists = cause.code === 'EEXIST';
     throw new HoldfastError('FILE_UNWRITABLE', `cannot write ${file}: ${exists ? 'it exists already' : cause.code}`, {
-      hint: exists ? '--output names another file; --force writes over it' : 'the folder must be there, and yours',
+      hint: exists ? '--output names another file; --force writes over it' : 'the folder must exist and be writable',
       cause,
     });
   });

@@ -210,7 +210,7 @@ async function olderLines(
     const count = query.lines + found.length;
     return linesBefore(await linesFromFiles(file, { count, fits, sinceMs: query.sinceMs ?? null }), found);
   } catch (error) {
-    stderr.write(`older lines cannot be read: ${(error as Error).message}\n`);
+    stderr.write(`holdfast: cannot read older lines: ${(error as Error).message}\n`);
     return [];
   }
 }

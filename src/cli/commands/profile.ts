@@ -65,7 +65,8 @@ function wantedOf(invocation: Invocation): Wanted {
   const given = kinds.filter(([flag]) => invocation.flags[flag] !== undefined);
   const [first, second] = given;
   if (first === undefined || second !== undefined) {
-    const what = first === undefined ? 'cannot profile: it is not said what' : 'cannot take two profiles at once';
+    const what =
+      first === undefined ? 'cannot profile: no kind of profile is given' : 'cannot take two profiles at once';
     throw usage(what, 'one of --cpu 10s, --heap, --sampling-heap 30s');
   }
   const [flag, what, ending] = first;
@@ -73,7 +74,10 @@ function wantedOf(invocation: Invocation): Wanted {
   if (text === undefined) return { what, forMs: PROFILE_MS.least, ending };
   const forMs = parseDuration(text);
   if (!isProfileTimeMs(forMs)) {
-    throw usage(`cannot use --${flag} ${JSON.stringify(text)}: it is no duration from 100ms to 10m`, 'write 10s or 1m');
+    throw usage(
+      `cannot use --${flag} ${JSON.stringify(text)}: it is not a duration from 100ms to 10m`,
+      'write 10s or 1m',
+    );
   }
   return { what, forMs, ending };
 }

@@ -39,11 +39,14 @@ function canaryOf(invocation: Invocation): { share: number; forMs: number } | nu
   const percent = /^\d{1,2}(?:\.\d+)?(?=%$)/.exec(share)?.[0];
   const part = percent === undefined ? Number(share) : Number(percent) / 100;
   if (!isCanaryShare(part)) {
-    throw usage(`cannot use --canary ${JSON.stringify(share)}: it is no share of connections`, 'write 5%; at most 50%');
+    throw usage(
+      `cannot use --canary ${JSON.stringify(share)}: it is not a share of connections`,
+      'write 5%; at most 50%',
+    );
   }
   const forMs = parseDuration(time ?? DEFAULT_FOR);
   if (!isCanaryTimeMs(forMs)) {
-    throw usage(`cannot use --for ${JSON.stringify(time)}: it is no duration from 1s to 24h`, 'write 30s, 2m or 1h');
+    throw usage(`cannot use --for ${JSON.stringify(time)}: it is not a duration from 1s to 24h`, 'write 30s, 2m or 1h');
   }
   return { share: part, forMs };
 }

@@ -63,7 +63,7 @@ async function ask(runtimeDir: string, name: string): Promise<ListedSupervisor> 
 function answerOf({ name, status }: ListedSupervisor): SupervisorStatus {
   if (status !== null) return status;
   throw new HoldfastError('NOT_ANSWERING', `cannot read the status of ${name}: it does not answer`, {
-    hint: 'it may be stopped or very busy; look at its process',
+    hint: 'it may be stopped or very busy: look at its process, or try again',
   });
 }
 

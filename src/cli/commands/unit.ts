@@ -107,7 +107,7 @@ async function writeUnits(units: readonly UnitFile[], folder: string): Promise<s
   for (const { file, text } of files) {
     await writeFile(file, text, { flag: 'wx', mode: 0o644 }).catch((cause: NodeJS.ErrnoException) => {
       throw new HoldfastError('UNIT_UNWRITABLE', `cannot write ${file}: ${cause.code}`, {
-        hint: 'the folder must be there, and yours: sudo holdfast unit ... --output /etc/systemd/system',
+        hint: 'the folder must exist and be writable: sudo holdfast unit ... --output /etc/systemd/system',
         cause,
       });
     });

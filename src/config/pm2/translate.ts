@@ -77,9 +77,10 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
   const faults: Omit<Fault, 'source'>[] = [];
   const given = new Map<SettingName, Given>();
   const entries = new Map<string, Entry>();
+  // Without a key it comes of what the application does not say.
   const give = (options: Options, spelled: string) => {
-    for (const [option, raw] of Object.entries(options))
-      given.set(option as SettingName, { path: `${at}${spelled}`, raw });
+    const path = spelled === '' ? at.replace(/\.$/, '') : `${at}${spelled}`;
+    for (const [option, raw] of Object.entries(options)) given.set(option as SettingName, { path, raw });
   };
 
   for (const [spelled, raw] of Object.entries(app)) {
@@ -147,7 +148,7 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
   const suffix = valueAt('append_env_to_name') === true && environment !== null ? `-${environment}` : '';
   // Of a name in another script nothing may be left.
   const name = fitName(`${fitName(plain) === '' ? byScript : plain}${suffix}`);
-  if (name !== '') give({ name }, 'name');
+  if (name !== '') give({ name }, spelling(entries.has('name') ? 'name' : 'script'));
   if (name !== plain && entries.has('name') && suffix === '') {
     const index = notes.findIndex(({ key }) => key === 'name');
     notes.splice(index, 1, {
@@ -166,8 +167,8 @@ function combine(
   give: (options: Options, spelled: string) => void,
   spelling: (key: string) => string,
 ): void {
-  const isFork = modeOf(valueAt).startsWith('fork') || valueAt('execute_command') === true;
-  if (isFork && !given.has('ready')) give({ ready: 'running' }, spelling('exec_mode'));
+  const forks = whatForks(valueAt);
+  if (forks !== null && !given.has('ready')) give({ ready: 'running' }, forks === '' ? '' : spelling(forks));
 
   if (valueAt('source_map_support') === true && valueAt('disable_source_map_support') !== true) {
     const own = (given.get('nodeArgs')?.raw ?? []) as readonly unknown[];
@@ -209,12 +210,18 @@ function combine(
 /**
  * Without a word PM2 takes a process for started as soon as it runs; it makes a cluster of what has a number of instances, unless
  * another program runs it: a shell, where the script has words.
+ *
+ * @returns the key that makes it a fork, '' where it is for want of any, null for a cluster
  */
-function modeOf(valueAt: (key: string) => unknown): string {
+function whatForks(valueAt: (key: string) => unknown): string | null {
+  const mode = valueAt('exec_mode');
+  if (mode !== undefined && String(mode).startsWith('fork')) return 'exec_mode';
+  if (valueAt('execute_command') === true) return 'execute_command';
+  if (mode !== undefined) return null;
   const interpreter = String(valueAt('exec_interpreter') ?? '');
-  const isNodes = interpreter === '' || /(?:node|bun)$/.test(interpreter);
-  const isFork = valueAt('instances') === undefined || !isNodes || String(valueAt('script') ?? '').includes(' ');
-  return String(valueAt('exec_mode') ?? (isFork ? 'fork' : 'cluster'));
+  if (interpreter !== '' && !/(?:node|bun)$/.test(interpreter)) return 'exec_interpreter';
+  if (String(valueAt('script') ?? '').includes(' ')) return 'script';
+  return valueAt('instances') === undefined ? '' : null;
 }
 
 /** A duration that `keys.ts` has written. */

@@ -24,7 +24,7 @@ export async function whyMissing(word: string, { cwd, isName, mayBePath }: Looke
     const hint = entry === null ? '' : `; did you mean ${JSON.stringify(path.join(word, entry))}?`;
     return `must be a file; ${file} is a folder without an entry in its package.json${hint}`;
   }
-  if (stats !== null && mayBePath) return `must be a file; ${file} is none`;
+  if (stats !== null && mayBePath) return `must be a file; ${file} is not`;
   const nowhere = await reasonFor(file, GONE);
   const hint = isName ? didYouMean(word, await installedNames(cwd)) : '';
   if (!isName || /\.[mc]?[jt]s$/.test(word) || (hint === '' && nowhere.endsWith('?'))) return nowhere;

@@ -40,7 +40,12 @@ export const internals: Check<InternalsFacts> = {
 
   judge({ missing }) {
     if (missing.length === 0) {
-      return { result: 'ok', found: 'all that workers build on', meaning: 'nothing is left out', remedy: null };
+      return {
+        result: 'ok',
+        found: 'every internal of Node that workers use is there',
+        meaning: 'workers leave nothing out',
+        remedy: null,
+      };
     }
     const meaning = 'applications run, but without that: connections may be lost in a reload or a crash';
     const remedy = 'use a version of Node that holdfast names in "engines", and update holdfast';

@@ -75,7 +75,7 @@ export const synBacklog: Check<SynBacklogFacts> = {
     const cookies = synCookies === null ? '' : `; SYN cookies are ${synCookies === 0 ? 'off' : 'on'}`;
     const found = `${maxSynBacklog} connections may be half open${cookies}`;
     if (maxSynBacklog >= NODE_BACKLOG || (synCookies ?? 0) > 0) {
-      return { result: 'ok', found, meaning: 'bursts from clients that are far away are taken', remedy: null };
+      return { result: 'ok', found, meaning: 'bursts of connections from distant clients are accepted', remedy: null };
     }
     return {
       result: 'degraded',

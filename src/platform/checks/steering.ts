@@ -137,7 +137,7 @@ export const acceptQueue: Check<QueueFacts> = {
     }
     return {
       result: 'ok',
-      found: `TCP_INFO sees the ${waiting} connections that wait, without the help of who accepts them`,
+      found: `TCP_INFO counts the ${waiting} connections that wait, without the help of the process that accepts them`,
       meaning: 'a worker that is stuck is noticed, and others serve what waits for it',
       remedy: null,
     };

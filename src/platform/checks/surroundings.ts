@@ -34,7 +34,7 @@ export const systemd: Check<SystemdFacts> = {
 
   judge({ init, notifySocket, version }) {
     const found = [
-      init === null ? 'PID 1 cannot be seen' : `PID 1 is ${init}`,
+      init === null ? 'PID 1 is not visible' : `PID 1 is ${init}`,
       version === null ? 'there is no systemctl' : `systemctl is of version ${version}`,
       ...(notifySocket ? ['NOTIFY_SOCKET is set'] : []),
     ].join(', ');
@@ -44,7 +44,7 @@ export const systemd: Check<SystemdFacts> = {
     }
     const old = version !== null && version < NOTIFY_RELOAD_SINCE;
     const meaning = old
-      ? `holdfast can run as a service; Type=notify-reload is not known before ${NOTIFY_RELOAD_SINCE}`
+      ? `holdfast can run as a service; Type=notify-reload needs ${NOTIFY_RELOAD_SINCE}`
       : 'holdfast can run as a service';
     return { result: 'ok', found, meaning, remedy: null };
   },
@@ -98,16 +98,21 @@ export const container: Check<ContainerFacts> = {
       `${processors} ${processors === 1 ? 'processor' : 'processors'}`,
     ].join(', ');
     const workers = usableProcessors(cpus, processors);
-    const meaning = `instances: max comes to ${workers}`;
+    const meaning = `instances: max is ${workers} here`;
     if (cpus !== null && cpus < 1) {
       return {
         result: 'degraded',
         found,
-        meaning: `${meaning}, and the quota stops even that one again and again when it is busy`,
+        meaning: `${meaning}, and the kernel pauses even that worker when it is busy`,
         remedy: 'a quota of at least one processor',
       };
     }
-    return { result: 'ok', found, meaning: workers < processors ? `${meaning}, by the quota` : meaning, remedy: null };
+    return {
+      result: 'ok',
+      found,
+      meaning: workers < processors ? `${meaning}, because of the quota` : meaning,
+      remedy: null,
+    };
   },
 };
 

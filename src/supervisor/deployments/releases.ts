@@ -62,9 +62,9 @@ export class Releases {
     if (loaded.config.exec !== this.#first.config.exec) {
       throw new HoldfastError(
         'KIND_CHANGED',
-        'cannot change exec while the supervisor runs: the sockets are of another kind',
+        'cannot change exec in a reload: programs and Node workers do not share sockets',
         {
-          hint: 'stop and start',
+          hint: 'run holdfast stop, then holdfast start',
         },
       );
     }

@@ -7,21 +7,24 @@ import type { Log } from '../../logs/logger.js';
 import { ApplicationTallies } from '../../monitor/application.js';
 import { CATALOG, type Entry } from '../../monitor/catalog.js';
 import type { Family } from '../../monitor/family.js';
+import { KnownLabels } from '../../monitor/known-labels.js';
 import { familiesOf, type Present } from '../../monitor/metrics.js';
 import { chooseFormat, type Format } from '../../monitor/negotiate.js';
 import { PROTOBUF, protobufOf } from '../../monitor/protobuf.js';
 import { rowOf, Tallies } from '../../monitor/tallies.js';
 import { OPEN_METRICS, TEXT, textOf } from '../../monitor/text-format.js';
-import type { MetricsRequest, Page, SupervisorStatus, WorkerMessage } from '../../protocol.js';
+import type { MetricsRequest, Page, SupervisorStatus } from '../../protocol.js';
 import type { WorkerIdentity } from '../workers/fork.js';
 import type { WorkerHandle } from '../workers/handle.js';
 import type { Figures, Lookout } from './lookout.js';
-
-export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
+import { type Answers, type MeasuredMessage, Questions } from './questions.js';
+import { Rhythm } from './rhythm.js';
 
 /** Who does not answer within it is left out. */
 const PATIENCE_MS = 500;
 const INTERVAL_MS = 1_000;
+/** How late a timer may be. */
+const LATE_MS = 100;
 /** What gauges of the last seconds are made of. */
 const SECONDS = 15;
 /** A scrape is made no more often than this, however many ask: until then all have the last one. */
@@ -29,6 +32,7 @@ export const FRESH_MS = 250;
 const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: TEXT, openMetrics: OPEN_METRICS, protobuf: PROTOBUF };
 
 export interface ObserverOptions {
+  readonly state: () => State;
   readonly workers: () => ReadonlyMap<number, WorkerHandle>;
   /** How things are, as far as no worker has to be asked. */
   readonly outline: () => Promise<SupervisorStatus>;
@@ -47,6 +51,12 @@ interface Course {
 type Kept = Partial<Record<'tallies' | 'application' | 'rollouts' | 'lookout', unknown>>;
 const MOST_ROLLOUTS = 100_000;
 
+/** What workers have told when all were asked. */
+interface Gathered {
+  readonly answers: Answers;
+  readonly awaited: readonly number[];
+}
+
 interface Collected {
   readonly families: readonly Family[];
   readonly application: Readonly<Record<'together' | 'bySlot', () => readonly Family[]>>;
@@ -60,17 +70,17 @@ export class Observer {
   readonly #courses = new Map<number, Course>();
   /** The last answer of each worker that is there. */
   readonly #latest = new Map<number, Omit<Figures, 'silentMs'> & { readonly heardAt: number }>();
-  readonly #waiting = new Map<
-    number,
-    { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
-  >();
+  readonly #questions = new Questions((worker) => this.#application.version(worker));
+  readonly #rhythm = new Rhythm();
+  readonly #labels: KnownLabels;
+  /** What has been asked of all workers for a scrape that is expected, and when. */
+  #ahead: { readonly at: number; readonly answer: Promise<Gathered> } | null = null;
   readonly #rollouts: Readonly<Record<'done' | 'rolledBack', number[]>>;
   #rollout: { readonly to: number; readonly state: string; readonly begunAt: number } | null = null;
   readonly #lookoutBefore: unknown;
   /** Not known yet: which workers have come along. */
   #isNew = true;
   #lookout: Pick<Lookout, 'review' | 'hangs' | 'toJSON'> | null = null;
-  #asked = 0;
   #timer: NodeJS.Timeout | undefined;
   #collected: { readonly madeAt: number; readonly answer: Promise<Collected> } | null = null;
   #toldOfLimit = false;
@@ -84,6 +94,7 @@ export class Observer {
     const { done, rolledBack } = (rollouts ?? {}) as Record<string, unknown>;
     this.#rollouts = { done: secondsIn(done), rolledBack: secondsIn(rolledBack) };
     const isOtel = options.names === 'otel';
+    this.#labels = new KnownLabels(isOtel);
     const own = new Set(Object.entries<Entry>(CATALOG).map(([name, { otel }]) => (isOtel ? (otel ?? name) : name)));
     this.#application = ApplicationTallies.fromJSON(application, (name) => own.has(name));
   }
@@ -136,8 +147,7 @@ export class Observer {
     course.loop.push([loopActiveMs, loopIdleMs]);
     if (course.delays.length > SECONDS) course.delays.shift();
     if (course.loop.length > SECONDS + 1) course.loop.shift();
-    const waiting = this.#waiting.get(message.seq);
-    if (waiting !== undefined && waiting.worker === worker) waiting.settle(message);
+    this.#questions.heard(worker, message);
   }
 
   /** It has ended: what it had last is kept. */
@@ -151,7 +161,7 @@ export class Observer {
   /** It is about to end: nobody can ask later. */
   askLast(handle: WorkerHandle, patienceMs: number): Promise<unknown> {
     const awaited = new Set([handle.identity.worker]);
-    return this.#answersOf(handle.connected ? [handle] : [], awaited, Math.min(PATIENCE_MS, patienceMs));
+    return this.#questions.askAll(handle.connected ? [handle] : [], awaited, Math.min(PATIENCE_MS, patienceMs));
   }
 
   hangs(slot: number, stack: readonly string[]): void {
@@ -196,7 +206,8 @@ export class Observer {
   #collect(): Promise<Collected> {
     const now = performance.now();
     if (this.#collected !== null && now - this.#collected.madeAt < FRESH_MS) return this.#collected.answer;
-    const answer = this.#make();
+    this.#rhythm.scraped(now);
+    const answer = this.#make(now);
     const collected = { madeAt: now, answer };
     this.#collected = collected;
     answer.catch(() => {
@@ -205,17 +216,18 @@ export class Observer {
     return answer;
   }
 
-  async #make(): Promise<Collected> {
-    const { workers, outline, names } = this.#options;
-    const status = await outline();
-    // One that is being loaded answers when it is.
-    const awaited = new Set(status.workers.flatMap(({ id, state }) => (state === 'starting' ? [] : [id])));
-    const handles = [...workers().values()].filter(({ connected }) => connected);
-    const answers = await this.#answersOf(handles, awaited);
-    const present = [...answers].map(([{ worker, slot }, measured]): Present => {
+  async #make(now: number): Promise<Collected> {
+    const { workers, outline } = this.#options;
+    // One that was expected has been asked for already.
+    const ahead = this.#ahead;
+    const isAhead = ahead !== null && now - ahead.at < INTERVAL_MS + LATE_MS;
+    const [status, { answers, awaited }] = await Promise.all([outline(), isAhead ? ahead.answer : this.#gather()]);
+    const present = [...answers].flatMap(([{ worker, slot }, measured]): Present[] => {
+      if (!workers().has(worker)) return [];
       const { delays, loop } = this.#courses.get(worker) ?? { delays: [], loop: [] };
-      return { slot, measured, delays, utilization: utilizationOf(loop) };
+      return [{ slot, measured, delays, utilization: utilizationOf(loop) }];
     });
+    const answered = new Set([...answers.keys()].map(({ worker }) => worker));
     const merged = this.#application.merge(false);
     const failures = present.flatMap(({ measured }) => measured.application?.failure ?? []);
     this.#tellOfLimit(merged.left);
@@ -229,55 +241,32 @@ export class Observer {
       },
       rows: this.#tallies.bySlot(),
       present,
-      silent: [...awaited].filter((id) => ![...answers.keys()].some(({ worker }) => worker === id)).length,
+      silent: awaited.filter((worker) => !answered.has(worker)).length,
       rollouts: this.#rollouts,
       application: { series: merged.series, left: merged.left, failures: failures.length },
     };
-    const families = familiesOf(observed, names === 'otel');
+    const families = familiesOf(observed, this.#labels);
     const bySlot = () => this.#application.merge(true).families;
     return { families, application: { together: () => merged.families, bySlot }, pages: new Map() };
   }
 
-  /** Of all that answer in time. */
-  async #answersOf(
-    handles: readonly WorkerHandle[],
-    awaited: ReadonlySet<number>,
-    patienceMs = PATIENCE_MS,
-  ): Promise<Map<WorkerIdentity, MeasuredMessage>> {
-    const found = new Map<WorkerIdentity, MeasuredMessage>();
-    const asked: number[] = [];
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    });
-    const answers = handles.flatMap((handle) => {
-      const { worker } = handle.identity;
-      const seq = this.#ask(handle, true);
-      asked.push(seq);
-      const answer = new Promise<void>((resolve) => {
-        const settle = (message: MeasuredMessage) => {
-          found.set(handle.identity, message);
-          resolve();
-        };
-        this.#waiting.set(seq, { worker, settle });
-      });
-      return awaited.has(worker) ? [answer] : [];
-    });
-    await Promise.race([Promise.all(answers), late]);
-    clearTimeout(timer);
-    for (const seq of asked) this.#waiting.delete(seq);
-    return found;
+  /** Asks all workers for everything. */
+  async #gather(): Promise<Gathered> {
+    const { workers, state } = this.#options;
+    const handles = [...workers().values()].filter(({ connected }) => connected);
+    // One that is being loaded answers when it is.
+    const awaited = state().workers.flatMap((worker) => (worker.state === 'starting' ? [] : [worker.id]));
+    const answers = await this.#questions.askAll(handles, new Set(awaited), PATIENCE_MS);
+    return { answers, awaited };
   }
 
   #look(): void {
-    for (const handle of this.#options.workers().values()) if (handle.connected) this.#ask(handle, false);
-  }
-
-  #ask(handle: WorkerHandle, application: boolean): number {
-    this.#asked += 1;
-    const known = this.#application.version(handle.identity.worker);
-    void handle.send({ type: 'measure', seq: this.#asked, application, known });
-    return this.#asked;
+    const now = performance.now();
+    if (this.#rhythm.expects(now, INTERVAL_MS)) {
+      this.#ahead = { at: now, answer: this.#gather() };
+      return;
+    }
+    for (const handle of this.#options.workers().values()) if (handle.connected) this.#questions.ask(handle, false);
   }
 
   #tellOfLimit(left: number): void {

@@ -6,7 +6,8 @@ import type { State } from '../../core/types.js';
 import type { MetricsRequest, Page } from '../../protocol.js';
 import type { WorkerIdentity } from '../workers/fork.js';
 import type { WorkerHandle } from '../workers/handle.js';
-import type { MeasuredMessage, Observer, ObserverOptions } from './observer.js';
+import type { Observer, ObserverOptions } from './observer.js';
+import type { MeasuredMessage } from './questions.js';
 
 /** Loaded by who must have it before its files may go. */
 export const loadObserver = () => import('./observer.js');

@@ -76,13 +76,9 @@ export class Programs {
     this.#guard ??= new ProgramGuard(release.config.drainTimeoutMs + release.config.killTimeoutMs);
     this.#programs.set(identity.worker, program);
     if (listen.length > 0 && !existsSync(SHELL)) {
-      throw new HoldfastError(
-        'NO_SHELL',
-        `cannot run ${script}: there is no ${SHELL} here, which tells it its LISTEN_PID`,
-        {
-          hint: 'use an image that has a shell, such as debian:slim or alpine',
-        },
-      );
+      throw new HoldfastError('NO_SHELL', `cannot run ${script}: ${SHELL} is missing, which sets its LISTEN_PID`, {
+        hint: 'use an image that has a shell, such as debian:slim or alpine',
+      });
     }
     if (ready === 'message' && !native.ok) {
       throw new HoldfastError('NO_NOTIFY', `cannot wait for READY=1 of ${script}: ${native.reason}`, {
@@ -206,8 +202,12 @@ export class Programs {
 async function requestOf({ host, port }: ListenTarget): Promise<AddressRequest> {
   if (host === null) return { host, port, family: 6, ipv6Only: false, ordinal: 0 };
   const { address, family } = await lookup(host).catch((cause: NodeJS.ErrnoException) => {
-    const hint = 'give an IP address, or a name that this machine knows';
-    throw new HoldfastError('UNKNOWN_HOST', `cannot listen on ${host}:${port}: ${cause.code}`, { hint, cause });
+    const hint = 'give an IP address, or a name that resolves here: getent hosts NAME';
+    throw new HoldfastError(
+      'UNKNOWN_HOST',
+      `cannot listen on ${host}:${port}: this machine does not know the host (${cause.code})`,
+      { hint, cause },
+    );
   });
   return { host: address, port, family: family === 6 ? 6 : 4, ipv6Only: false, ordinal: 0 };
 }

@@ -39,7 +39,7 @@ export type Peer = { readonly pid: number; readonly uid: number } | null;
 export function judgePeer(attach: Attach, peer: Peer, found: FoundOrphan | null, ownUid: number): string | null {
   if (peer !== null && peer.uid !== ownUid && peer.uid !== 0) return `it belongs to another user (${peer.uid})`;
   if (peer !== null && peer.pid !== attach.pid) return `it says that it is process ${attach.pid}, and is ${peer.pid}`;
-  if (found === null) return `process ${attach.pid} is no worker of this supervisor`;
+  if (found === null) return `process ${attach.pid} is not a worker of this supervisor`;
   const isSame = found.worker === attach.worker && found.slot === attach.slot && found.generation === attach.generation;
   return isSame ? null : `it says that it is worker ${attach.worker}, and was started as worker ${found.worker}`;
 }

@@ -6,7 +6,9 @@ import { chown, rename, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { removeAbandoned } from '../../control/name-claim.js';
 import type { SupervisorMessage } from '../../protocol.js';
+import { UPGRADE_SUFFIX } from '../upgrade/passed-state.js';
 import { attachPath, type FoundOrphan, isThere, signalProcess, statePath } from './orphans.js';
 import { ownOrphans } from './own-orphans.js';
 
@@ -41,7 +43,10 @@ export async function endOrphans({ runtimeDir, name, onProgress }: EndOrphansOpt
     return orphans.length;
   } finally {
     server.close();
-    for (const file of [attachAt, statePath(runtimeDir, name)]) await rm(file, { force: true });
+    // One that was killed in an upgrade has left what it passed on.
+    const passedOn = path.join(path.resolve(runtimeDir), name + UPGRADE_SUFFIX);
+    for (const file of [attachAt, statePath(runtimeDir, name), passedOn]) await rm(file, { force: true });
+    await removeAbandoned(runtimeDir, name);
   }
 }
 

@@ -25,7 +25,7 @@ export class KeptState {
   constructor(options: KeptStateOptions) {
     this.#options = options;
     this.#file = new SnapshotFile(options.path, (reason) => {
-      options.log.logger.warn({ reason }, 'state for the next supervisor cannot be written');
+      options.log.logger.warn({ reason }, 'cannot write the state for the next supervisor');
     });
   }
 
@@ -45,7 +45,7 @@ export class KeptState {
     if (written === null) return;
     const read = readSnapshot(written);
     if (read.ok) this.#before = read.snapshot;
-    else log.logger.warn({ reason: read.reason, file: path }, 'state of the supervisor before cannot be read');
+    else log.logger.warn({ reason: read.reason, file: path }, 'cannot read the state of the previous supervisor');
   }
 
   /** What the supervisor before knew of a socket. */

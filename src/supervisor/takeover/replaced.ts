@@ -81,7 +81,8 @@ export async function findReplaced({ runtimeDir, wanted, log }: ReplacedOptions)
   const status = await connection.status().catch(() => null);
   if (status === null) throw silent(name, attachAt);
   const mark = markOf(status.pid ?? 0);
-  const reason = mark === null ? 'its process cannot be seen from here' : lackOf(status, attachAt);
+  const reason =
+    mark === null ? 'its process is not visible from here, as in another container' : lackOf(status, attachAt);
   if (mark === null || reason !== null) throw refused(name, reason ?? '');
   const asked = await perform(connection, true, log);
   const release = readRelease(asked.release, wanted.config);
@@ -113,7 +114,7 @@ function lackOf({ workers }: SupervisorStatus, attachAt: string): string | null 
 /** @returns why this one would not get up in its place, as far as that can be told before */
 async function newLack(mode: ListenMode, before: ListenMode, admin: Admin, adminBefore: Admin): Promise<string | null> {
   if (mode !== before)
-    return `it runs in ${before} mode, and this one would in ${mode} mode: sockets cannot be taken along`;
+    return `it runs in ${before} mode, and this one would in ${mode} mode: sockets of one mode do not work in the other`;
   if (admin === null || (admin.host === adminBefore?.host && admin.port === adminBefore.port)) return null;
   const server = net.createServer();
   try {
@@ -124,7 +125,7 @@ async function newLack(mode: ListenMode, before: ListenMode, admin: Admin, admin
     });
     return null;
   } catch (error) {
-    return `the admin address cannot be had: ${error instanceof Error ? error.message : String(error)}`;
+    return `cannot listen on the admin address: ${error instanceof Error ? error.message : String(error)}`;
   } finally {
     server.close();
   }
@@ -157,7 +158,7 @@ async function ended(mark: ProcessMark, log: Log): Promise<void> {
     if (!killed && performance.now() > until) {
       log.logger.warn(
         { pid: mark.pid, afterMs: END_MS },
-        'the supervisor before has left and does not end: it is killed',
+        'the previous supervisor has left and does not end: it is killed',
       );
       killed = signalProcess(mark, 'SIGKILL');
       if (!killed) return;
@@ -192,7 +193,7 @@ function isOfKind(value: unknown, like: unknown): boolean {
 
 function refused(name: string, reason: string): HoldfastError {
   return new HoldfastError('REPLACE_REFUSED', `cannot replace the supervisor ${name}: ${reason}`, {
-    hint: `it goes on as it was; see holdfast status --name ${name}`,
+    hint: `it runs on unchanged: holdfast status --name ${name}`,
   });
 }
 
@@ -201,6 +202,6 @@ function silent(name: string, attachAt: string): HoldfastError {
   const parent = worker === undefined ? null : parentOf(worker.pid);
   const which = parent === null || parent === 1 ? 'PID' : String(parent);
   return new HoldfastError('REPLACE_REFUSED', `cannot replace the supervisor ${name}: it does not answer`, {
-    hint: `if it hangs for good: kill -9 ${which}, then start this one: the workers serve on, and are taken over`,
+    hint: `if it does not recover: kill -9 ${which}, then start this one, which takes over the workers; they keep serving`,
   });
 }

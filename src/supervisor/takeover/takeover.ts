@@ -98,7 +98,10 @@ export class Takeover {
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      log.logger.warn({ reason, hint: 'they drain, and end by themselves' }, 'workers from before cannot attach');
+      log.logger.warn(
+        { reason, hint: 'they drain and end; this supervisor starts new ones' },
+        'cannot take over the workers of the previous supervisor',
+      );
     }
     return true;
   }

@@ -73,8 +73,8 @@ function readPassed(file: string): PassedState {
 }
 
 function cannotGoOn(reason: string): HoldfastError {
-  return new HoldfastError('UPGRADE_STATE', `cannot read the state of the supervisor before: ${reason}`, {
-    hint: 'the workers serve on: holdfast start takes them over',
+  return new HoldfastError('UPGRADE_STATE', `cannot read the state of the previous supervisor: ${reason}`, {
+    hint: 'the workers keep serving: holdfast start takes them over',
   });
 }
 

@@ -32,5 +32,5 @@ export function tellArrived(arrival: Arrival, log: Log): void {
   const { id, version, nodeVersion, failure } = arrival.state.upgrade;
   const fields = { upgrade: id, from: { version, nodeVersion } };
   if (failure === null) log.logger.info(fields, 'supervisor replaced');
-  else log.logger.error({ upgrade: id, reason: failure }, 'upgrade failed: the version before goes on');
+  else log.logger.error({ upgrade: id, reason: failure }, 'upgrade failed: the previous version goes on');
 }

@@ -182,7 +182,7 @@ export class Upgrader {
           continue;
         }
         const error = this.#replace(exec, candidate, file, fds);
-        throw new Refused(`${node} cannot be run: ${error}`);
+        throw new Refused(`cannot run ${node}: ${error}`);
       }
     } finally {
       heedAgain();
@@ -214,8 +214,14 @@ export class Upgrader {
     const { upgrade, ...snapshot } = this.#parts.pass();
     const program = { node: process.execPath, nodeArgs, script: ownScript, named, args };
     const passed = { ...upgrade, id, nodeVersion: process.version, program, failure: null };
-    rmSync(file, { force: true });
-    writeFileSync(file, writePassedState({ ...snapshot, upgrade: passed }), { mode: 0o600, flag: 'wx' });
+    const text = writePassedState({ ...snapshot, upgrade: passed });
+    try {
+      rmSync(file, { force: true });
+      writeFileSync(file, text, { mode: 0o600, flag: 'wx' });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new Refused(`what the next program is to know cannot be written to ${file}: ${code}`);
+    }
     return descriptorsOf(passed);
   }
 

@@ -189,7 +189,8 @@ export class WorkerChannel {
     try {
       act();
     } catch (error) {
-      if (error instanceof Mismatch) this.#misbehaves(`sent what is no message of a worker: ${error.message}`);
+      if (error instanceof Mismatch)
+        this.#misbehaves(`sent something other than a message of a worker: ${error.message}`);
       else this.#misbehaves('sent what cannot be dealt with', error);
     }
   }

@@ -1,6 +1,6 @@
 /** Profiles and debugging of live workers: who is asked for what, and that there is an end to it in any case. */
 import { readdirSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ControlResult, ProfileOptions, SupervisorMessage, WorkerMessage } from '../../protocol.js';
 import type { WorkerHandle } from './handle.js';
@@ -44,6 +44,8 @@ export class Examinations {
   readonly #waiting = new Map<number, Question>();
   /** When the event loop may stand still. */
   readonly #busy = new Map<number, Stillness>();
+  /** Inspectors that nobody wants any more, until they are closed. */
+  readonly #closing = new Map<number, Promise<unknown>>();
   /** Told when the worker has ended. */
   readonly #ends = new Map<number, () => void>();
   #asked = 0;
@@ -96,9 +98,13 @@ export class Examinations {
       const reason = typeof answer === 'string' ? answer : 'aside' in answer && !answer.ok ? answer.detail : null;
       const aside = typeof answer === 'string' || ('aside' in answer && answer.aside);
       // What nobody can take, or has taken by then, is not to fill the folder.
-      if (reason !== null) removeSpare();
-      else if (aside) setTimeout(removeSpare, SPARE_MS).unref();
-      if (reason !== null) return { ok: false, message: 'failed', reason };
+      if (reason !== null) {
+        removeSpare();
+        // Who has been killed cannot take away the file that it has made.
+        if (gone.aborted) await removeSame(file, id);
+        return { ok: false, message: 'failed', reason };
+      }
+      if (aside) setTimeout(removeSpare, SPARE_MS).unref();
       return { ok: true, message: `worker ${worker} profiled`, reason: null, ...(aside && { file: spare }) };
     });
   }
@@ -111,7 +117,7 @@ export class Examinations {
    */
   async inspect(handle: WorkerHandle, opened: (url: string) => void, gone: AbortSignal): Promise<ControlResult> {
     const { worker } = handle.identity;
-    return this.#alone(worker, ANY_TIME, async () => {
+    const result = this.#alone(worker, ANY_TIME, async () => {
       handle.concealsInspector = true;
       const ended = new Promise<'ended'>((resolve) => this.#ends.set(worker, () => resolve('ended')));
       try {
@@ -123,8 +129,12 @@ export class Examinations {
         }
         opened(answer.url);
         const left = new Promise<'left'>((resolve) => {
-          if (gone.aborted) resolve('left');
-          gone.addEventListener('abort', () => resolve('left'), { once: true });
+          const leave = () => {
+            if (this.#ends.has(worker)) this.#closing.set(worker, result);
+            resolve('left');
+          };
+          if (gone.aborted) leave();
+          else gone.addEventListener('abort', leave, { once: true });
         });
         if ((await Promise.race([ended, left])) === 'ended') {
           return { ok: false, message: 'failed', reason: `worker ${worker} has ended` };
@@ -134,9 +144,11 @@ export class Examinations {
         return { ok: true, message: 'the inspector is closed', reason: null };
       } finally {
         this.#ends.delete(worker);
+        this.#closing.delete(worker);
         handle.concealsInspector = false;
       }
     });
+    return result;
   }
 
   answered(worker: number, answer: Answer): void {
@@ -157,6 +169,9 @@ export class Examinations {
   }
 
   async #alone(worker: number, stillness: Stillness, act: () => Promise<ControlResult>): Promise<ControlResult> {
+    // Who has closed it asks for the next one at once.
+    const closing = this.#closing.get(worker);
+    if (closing !== undefined) await closing.catch(() => {});
     if (this.#busy.has(worker)) {
       const reason = `worker ${worker} is being profiled or inspected already`;
       return { ok: false, message: 'failed', reason };
@@ -180,7 +195,8 @@ export class Examinations {
     { late, gone }: { readonly late: (answer: Answer | string) => void; readonly gone?: AbortSignal },
   ): Promise<Answer | string> {
     const { worker } = handle.identity;
-    if (handle.isProgram) return Promise.resolve(`worker ${worker} is no Node: use the tools of what it is written in`);
+    if (handle.isProgram)
+      return Promise.resolve(`worker ${worker} is not a Node process: use the tools of its own language`);
     if (!handle.connected || handle.plain)
       return Promise.resolve(`worker ${worker} cannot be asked: it has no channel`);
     this.#asked += 1;
@@ -205,6 +221,16 @@ export class Examinations {
       if (gone?.aborted) giveUp();
       else gone?.addEventListener('abort', giveUp, { once: true });
     });
+  }
+}
+
+/** Removes the file that is known by this id; what else lies there by now stays. Never throws. */
+async function removeSame(file: string, id: string): Promise<void> {
+  try {
+    const { dev, ino } = await lstat(file, { bigint: true });
+    if (`${dev} ${ino}` === id) await rm(file);
+  } catch {
+    // It has gone, or is in a part of the file system that is not seen from here.
   }
 }
 

@@ -75,7 +75,7 @@ export function numbers<T extends number | null>(
   isOne: (value: unknown) => boolean,
 ): Reader<readonly T[]> {
   return (value, at) => {
-    if (Array.isArray(value) && value.length <= longest && value.every(isOne)) return [...value];
+    if (Array.isArray(value) && value.length <= longest && value.every(isOne)) return value.slice();
     throw new Mismatch(`${at} must be a list of at most ${longest} numbers`);
   };
 }

@@ -145,7 +145,7 @@ export class Workforce {
       onStderrLine: (listener: (line: string) => void) => handle.onErrorLine(listener),
     };
     void hangStack(target, DIAGNOSIS_MS - 500).then((stack) => {
-      const message = stack === null ? 'where it hangs cannot be found out' : 'it hangs here';
+      const message = stack === null ? 'cannot find out where it hangs' : 'it hangs here';
       this.#options.log.logger.error({ worker, slot, generation, pid: handle.pid, stack }, message);
       if (stack !== null) this.#options.observing.hangs(slot, stack);
       this.#options.dispatch({ type: 'diagnosed', worker });

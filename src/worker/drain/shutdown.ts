@@ -1,6 +1,6 @@
 /**
- * How the client of each kind of connection is asked to go elsewhere, and when: spread over a time, so that they do not
- * all come back at once. What is handed over to another worker (handover/) is left alone here.
+ * The drain of each open connection: how its client is asked to go elsewhere, and when; for a silent client of HTTP/1.1, when
+ * it has been silent for so long that the connection is closed. Spread over a time, so that they do not all come back at once. What is handed over to another worker (handover/) is left alone here.
  *
  * HTTP/1.1 clients that have something to say are told by the answer (last-answer.ts). Those that are silent are cut off when
  * they have been so for longer than they were promised, and not earlier: they may be about to send.
@@ -159,7 +159,7 @@ export class Shutdown {
     }
   }
 
-  /** @returns when to look again */
+  /** Closes the connection if its client has been silent for longer than it was promised. @returns when to look again */
   #visitHttp1(plan: Plan, now: number): number {
     const { socket } = plan.connection;
     follow(plan, now);

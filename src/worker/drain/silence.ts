@@ -1,4 +1,4 @@
-/** Whether anything goes on on a connection. */
+/** Whether a connection is silent at this moment. How long it may be so before a drain closes it is decided in shutdown.ts. */
 import { connectionsOf } from '../node/http.js';
 import type { ServerSocket } from '../node/socket.js';
 

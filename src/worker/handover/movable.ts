@@ -54,8 +54,8 @@ export function whyStays(
   const { _handle: handle } = socket;
   const parser = socket.parser as Parser | null | undefined;
   if (!handle || socket.destroyed) return never('it has ended');
-  if (handle.constructor.name !== 'TCP' || socket.encrypted) return never('it is no plain TCP');
-  if (!parser) return never('it is no HTTP/1.1');
+  if (handle.constructor.name !== 'TCP' || socket.encrypted) return never('it is not plain TCP');
+  if (!parser) return never('it is not HTTP/1.1');
   if (!socket.readable || !socket.writable || socket.writableEnded) return never('it is ending');
   if (socket._httpMessage) return { kind: 'busy' };
   if (handle.bytesRead > 0 && isActive(parser)) return { kind: 'busy' };
@@ -74,7 +74,7 @@ export function whyStays(
 export function whyConversationStays(socket: MovableSocket): Stay | null {
   const { _handle: handle } = socket;
   if (!handle || socket.destroyed) return never('it has ended');
-  if (handle.constructor.name !== 'TCP' || socket.encrypted) return never('it is no plain TCP');
+  if (handle.constructor.name !== 'TCP' || socket.encrypted) return never('it is not plain TCP');
   if (!socket.readable || !socket.writable || socket.writableEnded) return never('it is ending');
   const isQuiet = socket.writableLength === 0 && handle.writeQueueSize === 0 && socket.readableLength === 0;
   return isQuiet ? null : { kind: 'soon' };

@@ -4,6 +4,7 @@ import t from 'tap';
 import { checkLayer } from '../../../src/config/layer.js';
 import { type Facts, KEY_OF_NAME, PM2_KEYS, type Verdict } from '../../../src/config/pm2/keys.js';
 import { type Translated, translateApp } from '../../../src/config/pm2/translate.js';
+import type { SettingName } from '../../../src/config/schema.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const FACTS: Facts = { processors: 6, home: '/home/me', users: ['me', '1000'], groups: ['1000', 'me'] };
@@ -201,6 +202,24 @@ t.test('without a mode, a number of instances makes a cluster, and nothing else 
   t.equal(readyOf({ instances: 1, interpreter: 'tsx' }), 'running', 'nor what another program runs');
   t.equal(readyOf({ instances: 1, interpreter: '/usr/bin/node' }), undefined);
   t.equal(readyOf({ wait_ready: true }), 'message', 'and who says that it is ready is asked');
+});
+
+t.test('what follows from several keys, or from none, is told by what the file has', async (t) => {
+  const pathOf = (option: SettingName, app: Record<string, unknown>, at = 'apps[1].') =>
+    translateApp(app, { at, environment: null, deployed: {}, facts: FACTS }).given.get(option)?.path;
+  const table: [Record<string, unknown>, string][] = [
+    [{ script: 'a.js' }, 'apps[1]'],
+    [{ script: 'a.js', exec_mode: 'fork' }, 'apps[1].exec_mode'],
+    [{ script: 'a.js', execMode: 'fork', instances: 2 }, 'apps[1].execMode'],
+    [{ script: 'a.js', exec_mode: 'cluster', execute_command: true }, 'apps[1].execute_command'],
+    [{ script: 'a.js', interpreter: 'tsx', instances: 2 }, 'apps[1].interpreter'],
+    [{ cmd: 'node a.js --x', instances: 2 }, 'apps[1].cmd'],
+    [{ script: 'a.js', wait_ready: true }, 'apps[1].wait_ready'],
+  ];
+  for (const [app, expected] of table) t.equal(pathOf('ready', app), expected, JSON.stringify(app));
+  t.equal(pathOf('ready', { script: 'a.js' }, ''), '', 'one application is all of its file');
+  t.equal(pathOf('name', { script: 'a.js' }), 'apps[1].script');
+  t.equal(pathOf('name', { script: 'a.js', name: 'b' }), 'apps[1].name');
 });
 
 t.test('the environment is put together as PM2 does it', async (t) => {

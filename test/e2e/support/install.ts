@@ -6,6 +6,7 @@ import { root } from './holdfast.js';
 const FILES = [
   'package.json',
   'bin',
+  'dist/page',
   'dist/program',
   'dist/worker/preload.js',
   'dist/worker/measure.js',

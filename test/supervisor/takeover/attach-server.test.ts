@@ -22,7 +22,7 @@ t.test('a worker is who the kernel and its environment say that it is', async (t
 t.test('anybody else is refused', async (t) => {
   t.match(judgePeer(ATTACH, { pid: 100, uid: 1_001 }, FOUND, UID), 'another user (1001)');
   t.match(judgePeer(ATTACH, { pid: 101, uid: UID }, FOUND, UID), 'it says that it is process 100, and is 101');
-  t.match(judgePeer(ATTACH, { pid: 100, uid: UID }, null, UID), 'process 100 is no worker of this supervisor');
+  t.match(judgePeer(ATTACH, { pid: 100, uid: UID }, null, UID), 'process 100 is not a worker of this supervisor');
   for (const change of [{ worker: 8 }, { slot: 0 }, { generation: 2 }]) {
     const reason = judgePeer(ATTACH, { pid: 100, uid: UID }, { ...FOUND, ...change }, UID);
     t.match(reason, 'it says that it is worker 7, and was started as', JSON.stringify(change));

@@ -174,7 +174,7 @@ t.test('misconduct is told once, with the first of its reasons', async (t) => {
   const { say, end } = speaker(t);
   say('nonsense\n', '{"cmd":"NODE_HOLDFAST","type":"leftover"}\n', '"ready"\n');
   const heard = await end();
-  t.match(heard.misconduct, [/^sent what is no message of a worker: "nonsense" is not JSON$/]);
+  t.match(heard.misconduct, [/^sent something other than a message of a worker: "nonsense" is not JSON$/]);
   t.equal(heard.ready, 1, 'what is right is heard all the same');
 });
 

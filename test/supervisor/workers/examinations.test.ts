@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { ProfileOptions, SupervisorMessage } from '../../../src/protocol.js';
@@ -58,6 +58,26 @@ t.test('what a worker writes for nobody is removed when it says that it has', as
   examinations.answered(1, profiled(order.seq, { ok: true, aside: true }));
   while (existsSync(order.spare)) await settled();
   t.same(spares(), []);
+});
+
+t.test('who is killed while it waits leaves no file, and nobody else loses theirs', async (t) => {
+  const { folder, examinations, handle } = make(t);
+  const idOf = (file: string) => {
+    const { dev, ino } = lstatSync(file, { bigint: true });
+    return `${dev} ${ino}`;
+  };
+  const made = path.join(folder, 'made');
+  const other = path.join(folder, 'other');
+  for (const file of [made, other]) writeFileSync(file, '');
+  const kill = async (options: Partial<ProfileOptions>) => {
+    const gone = new AbortController();
+    const asked = examinations.profile(handle, { ...CPU, ...options }, gone.signal);
+    gone.abort();
+    t.match(await asked, { ok: false, reason: /nobody waits/ });
+  };
+  await kill({ file: made, id: idOf(made) });
+  await kill({ file: other, id: '1 2' });
+  t.same([existsSync(made), existsSync(other)], [false, true]);
 });
 
 t.test('a worker is found to hang while its processor is profiled, but not while its heap is', async (t) => {

@@ -16,7 +16,7 @@ t.test('what a worker says rightly is read as it is', async (t) => {
     { type: 'closed', key: '::1 0 3' },
     { type: 'drained' },
     { type: 'leftover', counts: { http1: 2, websocket: 1 }, named: [open] },
-    { type: 'handedOver', handed: 5, refused: 1, takenBack: 0, stayed: { 'it is no plain TCP': 2 } },
+    { type: 'handedOver', handed: 5, refused: 1, takenBack: 0, stayed: { 'it is not plain TCP': 2 } },
     { type: 'linked', link: 3 },
     { type: 'unlinked' },
     { type: 'resigned' },

@@ -1,0 +1,62 @@
+/** Asks workers what they have measured, and waits for those that answer in time. */
+import type { WorkerMessage } from '../../protocol.js';
+import type { WorkerIdentity } from '../workers/fork.js';
+import type { WorkerHandle } from '../workers/handle.js';
+
+export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
+export type Answers = ReadonlyMap<WorkerIdentity, MeasuredMessage>;
+
+export class Questions {
+  readonly #known: (worker: number) => number;
+  readonly #waiting = new Map<
+    number,
+    { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
+  >();
+  #asked = 0;
+
+  /** @param known the version of the application's metrics whose description a worker has told */
+  constructor(known: (worker: number) => number) {
+    this.#known = known;
+  }
+
+  /** @param application whether the application's own metrics are wanted, too */
+  ask(handle: WorkerHandle, application: boolean): number {
+    this.#asked += 1;
+    const known = this.#known(handle.identity.worker);
+    void handle.send({ type: 'measure', seq: this.#asked, application, known });
+    return this.#asked;
+  }
+
+  heard(worker: number, message: MeasuredMessage): void {
+    const waiting = this.#waiting.get(message.seq);
+    // Who answers for another is not heard.
+    if (waiting !== undefined && waiting.worker === worker) waiting.settle(message);
+  }
+
+  /** Everything of all that answer in time. @param awaited workers that the answer waits for */
+  async askAll(handles: readonly WorkerHandle[], awaited: ReadonlySet<number>, patienceMs: number): Promise<Answers> {
+    const found = new Map<WorkerIdentity, MeasuredMessage>();
+    const asked: number[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    });
+    const answers = handles.flatMap((handle) => {
+      const { worker } = handle.identity;
+      const seq = this.ask(handle, true);
+      asked.push(seq);
+      const answer = new Promise<void>((resolve) => {
+        const settle = (message: MeasuredMessage) => {
+          found.set(handle.identity, message);
+          resolve();
+        };
+        this.#waiting.set(seq, { worker, settle });
+      });
+      return awaited.has(worker) ? [answer] : [];
+    });
+    await Promise.race([Promise.all(answers), late]);
+    clearTimeout(timer);
+    for (const seq of asked) this.#waiting.delete(seq);
+    return found;
+  }
+}

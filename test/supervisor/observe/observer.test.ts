@@ -1,0 +1,113 @@
+import t, { type Test } from 'tap';
+import type { State } from '../../../src/core/types.js';
+import type { Log } from '../../../src/logs/logger.js';
+import { Observer } from '../../../src/supervisor/observe/observer.js';
+import type { WorkerHandle } from '../../../src/supervisor/workers/handle.js';
+import { statusOf } from '../../control/support/fake-target.js';
+import { metricsOf } from '../../monitor/support/exposition.js';
+import { measuredOf } from '../../monitor/support/measured.js';
+
+const INTERVAL_MS = 1_000;
+
+/** Two workers that answer at once, and a clock that is set by hand. */
+function begin(t: Test) {
+  let now = 0;
+  let tick = () => {};
+  t.intercept(performance, 'now', { value: () => now });
+  t.intercept(globalThis, 'setInterval', {
+    value: (callback: () => void) => {
+      tick = callback;
+      return { unref() {} };
+    },
+  });
+  const asked: { at: number; worker: number; application: boolean }[] = [];
+  const mute = new Set<number>();
+  const workers = new Map<number, WorkerHandle>();
+  for (const worker of [1, 2]) {
+    const identity = { worker, slot: worker - 1 };
+    const send = ({ seq, application }: { seq: number; application: boolean }) => {
+      asked.push({ at: now, worker, application });
+      const measured = measuredOf({ requests: now });
+      if (!mute.has(worker)) queueMicrotask(() => observer.heard(identity as never, { ...MEASURED, seq, ...measured }));
+    };
+    workers.set(worker, { identity, connected: true, send } as unknown as WorkerHandle);
+  }
+  const state = { workers: [1, 2].map((id) => ({ id, state: 'ready' })) } as unknown as State;
+  const observer = new Observer({
+    state: () => state,
+    workers: () => workers,
+    outline: async () => statusOf('shop'),
+    names: 'holdfast',
+    log: {} as Log,
+  });
+  observer.begin({ look: async () => {}, review() {}, hangs() {}, toJSON: () => ({}) });
+  return {
+    asked,
+    mute,
+    workers,
+    observer,
+    /** Moves the clock, second by second. */
+    async until(at: number) {
+      while (now + INTERVAL_MS <= at) {
+        now += INTERVAL_MS;
+        tick();
+        await new Promise(setImmediate);
+      }
+    },
+    async scrape(at: number) {
+      now = at;
+      return metricsOf((await observer.page({ accept: null, byWorker: false })).body.toString());
+    },
+  };
+}
+const MEASURED = { cmd: 'NODE_HOLDFAST', type: 'measured' } as const;
+
+t.test('a scrape that was expected is answered with what was asked before it came; any other asks', async (t) => {
+  const { asked, until, scrape } = begin(t);
+  const requests = 'holdfast_worker_requests_total{slot="0"}';
+  for (const second of [10, 20, 30]) {
+    await until(second * INTERVAL_MS);
+    asked.length = 0;
+    const at = second * INTERVAL_MS + 100;
+    t.equal((await scrape(at))[requests], at);
+    t.match(asked, [{ worker: 1, application: true }, { worker: 2 }], 'nobody knew that it comes');
+  }
+  asked.length = 0;
+  await until(40_000);
+  const wanted = asked.filter(({ application }) => application);
+  t.match(
+    wanted,
+    [
+      { at: 39_100, worker: 1 },
+      { at: 39_100, worker: 2 },
+    ],
+    'once, in the second before it',
+  );
+  asked.length = 0;
+  t.equal((await scrape(40_100))[requests], 39_100);
+  t.same(asked, [], 'nobody is asked');
+  t.equal((await scrape(45_000))[requests], 45_000, 'out of turn');
+  t.same(
+    asked.map(({ application }) => application),
+    [true, true],
+  );
+});
+
+t.test('who was silent then is left out, and so is who has ended since', async (t) => {
+  const { until, scrape, mute, workers, observer } = begin(t);
+  for (const second of [10, 20, 30]) {
+    await until(second * INTERVAL_MS);
+    await scrape(second * INTERVAL_MS);
+  }
+  mute.add(2);
+  await until(39_000);
+  workers.delete(1);
+  observer.gone(1);
+  const metrics = await scrape(40_000);
+  t.equal(metrics.holdfast_scrape_silent_workers, 1);
+  t.same(
+    Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_heap_used_bytes')),
+    [],
+  );
+  t.ok(metrics['holdfast_worker_requests_total{slot="0"}'], 'what it had counted stays');
+});
