@@ -28,10 +28,10 @@ const ENTRIES = {
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/(?:orphans|own-orphans|snapshot)|workers\/message-shape))\.ts$/;
+  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/(?:orphans|own-orphans|snapshot)|workers\/message-shape))\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
-  /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
+  /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
 const PACKED = new Set(
   [

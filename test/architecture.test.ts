@@ -143,11 +143,11 @@ t.test(`no file has more than ${MOST_LINES} lines, but tables`, async (t) => {
 
 t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
   t.same(librariesOf('cli/start.ts'), [], 'before the first worker: none');
-  t.same(librariesOf('supervisor/run.ts'), ['pino'], 'pidusage, too, waits until somebody asks');
+  t.same(librariesOf('supervisor/process/run.ts'), ['pino'], 'pidusage, too, waits until somebody asks');
 });
 
 t.test('what observes is loaded by its name alone, when somebody does', async (t) => {
-  t.notOk(modulesOf('supervisor/run.ts').some((file) => /observe\/observer|monitor\/(?!usage)/.test(file)));
+  t.notOk(modulesOf('supervisor/process/run.ts').some((file) => /observe\/observer|monitor\/(?!usage)/.test(file)));
   t.notOk(readFileSync(path.join(src, 'worker/preload.ts'), 'utf8').match(/import \{[^}]*\} from '\.\/measure\.js'/));
 });
 

@@ -5,12 +5,12 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { type Action, Connection, type ResultLine } from '../control/client.js';
-import { connectTo, listSupervisors } from '../control/find.js';
-import { profileInto } from '../control/profile-file.js';
+import { type Action, Connection, type ResultLine } from '../control/client/client.js';
+import { connectTo, listSupervisors } from '../control/client/find.js';
+import { profileInto } from '../control/client/profile-file.js';
+import { upgradeOver } from '../control/client/upgrade-arrival.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { probeSocket } from '../control/socket-path.js';
-import { upgradeOver } from '../control/upgrade-arrival.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import type {
   DescribeOptions,

@@ -8,7 +8,7 @@ import { EventEmitter } from 'node:events';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Connection } from '../control/client.js';
+import { Connection } from '../control/client/client.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { controlSocketPath } from '../control/socket-path.js';
 import { HoldfastError } from '../errors.js';

@@ -29,7 +29,7 @@ export async function checkUpgrade(from: PreparedFrom, context: Context): Promis
   if ('several' in loaded) throw refused('the file now has several applications');
   const name = nameIn(file);
   if (loaded.config.name !== name) throw refused(`it would be called ${loaded.config.name}, not ${name}`);
-  await import('../supervisor/run.js');
+  await import('../supervisor/process/run.js');
   stdout.write(answerOf({ version: ownPackage().version, nodeVersion: process.version }));
   return EXIT.done;
 }

@@ -1,6 +1,6 @@
 /** Supervisors that have gone, or are being replaced, and may come back under the same name. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { runningNames, supervisorNames } from '../control/find.js';
+import { runningNames, supervisorNames } from '../control/client/find.js';
 import { controlSocketPath, probeSocket } from '../control/socket-path.js';
 
 /** From one look to the next: the first, and the longest. */

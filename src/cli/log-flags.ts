@@ -1,6 +1,6 @@
 /** The flags of `holdfast logs`, checked. Pure. */
 import { parseDuration } from '../config/duration.js';
-import { MOST_LINES } from '../control/log-query.js';
+import { MOST_LINES } from '../control/options/log-query.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { LOG_LEVELS, type LogQuery } from '../protocol.js';
 import { flagText, type Invocation } from './context.js';

@@ -5,7 +5,7 @@
 import './engine.js';
 import { logicalCwd } from '../config/logical-cwd.js';
 import type { ExitCode } from '../errors.js';
-import { launchSupervisor } from '../supervisor/launch.js';
+import { launchSupervisor } from '../supervisor/process/launch.js';
 import type { Started } from '../supervisor/supervisor-options.js';
 import type { Arrival } from '../supervisor/upgrade/arrival.js';
 import type { SelfStart } from '../supervisor/upgrade/upgrader.js';

@@ -1,6 +1,6 @@
 /** The status of supervisors as text for people: pure. */
 import path from 'node:path';
-import type { ListedSupervisor } from '../control/find.js';
+import type { ListedSupervisor } from '../control/client/find.js';
 import type {
   AddressStatus,
   CanaryStatus,

@@ -1,11 +1,11 @@
 /** config/openapi.yaml and the server say the same: paths, methods, bodies, answers and errors. */
 import { Validator } from '@seriousme/openapi-schema-validator';
 import t from 'tap';
-import { readDescribeOptions } from '../../src/control/describe-options.js';
-import { readLeaveOptions } from '../../src/control/leave-options.js';
-import { readInspectOptions, readProfileOptions } from '../../src/control/profile-options.js';
-import { readReloadOptions } from '../../src/control/reload-options.js';
-import { readUpgradeOptions } from '../../src/control/upgrade-options.js';
+import { readDescribeOptions } from '../../src/control/options/describe-options.js';
+import { readLeaveOptions } from '../../src/control/options/leave-options.js';
+import { readInspectOptions, readProfileOptions } from '../../src/control/options/profile-options.js';
+import { readReloadOptions } from '../../src/control/options/reload-options.js';
+import { readUpgradeOptions } from '../../src/control/options/upgrade-options.js';
 import type { ControlResult, Description, SupervisorEvent, SupervisorStatus } from '../../src/protocol.js';
 import { document, faultsOf, faultsOfAnswer, type Operation, operations, valuesIn } from './support/api.js';
 import { deferred, OK, type Opened, open, SNAPSHOT, statusOf } from './support/fake-target.js';

@@ -14,7 +14,7 @@ t.test('the reference pages, and the figures of the README, are what the code an
 });
 
 t.test('the signals that are documented are those that the supervisor handles', async (t) => {
-  const source = readFileSync(`${root}src/supervisor/signals.ts`, 'utf8');
+  const source = readFileSync(`${root}src/supervisor/process/signals.ts`, 'utf8');
   const handled = [...source.matchAll(/\bSIG(\w+)(?=[:,] )/g)].map(([, name = '']) => name);
   t.same(SIGNALS.flatMap(([names]) => names).sort(), [...new Set(handled)].sort());
 });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { exchange, readLines } from '../../src/control/exchange.js';
+import { exchange, readLines } from '../../src/control/client/exchange.js';
 import { readEvents } from '../../src/control/server-sent-events.js';
 import { ask } from './support/ask.js';
 import { bin, Holdfast, plainly } from './support/holdfast.js';

@@ -1,5 +1,5 @@
 /** `holdfast completion`: a script for the shell; it asks for the names of running supervisors in the same way. */
-import { runningNames } from '../../control/find.js';
+import { runningNames } from '../../control/client/find.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
 import { COMMANDS, SHELLS } from '../catalog.js';

@@ -1,7 +1,7 @@
 /** `holdfast dashboard`: a page over all supervisors of the runtime folder, on loopback, until Ctrl-C. */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { DashboardServer } from '../../control/dashboard.js';
+import { DashboardServer } from '../../control/admin/dashboard.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { ownFile } from '../../platform/own-package.js';
 import { type Command, flagText } from '../context.js';

@@ -1,5 +1,5 @@
 /** `holdfast describe`: everything of one application, or of one of its workers. */
-import { connectTo } from '../../control/find.js';
+import { connectTo } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
 import { type Command, flagText, looksOf } from '../context.js';
 import { describeApplication } from '../describe-view.js';

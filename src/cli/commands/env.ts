@@ -1,5 +1,5 @@
 /** `holdfast env`: the environment that a worker was started with. */
-import { connectTo } from '../../control/find.js';
+import { connectTo } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
 import { type Command, columnsOf, flagText } from '../context.js';
 import { variableTable } from '../describe-view.js';

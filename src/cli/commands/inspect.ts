@@ -1,7 +1,7 @@
 /** `holdfast inspect`: opens the inspector of a live worker until Ctrl-C. */
 
-import type { ProgressLine } from '../../control/client.js';
-import { connectTo } from '../../control/find.js';
+import type { ProgressLine } from '../../control/client/client.js';
+import { connectTo } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
 import { type Command, flagText } from '../context.js';
 import { errorText } from '../report-error.js';

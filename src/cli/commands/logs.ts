@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Connection } from '../../control/client.js';
-import { MOST_LINES } from '../../control/log-query.js';
+import type { Connection } from '../../control/client/client.js';
+import { MOST_LINES } from '../../control/options/log-query.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { lineFilter } from '../../logs/filter.js';
 import type { LogHead, LogQuery } from '../../protocol.js';

@@ -2,10 +2,10 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseDuration } from '../../config/duration.js';
-import type { Connection, ProgressLine } from '../../control/client.js';
-import { connectTo } from '../../control/find.js';
-import { profileInto } from '../../control/profile-file.js';
-import { isProfileTimeMs, PROFILE_MS } from '../../control/profile-options.js';
+import type { Connection, ProgressLine } from '../../control/client/client.js';
+import { connectTo } from '../../control/client/find.js';
+import { profileInto } from '../../control/client/profile-file.js';
+import { isProfileTimeMs, PROFILE_MS } from '../../control/options/profile-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { ProfileKind } from '../../protocol.js';
 import { type Command, flagText, type Invocation } from '../context.js';

@@ -1,7 +1,7 @@
 /** `holdfast reload`: the next generation, rolling; as a canary first; or only what it would change. */
 import { parseDuration } from '../../config/duration.js';
-import type { ResultLine } from '../../control/client.js';
-import { isCanaryShare, isCanaryTimeMs } from '../../control/reload-options.js';
+import type { ResultLine } from '../../control/client/client.js';
+import { isCanaryShare, isCanaryTimeMs } from '../../control/options/reload-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { Change } from '../../protocol.js';
 import { type Command, flagText, type Invocation } from '../context.js';

@@ -1,6 +1,6 @@
 /** What reload, restart, scale and stop have in common: ask, show the progress, tell the result. */
-import type { Action, Connection, ProgressLine, ResultLine } from '../../control/client.js';
-import { connectTo, listSupervisors } from '../../control/find.js';
+import type { Action, Connection, ProgressLine, ResultLine } from '../../control/client/client.js';
+import { connectTo, listSupervisors } from '../../control/client/find.js';
 import { EXIT, type ExitCode } from '../../errors.js';
 import type { Context, Invocation } from '../context.js';
 import { formatField } from '../quantity.js';

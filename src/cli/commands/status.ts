@@ -1,5 +1,5 @@
 /** `holdfast status`: the supervisors and their workers, for people or as JSON. */
-import { connectTo, type ListedSupervisor, listSupervisors } from '../../control/find.js';
+import { connectTo, type ListedSupervisor, listSupervisors } from '../../control/client/find.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { giveAMoment } from '../coming-back.js';

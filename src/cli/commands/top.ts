@@ -1,7 +1,7 @@
 /** `holdfast top`: the workers live, drawn in the terminal; once and as a plain table elsewhere. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection } from '../../control/client.js';
-import { connectTo, listSupervisors, runningNames } from '../../control/find.js';
+import type { Connection } from '../../control/client/client.js';
+import { connectTo, listSupervisors, runningNames } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
 import { type Command, type Context, flagText, looksOf } from '../context.js';
 import { NO_HISTORY, observe } from '../top/history.js';

@@ -1,6 +1,6 @@
 /** `holdfast upgrade`: the supervisor is replaced in place; the workers and their connections stay. */
 import path from 'node:path';
-import { upgradeOver } from '../../control/upgrade-arrival.js';
+import { upgradeOver } from '../../control/client/upgrade-arrival.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type Command, flagText } from '../context.js';
 import { type Perform, request } from './request.js';

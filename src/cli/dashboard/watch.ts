@@ -1,6 +1,6 @@
 /** Looks at all supervisors of a runtime folder, each time somebody asks, and keeps what rates are made of. */
-import { Connection } from '../../control/client.js';
-import { runningNames } from '../../control/find.js';
+import { Connection } from '../../control/client/client.js';
+import { runningNames } from '../../control/client/find.js';
 import { controlSocketPath } from '../../control/socket-path.js';
 import type { DashboardList, DashboardRow } from '../../protocol.js';
 import { type History, NO_HISTORY, observe } from '../top/history.js';

@@ -1,5 +1,5 @@
 /** `holdfast reload --follow`: the rollout that is under way, to its end, whoever has asked for it. */
-import type { Connection, ProgressLine, ResultLine } from '../../control/client.js';
+import type { Connection, ProgressLine, ResultLine } from '../../control/client/client.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { SupervisorEvent } from '../../protocol.js';
 

@@ -3,7 +3,7 @@
  * there. Loaded only there.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection, ResultLine } from '../../control/client.js';
+import type { Connection, ResultLine } from '../../control/client/client.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { replacedSlots } from '../../replaced-slots.js';
 import { type Context, wantsColour } from '../context.js';

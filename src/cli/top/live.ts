@@ -3,8 +3,8 @@
  * What is shown and what a key means is decided elsewhere.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Connection, type Action as Request } from '../../control/client.js';
-import { listSupervisors } from '../../control/find.js';
+import { Connection, type Action as Request } from '../../control/client/client.js';
+import { listSupervisors } from '../../control/client/find.js';
 import { absence, controlSocketPath } from '../../control/socket-path.js';
 import type { Context } from '../context.js';
 import { wantsColour } from '../context.js';

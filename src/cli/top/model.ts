@@ -2,7 +2,7 @@
  * The state of the live view: what is known, what is looked at, what is asked. `update` takes what has happened (an answer, a
  * key, the time) and says what is to be done. Pure.
  */
-import type { ListedSupervisor } from '../../control/find.js';
+import type { ListedSupervisor } from '../../control/client/find.js';
 import type { SupervisorStatus } from '../../protocol.js';
 import { type History, NO_HISTORY, observe } from './history.js';
 import { COLUMNS, type Order, type Row, rowsOf, type SortKey } from './rows.js';

@@ -4,7 +4,7 @@
  */
 import type { Before, State } from '../../core/types.js';
 import type { PageMark, RestartRecord, SupervisorEvent } from '../../protocol.js';
-import { RestartHistory } from '../restart-history.js';
+import { RestartHistory } from '../insight/restart-history.js';
 
 const MOST = 200;
 /** So many of the newest have details. */

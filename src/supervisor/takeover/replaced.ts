@@ -5,8 +5,8 @@
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config/config.js';
-import type { Connection, ResultLine } from '../../control/client.js';
-import { connectTo } from '../../control/find.js';
+import type { Connection, ResultLine } from '../../control/client/client.js';
+import { connectTo } from '../../control/client/find.js';
 import { ensureRuntimeDir } from '../../control/runtime-dir.js';
 import { HoldfastError } from '../../errors.js';
 import type { Log } from '../../logs/logger.js';

@@ -7,7 +7,7 @@ import type { ControlResult, LeaveOptions, UpgradeOptions, UpgradeStatus } from 
 import type { Custody } from '../../sockets/custody.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { Releases } from '../deployments/releases.js';
-import type { Insight } from '../insight.js';
+import type { Insight } from '../insight/insight.js';
 import type { Loop } from '../loop.js';
 import type { Observing } from '../observe/observing.js';
 import { type Progress, tell } from '../requests.js';

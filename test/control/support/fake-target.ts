@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
-import { ControlServer } from '../../../src/control/server.js';
+import { ControlServer } from '../../../src/control/server/server.js';
 import { HoldfastError } from '../../../src/errors.js';
 import { lineFilter } from '../../../src/logs/filter.js';
 import type {
