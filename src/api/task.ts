@@ -19,7 +19,8 @@ export class Task implements PromiseLike<ControlResult>, AsyncIterable<Progress>
   /** @throws HoldfastError FAILED with the reason; CONNECTION_LOST, REFUSED */
   readonly result: Promise<ControlResult>;
   readonly #unread: Progress[] = [];
-  #wake: () => void = () => {};
+  /** Whoever waits for the next step: several may read, and each step goes to one of them. */
+  readonly #waiting = new Set<() => void>();
   #ended = false;
 
   /** @param failure what it comes to where the supervisor says that it failed */
@@ -49,12 +50,15 @@ export class Task implements PromiseLike<ControlResult>, AsyncIterable<Progress>
       if (step !== undefined) yield step;
       else if (this.#ended) break;
       else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        await new Promise<void>((resolve) => this.#waiting.add(resolve));
       }
     }
     await this.result;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 
   async #run(

@@ -177,7 +177,8 @@ export class Connection {
   async #refuseUnlessOk(verb: string, answer: Answer): Promise<void> {
     if (answer.statusCode === 200) return;
     const { error, hint } = refusalIn(await readText(answer));
-    throw new HoldfastError('REFUSED', `cannot ${verb} ${this.name}: ${error}`, {
+    // The supervisor says that it cannot as well, without its name.
+    throw new HoldfastError('REFUSED', `cannot ${verb} ${this.name}: ${error.replace(`cannot ${verb}: `, '')}`, {
       hint: hint ?? 'the supervisor may be of another version: compare with holdfast status --json',
     });
   }

@@ -3,95 +3,46 @@
  * nobody else assigns it.
  */
 import { causeOfDeath } from './cause-of-death.js';
+import { diagnosed, exceeded, healthTold, hung } from './condition.js';
 import { BEFORE_READY, crashed, describeExit, describeFailedStart, facts } from './crash.js';
-import { fail, failUnready, isUnheard, kill, remove, terminate } from './departure.js';
+import { fail, failUnready, isUnheard, remove, terminate } from './departure.js';
 import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
 import { closed, closedUnasked } from './loss.js';
-import { addressCame, bound, checkReady, stayed, wantsHealth } from './readiness.js';
+import { addressCame, bound, checkReady, stayed } from './readiness.js';
 import { recycle } from './recycle.js';
-import { isOnTrial } from './rollout.js';
-import { isSoaked, nobodyServes, seats } from './standing.js';
+import { nobodyServes } from './standing.js';
 import { label, newWorker, policyOf, report } from './state.js';
 import { comeBack, seized } from './takeover.js';
-import type { Draft, LiveState, Worker, WorkerEvent, WorkerEventType } from './types.js';
-
-/** What a hung worker has left to tell where it hangs, before it is killed. */
-export const DIAGNOSIS_MS = 2_500;
+import type { Draft, LiveState, WorkerEvent, WorkerEventType, WorkerHandler } from './types.js';
 
 const RESIGNED = 'it called cluster.worker.disconnect()';
 
-type Handler<T extends WorkerEventType> = (
-  draft: Draft,
-  worker: Worker,
-  event: Extract<WorkerEvent, { type: T }>,
-) => void;
-type Row = { readonly [T in WorkerEventType]: Handler<T> };
+type Row = { readonly [T in WorkerEventType]: WorkerHandler<T> };
 
 /** The event tells nothing that matters in this state; written down so that no cell is forgotten. */
 const ignored = (): void => {};
 
-const spawned: Handler<'spawned'> = (draft, worker, event) => {
+const spawned: WorkerHandler<'spawned'> = (draft, worker, event) => {
   worker.pid = event.pid;
   report(draft, 'info', 'worker started', label(worker));
 };
 
-const healthTold: Handler<'healthTold'> = (draft, worker, { reason }) => {
-  worker.owesHealth = false;
-  worker.healthReason = reason;
-  if (reason === null) worker.healthy = true;
-  if (seats(worker) && wantsHealth(draft.state, worker, draft.now)) {
-    worker.healthAt = draft.now + policyOf(draft.state, worker).healthIntervalMs;
-  }
-  if (worker.state === 'starting') checkReady(draft, worker);
-  else if (reason !== null && !isSoaked(draft.state, worker, draft.now))
-    fail(draft, worker, `a worker did not stay healthy: ${reason}`);
-};
-
-const exceeded: Handler<'exceeded'> = (draft, worker, { limit, reason }) => {
-  if (worker.recycleReason !== null) return;
-  // Memory and delay say something of a release; requests only that it is used, and its age nothing at all.
-  const isTelling = limit === 'maxMemory' || limit === 'maxEventLoopDelay';
-  if (isTelling && isOnTrial(draft.state, worker.generation)) {
-    fail(draft, worker, `a worker came to a limit: ${reason}`);
-    return;
-  }
-  recycle(draft, worker, reason, `raise ${limit}, or find out what it needs that for`);
-};
-
 /** It is asked to drain as soon as another one serves in its place. */
-const resigned: Handler<'resigned'> = (draft, worker) => {
+const resigned: WorkerHandler<'resigned'> = (draft, worker) => {
   if (worker.recycleReason === null) recycle(draft, worker, RESIGNED, 'find out why the application wants to go');
-};
-
-/** Its loop does not turn: it can neither be drained nor asked to end, and what it has is lost. */
-const hung: Handler<'hung'> = (draft, worker, { silentMs }) => {
-  const reason = `the event loop of a worker hung: no sign of life for ${Math.round(silentMs / 100) / 10} s`;
-  worker.endReason = reason;
-  worker.hung = true;
-  report(draft, 'error', 'worker hung', { ...label(worker), silentMs: Math.round(silentMs) });
-  worker.state = 'terminating';
-  worker.healthAt = null;
-  worker.deadline = draft.now + DIAGNOSIS_MS;
-  draft.effects.push({ do: 'diagnose', worker: worker.id });
-  crashed(draft, worker, { cause: 'hung', reason, chance: 0.5, atOnce: true });
-};
-
-/** What a hung worker was given time for. */
-const diagnosed: Handler<'diagnosed'> = (draft, worker) => {
-  if (worker.hung) kill(draft, worker);
 };
 
 /** How many refusals are remembered: one that looks for a free port meets with many. */
 const MOST_REFUSED = 8;
 
 /** It may say that it is ready, having been told that it listens, and nobody could reach it. */
-const contested: Handler<'contested'> = (_draft, worker, { key }) => {
+const contested: WorkerHandler<'contested'> = (_draft, worker, { key }) => {
   if (!worker.contested.includes(key)) worker.contested.push(key);
 };
 
 /** Its application has been told, and decides what that means: it may wait, take another port, do without, or end. */
-const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason, isOurs = false }) => {
+const bindFailed: WorkerHandler<'bindFailed'> = (draft, worker, { key, reason, isOurs = false }) => {
   if (isOurs && worker.state === 'starting') {
     fail(draft, worker, reason);
     return;
@@ -104,32 +55,32 @@ const bindFailed: Handler<'bindFailed'> = (draft, worker, { key, reason, isOurs 
   worker.refused = [...others, { key, reason }].slice(-MOST_REFUSED);
 };
 
-const ended: Handler<'ended'> = (_draft, worker) => {
+const ended: WorkerHandler<'ended'> = (_draft, worker) => {
   worker.ended = true;
 };
 
 /** It had begun to accept before it was sent away, and that was still to be heard: it has all the time of a drain. */
-const boundLate: Handler<'bound'> = (draft, worker, { key }) => {
+const boundLate: WorkerHandler<'bound'> = (draft, worker, { key }) => {
   if (!isUnheard(worker) || !worker.given.includes(key)) return;
   worker.listening.push(key);
   worker.deadline = draft.now + policyOf(draft.state, worker).drainTimeoutMs;
 };
 
 /** There may be another one by now; where there is none, its clients are asked to go elsewhere. */
-const unlinked: Handler<'unlinked'> = (draft, worker) => {
+const unlinked: WorkerHandler<'unlinked'> = (draft, worker) => {
   const heirs = heirsOf(draft.state, { ...worker, listening: worker.served });
   if (heirs.length > 0) draft.effects.push({ do: 'link', worker: worker.id, heirs, addresses: worker.served });
 };
 
-const failed: Handler<'failed'> = (draft, worker, { reason }) => fail(draft, worker, reason);
+const failed: WorkerHandler<'failed'> = (draft, worker, { reason }) => fail(draft, worker, reason);
 
 /** The exit that was on its way. */
-const left: Handler<'exited'> = (draft, worker, event) => {
+const left: WorkerHandler<'exited'> = (draft, worker, event) => {
   remove(draft, worker);
   report(draft, 'info', 'worker exited', { ...label(worker), code: event.code, signal: event.signal });
 };
 
-const cameBack: Handler<'attached'> = (draft, worker, event) => comeBack(draft, worker, event);
+const cameBack: WorkerHandler<'attached'> = (draft, worker, event) => comeBack(draft, worker, event);
 
 const LIFECYCLE = {
   starting: {
@@ -292,7 +243,7 @@ export function observe(draft: Draft, event: WorkerEvent): void {
   // An answer from a worker that is gone: nothing is left that it could concern.
   if (worker === undefined) return;
   const row: Row = LIFECYCLE[worker.state];
-  const handler = row[event.type] as Handler<WorkerEventType>;
+  const handler = row[event.type] as WorkerHandler<WorkerEventType>;
   handler(draft, worker, event);
 }
 

@@ -391,6 +391,13 @@ export type Event =
 
 export type WorkerEventType = WorkerEvent['type'];
 
+/** What an event means for a worker that is in one of its states. */
+export type WorkerHandler<T extends WorkerEventType> = (
+  draft: Draft,
+  worker: Worker,
+  event: Extract<WorkerEvent, { type: T }>,
+) => void;
+
 export type ReportLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export type Effect =

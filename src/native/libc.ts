@@ -23,6 +23,7 @@ import { loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
 import { openPeers, type Peers } from './peers.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
+import { type Instruction, openReusePortPrograms } from './reuse-port-program.js';
 import { type UnixSocket, unixSocket } from './unix-socket.js';
 
 /** The accept queue of a listening socket, in connections. */
@@ -30,17 +31,6 @@ export interface ListenQueue {
   readonly length: number;
   /** What listen(2) was given, cut by the system's own limit. */
   readonly limit: number;
-}
-
-/** One instruction of classic BPF: `struct sock_filter` of Linux `include/uapi/linux/filter.h`. */
-export interface Instruction {
-  /** 16 bits. */
-  readonly code: number;
-  /** How many instructions to skip when a comparison holds, and when it does not; 0 to 255. */
-  readonly jt: number;
-  readonly jf: number;
-  /** 32 bits. */
-  readonly k: number;
 }
 
 export interface Native {
@@ -131,12 +121,7 @@ const TCP_LISTEN = 10;
 const TCPI_UNACKED = 24 / 4;
 const TCPI_SACKED = 28 / 4;
 const TCP_INFO_WORDS = 26;
-/** `sizeof(struct sock_filter)`: code, jt, jf, k. */
-const INSTRUCTION_BYTES = 8;
-const ENOTSUP = -os.constants.errno.ENOTSUP;
 const EINVAL = -os.constants.errno.EINVAL;
-
-const LITTLE_ENDIAN = os.endianness() === 'LE';
 
 let loaded: NativeLoad | undefined;
 
@@ -171,12 +156,14 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
   const listenFd = libc.func('int listen(int fd, int backlog)');
   const closeFd = libc.func('int close(int fd)');
   const waitpid = libc.func('int waitpid(int pid, void *status, int options)');
-  const SockFprog = koffi.struct({ length: 'uint16_t', filter: 'const void *' });
-  const attach = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(SockFprog), 'uint32_t']);
 
   function check(result: number, task: string, syscall: string): number {
     if (result < 0) throw new NativeError(task, syscall, -koffi.errno());
     return result;
+  }
+
+  function unsupported(task: string): NativeError {
+    return new NativeError(task, 'setsockopt', -os.constants.errno.ENOTSUP);
   }
 
   function switchOn(fd: number, name: number): void {
@@ -246,32 +233,6 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     check(fcntl(fd, F_SETFL, 'int', flags & ~constants.O_NONBLOCK), task, 'fcntl');
   }
 
-  function attachReusePortProgram(fd: number, program: readonly Instruction[]): void {
-    const task = 'attach a steering program';
-    if (constants.steering === null) throw new NativeError(task, 'setsockopt', ENOTSUP);
-    const filter = new DataView(new ArrayBuffer(program.length * INSTRUCTION_BYTES));
-    for (const [i, { code, jt, jf, k }] of program.entries()) {
-      const at = i * INSTRUCTION_BYTES;
-      filter.setUint16(at, code, LITTLE_ENDIAN);
-      filter.setUint8(at + 2, jt);
-      filter.setUint8(at + 3, jf);
-      filter.setUint32(at + 4, k >>> 0, LITTLE_ENDIAN);
-    }
-    const size = koffi.sizeof(SockFprog);
-    check(
-      attach(fd, constants.SOL_SOCKET, constants.steering.attach, { length: program.length, filter }, size),
-      task,
-      'setsockopt',
-    );
-  }
-
-  function detachReusePortProgram(fd: number): void {
-    const task = 'detach a steering program';
-    if (constants.steering === null) throw new NativeError(task, 'setsockopt', ENOTSUP);
-    const { steering } = constants;
-    check(setsockopt(fd, constants.SOL_SOCKET, steering.detach, new Int32Array([0]), 4), task, 'setsockopt');
-  }
-
   function tcpListenQueue(fd: number): ListenQueue | null {
     if (constants.tcpInfo === null) return null;
     const { level, name } = constants.tcpInfo;
@@ -303,8 +264,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     tcpListenQueue,
     unixSocket: (fd) => unixSocket(libc, fd),
     openQueueWatch: () => openQueueWatch(libc, check),
-    attachReusePortProgram,
-    detachReusePortProgram,
+    ...openReusePortPrograms(koffi, libc, check, constants, unsupported),
     openDatagrams: (path) => openDatagrams(koffi, libc, check, path),
     bindDatagrams: (path) => bindDatagrams(libc, check, path),
     duplicate: (fd) => duplicate(libc, check, fd),

@@ -5,39 +5,29 @@
  * Called by the supervisor, which sends duplicates to workers. Must never accept: the worker does, on its duplicate, and
  * both are the same socket in the kernel.
  */
-import { setTimeout as delay } from 'node:timers/promises';
-import { after, type MonotonicMs, monotonicNow } from '../monotonic.js';
 import type { ListenQueue } from '../native/libc.js';
 import type { AddressKey, AddressRequest } from '../protocol.js';
-import { addressKey, formatAddress, overlaps } from './address.js';
+import { Acquisitions } from './acquisitions.js';
+import { formatAddress, overlaps } from './address.js';
 import { type BoundSocket, bindSocket, canBindBeside, isAddressFree } from './bind.js';
-import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
+import { BindError, EADDRINUSE } from './bind-error.js';
 import type { CustodyOptions, CustodySocket } from './custody-options.js';
 import { type InheritedSocket, matchFor, nameOf } from './inherit.js';
 import { Keeping } from './keeping.js';
-import { findOwner, SOON_FILES } from './owner.js';
-import { rivalsOf } from './rivals.js';
 import { SteeredGroups, unsteer } from './steered-groups.js';
-import { Turns } from './turns.js';
 
 export { addressKey } from './address.js';
 export type { CustodyOptions, CustodySocket, Waiting } from './custody-options.js';
-
-/** How often an address that is taken is tried again. */
-const RETRY_MS = 250;
 
 /** What there is to see of the groups from outside: only custody has sockets come and go. */
 export type SteeredSockets = Omit<SteeredGroups<CustodySocket>, 'join' | 'joinKnown' | 'leave' | 'close'>;
 
 export class Custody {
   readonly #options: CustodyOptions;
-  readonly #now: () => MonotonicMs;
-  readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly #sockets = new Set<CustodySocket>();
-  readonly #turns = new Turns();
   /** null where connections are not steered. */
   readonly #groups: SteeredGroups<CustodySocket> | null;
-  readonly #acquisitions = new Set<AbortController>();
+  readonly #acquisitions: Acquisitions;
   /** Of socket units, and not asked for yet. */
   readonly #unclaimed = new Set<InheritedSocket>();
   /** Those that somebody else goes on to hold, whatever happens here, as that calls them. */
@@ -52,9 +42,13 @@ export class Custody {
     this.#options = options;
     const { steered, native } = options;
     this.#groups = steered && native.ok ? new SteeredGroups(native.native) : null;
-    this.#now = options.now ?? monotonicNow;
-    this.#sleep = options.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
     this.#keeping = new Keeping(options.keeper ?? null, (socket) => this.#groups?.indexOf(socket) ?? null);
+    this.#acquisitions = new Acquisitions(options, {
+      list: () => this.list(),
+      find: (slot, key, request) => this.#findOrClaim(slot, key, request),
+      bind: (slot, key, request) => this.#bind(slot, key, request),
+      gone: (concerns) => this.#keeping.gone(concerns),
+    });
     this.#takeIn(options.inherited ?? []);
   }
 
@@ -69,26 +63,8 @@ export class Custody {
    *
    * @throws BindError; one that says `isOurs` where another socket of this custody is in the way; ECANCELED if `signal` was aborted or custody was closed. Nothing stays bound then.
    */
-  async acquire(slot: number, request: AddressRequest, signal?: AbortSignal): Promise<CustodySocket> {
-    const key = addressKey(request);
-    const untilMs = after(this.#now(), this.#options.bindTimeoutMs);
-    const stop = new AbortController();
-    const abort = () => stop.abort();
-    const aborted = new Promise<void>((resolve) => {
-      stop.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    signal?.addEventListener('abort', abort, { once: true });
-    if (this.#closed || signal?.aborted) abort();
-    this.#acquisitions.add(stop);
-    const turn = this.#turns.take(key);
-    try {
-      await Promise.race([turn.came, aborted]);
-      return await this.#findOrBind(slot, key, request, untilMs, stop.signal);
-    } finally {
-      turn.finish();
-      this.#acquisitions.delete(stop);
-      signal?.removeEventListener('abort', abort);
-    }
+  acquire(slot: number, request: AddressRequest, signal?: AbortSignal): Promise<CustodySocket> {
+    return this.#acquisitions.acquire(slot, request, signal);
   }
 
   /** @param slot does not matter in reuseaddr mode */
@@ -134,7 +110,7 @@ export class Custody {
   /** Closes every socket, ends every acquisition that waits, and refuses all later ones. */
   closeAll(): void {
     this.#closed = true;
-    for (const acquisition of this.#acquisitions) acquisition.abort();
+    this.#acquisitions.close();
     for (const socket of this.list()) this.#close(socket);
     for (const socket of this.#unclaimed) socket.handle.close();
     this.#unclaimed.clear();
@@ -235,41 +211,10 @@ export class Custody {
     this.#options.onInherited?.(taken);
   }
 
-  async #findOrBind(
-    slot: number,
-    key: AddressKey,
-    request: AddressRequest,
-    untilMs: MonotonicMs,
-    stop: AbortSignal,
-  ): Promise<CustodySocket> {
-    for (let attempt = 1; ; attempt += 1) {
-      if (stop.aborted) throw new BindError(request, ECANCELED, { reason: 'the listener is no longer wanted' });
-      // The slot has come back before its socket has gone, or another one is still in the way.
-      await this.#keeping.gone((other) => overlaps(other, request) && (other.slot === null || other.slot === slot));
-      const unit = this.#ofKey(key).length === 0 ? matchFor([...this.#unclaimed], request) : undefined;
-      if (unit !== undefined) this.#claim(unit, key);
-      const found = this.find(slot, key);
-      if (found !== undefined) return found;
-      try {
-        return this.#bind(slot, key, request);
-      } catch (error) {
-        if (!(error instanceof BindError) || error.errno !== EADDRINUSE) throw error;
-        // Now, not after a wait: it may be a look at the port, and gone by then.
-        if (rivalsOf(this.list(), slot, request).length > 0) {
-          throw new BindError(request, EADDRINUSE, { isOurs: true, cause: error });
-        }
-        const leftMs = untilMs - this.#now();
-        if (leftMs <= 0 || attempt === 1) {
-          // Who does not wait is to be answered soon.
-          const mostFiles = leftMs <= 0 ? SOON_FILES : undefined;
-          const owner = await findOwner(request.host, request.port, undefined, mostFiles);
-          if (leftMs <= 0) throw new BindError(request, EADDRINUSE, { owner, cause: error });
-          const address = formatAddress(request.host, request.port);
-          if (!stop.aborted) this.#options.onWaiting({ key, address, owner, untilMs });
-        }
-        await this.#sleep(Math.min(RETRY_MS, leftMs), stop).catch(() => {});
-      }
-    }
+  #findOrClaim(slot: number, key: AddressKey, request: AddressRequest): CustodySocket | undefined {
+    const unit = this.#ofKey(key).length === 0 ? matchFor([...this.#unclaimed], request) : undefined;
+    if (unit !== undefined) this.#claim(unit, key);
+    return this.find(slot, key);
   }
 
   /**

@@ -3,7 +3,7 @@
  * Pure: the caller knows the group's order and attaches the result. Must never give a program that the kernel refuses,
  * nor one that answers with an index it was not told.
  */
-import type { Instruction } from '../native/libc.js';
+import type { Instruction } from '../native/reuse-port-program.js';
 
 export type Choice =
   | {

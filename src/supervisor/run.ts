@@ -1,9 +1,7 @@
 /**
  * One supervisor from its start to its end: probes the machine, opens the control socket, starts the workers.
  */
-import { closeSync } from 'node:fs';
 import type { Config } from '../config/config.js';
-import type { ListenAddress } from '../config/listen-address.js';
 import type { LoadedConfig } from '../config/load.js';
 import type { AdminServer } from '../control/admin.js';
 import { ControlServer } from '../control/server.js';
@@ -33,10 +31,10 @@ import type { Started } from './supervisor-options.js';
 import { addressOf, openJournal, steeringWith } from './surroundings.js';
 import { attachAt } from './takeover/orphans.js';
 import type { Replaced } from './takeover/replaced.js';
-import { type PassedWorkers, Takeover } from './takeover/takeover.js';
+import { Takeover } from './takeover/takeover.js';
 import type { Arrival } from './upgrade/arrival.js';
 import { leaveLack } from './upgrade/lack.js';
-import type { PassedAdmin } from './upgrade/passed-state.js';
+import { passableAdmin, passedAdminFd, passedWorkers, tellArrived } from './upgrade/passed-on.js';
 import type { SelfStart } from './upgrade/upgrader.js';
 import type { FirstWorker } from './workers/first-worker.js';
 
@@ -270,37 +268,9 @@ async function lookForReplaced({ runtimeDir }: RunOptions, wanted: Release, log:
   return replaced;
 }
 
-function passedWorkers(arrival: Arrival | null): PassedWorkers | null {
-  return arrival === null ? null : { before: arrival.state, collect: (pid) => arrival.exec.collect(pid) };
-}
-
-function passableAdmin(address: ListenAddress | null, admin: AdminServer | null): PassedAdmin | null {
-  const fd = admin?.fd ?? null;
-  return address === null || fd === null ? null : { fd, ...address };
-}
-
-/** Closed where the configuration has another address by now. */
-function passedAdminFd(address: ListenAddress | null, { state }: Arrival): number | undefined {
-  const { admin } = state.upgrade;
-  if (admin === null) return undefined;
-  if (address?.host === admin.host && address.port === admin.port) return admin.fd;
-  closeSync(admin.fd);
-  return undefined;
-}
-
 /** null where there is none. Few have one, and it brings much along. */
 async function openAdminAddress(config: Config, supervisor: Supervisor, fd?: number): Promise<AdminServer | null> {
   return config.admin === null ? null : (await import('./admin.js')).openAdmin(config, supervisor, fd);
-}
-
-/** All workers have been taken over: the version before is no longer needed. */
-function tellArrived(arrival: Arrival, log: Log): void {
-  if (!arrival.isPending()) return;
-  arrival.done();
-  const { id, version, nodeVersion, failure } = arrival.state.upgrade;
-  const fields = { upgrade: id, from: { version, nodeVersion } };
-  if (failure === null) log.logger.info(fields, 'supervisor replaced');
-  else log.logger.error({ upgrade: id, reason: failure }, 'upgrade failed: the previous version goes on');
 }
 
 async function hasPrimaryBranch({ config, script }: Release): Promise<boolean> {

@@ -21,6 +21,7 @@ import {
 } from './node/relink.js';
 import type { EndTerms } from './orphan-end.js';
 import { OwnOutput, STREAMS } from './own-output.js';
+import { CMD, type Message, type Sent, Unheard } from './unheard.js';
 
 /** What of a worker the supervisor that takes it over has to know. */
 export interface Account {
@@ -50,7 +51,6 @@ export interface OutliveOptions {
   readonly onAbandoned: () => void;
 }
 
-const CMD = 'NODE_HOLDFAST';
 /**
  * What is written synchronously waits for ever once a pipe is full that nobody else reads. Where nothing comes it is looked for
  * less often: many orphans must not keep a processor busy.
@@ -60,20 +60,12 @@ const READ_MS = 5;
 const RETRY_MS = 50;
 const LATER_MS = 250;
 const SOON_MS = 10_000;
-/** What node:cluster asks for, until there is somebody to ask. */
-const MOST_QUEUED = 64;
 /** Kept from the start: applications replace it. */
 const startTimer = setInterval;
 const startOnce = setTimeout;
 
-interface Message {
-  readonly cmd?: unknown;
-  readonly type?: unknown;
-  readonly seq?: unknown;
-}
-type Queued = readonly [message: unknown, handle: unknown, options: unknown, callback: SendCallback | undefined];
 type Seam = typeof process & {
-  _send(this: unknown, ...sent: Queued): boolean;
+  _send(this: unknown, ...sent: Sent): boolean;
   _disconnect(this: unknown): void;
 };
 
@@ -90,10 +82,7 @@ export class Outlive {
   #trying = false;
   #triedAt = 0;
   #deadMark: string | null | undefined;
-  /** Questions that have no answer yet, by their number: they are asked again. */
-  readonly #asked = new Map<unknown, unknown>();
-  #queue: Queued[] = [];
-  #saidReady = false;
+  readonly #unheard = new Unheard();
   /** Without both ends it would die of what it prints: then it ends with its supervisor. */
   readonly output = new OwnOutput();
 
@@ -122,7 +111,7 @@ export class Outlive {
       else this.#disconnected(link);
     };
     process.on('internalMessage' as 'message', (message: Message) => {
-      if (message?.cmd === CMD && message.type === 'socket') this.#asked.delete(message.seq);
+      if (message?.cmd === CMD && message.type === 'socket') this.#unheard.answered(message.seq);
     });
   }
 
@@ -132,11 +121,12 @@ export class Outlive {
     process.nextTick(() => process.emit('disconnect'));
   }
 
-  #send(first: Seam['_send'], [message, handle, options, callback]: Queued): boolean {
-    this.#note(message as Message);
+  #send(first: Seam['_send'], [message, handle, options, callback]: Sent): boolean {
+    this.#unheard.note(message as Message);
     const link = this.#link;
     if (link === null || (link !== 'first' && link !== 'ended' && !this.#hasAttached)) {
-      return this.#keep([message, handle, options, callback]);
+      this.#keep([message, handle, options, callback]);
+      return true;
     }
     if (isAcknowledgement(message as Message)) {
       return link === 'first' || link === 'ended'
@@ -155,24 +145,8 @@ export class Outlive {
       : link._send(message, handle, options, told);
   }
 
-  /**
-   * Of what the application says to its supervisor only `ready` is heard, and what the preload says is told anew: it counts as
-   * sent. What node:cluster asks waits, and so does what has happened since the next one was told how things are.
-   */
-  #keep(sent: Queued): boolean {
-    const [message, , , callback] = sent;
-    const isAttaching = typeof this.#link === 'object' && this.#link !== null;
-    if (isOfCluster(message) || (isAttaching && isNews(message))) {
-      this.#queue.push(sent);
-      this.#queue = this.#queue.slice(-MOST_QUEUED);
-    } else if (callback !== undefined) process.nextTick(callback, null);
-    return true;
-  }
-
-  #note(message: Message | 'ready'): void {
-    if (message === 'ready') this.#saidReady = true;
-    else if (message?.cmd !== CMD) return;
-    else if (message.type === 'listen' || message.type === 'share') this.#asked.set(message.seq, message);
+  #keep(sent: Sent): void {
+    this.#unheard.keep(sent, typeof this.#link === 'object' && this.#link !== null);
   }
 
   #orphaned(link: 'first' | Link, pipe: ChannelPipe): void {
@@ -258,12 +232,11 @@ export class Outlive {
       else if (message?.cmd === CMD && message.type === 'abandon') this.#abandon();
       else if (this.#hasAttached) process.emit('internalMessage' as 'message', message, handle);
     });
-    // The account has all else.
-    this.#queue = this.#queue.filter(([message]) => isOfCluster(message));
+    this.#unheard.told();
     const { sockets, ...account } = this.#options.account();
     tell(link, {
       ...{ type: 'attach', ...this.#options.identity, pid: process.pid, uptimeMs: 1000 * process.uptime() },
-      ...{ saidReady: this.#saidReady, sockets: sockets.length, ...account },
+      ...{ saidReady: this.#unheard.saidReady, sockets: sockets.length, ...account },
       ...this.output.texts,
     });
     for (const [i, stream] of STREAMS.entries()) tell(link, { type: 'output', stream }, this.output.ends[i]);
@@ -275,8 +248,7 @@ export class Outlive {
     this.#hasAttached = true;
     this.output.clear();
     this.#options.onAttached();
-    for (const question of this.#asked.values()) this.#process._send(question, undefined, undefined, () => {});
-    for (const sent of this.#queue.splice(0)) this.#process._send(...sent);
+    this.#unheard.sendAgain((...sent) => this.#process._send(...sent));
   }
 }
 
@@ -290,16 +262,6 @@ function tell(link: Link, message: WithoutCommand<Told>, handle?: unknown): void
 
 function isAcknowledgement(message: Message | null): boolean {
   return String(message?.cmd).startsWith('NODE_HANDLE_');
-}
-
-function isOfCluster(message: unknown): boolean {
-  return (message as Message | null)?.cmd === 'NODE_CLUSTER';
-}
-
-/** What the preload tells. Its questions are kept by themselves. */
-function isNews(message: unknown): boolean {
-  const { cmd, type } = Object(message) as Message;
-  return message === 'ready' || (cmd === CMD && type !== 'listen' && type !== 'share');
 }
 
 /** undefined where the supervisor has not said that it can be outlived. */

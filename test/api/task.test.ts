@@ -33,6 +33,27 @@ t.test('where it failed it rejects, and its steps end with the error', async (t)
   await t.rejects(steps.next(), { code: 'FAILED' });
 });
 
+t.test('two who read it both come to its end, and each step is told once', async (t) => {
+  const done = resolvers();
+  const task = new Task(async (onProgress) => {
+    for (let n = 0; n < 4; n++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      onProgress({ message: String(n), fields: {} });
+    }
+    await done.promise;
+    return { ok: true, message: 'reload', reason: null };
+  }, failure);
+  const told: string[] = [];
+  const read = async () => {
+    for await (const { message } of task) {
+      told.push(message);
+      if (told.length === 4) done.resolve();
+    }
+  };
+  await Promise.all([read(), read()]);
+  t.same(told, ['0', '1', '2', '3']);
+});
+
 t.test('steps that nobody reads do not grow without bound', async (t) => {
   const task = new Task(async (onProgress) => {
     for (let n = 0; n < 5_000; n++) onProgress({ message: String(n), fields: {} });

@@ -121,7 +121,7 @@ t.test('what the server refuses is an error with its reason', async (t) => {
   const connection = await connectTo(dir);
   await t.rejects(
     connection.perform({ scale: 'abc' }, () => {}),
-    { code: 'REFUSED', message: /^cannot scale shop: / },
+    { code: 'REFUSED', message: /^cannot scale shop: the body must be / },
   );
   t.same(target.calls, []);
 });

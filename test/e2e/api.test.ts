@@ -113,6 +113,7 @@ t.test('a client describes, profiles and inspects a worker, and has the last log
   const port = Number(new URL(url).port);
   t.ok(await accepts(port), url);
   await close();
+  await (await client.inspect(0)).close();
   while (await accepts(port));
   await t.rejects(client.inspect(99), { code: 'FAILED', message: /^cannot inspect shop: there is no worker 99/ });
 

@@ -4,9 +4,9 @@
  */
 import path from 'node:path';
 import { didYouMean } from '../../nearest.js';
-import { defaultName } from '../default-name.js';
 import { reasonFor, Unreadable } from '../text-file.js';
 import { stepOf } from './commands.js';
+import { refuseCompanions } from './companions.js';
 import { findInstalled, hasPackage, inspect, plugAndPlay, programFolders, throughLinks } from './installed.js';
 import { joinWords } from './launchers.js';
 import {
@@ -22,6 +22,7 @@ import {
 import { GONE, whyMissing } from './missing.js';
 import { preparationOf } from './preparation.js';
 import type { Program } from './program.js';
+import { programName } from './program-name.js';
 import { scriptVariables } from './script-variables.js';
 import { readShellText } from './shell-text.js';
 import type { Step } from './step.js';
@@ -177,23 +178,12 @@ class Resolution {
         `must be a script of ${path.join(manifest.folder, 'package.json')}; it has no ${name}${hint}`,
       );
     }
-    this.#alone(manifest, name, text);
+    refuseCompanions(manifest, { name, text, label: this.#label });
     this.#cwd = manifest.folder;
     await this.#addVariables(manifest, name, text);
     const options = await plugAndPlay(this.#cwd);
     if (!this.#nodeArgs.includes(options[0] ?? '')) this.#nodeArgs.push(...options);
     return this.followText(text, Math.min(own, args.length), args);
-  }
-
-  /** What runs before it would run with every start, and nobody would wait for it. */
-  #alone(manifest: Manifest, name: string, text: string): void {
-    for (const other of [`pre${name}`, `post${name}`]) {
-      const command = scriptOf(manifest, other);
-      if (command === null) continue;
-      throw new Unreadable(
-        `must be one command; ${this.#label} runs ${other} as well (${command}): run that in your deployment, and give ${quoted(text)} alone`,
-      );
-    }
   }
 
   async #addVariables(manifest: Manifest, name: string, text: string): Promise<void> {
@@ -279,17 +269,8 @@ class Resolution {
       env: this.#env,
       cwd: this.#cwd,
       said: `${left} → ${joinWords(right)}`,
-      name: this.#name(file),
+      name: programName(file, { cwd: this.#cwd, word: this.#word, isOfPackage: this.#isOfPackage }),
     };
-  }
-
-  /** A script that only a package names, or that is installed, says less than the application's own folder. */
-  #name(file: string): string {
-    const isInstalled = file.includes(`${path.sep}node_modules${path.sep}`);
-    if (!isInstalled && !this.#isOfPackage) return defaultName(file);
-    const ofFolder = defaultName(path.join(this.#cwd, 'index.js'));
-    if (ofFolder !== 'index') return ofFolder;
-    return defaultName(isInstalled ? path.join(path.sep, this.#word) : file);
   }
 }
 

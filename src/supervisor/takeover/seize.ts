@@ -1,8 +1,25 @@
 /** Takes the listening sockets of a worker that does not answer: its loop is stuck, and what waits in them is not lost with it. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { NativeLoad } from '../../native/libc.js';
 import type { Peers } from '../../native/peers.js';
 
 const LISTEN = '0A';
+
+/** @returns why they cannot be had; null where they have been taken */
+export function seizeFrom<Orphan extends { readonly pid: number }>(
+  orphan: Orphan | undefined,
+  native: NativeLoad,
+  onTaken: (fd: number, orphan: Orphan) => void,
+): string | null {
+  const peers = native.ok ? native.native.peers() : null;
+  if (orphan === undefined || peers === null) return native.ok ? 'this system does not let us' : native.reason;
+  try {
+    seizeSockets(peers, orphan.pid, (fd) => onTaken(fd, orphan));
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 /**
  * @param onTaken told of each descriptor of this process, which is the callee's: one for each socket

@@ -1,11 +1,14 @@
-/** A socket that an orphan has handed over goes into custody. */
+/** A socket of an orphan goes into custody: one that it has handed over, or that was taken from it. */
+import type { AnyEvent } from '../../core/supervision.js';
 import type { SocketId } from '../../core/types.js';
 import type { NativeLoad } from '../../native/libc.js';
+import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
-import type { TcpHandle } from '../../sockets/handle.js';
+import { type TcpHandle, wrapFd } from '../../sockets/handle.js';
 import { placeOf } from '../../sockets/inherit.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { SharedHandle } from '../../sockets/shared-bind.js';
+import type { KeptState } from './kept-state.js';
 
 /** @returns null where it cannot be kept: the worker goes on to hold it */
 export function takeSocket(
@@ -31,4 +34,25 @@ export function takeSocket(
   custody.takeOver({ handle, ...place }, key, slot);
   const socket = custody.find(slot, key);
   return socket === undefined ? null : { slot: socket.slot, key };
+}
+
+/** One of a worker that did not attach. @param slot its own: of the socket's nothing else may be known */
+export function takeSeized(
+  fd: number,
+  slot: number,
+  { custody, dispatch }: { readonly custody: Custody; readonly dispatch: (event: AnyEvent) => void },
+  { native, known }: { readonly native: NativeLoad; readonly known: Pick<KeptState, 'knownAs'> },
+): void {
+  const handle = wrapFd(fd);
+  const place = placeOf(handle, native);
+  if (place === null) {
+    handle.close();
+    return;
+  }
+  const was = known.knownAs(handle);
+  const key = was?.key ?? addressKey({ ...place, ordinal: 0 });
+  const of = was?.slot ?? slot;
+  custody.takeOver({ handle, ...place }, key, of);
+  const socket = custody.find(of, key);
+  if (socket !== undefined) dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, listened: true });
 }

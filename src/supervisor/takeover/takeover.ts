@@ -9,19 +9,17 @@ import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { ExitStatus } from '../../native/exec.js';
 import type { NativeLoad } from '../../native/libc.js';
-import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';
-import { type TcpHandle, wrapFd } from '../../sockets/handle.js';
-import { placeOf } from '../../sockets/inherit.js';
+import type { TcpHandle } from '../../sockets/handle.js';
 import type { SharedSockets } from '../../sockets/shared.js';
 import type { Arrival, AttachServer } from './attach-server.js';
 import { Ends } from './ends.js';
 import { KeptState } from './kept-state.js';
 import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess, statePath } from './orphans.js';
 import { onlyOwn } from './own-orphans.js';
-import { seizeSockets } from './seize.js';
+import { seizeFrom } from './seize.js';
 import type { Snapshot } from './snapshot.js';
-import { takeSocket } from './take-socket.js';
+import { takeSeized, takeSocket } from './take-socket.js';
 
 /** A supervisor that has passed on to this one, by exec: the workers are children of this process. */
 export interface PassedWorkers {
@@ -201,35 +199,12 @@ export class Takeover {
   /** Of one that did not attach. Answered by `seized`. */
   seize(worker: number): void {
     const { native } = this.#options;
-    const { dispatch } = this.#parts as TakeoverParts;
+    const parts = this.#parts as TakeoverParts;
     const orphan = this.#orphans.find((other) => other.worker === worker);
-    const peers = native.ok ? native.native.peers() : null;
-    let reason: string | null = null;
-    if (orphan === undefined || peers === null) reason = native.ok ? 'this system does not let us' : native.reason;
-    else {
-      try {
-        seizeSockets(peers, orphan.pid, (fd) => this.#takeSeized(fd, orphan));
-      } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
-      }
-    }
-    dispatch({ type: 'seized', worker, reason });
-  }
-
-  #takeSeized(fd: number, orphan: FoundOrphan): void {
-    const { custody, dispatch } = this.#parts as TakeoverParts;
-    const handle = wrapFd(fd);
-    const place = placeOf(handle, this.#options.native);
-    if (place === null) {
-      handle.close();
-      return;
-    }
-    const known = this.#state.knownAs(handle);
-    const key = known?.key ?? addressKey({ ...place, ordinal: 0 });
-    const slot = known?.slot ?? orphan.slot;
-    custody.takeOver({ handle, ...place }, key, slot);
-    const socket = custody.find(slot, key);
-    if (socket !== undefined) dispatch({ type: 'socketOpened', socket: { slot: socket.slot, key }, listened: true });
+    const reason = seizeFrom(orphan, native, (fd, { slot }) =>
+      takeSeized(fd, slot, parts, { native, known: this.#state }),
+    );
+    parts.dispatch({ type: 'seized', worker, reason });
   }
 
   /** One that did not attach, and what it has started. @returns whether it is one of those */

@@ -27,6 +27,7 @@ import type { Log } from '../../logs/logger.js';
 import type { Native } from '../../native/libc.js';
 import type { CustodySocket, SteeredSockets } from '../../sockets/custody.js';
 import type { Stats } from '../workers/stats.js';
+import { OpenConnections } from './open-connections.js';
 import { type Helper, Helpers } from './steering-helpers.js';
 import { SteeringPrograms } from './steering-programs.js';
 
@@ -34,13 +35,6 @@ import { SteeringPrograms } from './steering-programs.js';
 const SUSPECT_AFTER_MS = 2;
 /** With affinity a client is sent elsewhere only if its own slot hangs, not if it is busy: its session is there. */
 const HANGS_AFTER_MS = 1_000;
-/** How often workers are asked how many connections they have, while new ones come. */
-const COUNT_MS = 500;
-/** The same while the numbers change a lot: in a reload all connections of a worker go elsewhere at once. */
-const COUNT_MOVING_MS = 100;
-const MOVING = 8;
-/** As many workers are asked that often. */
-const OFTEN_WORKERS = 4;
 /** After a fault it is tried again; each time that fails, twice as long is waited. */
 const RETRY_MS = 1_000;
 const MOST_RETRY_MS = 60_000;
@@ -63,18 +57,12 @@ export class Steering {
   #state: State;
   readonly #queues = new Map<CustodySocket, QueueState>();
   readonly #programs: SteeringPrograms;
-  /** Open connections, by worker. */
-  readonly #connections = new Map<number, number>();
-  /** Workers that owe an answer: one question at a time, or those for a worker that hangs would pile up. */
-  readonly #asked = new Set<number>();
+  readonly #connections: OpenConnections;
   readonly #toldCongested = new Map<CustodySocket, number>();
   #timer: NodeJS.Timeout | undefined;
   #seen: Seen = { lastAt: Number.NEGATIVE_INFINITY, beforeAt: Number.NEGATIVE_INFINITY };
   /** Whether the next connection is being waited for. */
   #waiting = false;
-  #countAt = 0;
-  /** Whether somebody's number has changed a lot since the last count but one. */
-  #moving = false;
   /** When the programs are to be looked over, whether connections come or not: a slow start goes on. */
   #programAt: number | null = null;
   /** Set after a fault: until then the kernel chooses by its hash. */
@@ -87,6 +75,7 @@ export class Steering {
     this.#options = options;
     this.#state = state;
     this.#programs = new SteeringPrograms(options);
+    this.#connections = new OpenConnections(options.ask);
     this.#patience =
       affinity === 'none'
         ? { suspectAfterMs: Math.min(SUSPECT_AFTER_MS, adoptAfterMs), adoptAfterMs, sticky: false }
@@ -105,9 +94,7 @@ export class Steering {
       for (const map of [this.#queues, this.#toldCongested]) {
         for (const socket of map.keys()) if (!present.has(socket)) map.delete(socket);
       }
-      const alive = new Set(state.workers.map(({ id }) => id));
-      for (const id of this.#connections.keys()) if (!alive.has(id)) this.#connections.delete(id);
-      for (const id of this.#asked) if (!alive.has(id)) this.#asked.delete(id);
+      this.#connections.review(state);
       this.#program();
       this.#sleep(performance.now());
     });
@@ -116,13 +103,10 @@ export class Steering {
   /** A worker has told its figures: a sign of life on all sockets that it accepts on as their own. */
   heard(id: number, { connections }: Stats): void {
     if (!this.#state.workers.some((worker) => worker.id === id)) return;
-    this.#asked.delete(id);
-    const before = this.#connections.get(id);
-    this.#moving ||= Math.abs(connections - (before ?? 0)) >= MOVING;
-    this.#connections.set(id, connections);
+    const isNews = this.#connections.told(id, connections);
     this.#guarded(() => {
       const now = performance.now();
-      let changed = connections !== before;
+      let changed = isNews;
       for (const [socket, queue] of this.#queues) {
         const after = answered(queue, now);
         if (after === queue || !ownAcceptors(this.#state, socket).some((worker) => worker.id === id)) continue;
@@ -188,7 +172,7 @@ export class Steering {
     const readable = new Set(groups.readable());
     if (hasCome || readable.size > 0) {
       this.#seen = { lastAt: now, beforeAt: this.#seen.lastAt };
-      if (now >= this.#countAt) this.#count(now);
+      this.#connections.count(this.#state, now);
     }
     const seen: { socket: CustodySocket; before: QueueState | undefined; after: QueueState }[] = [];
     for (const socket of sockets) {
@@ -200,7 +184,7 @@ export class Steering {
       const acceptors = ownAcceptors(this.#state, socket);
       const after = acceptors.length === 0 ? excused(sampled) : sampled;
       this.#queues.set(socket, after);
-      if (after.askedAt !== null) for (const worker of acceptors) this.#ask(worker.id);
+      if (after.askedAt !== null) for (const worker of acceptors) this.#connections.ask(worker.id);
       seen.push({ socket, before, after });
     }
     // Only now is it known who has time.
@@ -241,7 +225,7 @@ export class Steering {
       const queue = this.#queues.get(socket);
       const length = queue === undefined ? 0 : averageAt(queue, now);
       const idle = queue === undefined || isIdle(queue, now);
-      return [{ socket, slot, idle, length, connections: this.#openIn(slot) ?? 0 }];
+      return [{ socket, slot, idle, length, connections: this.#connections.openIn(this.#state, slot) ?? 0 }];
     });
     return all.sort((a, b) => a.length - b.length || a.connections - b.connections);
   }
@@ -258,34 +242,10 @@ export class Steering {
     const avoided = this.#avoidedSlots(now);
     const observe = (socket: CustodySocket) => ({
       queue: this.#queues.get(socket),
-      connections: socket.slot === null ? null : this.#openIn(socket.slot),
+      connections: socket.slot === null ? null : this.#connections.openIn(this.#state, socket.slot),
       avoided: avoided.has(socket.slot),
     });
     this.#programAt = this.#programs.apply(this.#state, observe, now);
-  }
-
-  #count(now: number): void {
-    // Each question costs a worker a turn: many workers are asked less often.
-    const often = Math.max(1, this.#state.workers.length / OFTEN_WORKERS);
-    this.#countAt = now + (this.#moving ? COUNT_MOVING_MS : COUNT_MS) * often;
-    this.#moving = false;
-    for (const worker of this.#state.workers) if (worker.state === 'ready') this.#ask(worker.id);
-  }
-
-  #ask(worker: number): void {
-    if (this.#asked.has(worker)) return;
-    this.#asked.add(worker);
-    this.#options.ask(worker);
-  }
-
-  #openIn(slot: number): number | null {
-    let sum: number | null = null;
-    for (const worker of this.#state.workers) {
-      const count = worker.slot === slot ? this.#connections.get(worker.id) : undefined;
-      // Those of a worker that drains will be gone soon.
-      if (count !== undefined && worker.state === 'ready') sum = (sum ?? 0) + count;
-    }
-    return sum;
   }
 
   /** Until the next look: for a time, or for the next connection. */

@@ -44,6 +44,8 @@ export class Examinations {
   readonly #waiting = new Map<number, Question>();
   /** When the event loop may stand still. */
   readonly #busy = new Map<number, Stillness>();
+  /** Inspectors that nobody wants any more, until they are closed. */
+  readonly #closing = new Map<number, Promise<unknown>>();
   /** Told when the worker has ended. */
   readonly #ends = new Map<number, () => void>();
   #asked = 0;
@@ -115,7 +117,7 @@ export class Examinations {
    */
   async inspect(handle: WorkerHandle, opened: (url: string) => void, gone: AbortSignal): Promise<ControlResult> {
     const { worker } = handle.identity;
-    return this.#alone(worker, ANY_TIME, async () => {
+    const result = this.#alone(worker, ANY_TIME, async () => {
       handle.concealsInspector = true;
       const ended = new Promise<'ended'>((resolve) => this.#ends.set(worker, () => resolve('ended')));
       try {
@@ -127,8 +129,12 @@ export class Examinations {
         }
         opened(answer.url);
         const left = new Promise<'left'>((resolve) => {
-          if (gone.aborted) resolve('left');
-          gone.addEventListener('abort', () => resolve('left'), { once: true });
+          const leave = () => {
+            if (this.#ends.has(worker)) this.#closing.set(worker, result);
+            resolve('left');
+          };
+          if (gone.aborted) leave();
+          else gone.addEventListener('abort', leave, { once: true });
         });
         if ((await Promise.race([ended, left])) === 'ended') {
           return { ok: false, message: 'failed', reason: `worker ${worker} has ended` };
@@ -138,9 +144,11 @@ export class Examinations {
         return { ok: true, message: 'the inspector is closed', reason: null };
       } finally {
         this.#ends.delete(worker);
+        this.#closing.delete(worker);
         handle.concealsInspector = false;
       }
     });
+    return result;
   }
 
   answered(worker: number, answer: Answer): void {
@@ -161,6 +169,9 @@ export class Examinations {
   }
 
   async #alone(worker: number, stillness: Stillness, act: () => Promise<ControlResult>): Promise<ControlResult> {
+    // Who has closed it asks for the next one at once.
+    const closing = this.#closing.get(worker);
+    if (closing !== undefined) await closing.catch(() => {});
     if (this.#busy.has(worker)) {
       const reason = `worker ${worker} is being profiled or inspected already`;
       return { ok: false, message: 'failed', reason };

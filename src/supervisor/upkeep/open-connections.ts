@@ -1,0 +1,69 @@
+/** How many connections each worker has open, as the workers say: asked often enough to steer by, and no more often. */
+import type { State } from '../../core/types.js';
+
+/** How often workers are asked how many connections they have, while new ones come. */
+const COUNT_MS = 500;
+/** The same while the numbers change a lot: in a reload all connections of a worker go elsewhere at once. */
+const COUNT_MOVING_MS = 100;
+const MOVING = 8;
+/** As many workers are asked that often. */
+const OFTEN_WORKERS = 4;
+
+export class OpenConnections {
+  readonly #question: (worker: number) => void;
+  /** By worker. */
+  readonly #open = new Map<number, number>();
+  /** Workers that owe an answer: one question at a time, or those for a worker that hangs would pile up. */
+  readonly #asked = new Set<number>();
+  #countAt = 0;
+  /** Whether somebody's number has changed a lot since the last count but one. */
+  #moving = false;
+
+  /** @param question asks a worker for its figures; the answer comes by `told`, if it does */
+  constructor(question: (worker: number) => void) {
+    this.#question = question;
+  }
+
+  /** Forgets who is gone. */
+  review(state: State): void {
+    const alive = new Set(state.workers.map(({ id }) => id));
+    for (const id of this.#open.keys()) if (!alive.has(id)) this.#open.delete(id);
+    for (const id of this.#asked) if (!alive.has(id)) this.#asked.delete(id);
+  }
+
+  /** @returns whether it is another number than before */
+  told(worker: number, connections: number): boolean {
+    this.#asked.delete(worker);
+    const before = this.#open.get(worker);
+    this.#moving ||= Math.abs(connections - (before ?? 0)) >= MOVING;
+    this.#open.set(worker, connections);
+    return connections !== before;
+  }
+
+  /** Connections come: all are asked, if it is time. */
+  count(state: State, now: number): void {
+    if (now < this.#countAt) return;
+    // Each question costs a worker a turn: many workers are asked less often.
+    const often = Math.max(1, state.workers.length / OFTEN_WORKERS);
+    this.#countAt = now + (this.#moving ? COUNT_MOVING_MS : COUNT_MS) * often;
+    this.#moving = false;
+    for (const worker of state.workers) if (worker.state === 'ready') this.ask(worker.id);
+  }
+
+  ask(worker: number): void {
+    if (this.#asked.has(worker)) return;
+    this.#asked.add(worker);
+    this.#question(worker);
+  }
+
+  /** Of the workers of a slot; null where none has said it. */
+  openIn(state: State, slot: number): number | null {
+    let sum: number | null = null;
+    for (const worker of state.workers) {
+      const count = worker.slot === slot ? this.#open.get(worker.id) : undefined;
+      // Those of a worker that drains will be gone soon.
+      if (count !== undefined && worker.state === 'ready') sum = (sum ?? 0) + count;
+    }
+    return sum;
+  }
+}
