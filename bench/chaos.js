@@ -139,18 +139,18 @@ async function calm(files) {
 /** Until all is well. @param files the open ones of before, by kind @returns what is not well when the time is over */
 async function settled(files) {
   const endsAt = monotonicMs() + CALM_MS;
-  let unwell;
+  let unhealthy;
   do {
     await pause(250);
     const status = await world.status();
-    unwell = status === null ? ['status cannot be had'] : unwellness(status);
-    if (files !== undefined) unwell.push(...moreFiles(files));
+    unhealthy = status === null ? ['status is not available'] : faultsOf(status);
+    if (files !== undefined) unhealthy.push(...moreFiles(files));
     if (status !== null && status.size !== SIZE) await world.control('POST', '/scale', { change: String(SIZE) });
-  } while (unwell.length > 0 && monotonicMs() < endsAt);
-  return unwell;
+  } while (unhealthy.length > 0 && monotonicMs() < endsAt);
+  return unhealthy;
 }
 
-function unwellness({ state, size, rollout, workers, addresses }) {
+function faultsOf({ state, size, rollout, workers, addresses }) {
   const found = [];
   if (state !== 'running') found.push(`it is ${state}`);
   if (size !== SIZE) found.push(`it has ${size} slots instead of ${SIZE}`);

@@ -28,7 +28,7 @@ const ENTRIES = {
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/(?:orphans|own-orphans|snapshot)|workers\/message-shape))\.ts$/;
+  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|server\/name-claim|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/(?:orphans|own-orphans|snapshot)|workers\/message-shape))\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
@@ -36,8 +36,8 @@ const COMMAND =
 const PACKED = new Set(
   [
     'admin attach-server check-upgrade completion dashboard describe-view detach doctor end-orphans file-history help init',
-    'lib-pidusage lib-yaml live-progress logs lookout manifest observer page parent profile programs replaced resolve',
-    'shared-answer tallies top topics unit upgrade',
+    'lib-pidusage lib-yaml live-progress logs lookout manifest observer parent profile programs replaced resolve',
+    'shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
 );
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;

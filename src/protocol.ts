@@ -191,14 +191,14 @@ export type SupervisorMessage = {
     }
   /**
    * A channel between two workers, over which one hands its open connections to the other: an end for the one that gives, one
-   * for the one that takes, and for the giver the taker's end as well, so that it can take back what is not read. `cut`: the
-   * taker has ended. Comes with the end but for `cut`.
+   * for the one that takes, and for the sender the receiver's end as well, so that it can take back what is not read. `cut`: the
+   * receiver has ended. Comes with the end but for `cut`.
    */
   | {
       readonly type: 'link';
       readonly link: number;
       readonly role: 'give' | 'take' | 'back' | 'cut';
-      /** Those that the giver listens on, in the order by which they are named. */
+      /** Those that the sender listens on, in the order by which they are named. */
       readonly addresses: readonly AddressKey[];
     }
   /** The key of TLS session tickets, 48 bytes in base64: the same in all workers. The newest holds. */

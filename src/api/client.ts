@@ -8,7 +8,6 @@ import path from 'node:path';
 import { type Action, Connection, type ResultLine } from '../control/client/client.js';
 import { connectTo, listSupervisors } from '../control/client/find.js';
 import { profileInto } from '../control/client/profile-file.js';
-import { upgradeOver } from '../control/client/upgrade-arrival.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { probeSocket } from '../control/socket-path.js';
 import { EXIT, HoldfastError } from '../errors.js';
@@ -180,7 +179,10 @@ export class Client {
    */
   upgrade({ node }: UpgradeOptions = {}): Task {
     const options = node === undefined ? {} : { node: path.resolve(node) };
-    return this.#task('upgrade', (onProgress) => upgradeOver(this.#connection, options, onProgress));
+    return this.#task('upgrade', async (onProgress) => {
+      const { upgradeOver } = await import('../control/client/upgrade-arrival.js');
+      return upgradeOver(this.#connection, options, onProgress);
+    });
   }
 
   /** Drains and stops; done when the name is free again. */

@@ -29,7 +29,7 @@ export interface Found {
 /** Whether an option may have been meant to be other than it seems, because of a fault that is known already. */
 export type Uncertainty = (name: SettingName) => boolean;
 
-export interface Whereabouts {
+export interface LocateOptions {
   /** The working folder if no option names one. */
   readonly folder: string;
   /** The configuration file, if there is one. */
@@ -45,7 +45,7 @@ export interface Whereabouts {
 
 export async function locate(
   chosen: ChosenOptions,
-  { folder, file, at, env, isUncertain, faults }: Whereabouts,
+  { folder, file, at, env, isUncertain, faults }: LocateOptions,
 ): Promise<Found> {
   const cwdOption = chosen.get('cwd') ?? { source: COMMAND_LINE, path: 'cwd', base: folder, value: folder };
   const cwd = absolute(cwdOption);
@@ -92,7 +92,7 @@ export async function locate(
 async function findProgram(
   script: string,
   chosen: ChosenOptions,
-  { cwd, env, isUncertain }: Pick<Whereabouts, 'env' | 'isUncertain'> & { readonly cwd: string },
+  { cwd, env, isUncertain }: Pick<LocateOptions, 'env' | 'isUncertain'> & { readonly cwd: string },
 ): Promise<Program | null> {
   if (chosen.get('exec')?.value) {
     const { findNativeProgram } = await import('./program/native.js');

@@ -1,5 +1,5 @@
 /**
- * Whether a canary is worse than its elders: compares what both have answered in the same time. Pure.
+ * Whether a canary is worse than the others: compares what both have answered in the same time. Pure.
  *
  * It is looked at once a second, and each look could be wrong by chance: so a difference has to be far beyond chance (3.5
  * standard errors), besides being larger than the owner allows.

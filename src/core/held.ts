@@ -11,7 +11,7 @@ import type { Draft, State, Worker } from './types.js';
  * client as long as another one serves them.
  */
 export function isToBeHeld(state: State, worker: Worker): boolean {
-  return !policyOf(state, worker).cannotWait && eldersOf(state, worker).length > 0;
+  return !policyOf(state, worker).cannotWait && servingOf(state, worker).length > 0;
 }
 
 /** The first worker of a release, and all of one that asks for health or a soak, have to pass before they get a client. */
@@ -22,7 +22,7 @@ function isTested(state: State, worker: Worker): boolean {
 }
 
 /** Those who accept on the sockets of its slot. */
-function eldersOf(state: State, worker: Worker): Worker[] {
+function servingOf(state: State, worker: Worker): Worker[] {
   return sharersOf(state, worker).filter(serves);
 }
 
@@ -45,10 +45,10 @@ export function releaseHeld(draft: Draft): void {
 }
 
 function mayAccept({ state, now }: Draft, worker: Worker): boolean {
-  const elders = eldersOf(state, worker);
+  const serving = servingOf(state, worker);
   // It has nobody's clients to spare, as at a first start.
-  if (worker.state === 'starting') return elders.length === 0 && !isTested(state, worker);
-  if (elders.length === 0 || isLastOnAny(state, worker)) return true;
+  if (worker.state === 'starting') return serving.length === 0 && !isTested(state, worker);
+  if (serving.length === 0 || isLastOnAny(state, worker)) return true;
   return !isPassedOver(state, worker) && (isSoaked(state, worker, now) || worker.generation === state.stable);
 }
 

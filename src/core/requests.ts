@@ -63,7 +63,7 @@ function restart(draft: Draft, { request: number, policy, size }: Request<'resta
   const { restart: previous, queuedReload: queued } = state;
   const changed = state.rollout.state === 'running' ? state.rollout.size : null;
   interruptRollout(draft, 'the workers are being restarted');
-  // A reload that waits has its wish fulfilled, too: what comes up now is newer than what it asked for.
+  // A reload that waits has its request fulfilled, too: what comes up now is newer than what it asked for.
   const requests = [...(previous?.requests ?? []), ...(queued?.requests ?? []), number];
   state.restart = { requests, policy, size: size ?? queued?.size ?? previous?.size ?? changed, canary: null };
   state.queuedReload = null;

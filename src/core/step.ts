@@ -153,7 +153,7 @@ function arrangeWorkers(draft: Draft): void {
   if (state.phase === 'starting') reviewStart(draft);
   if (isUp(state)) {
     beginQueuedReload(draft);
-    // Before their elders are sent away.
+    // Before those that serve are sent away.
     releaseHeld(draft);
     killReplaced(draft);
     converge(draft);

@@ -376,7 +376,7 @@ export type Event =
   | WorkerEvent
   /** Custody has opened it. `worker` is given it; `listened`: it comes from before this supervisor, and connections may wait in it. */
   | { readonly type: 'socketOpened'; readonly socket: SocketId; readonly worker?: number; readonly listened?: boolean }
-  /** The canary has been compared with its elders; `final` answers `judgeCanary`. */
+  /** The canary has been compared with the others; `final` answers `judgeCanary`. */
   | {
       readonly type: 'canaryJudged';
       readonly generation: number;

@@ -58,11 +58,11 @@ let shownAt = 0;
 
 function show({ folder, rows }: DashboardList): void {
   shownAt = Date.now() / 1000;
-  const unwell = rows.filter(({ facts }) => facts === null || stateOf(facts)[1] !== 'state well');
+  const unhealthy = rows.filter(({ facts }) => facts === null || stateOf(facts)[1] !== 'state well');
   const words =
-    unwell.length === 0 ? `${rows.length} run, all are well` : `${unwell.length} of ${rows.length} need a look`;
+    unhealthy.length === 0 ? `${rows.length} run, all are well` : `${unhealthy.length} of ${rows.length} need a look`;
   if (rows.length === 0) say(byId('state'), 'None runs', 'state');
-  else say(byId('state'), words, unwell.length === 0 ? 'state well' : 'state warn');
+  else say(byId('state'), words, unhealthy.length === 0 ? 'state well' : 'state warn');
   document.title = `${rows.length === 0 ? 'None runs' : words} – holdfast`;
   const leads = rows.length === 0 ? '' : ' A name leads to the page of its supervisor where that has an admin address.';
   say(byId('facts'), `Of ${folder}.${leads}`);
@@ -70,7 +70,7 @@ function show({ folder, rows }: DashboardList): void {
   byId('supervisors').hidden = rows.length === 0;
   byId('empty').hidden = rows.length > 0;
   say(byId('empty'), 'Supervisors that are started there are shown here by themselves: holdfast start server.js');
-  const odd = new Set(unwell);
+  const odd = new Set(unhealthy);
   table.show(rows, (row) => odd.has(row));
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a worker tells of its answers, so that a canary can be compared with its elders: how many there were, how many were
+ * What a worker tells of its answers, so that a canary can be compared with the others: how many there were, how many were
  * errors of the server, and how long they took. Counted since the process began, on every request: as cheap as can be.
  *
  * HTTP/2 is counted where Node tells of its streams (22.19 and 24.4 on); before that only its HTTP/1.1 connections are.

@@ -4,9 +4,9 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Giver } from './handover/giver.js';
 import { UsualProperties } from './handover/movable.js';
-import { Taker } from './handover/taker.js';
+import { Receiver } from './handover/receiver.js';
+import { Sender } from './handover/sender.js';
 import { tryOut } from './node/http.js';
 import type { PipeHandle } from './node/pipe.js';
 
@@ -38,30 +38,30 @@ async function tryHandOver(given: PipeHandle, taken: PipeHandle): Promise<string
   usual.watch(old);
   old.prependListener('connection', (socket) => usual.accepted(socket));
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  const sockets: Parameters<Giver['again']>[0][] = [];
+  const sockets: Parameters<Sender['again']>[0][] = [];
   old.on('connection', (socket) => sockets.push(socket));
   await Promise.all([old, fresh].map((server) => new Promise((resolve) => server.once('listening', resolve))));
   const { port } = old.address() as AddressInfo;
   await ask(agent, port);
-  const taker = new Taker({
+  const receiver = new Receiver({
     serverAt: () => fresh,
     isLeaving: () => false,
     onTaken: () => {},
     onState: () => {},
     speak,
   });
-  const giver = new Giver({
+  const sender = new Sender({
     addressOf: () => ADDRESS,
     usual: (server) => usual.of(server),
     stateOf: () => undefined,
     onHeirLost: () => {},
     speak,
   });
-  if (!taker.open(1, taken, [ADDRESS], true) || !giver.heirs.open(1, given, [ADDRESS])) {
+  if (!receiver.open(1, taken, [ADDRESS], true) || !sender.heirs.open(1, given, [ADDRESS])) {
     return "this version of Node is not known: the class of Node's write requests";
   }
-  giver.begin(sockets);
-  while (giver.counts.handed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  sender.begin(sockets);
+  while (sender.counts.handed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const answer = await ask(agent, port);
   return answer === 'new' ? null : `the next request was answered by the ${answer} server`;
 }

@@ -99,7 +99,12 @@ export class Invariants {
         this.#checkRecycling(step, effect);
         this.#lastWorker = effect.worker;
         if (effect.held) this.#held.add(effect.worker);
-        else check(!hasElder(step, effect.worker), 'who is not ready gets no client that another one serves', effect);
+        else
+          check(
+            !hasOtherServing(step, effect.worker),
+            'who is not ready gets no client that another one serves',
+            effect,
+          );
         this.#asked.set(effect.worker, new Set());
         return;
       case 'drain':
@@ -154,7 +159,7 @@ export class Invariants {
         check(asked.size === 0 && this.#held.delete(effect.worker), 'who accepts has been held', effect);
         // The same step may send it away after that: the end of a rollout can make the size smaller.
         const isReadyNow = worker !== undefined && worker.readyAt !== null;
-        check(isReadyNow || !hasElder(step, effect.worker), 'who accepts has become ready, or is alone', effect);
+        check(isReadyNow || !hasOtherServing(step, effect.worker), 'who accepts has become ready, or is alone', effect);
         return;
       }
       case 'askHealth': {
@@ -240,7 +245,7 @@ function checkSleep({ before, after, events }: Step): void {
 }
 
 /** Somebody has served the clients of its slot all the time, and does. */
-function hasElder({ before, after }: Step, id: number): boolean {
+function hasOtherServing({ before, after }: Step, id: number): boolean {
   const slot = after.workers.find((worker) => worker.id === id)?.slot;
   return before.workers.some((other) => {
     const shares = after.listenMode === 'reuseaddr' || other.slot === slot;

@@ -26,7 +26,7 @@ const orphans = fc.record({
   fate: fc.constantFrom('live', 'live', ...fates),
   condition: fc.constantFrom('serving', 'serving', ...conditions),
 });
-const wishes = fc.record({
+const requests = fc.record({
   afterMs: fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 12_000 })),
   what: fc.constantFrom('reload', 'reload', 'restart', 'scale', 'stop', 'stopNow', 'crash'),
 });
@@ -37,7 +37,7 @@ const setups = fc.record({
   trialMs: fc.constantFrom(0, 300),
   health: fc.boolean(),
   orphans: fc.array(orphans, { maxLength: 8 }),
-  wishes: fc.array(wishes, { maxLength: 3 }),
+  requests: fc.array(requests, { maxLength: 3 }),
 });
 type Setup = typeof setups extends fc.Arbitrary<infer T> ? T : never;
 type Fate = Setup['orphans'][number];
@@ -87,9 +87,9 @@ class World {
     this.dispatch({ type: 'start' });
     for (const process of this.processes.values()) this.#live(process);
     let at = 0;
-    for (const { afterMs, what } of setup.wishes) {
+    for (const { afterMs, what } of setup.requests) {
       at += afterMs;
-      this.clock.at(at, () => this.wish(what));
+      this.clock.at(at, () => this.request(what));
     }
   }
 
@@ -162,7 +162,7 @@ class World {
     this.dispatch({ type: 'exited', worker, code: null, signal: null, chance: 0.5, lastLines: [], isUntold: true });
   }
 
-  wish(what: Setup['wishes'][number]['what']): void {
+  request(what: Setup['requests'][number]['what']): void {
     if (what !== 'crash') this.isQuietOwner = false;
     const request = what === 'crash' || what === 'stopNow' ? 0 : ++this.requests;
     const policy = this.#policy;
@@ -355,7 +355,7 @@ t.test(
       world.drive(LONG_MS);
       world.checkRest();
       if (world.state.phase === 'stopped') return;
-      world.wish('stop');
+      world.request('stop');
       world.drive(world.clock.now + LONG_MS);
       world.checkRest();
       check(isStopped(world), 'a stop comes to its end', world.state);

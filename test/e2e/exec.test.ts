@@ -95,7 +95,7 @@ t.test('the example in Python is reloaded under load without an error', { skip: 
   t.type(status.workers[0]?.rssBytes, 'number');
   const { stdout } = await holdfast.run('status');
   t.match(stdout, /script {2,}\S+server\.py \(a program, run as it is\)/);
-  t.match((await holdfast.run('profile', '0', '--heap')).stderr, /is no Node/);
+  t.match((await holdfast.run('profile', '0', '--heap')).stderr, /is not a Node process/);
 });
 
 t.test('the example in C is reloaded under load without an error', { skip: skipC }, async (t) => {

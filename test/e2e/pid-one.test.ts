@@ -62,11 +62,11 @@ async function ask(port: number, where: string): Promise<string> {
   return response.text();
 }
 
-t.test('1,000 grandchildren that were left behind are buried, and workers are still heard of', { skip }, async (t) => {
+t.test('1,000 grandchildren that were left behind are reaped, and workers are still heard of', { skip }, async (t) => {
   const holdfast = new PidOne(t, LITTER, { args: ['-i', '2', '--log-level', 'debug', '--backoff-base', '10ms'] });
   const port = await holdfast.port();
   t.match(holdfast.lines('supervisor started'), [{ pid: 1 }]);
-  t.equal(holdfast.lines('orphans are not buried').length, 0);
+  t.equal(holdfast.lines('orphans are not reaped').length, 0);
 
   const workers = holdfast.lines('worker started').length;
   await Promise.all([250, 250, 250, 250].map((count) => ask(port, `/litter?count=${count}`)));
@@ -89,8 +89,8 @@ t.test('1,000 grandchildren that were left behind are buried, and workers are st
   holdfast.signal('SIGTERM');
   t.equal(await holdfast.closed, 0);
   // Counted at the end: the log comes later than what it tells.
-  const buried = holdfast.lines('orphans buried').reduce((sum, { count }) => sum + Number(count), 0);
-  t.ok(buried >= 1_000, `${buried} were buried`);
+  const reaped = holdfast.lines('orphans reaped').reduce((sum, { count }) => sum + Number(count), 0);
+  t.ok(reaped >= 1_000, `${reaped} were reaped`);
 });
 
 t.test('so does the parent of several, which systemd would hear nothing of', { skip }, async (t) => {
@@ -103,7 +103,7 @@ t.test('so does the parent of several, which systemd would hear nothing of', { s
   const holdfast = new PidOne(t, file, { env });
   for (const name of ['litter', 'bot']) await holdfast.line((line) => line.name === name && line.msg === 'started');
   t.match(holdfast.stderr, /^holdfast: warning: systemd is not told when all are ready: .*Type=exec/m);
-  t.notMatch(holdfast.stderr, /not buried/);
+  t.notMatch(holdfast.stderr, /not reaped/);
   await ask(Number(env.PORT), '/litter?count=50');
   t.ok(holdfast.zombies > 0, 'they have become children of PID 1');
   const deadline = Date.now() + 20_000;

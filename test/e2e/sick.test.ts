@@ -117,7 +117,7 @@ t.test(
   },
 );
 
-t.test('a canary that answers worse than its elders is taken back with the figures', { buffered: true }, async (t) => {
+t.test('a canary that answers worse than the others is taken back with the figures', { buffered: true }, async (t) => {
   const { holdfast, port, become } = await start(t, '-i', '2', '--canary-min-requests', '20');
   become('errors');
   const reload = holdfast.run('reload', '--canary', '20%', '--for', '30s');
@@ -137,7 +137,7 @@ t.test('a canary that answers worse than its elders is taken back with the figur
   );
 });
 
-t.test('a canary that is as good as its elders is promoted, and the rollout goes on', { buffered: true }, async (t) => {
+t.test('a canary that is as good as the others is promoted, and the rollout goes on', { buffered: true }, async (t) => {
   const { holdfast, port } = await start(t, '-i', '2', '--canary-min-requests', '20');
   const load = new Load({ port, fresh: 8, keepAlive: 2 });
   t.teardown(() => load.stop());

@@ -52,16 +52,16 @@ t.test('a successor counts on from where the worker before it ended, and two of 
 });
 
 t.test('nothing ever goes back, whatever workers say and in whichever order', async (t) => {
-  const happening = fc.record({
+  const event = fc.record({
     worker: fc.nat(5),
     requests: fc.nat(1_000),
     gone: fc.boolean(),
   });
-  const property = fc.property(fc.array(happening, { maxLength: 60 }), (happenings) => {
+  const property = fc.property(fc.array(event, { maxLength: 60 }), (events) => {
     const tallies = new Tallies();
     let incarnation = 0;
     let last = new Map<number, Float64Array>();
-    for (const { worker, requests, gone } of happenings) {
+    for (const { worker, requests, gone } of events) {
       if (gone) tallies.gone(worker + 10 * incarnation++);
       else tallies.heard(worker + 10 * incarnation, worker % 2, rowOf(measuredOf({ requests })));
       const now = tallies.bySlot();

@@ -10,7 +10,7 @@ const own = { mode: 'reuseport', reason: 'it is supported' } as const;
 const shared = { mode: 'reuseaddr', reason: 'no koffi' } as const;
 const refused = { supported: false, reason: 'no koffi' };
 
-t.test('chooses the mode by wish and capability, and says why', async (t) => {
+t.test('chooses the mode by configuration and capability, and says why', async (t) => {
   const shared = (reason: string) => ({ mode: 'reuseaddr', how: null, reason });
   const own = (how: string, reason: string) => ({ mode: 'reuseport', how, reason });
   const table = [

@@ -36,7 +36,7 @@ t.test('a failure has the errno that it names, and one line', async (t) => {
   t.same(failureOf('EVERYTHING is wrong', 2), ['STATUS=EVERYTHING is wrong', 'EXIT_STATUS=2']);
 });
 
-t.test('a worker on trial beside its elder is not one more that serves', async (t) => {
+t.test('a worker on trial beside the one that serves is not one more that serves', async (t) => {
   const d = Driver.running({ size: 2 });
   d.reload({ soakMs: 1_000 });
   d.bindAll();

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { link, linkToNobody, type Setup, Succession } from './support/pair.js';
 import { RawClient } from './support/raw-client.js';
 
-/** Long enough that all of a case happens while the connection is on its way, and shorter than the giver's patience. */
+/** Long enough that all of a case happens while the connection is on its way, and shorter than the sender's patience. */
 const ON_ITS_WAY_MS = 400;
 
 interface Case extends Setup {

@@ -74,7 +74,7 @@ export function runSeveral(parts: readonly Part[], options: SeveralOptions): Pro
     if (process.pid === 1) {
       void import('../../supervisor/pid-one/several.js')
         .then(({ reapOrphansOfSeveral }) => reapOrphansOfSeveral(warn))
-        .catch(({ message }: Error) => warn(`orphans are not buried: ${message}`));
+        .catch(({ message }: Error) => warn(`orphans are not reaped: ${message}`));
     }
     for (const signal of SIGNALS) process.on(signal, handle);
     const earlier = takeOverSignals();

@@ -10,7 +10,7 @@ import type { Context } from '../context.js';
 import { wantsColour } from '../context.js';
 import { formatField } from '../quantity.js';
 import { describeError } from '../report-error.js';
-import { begin, type Effect, type Happening, isBusy, type State, update } from './model.js';
+import { begin, type Effect, isBusy, type State, type TopEvent, update } from './model.js';
 import { Screen } from './screen.js';
 import { view } from './view.js';
 
@@ -95,9 +95,9 @@ class Live {
     return isBusy(this.#state) && action !== null && name !== null ? { name, verb: action.verb } : null;
   }
 
-  #happened(happening: Happening): void {
+  #happened(event: TopEvent): void {
     if (this.#over.signal.aborted) return;
-    const { state, effects } = update(this.#state, happening, performance.now());
+    const { state, effects } = update(this.#state, event, performance.now());
     this.#state = state;
     for (const effect of effects) this.#do(effect);
     this.#drawSoon();
@@ -155,12 +155,12 @@ class Live {
   }
 
   /** One question after the other. */
-  async #again(signal: AbortSignal, ask: () => Promise<Happening>): Promise<void> {
+  async #again(signal: AbortSignal, ask: () => Promise<TopEvent>): Promise<void> {
     while (!signal.aborted) {
       const began = performance.now();
-      const happening = await ask();
+      const event = await ask();
       if (signal.aborted) return;
-      this.#happened(happening);
+      this.#happened(event);
       await rest(Math.max(0, ASK_MS - (performance.now() - began)), signal);
     }
   }
@@ -221,7 +221,7 @@ class Live {
   }
 }
 
-async function askStatus(connection: Connection): Promise<Happening> {
+async function askStatus(connection: Connection): Promise<TopEvent> {
   try {
     return { type: 'status', status: await connection.status(undefined, true) };
   } catch (error) {

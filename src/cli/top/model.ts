@@ -48,7 +48,7 @@ export interface Action {
   readonly result: { readonly ok: boolean; readonly text: string; readonly atMs: number } | null;
 }
 
-export type Happening =
+export type TopEvent =
   | { readonly type: 'key'; readonly key: string }
   | { readonly type: 'listed'; readonly listed: readonly ListedSupervisor[] }
   | { readonly type: 'status'; readonly status: SupervisorStatus }
@@ -92,27 +92,27 @@ export function begin(name: string | null, nowMs: number): State {
   };
 }
 
-export function update(before: State, happening: Happening, nowMs: number): Outcome {
+export function update(before: State, event: TopEvent, nowMs: number): Outcome {
   const state = { ...before, nowMs };
-  switch (happening.type) {
+  switch (event.type) {
     case 'key':
-      return press(state, happening.key);
+      return press(state, event.key);
     case 'listed':
-      return only({ ...state, listed: happening.listed, link: linked(state, 'up') });
+      return only({ ...state, listed: event.listed, link: linked(state, 'up') });
     case 'status':
-      return only({ ...state, history: observe(state.history, happening.status), link: linked(state, 'up') });
+      return only({ ...state, history: observe(state.history, event.status), link: linked(state, 'up') });
     case 'silent':
-      return only({ ...state, link: linked(state, happening.gone ? 'gone' : 'late'), question: null });
+      return only({ ...state, link: linked(state, event.gone ? 'gone' : 'late'), question: null });
     case 'logsBegan':
       return only({ ...state, logs: [], logProblem: null });
     case 'logs':
-      return only({ ...state, logs: [...state.logs, ...happening.lines].slice(-LOG_LINES) });
+      return only({ ...state, logs: [...state.logs, ...event.lines].slice(-LOG_LINES) });
     case 'logsFailed':
-      return only({ ...state, logProblem: happening.reason });
+      return only({ ...state, logProblem: event.reason });
     case 'step':
-      return only({ ...state, action: state.action && { ...state.action, step: happening.text } });
+      return only({ ...state, action: state.action && { ...state.action, step: event.text } });
     case 'result': {
-      const { ok, text } = happening;
+      const { ok, text } = event;
       return only({ ...state, action: state.action && { ...state.action, result: { ok, text, atMs: nowMs } } });
     }
     case 'tick': {

@@ -39,7 +39,7 @@ export interface Translated {
   readonly isLeftOut: boolean;
 }
 
-export interface Whence {
+export interface TranslateOptions {
   /** Where it is in the file: `apps[0].`, or '' for all of it. */
   readonly at: string;
   /** `production` for `--env production`; null for none. */
@@ -71,8 +71,8 @@ interface Entry {
   readonly value: unknown;
 }
 
-export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whence): Translated {
-  const { at, environment, facts } = whence;
+export function translateApp(app: Readonly<Record<string, unknown>>, options: TranslateOptions): Translated {
+  const { at, environment, facts } = options;
   const notes: Note[] = [];
   const faults: Omit<Fault, 'source'>[] = [];
   const given = new Map<SettingName, Given>();
@@ -128,7 +128,7 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
   const spelling = (key: string) => entries.get(key)?.spelled ?? key;
   combine(given, valueAt, give, spelling);
   const sources: readonly (readonly [place: string, variables: object | undefined])[] = [
-    [`deploy.${environment}.env`, whence.deployed],
+    [`deploy.${environment}.env`, options.deployed],
     [`${at}${spelling('env')}`, valueAt('env') as object | undefined],
     [`${at}${spelling('port')}`, valueAt('port') === undefined ? {} : { PORT: valueAt('port') }],
     [`${at}env_${environment}`, environment === null ? {} : (valueAt(`env_${environment}`) as object | undefined)],
@@ -138,7 +138,7 @@ export function translateApp(app: Readonly<Record<string, unknown>>, whence: Whe
     sources.flatMap(([place, variables]) => Object.keys(variables ?? {}).map((name) => [name, place])),
   );
   if (Object.keys(variables).length > 0) given.set('env', { path: `${at}env`, raw: variables, members });
-  if (environment !== null && !entries.has(`env_${environment}`) && Object.keys(whence.deployed).length === 0) {
+  if (environment !== null && !entries.has(`env_${environment}`) && Object.keys(options.deployed).length === 0) {
     notes.push({ key: `env_${environment}`, verdict: 'ignored', says: 'the application has none: env alone counts' });
   }
 

@@ -114,7 +114,7 @@ const TS_NODE_VALUES: Readonly<Record<string, string>> = {
   '--compiler': 'TS_NODE_COMPILER',
 };
 
-/** `ts-node` and its kin: their options are variables as well. @param words behind it */
+/** `ts-node` and its siblings: their options are variables as well. @param words behind it */
 export function tsNodeStep(program: string, words: readonly string[]): Step {
   const env: Record<string, string> = program.endsWith('transpile-only') ? { TS_NODE_TRANSPILE_ONLY: 'true' } : {};
   const nodeArgs: string[] = [];

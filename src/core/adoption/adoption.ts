@@ -9,19 +9,19 @@ import type { Acceptor, HeldSocket, TableDraft } from './types.js';
 
 export function arrangeAdoption(draft: TableDraft): void {
   const { acceptors, sockets } = draft.table;
-  const burden = new Burden(sockets);
+  const load = new Load(sockets);
   for (const socket of sockets) {
     // Shared by all slots: there is nothing to adopt.
     if (socket.slot === null) continue;
     if (socket.helpers.length > 0) {
-      adopt(draft, socket, helperFor(draft, socket, burden), burden);
+      adopt(draft, socket, helperFor(draft, socket, load), load);
       // Named for this moment. If they are no help they will be named again, or others.
       socket.helpers = [];
     }
     const alone = !hasOwnAcceptor(acceptors, socket);
     if (alone) {
       if (socket.listened && !socket.closing && adoptersOf(socket).length === 0) {
-        adopt(draft, socket, anybodyFor(draft, socket, burden), burden);
+        adopt(draft, socket, anybodyFor(draft, socket, load), load);
       }
     } else if (!socket.congested && socket.loans.length > 0) {
       for (const worker of adoptersOf(socket)) release(draft, worker, socket);
@@ -36,19 +36,19 @@ export function release({ effects }: TableDraft, worker: number, socket: HeldSoc
 }
 
 /** The first of the helpers that are named who can. */
-function helperFor({ table }: TableDraft, socket: HeldSocket, burden: Burden): Acceptor | undefined {
+function helperFor({ table }: TableDraft, socket: HeldSocket, load: Load): Acceptor | undefined {
   for (const slot of socket.helpers) {
     const able = inSlot(table.acceptors, slot).filter((worker) => canAdopt(worker, socket));
-    if (able.length > 0) return burden.least(able);
+    if (able.length > 0) return load.least(able);
   }
   return undefined;
 }
 
 /** One whose own queue does not empty is better than nobody. */
-function anybodyFor({ table }: TableDraft, socket: HeldSocket, burden: Burden): Acceptor | undefined {
+function anybodyFor({ table }: TableDraft, socket: HeldSocket, load: Load): Acceptor | undefined {
   const able = table.acceptors.workers.filter((worker) => canAdopt(worker, socket));
-  const free = able.filter(({ slot }) => !burden.isStuck(slot, socket.key));
-  return burden.least(free.length > 0 ? free : able);
+  const free = able.filter(({ slot }) => !load.isStuck(slot, socket.key));
+  return load.least(free.length > 0 ? free : able);
 }
 
 function canAdopt({ id, slot, standing, listening }: Acceptor, socket: HeldSocket): boolean {
@@ -56,20 +56,20 @@ function canAdopt({ id, slot, standing, listening }: Acceptor, socket: HeldSocke
   return !socket.loans.some(({ worker, state }) => worker === id && state !== 'releasing');
 }
 
-function adopt({ effects }: TableDraft, held: HeldSocket, worker: Acceptor | undefined, burden: Burden): void {
+function adopt({ effects }: TableDraft, held: HeldSocket, worker: Acceptor | undefined, load: Load): void {
   if (worker === undefined) return;
   const { id } = worker;
   const socket = identify(held);
   held.closing = false;
   held.loans.push({ worker: id, state: 'adopted' });
-  burden.add(id);
+  load.add(id);
   effects.push({ do: 'adopt', worker: id, socket });
   const fields = { worker: id, slot: socket.slot, address: socket.key };
   effects.push({ do: 'report', level: 'debug', message: 'socket adopted', fields });
 }
 
 /** How much each worker has to do for others, and for itself; looked up when it is needed, which is seldom. */
-class Burden {
+class Load {
   readonly #sockets: readonly HeldSocket[];
   #adopted: Map<number, number> | undefined;
   #stuck: Set<string> | undefined;

@@ -1,5 +1,5 @@
 /**
- * From a wish for a reload or a restart to the core: reads the configuration, runs the owner's command, hands the release
+ * From a request for a reload or a restart to the core: reads the configuration, runs the owner's command, hands the release
  * over. One deployment at a time, and the newest wins: it ends what is being prepared for an older reload, whose requests
  * then wait for its own answer. A restart is never given up for a reload.
  *

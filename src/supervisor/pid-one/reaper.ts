@@ -1,5 +1,5 @@
 /**
- * Buries what nobody else will: as PID 1 of a container this process inherits every process whose parent has ended, and
+ * Reaps what nobody else will: as PID 1 of a container this process inherits every process whose parent has ended, and
  * each that ends stays in the process table until it is waited for. Called by run.ts and several.ts. Must never take an exit status away
  * from Node, which waits for the children that it has started itself, each by its PID.
  *
@@ -19,7 +19,7 @@ export type OrphanDuty =
   | { readonly duty: 'reap' | 'none' }
   | { readonly duty: 'warn'; readonly reason: string; readonly hint: string };
 
-/** Who has to bury orphans, on what is known of the process. */
+/** Who has to reap orphans, on what is known of the process. */
 export function orphanDuty(facts: {
   readonly pid: number;
   readonly native: { readonly ok: boolean; readonly reason?: string };
@@ -63,7 +63,7 @@ export class Reaper {
     this.#timer.unref();
   }
 
-  /** Buries who was there already at the look before, and remembers the rest for the next. Never rejects. */
+  /** Reaps who was there already at the look before, and remembers the rest for the next. Never rejects. */
   async look(): Promise<void> {
     this.#timer = undefined;
     this.#isLooking = true;
@@ -102,13 +102,13 @@ export interface Tell {
 export function reapOrphans(native: NativeLoad, tell: Tell): () => void {
   const proc = '/proc';
   const found = orphanDuty({ pid: process.pid, native, seesItself: seesItself(proc, process.pid) });
-  if (found.duty === 'warn') tell.warn({ reason: found.reason, hint: found.hint }, 'orphans are not buried');
+  if (found.duty === 'warn') tell.warn({ reason: found.reason, hint: found.hint }, 'orphans are not reaped');
   if (found.duty !== 'reap' || !native.ok) return () => {};
   const reaper = new Reaper({
     pid: process.pid,
     proc,
     reap: (pid) => native.native.reap(pid),
-    onReaped: (count) => tell.debug({ count }, 'orphans buried'),
+    onReaped: (count) => tell.debug({ count }, 'orphans reaped'),
   });
   const wake = () => reaper.wake();
   process.on('SIGCHLD', wake);

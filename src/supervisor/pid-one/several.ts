@@ -1,4 +1,4 @@
-/** The parent of several supervisors, where it is PID 1 of a container: what they leave behind is its own to bury. Loaded there alone. */
+/** The parent of several supervisors, where it is PID 1 of a container: what they leave behind is its own to reap. Loaded there alone. */
 import { loadNative } from '../../native/libc.js';
 import { reapOrphans } from './reaper.js';
 

@@ -1,5 +1,5 @@
 /**
- * Reads from /proc which children of this process have ended and wait to be buried; see proc_pid_stat(5) of Linux. Called
+ * Reads from /proc which children of this process have ended and wait to be reaped; see proc_pid_stat(5) of Linux. Called
  * by reaper.ts alone. Never waits for any of them.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -31,7 +31,7 @@ export async function zombiesOf(parent: number, proc: string): Promise<Zombie[]>
   return zombies;
 }
 
-/** Whether it is still there and still waits; at once, so that nobody can bury it between the answer and what follows. */
+/** Whether it is still there and still waits; at once, so that nobody can reap it between the answer and what follows. */
 export function isStillZombie({ pid, startedAt }: Zombie, parent: number, proc: string): boolean {
   try {
     return parse(pid, parent, readFileSync(path.join(proc, `${pid}/stat`), 'latin1'))?.startedAt === startedAt;

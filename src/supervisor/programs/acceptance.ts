@@ -17,7 +17,7 @@ export interface Place {
 /** From one look to the next: the first, and the longest. */
 const LOOK_MS = 25;
 const LONGEST_LOOK_MS = 200;
-/** More at a time would be a burden to those that serve. */
+/** More at a time would be a load to those that serve. */
 const MOST_OPEN = 16;
 
 /**

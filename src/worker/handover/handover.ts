@@ -1,6 +1,6 @@
 /**
  * The hand-over of open connections, as the rest of the worker sees it: links to other workers that the supervisor makes, and
- * on them the giver of a drain or the taker of somebody else's.
+ * on them the sender of a drain or the receiver of somebody else's.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
@@ -12,8 +12,8 @@ import type { Listeners } from '../listen.js';
 import { tryOut } from '../node/http.js';
 import type { PipeHandle } from '../node/pipe.js';
 import type { ServerSocket } from '../node/socket.js';
-import { Giver } from './giver.js';
-import { Taker } from './taker.js';
+import { Receiver } from './receiver.js';
+import { Sender } from './sender.js';
 
 type LinkOrder = Extract<SupervisorMessage, { type: 'link' }>;
 
@@ -29,8 +29,8 @@ export interface HandoverOptions {
 
 export class Handover {
   readonly #options: HandoverOptions;
-  readonly #giver: Giver;
-  readonly #taker: Taker;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
   /** What this Node lacks; undefined before it has been tried, null where it lacks nothing. */
   #lack: string | null | undefined;
   #begun = false;
@@ -40,14 +40,14 @@ export class Handover {
   constructor(options: HandoverOptions) {
     const { channel, listeners, connections, application, isDraining } = options;
     this.#options = options;
-    this.#giver = new Giver({
+    this.#sender = new Sender({
       addressOf: (server) => listeners.addressOf(server),
       usual: (server) => connections.usual.of(server),
       stateOf: (socket) => application.stateOf(socket),
       onHeirLost: () => channel.send({ type: 'unlinked' }),
       speak: (link) => channel.send({ type: 'linked', link }),
     });
-    this.#taker = new Taker({
+    this.#receiver = new Receiver({
       serverAt: (address) => listeners.serverAt(address),
       isLeaving: isDraining,
       onTaken: () => {
@@ -69,12 +69,12 @@ export class Handover {
   link({ role, link, addresses }: LinkOrder, handle: PipeHandle | undefined): void {
     try {
       if (role !== 'cut' && this.lack !== null) this.#tell(this.lack);
-      if (role === 'cut') this.#giver.heirs.unlink(link);
+      if (role === 'cut') this.#sender.heirs.unlink(link);
       else if (handle === undefined) return;
-      else if (role === 'take') this.#opened(this.#taker.open(link, handle, addresses, this.lack === null));
+      else if (role === 'take') this.#opened(this.#receiver.open(link, handle, addresses, this.lack === null));
       else if (this.lack !== null) handle.close();
-      else if (role === 'give') this.#opened(this.#giver.heirs.open(link, handle, addresses));
-      else this.#giver.heirs.keepBack(link, handle);
+      else if (role === 'give') this.#opened(this.#sender.heirs.open(link, handle, addresses));
+      else this.#sender.heirs.keepBack(link, handle);
     } catch (error) {
       handle?.close();
       this.#lack = error instanceof Error ? error.message : String(error);
@@ -101,30 +101,30 @@ export class Handover {
     diagnosticsChannel.subscribe('http.server.response.finish', (message) => {
       const { socket } = (message as { response: ServerResponse }).response.req;
       // Node itself does something with the connection in this turn, before anything else is read from it.
-      process.nextTick(() => this.#giver.again(socket));
+      process.nextTick(() => this.#sender.again(socket));
     });
     const { passesStates } = this.#options.application;
     const movable = open.filter((connection) => {
       const kind = kindOf(connection);
       return kind === 'http1' || (kind === 'other' && passesStates);
     });
-    this.#giver.begin(movable.map(({ socket }) => socket));
+    this.#sender.begin(movable.map(({ socket }) => socket));
   }
 
   /** Whether the connection goes to another worker after its answer, as far as can be told. */
   mayGive(socket: ServerSocket): boolean {
-    return this.#begun && this.#giver.mayGive(socket);
+    return this.#begun && this.#sender.mayGive(socket);
   }
 
   isUnderWay(socket: ServerSocket): boolean {
-    return this.#giver.isUnderWay(socket);
+    return this.#sender.isUnderWay(socket);
   }
 
   /** Tells the supervisor what has become of the connections of this drain. */
   report(): void {
     if (!this.#begun || this.#reported) return;
     this.#reported = true;
-    const { handed, refused, takenBack, stayed } = this.#giver.counts;
+    const { handed, refused, takenBack, stayed } = this.#sender.counts;
     this.#options.channel.send({ type: 'handedOver', handed, refused, takenBack, stayed });
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Those who take the connections of a draining worker: a channel to each, and what is on its way to whom.
  *
- * What has been given is the giver's until the heir has said `took`, and the heir's from then on. An heir that says nothing
- * for a second loses what it has not read yet: the giver reads the other end of the channel itself, and the kernel gives each
+ * What has been given is the sender's until the heir has said `took`, and the heir's from then on. An heir that says nothing
+ * for a second loses what it has not read yet: the sender reads the other end of the channel itself, and the kernel gives each
  * record to one reader only.
  */
 import { performance } from 'node:perf_hooks';

@@ -9,7 +9,7 @@ export const RECORD_BYTES = 32;
 export const STATE_BYTES = RECORD_BYTES - 2;
 
 export type Message =
-  /** The first word of either end; `able` tells the giver that it may begin. */
+  /** The first word of either end; `able` tells the sender that it may begin. */
   | { readonly type: 'hello'; readonly able: boolean }
   /** Comes with the connection's handle. */
   | {
@@ -26,9 +26,9 @@ export type Message =
     }
   /** A piece of the state of the connection given last. */
   | { readonly type: 'state'; readonly bytes: Buffer }
-  /** From now on the connection is the taker's. */
+  /** From now on the connection is the receiver's. */
   | { readonly type: 'took'; readonly id: number }
-  /** The connection stays with the giver. `leaving`: and so will all others, for the taker drains itself. */
+  /** The connection stays with the sender. `leaving`: and so will all others, for the receiver drains itself. */
   | { readonly type: 'refused'; readonly id: number; readonly leaving: boolean };
 
 const CODES = { hello: 0x48, give: 0x47, state: 0x53, took: 0x54, refused: 0x4e } as const;

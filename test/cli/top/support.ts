@@ -1,7 +1,7 @@
 /** Statuses, and what is to be seen of a state. */
 
 import { cellsOf } from '../../../src/cli/cells.js';
-import { begin, type Happening, type State, update } from '../../../src/cli/top/model.js';
+import { begin, type State, type TopEvent, update } from '../../../src/cli/top/model.js';
 import { type Line, textOf } from '../../../src/cli/top/runs.js';
 import { view } from '../../../src/cli/top/view.js';
 import type { SupervisorStatus, WorkerStatus } from '../../../src/protocol.js';
@@ -39,8 +39,8 @@ export function lookedAt(count: number, more: Partial<SupervisorStatus> = {}): S
   ]);
 }
 
-export function after(state: State, happenings: readonly Happening[], nowMs = 1_000): State {
-  return happenings.reduce((now, happening) => update(now, happening, nowMs).state, state);
+export function after(state: State, events: readonly TopEvent[], nowMs = 1_000): State {
+  return events.reduce((now, event) => update(now, event, nowMs).state, state);
 }
 
 export function keys(state: State, ...pressed: readonly string[]): State {

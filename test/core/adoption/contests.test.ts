@@ -135,10 +135,10 @@ t.test('what somebody has been given but does not listen on yet is not closed', 
 t.test('a worker that listens on a wider address accepts on the older socket, too, once it is ready', async (t) => {
   const { table, tell, opened, serve } = rig(0);
   serve(NARROW);
-  const elder = worker(1, 'serving', NARROW);
-  t.same(tell(10, [elder, worker(2, 'coming', WIDE)], ...opened(WIDE, 2)), [], 'it may be a look');
+  const older = worker(1, 'serving', NARROW);
+  t.same(tell(10, [older, worker(2, 'coming', WIDE)], ...opened(WIDE, 2)), [], 'it may be a look');
   const widen: SocketEffect = { do: 'widen', worker: 2, socket: { slot: 0, key: NARROW }, under: WIDE };
-  t.same(tell(20, [elder, worker(2, 'serving', WIDE)]), [widen]);
+  t.same(tell(20, [older, worker(2, 'serving', WIDE)]), [widen]);
   t.same(tell(30, [worker(2, 'serving', WIDE)], { type: 'closed', worker: 1, key: NARROW }), [], 'once');
   t.same(table.sockets.find(({ key }) => key === NARROW)?.holders, [2]);
   const both = worker(2, 'serving', WIDE, NARROW);

@@ -14,7 +14,7 @@ function stat(pid: number, state: string, { parent = OURS, began = 100, name = '
 }
 
 /** A /proc that the test writes, and a reaper whose time the test makes go by. */
-function graveyard(t: Test, processes: Readonly<Record<number, string>>) {
+function fakeProcesses(t: Test, processes: Readonly<Record<number, string>>) {
   const proc = t.testdir(Object.fromEntries(Object.entries(processes).map(([pid, text]) => [pid, { stat: text }])));
   const reaped: number[] = [];
   const counts: number[] = [];
@@ -39,8 +39,8 @@ function graveyard(t: Test, processes: Readonly<Record<number, string>>) {
   return { reaper, reaped, counts, ticks, write, proc };
 }
 
-t.test('buries who was a zombie a look before, and nobody else', async (t) => {
-  const { reaper, reaped, counts, ticks, write } = graveyard(t, {
+t.test('reaps who was a zombie a look before, and nobody else', async (t) => {
+  const { reaper, reaped, counts, ticks, write } = fakeProcesses(t, {
     10: stat(10, 'Z'),
     11: stat(11, 'S'),
     12: stat(12, 'Z', { parent: 11 }),
@@ -58,7 +58,7 @@ t.test('buries who was a zombie a look before, and nobody else', async (t) => {
 });
 
 t.test('takes a PID that was used again for another process', async (t) => {
-  const { reaper, reaped, write } = graveyard(t, { 10: stat(10, 'Z', { began: 100 }) });
+  const { reaper, reaped, write } = fakeProcesses(t, { 10: stat(10, 'Z', { began: 100 }) });
   await reaper.look();
   write(10, stat(10, 'Z', { began: 200 }));
   await reaper.look();
@@ -68,7 +68,7 @@ t.test('takes a PID that was used again for another process', async (t) => {
 });
 
 t.test('sleeps until it is woken, and looks once for many ends', async (t) => {
-  const { reaper, ticks, reaped } = graveyard(t, { 10: stat(10, 'Z') });
+  const { reaper, ticks, reaped } = fakeProcesses(t, { 10: stat(10, 'Z') });
   t.equal(ticks.length, 0);
   for (let i = 0; i < 100; i++) reaper.wake();
   t.equal(ticks.length, 1);
@@ -125,7 +125,7 @@ t.test('finds a real zombie in the real /proc', { skip: process.platform !== 'li
   await exited;
 });
 
-t.test('only PID 1 buries orphans; it says so where it cannot', async (t) => {
+t.test('only PID 1 reaps orphans; it says so where it cannot', async (t) => {
   const native = { ok: true };
   t.same(orphanDuty({ pid: 1, native, seesItself: true }), { duty: 'reap' });
   t.same(orphanDuty({ pid: 4711, native, seesItself: true }), { duty: 'none' });

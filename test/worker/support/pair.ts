@@ -92,15 +92,15 @@ export class TestWorker {
 let links = 0;
 
 /** As the supervisor does it, with libc where there is no folder. @returns the number of the link */
-export async function link(giver: TestWorker, taker: TestWorker, folder?: string): Promise<number> {
+export async function link(sender: TestWorker, receiver: TestWorker, folder?: string): Promise<number> {
   const [one, other] = await (folder === undefined
     ? makeStreamPair(loadNative(), '/nowhere')
     : makeStreamPair({ ok: false, reason: 'koffi is not installed' }, folder));
   links += 1;
   const order = { do: 'link', link: links, addresses: ['web'] };
-  await taker.command({ ...order, role: 'take' }, other);
-  await giver.command({ ...order, role: 'give' }, one);
-  await giver.command({ ...order, role: 'back' }, other);
+  await receiver.command({ ...order, role: 'take' }, other);
+  await sender.command({ ...order, role: 'give' }, one);
+  await sender.command({ ...order, role: 'back' }, other);
   one.close();
   other.close();
   return links;

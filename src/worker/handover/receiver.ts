@@ -19,7 +19,7 @@ type Give = Extract<Message, { type: 'give' }>;
 /** As much of an application's state is taken in for one connection. */
 const MOST_STATE_BYTES = 64 * 1024;
 
-export interface TakerOptions {
+export interface ReceiverOptions {
   /** The server that listens at that address now. */
   readonly serverAt: (address: string) => Server | undefined;
   /** This worker drains itself. */
@@ -39,11 +39,11 @@ interface Incoming {
   missing: number;
 }
 
-export class Taker {
-  readonly #options: TakerOptions;
+export class Receiver {
+  readonly #options: ReceiverOptions;
   readonly #links = new Map<number, Link>();
 
-  constructor(options: TakerOptions) {
+  constructor(options: ReceiverOptions) {
     this.#options = options;
   }
 
@@ -110,7 +110,7 @@ export class Taker {
       link.send({ type: 'refused', id: give.id, leaving: false });
       return;
     }
-    // Told before the first byte is read: whoever hears of it never reads again. A giver that has ended hears of nothing, and
+    // Told before the first byte is read: whoever hears of it never reads again. A sender that has ended hears of nothing, and
     // its connections are nobody else's.
     const errno = link.send({ type: 'took', id: give.id });
     if (errno !== 0 && errno !== EPIPE) {

@@ -29,7 +29,7 @@ export interface GivenCounts {
   readonly stayed: Record<string, number>;
 }
 
-export interface GiverOptions {
+export interface SenderOptions {
   /** The address at which a server listens, or listened last. */
   readonly addressOf: (server: Server) => string | undefined;
   readonly usual: (server: Server) => ReadonlySet<PropertyKey>;
@@ -41,10 +41,10 @@ export interface GiverOptions {
   readonly speak: (link: number) => void;
 }
 
-export class Giver {
+export class Sender {
   readonly counts: GivenCounts = { handed: 0, refused: 0, takenBack: 0, stayed: {} };
   readonly heirs: Heirs;
-  readonly #options: GiverOptions;
+  readonly #options: SenderOptions;
   readonly #queue: MovableSocket[] = [];
   readonly #queued = new Set<MovableSocket>();
   readonly #underWay = new Set<MovableSocket>();
@@ -54,7 +54,7 @@ export class Giver {
   #given = 0;
   #begun = false;
 
-  constructor(options: GiverOptions) {
+  constructor(options: SenderOptions) {
     this.#options = options;
     this.heirs = new Heirs({
       onTook: (entry) => this.#took(entry),
