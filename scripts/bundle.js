@@ -10,6 +10,7 @@ import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/utils';
 import { licences } from './licences.js';
+import { inLines, linesOnly } from './source-lines.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = path.join(root, 'dist/program');
@@ -27,7 +28,7 @@ const ENTRIES = {
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:answer-reader|exchange|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/(?:orphans|own-orphans|snapshot)|workers\/message-shape))\.ts$/;
+  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:answer-reader|exchange|name-claim|runtime-dir|socket-path|reload-options|describe-options|profile-options|log-query|server-sent-events)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/(?:orphans|own-orphans|snapshot)|workers\/message-shape))\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
@@ -35,8 +36,8 @@ const COMMAND =
 const PACKED = new Set(
   [
     'admin attach-server check-upgrade completion dashboard describe-view detach doctor end-orphans file-history help init',
-    'lib-pidusage lib-yaml live-progress logs lookout manifest observer page parent profile programs replaced resolve',
-    'shared-answer tallies top topics unit upgrade',
+    'lib-pidusage lib-yaml live-progress logs lookout manifest observer parent profile programs replaced resolve',
+    'shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
 );
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;
@@ -226,41 +227,6 @@ function writePacked(file, code) {
 }
 
 /**
- * Code without a space too many, in lines again where its sources have them: a stack trace goes by the lines.
- *
- * @throws where the code would no longer be the same
- */
-function inLines(fileName, code, mappings) {
-  const lines = [];
-  const mapped = [];
-  for (const [i, line] of code.split('\n').entries()) {
-    let begin = 0;
-    let segments = [];
-    let sourceLine;
-    for (const segment of mappings[i] ?? []) {
-      const [column, ...source] = segment;
-      const at = `${source[0]}:${source[1]}`;
-      // After one of these a line may end wherever a token begins.
-      if (at !== sourceLine && column > begin && ';{,'.includes(line[column - 1])) {
-        lines.push(line.slice(begin, column));
-        mapped.push(segments);
-        begin = column;
-        segments = [];
-      }
-      sourceLine = at;
-      segments.push([column - begin, ...source]);
-    }
-    lines.push(line.slice(begin));
-    mapped.push(segments);
-  }
-  const lined = lines.join('\n');
-  if (minifySync(fileName, lined).code !== minifySync(fileName, code).code) {
-    throw new Error(`cannot divide ${fileName} into lines: it would be another program`);
-  }
-  return { code: lined, mappings: mapped };
-}
-
-/**
  * What runs in a worker, in one file: it begins sooner by a third of plain Node's start than with a file for every module. The
  * preload stays readable, with its map beside it: a trace in an application may lead there.
  */
@@ -292,14 +258,4 @@ export async function bundleWorker() {
       writeFileSync(`${file}.map`, JSON.stringify({ ...linesOnly(map), file: fileName }));
     }
   }
-}
-
-/** A stack trace names file and line: a map of that alone is a quarter of the whole one. */
-function linesOnly({ version, sources, mappings }) {
-  const lines = decode(mappings).map((segments) =>
-    segments
-      .filter((now, i) => i === 0 || now[1] !== segments[i - 1][1] || now[2] !== segments[i - 1][2])
-      .map((segment) => segment.slice(0, 4)),
-  );
-  return { version, names: [], sources, mappings: encode(lines) };
 }

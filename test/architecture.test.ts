@@ -107,6 +107,40 @@ t.test('imports go one way', async (t) => {
   t.same(wrong, []);
 });
 
+/** Tables: one row after the other, of one thing. */
+const TABLES: ReadonlySet<string> = new Set([
+  'src/protocol.ts',
+  'src/core/types.ts',
+  'src/cli/catalog.ts',
+  'src/config/schema.ts',
+  'src/config/pm2/keys.ts',
+]);
+const MOST_LINES = 300;
+
+t.test(`no file has more than ${MOST_LINES} lines, but tables`, async (t) => {
+  const root = path.join(src, '..');
+  const lines = new Map<string, number>();
+  for (const folder of ['src', 'bench', 'scripts', 'bin']) {
+    for (const file of readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      if (!/\.[cm]?[jt]s$/.test(file)) continue;
+      const name = path.join(folder, file);
+      lines.set(name, readFileSync(path.join(root, name), 'utf8').trimEnd().split('\n').length);
+    }
+  }
+  t.ok(lines.size > 100, `${lines.size} files were looked at`);
+  const long = [...lines].filter(([, count]) => count > MOST_LINES).map(([name]) => name);
+  t.same(
+    long.filter((name) => !TABLES.has(name)),
+    [],
+    'divide them by what they are about',
+  );
+  t.same(
+    [...TABLES].filter((name) => !long.includes(name)),
+    [],
+    'a table that is short needs no exception',
+  );
+});
+
 t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
   t.same(librariesOf('cli/start.ts'), [], 'before the first worker: none');
   t.same(librariesOf('supervisor/run.ts'), ['pino'], 'pidusage, too, waits until somebody asks');

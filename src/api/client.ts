@@ -10,7 +10,6 @@ import { connectTo, listSupervisors } from '../control/find.js';
 import { profileInto } from '../control/profile-file.js';
 import { ownUid, resolveRuntimeDir } from '../control/runtime-dir.js';
 import { probeSocket } from '../control/socket-path.js';
-import { upgradeOver } from '../control/upgrade-arrival.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import type {
   DescribeOptions,
@@ -180,7 +179,10 @@ export class Client {
    */
   upgrade({ node }: UpgradeOptions = {}): Task {
     const options = node === undefined ? {} : { node: path.resolve(node) };
-    return this.#task('upgrade', (onProgress) => upgradeOver(this.#connection, options, onProgress));
+    return this.#task('upgrade', async (onProgress) => {
+      const { upgradeOver } = await import('../control/upgrade-arrival.js');
+      return upgradeOver(this.#connection, options, onProgress);
+    });
   }
 
   /** Drains and stops; done when the name is free again. */

@@ -105,7 +105,7 @@ t.test('what cannot be done is said, and leaves no file', async (t) => {
   t.match(await holdfast.run('profile', '9', '--heap', '-o', file('x')), { code: 1, stderr: /there is no worker 9/ });
   t.match(await holdfast.run('profile'), { code: 2, stderr: /one of --cpu 10s/ });
   t.match(await holdfast.run('profile', '--heap', '--cpu', '1s'), { code: 2, stderr: /two profiles at once/ });
-  t.match(await holdfast.run('profile', '--cpu', '10'), { code: 2, stderr: /no duration/ });
+  t.match(await holdfast.run('profile', '--cpu', '10'), { code: 2, stderr: /not a duration/ });
   t.match(await holdfast.run('profile', '--heap', '-o', file('none/x')), { code: 1, stderr: /ENOENT/ });
   const words = [bin, 'profile', '--cpu', '5m', '-o', file('y')];
   const child = spawn(...plainly(words, { HOLDFAST_RUNTIME_DIR: holdfast.runtimeDir }), {

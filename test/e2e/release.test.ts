@@ -13,14 +13,14 @@ const moody = path.join(apps, 'moody.cjs');
 
 for (const [mood, expected] of [
   ['throws', /exited with code 1 before it was ready.*this release is broken/s],
-  ['deaf', /not ready within 1 s: it did not listen on any address/],
-  ['elsewhere', /not ready within 1 s: it listens on 127\.0\.0\.1:[1-9]\d*, but not on 127\.0\.0\.1:\d+/],
+  ['deaf', /not ready within 4 s: it did not listen on any address/],
+  ['elsewhere', /not ready within 4 s: it listens on 127\.0\.0\.1:[1-9]\d*, but not on 127\.0\.0\.1:\d+/],
 ] as const) {
   t.test(`a release that ${mood} is taken back, and the old one has never stopped`, async (t) => {
     const port = await freePort();
     const moodFile = path.join(t.testdir({ mood: 'good' }), 'mood');
     const holdfast = new Holdfast(t, moody, {
-      args: ['-i', '2', '--ready-timeout', '1s'],
+      args: ['-i', '2', '--ready-timeout', '4s'],
       env: { PORT: String(port), MOOD_FILE: moodFile },
     });
     await holdfast.message('started');
