@@ -36,7 +36,7 @@ const COMMAND =
 const PACKED = new Set(
   [
     'admin attach-server check-upgrade completion dashboard describe-view detach doctor end-orphans file-history help init',
-    'lib-pidusage lib-yaml live-progress logs lookout manifest observer parent profile programs replaced resolve',
+    'lib-pidusage lib-yaml live-progress logs manifest observer page-feed parent profile programs replaced resolve',
     'shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
 );

@@ -100,7 +100,7 @@ export type WorkerMessage = {
   | { readonly type: 'leftover'; readonly counts: ConnectionCounts; readonly named: readonly OpenConnection[] }
   /** The answer to `health`; `detail` is for people. */
   | { readonly type: 'health'; readonly ok: boolean; readonly detail: string }
-  /** What has become of the connections of a drain that had heirs; `stayed` by reason, for people. */
+  /** What has become of the connections of a drain that had recipients; `stayed` by reason, for people. */
   | {
       readonly type: 'handedOver';
       readonly handed: number;
@@ -110,7 +110,7 @@ export type WorkerMessage = {
     }
   /** It has its end of a link. */
   | { readonly type: 'linked'; readonly link: number }
-  /** A draining worker has lost an heir: another one is welcome. */
+  /** A draining worker has lost a recipient: another one is welcome. */
   | { readonly type: 'unlinked' }
   /** The application has called `cluster.worker.disconnect()`: it wants to go when its connections have. */
   | { readonly type: 'resigned' }
@@ -185,7 +185,7 @@ export type SupervisorMessage = {
       readonly spreadMs: number;
       readonly reason: DrainReason;
       /** Links to workers that take its open connections have been made. */
-      readonly heirs: boolean;
+      readonly recipients: boolean;
       /** When the application hears PM2's message `shutdown`: when the drain is over, or now. */
       readonly sayShutdown: 'late' | 'early';
     }

@@ -1,7 +1,7 @@
 /** A worker's way out: from being sent away, or found unfit, to the kill that is sent until its process has gone. */
 import { crashed } from './crash.js';
-import { heirsOf } from './heirs.js';
 import { lacks } from './readiness.js';
+import { recipientsOf } from './recipients.js';
 import { nobodyServes } from './standing.js';
 import { label, policyOf, report } from './state.js';
 import type { Draft, State, Worker } from './types.js';
@@ -71,7 +71,7 @@ export function dismiss(draft: Draft, worker: Worker): void {
     terminate(draft, worker);
     return;
   }
-  const heirs = heirsOf(draft.state, { ...worker, listening: served });
+  const recipients = recipientsOf(draft.state, { ...worker, listening: served });
   worker.served = [...served];
   worker.state = 'draining';
   const { drainTimeoutMs: windowMs, spreadMs, killTimeoutMs } = policyOf(draft.state, worker);
@@ -79,7 +79,7 @@ export function dismiss(draft: Draft, worker: Worker): void {
   worker.deadline = draft.now + (isUnheard(worker) ? Math.min(windowMs, killTimeoutMs) : windowMs);
   const reason = hasSuccessor(draft.state, worker) ? 'replaced' : 'stopping';
   const { served: addresses } = worker;
-  draft.effects.push({ do: 'drain', worker: worker.id, windowMs, spreadMs, reason, heirs, addresses });
+  draft.effects.push({ do: 'drain', worker: worker.id, windowMs, spreadMs, reason, recipients, addresses });
   report(draft, 'info', 'worker draining', label(worker));
 }
 

@@ -27,7 +27,7 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
   endTakeover: nothing,
   // It cannot be asked to finish what it has: SIGTERM is what is left.
   drain: ({ worker }) => ({ type: 'drained', worker }),
-  // It drains on without another heir: its clients are asked to go elsewhere.
+  // It drains on without another recipient: its clients are asked to go elsewhere.
   link: nothing,
   terminate: nothing,
   kill: nothing,

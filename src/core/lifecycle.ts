@@ -6,10 +6,10 @@ import { causeOfDeath } from './cause-of-death.js';
 import { diagnosed, exceeded, healthTold, hung } from './condition.js';
 import { BEFORE_READY, crashed, describeExit, describeFailedStart, facts } from './crash.js';
 import { fail, failUnready, isUnheard, remove, terminate } from './departure.js';
-import { heirsOf } from './heirs.js';
 import { isToBeHeld } from './held.js';
 import { closed, closedUnasked } from './loss.js';
 import { addressCame, bound, checkReady, stayed } from './readiness.js';
+import { recipientsOf } from './recipients.js';
 import { recycle } from './recycle.js';
 import { nobodyServes } from './standing.js';
 import { label, newWorker, policyOf, report } from './state.js';
@@ -68,8 +68,9 @@ const boundLate: WorkerHandler<'bound'> = (draft, worker, { key }) => {
 
 /** There may be another one by now; where there is none, its clients are asked to go elsewhere. */
 const unlinked: WorkerHandler<'unlinked'> = (draft, worker) => {
-  const heirs = heirsOf(draft.state, { ...worker, listening: worker.served });
-  if (heirs.length > 0) draft.effects.push({ do: 'link', worker: worker.id, heirs, addresses: worker.served });
+  const recipients = recipientsOf(draft.state, { ...worker, listening: worker.served });
+  if (recipients.length > 0)
+    draft.effects.push({ do: 'link', worker: worker.id, recipients, addresses: worker.served });
 };
 
 const failed: WorkerHandler<'failed'> = (draft, worker, { reason }) => fail(draft, worker, reason);

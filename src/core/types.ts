@@ -423,15 +423,15 @@ export type Effect =
       readonly spreadMs: number;
       readonly reason: DrainReason;
       /** Workers that take over its open connections, the best first. */
-      readonly heirs: readonly number[];
+      readonly recipients: readonly number[];
       /** Those it listens on, or did. */
       readonly addresses: readonly AddressKey[];
     }
-  /** One that drains has lost an heir, and gets others. */
+  /** One that drains has lost a recipient, and gets others. */
   | {
       readonly do: 'link';
       readonly worker: number;
-      readonly heirs: readonly number[];
+      readonly recipients: readonly number[];
       readonly addresses: readonly AddressKey[];
     }
   | { readonly do: 'terminate'; readonly worker: number }

@@ -39,7 +39,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     windowMs: isTimeMs,
     spreadMs: isTimeMs,
     reason: (value) => value === 'replaced' || value === 'stopping',
-    heirs: isTruth,
+    recipients: isTruth,
     sayShutdown: (value) => value === 'early' || value === 'late',
   },
   link: {

@@ -54,10 +54,10 @@ async function tryHandOver(given: PipeHandle, taken: PipeHandle): Promise<string
     addressOf: () => ADDRESS,
     usual: (server) => usual.of(server),
     stateOf: () => undefined,
-    onHeirLost: () => {},
+    onRecipientLost: () => {},
     speak,
   });
-  if (!receiver.open(1, taken, [ADDRESS], true) || !sender.heirs.open(1, given, [ADDRESS])) {
+  if (!receiver.open(1, taken, [ADDRESS], true) || !sender.recipients.open(1, given, [ADDRESS])) {
     return "this version of Node is not known: the class of Node's write requests";
   }
   sender.begin(sockets);

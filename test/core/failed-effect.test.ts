@@ -74,7 +74,7 @@ t.test(
 
 t.test('what has a deadline, or nobody waits for, leads to nothing', async (t) => {
   t.equal(failedEffect({ do: 'terminate', worker: 7 }, 'EIO', 0), null);
-  t.equal(failedEffect({ do: 'link', worker: 7, heirs: [], addresses: [] }, 'EIO', 0), null);
+  t.equal(failedEffect({ do: 'link', worker: 7, recipients: [], addresses: [] }, 'EIO', 0), null);
 });
 
 t.test('who cannot be asked to adopt has refused, and another one is asked', async (t) => {

@@ -80,12 +80,16 @@ export class Invariants {
   }
 
   /** Whoever takes connections over must have been left alone up to now; a later effect of the same step may change that. */
-  #checkHeirs({ worker, heirs }: Extract<Effect, { do: 'drain' | 'link' }>): void {
-    check(new Set(heirs).size === heirs.length && !heirs.includes(worker), 'each heir is another worker', heirs);
-    for (const heir of heirs) {
-      check(this.#asked.get(heir)?.size === 0, 'an heir is not on its way out itself', { worker, heir });
-      check(!this.#held.has(heir), 'nobody is served by a held worker', { worker, heir });
-      check(!this.#gone.has(heir), 'an heir is there', { worker, heir });
+  #checkRecipients({ worker, recipients }: Extract<Effect, { do: 'drain' | 'link' }>): void {
+    check(
+      new Set(recipients).size === recipients.length && !recipients.includes(worker),
+      'each recipient is another worker',
+      recipients,
+    );
+    for (const recipient of recipients) {
+      check(this.#asked.get(recipient)?.size === 0, 'a recipient is not on its way out itself', { worker, recipient });
+      check(!this.#held.has(recipient), 'nobody is served by a held worker', { worker, recipient });
+      check(!this.#gone.has(recipient), 'a recipient is there', { worker, recipient });
     }
   }
 
@@ -127,13 +131,13 @@ export class Invariants {
         );
         check(effect.do !== 'drain' || asked.size === 0, 'a drain is the first that is asked', effect);
         asked.add(effect.do);
-        if (effect.do === 'drain') this.#checkHeirs(effect);
+        if (effect.do === 'drain') this.#checkRecipients(effect);
         return;
       }
       case 'link':
-        check(this.#known(effect).has('drain'), 'only who drains gets other heirs', effect);
-        check(effect.heirs.length > 0, 'heirs are somebody', effect);
-        this.#checkHeirs(effect);
+        check(this.#known(effect).has('drain'), 'only who drains gets other recipients', effect);
+        check(effect.recipients.length > 0, 'recipients are somebody', effect);
+        this.#checkRecipients(effect);
         return;
       case 'answer':
         check(!this.answers.has(effect.request), 'a request is answered once', effect);

@@ -371,7 +371,7 @@ t.test('a worker that has been given a socket drains: it may have accepted befor
   const { id } = d.state.workers.find(({ state }) => state === 'starting')!;
   d.open(id, PORT);
   d.send({ type: 'failed', worker: id, reason: 'EIO' });
-  t.match(d.done('drain'), [{ worker: id, heirs: [2], addresses: [PORT] }]);
+  t.match(d.done('drain'), [{ worker: id, recipients: [2], addresses: [PORT] }]);
   t.same(d.done('terminate'), []);
 });
 

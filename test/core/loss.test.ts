@@ -92,7 +92,7 @@ t.test('beside siblings its successor comes after the backoff, and they take its
   const d = Driver.running({ size: 2 });
   close(d, 1);
   d.wait(REOPEN_MS);
-  t.match(d.done('drain'), [{ worker: 1, heirs: [2] }]);
+  t.match(d.done('drain'), [{ worker: 1, recipients: [2] }]);
   t.same(d.slots(), ['1 draining', '1 ready']);
   d.wait(75);
   t.same(d.slots(), ['1 draining, 1 starting', '1 ready']);

@@ -280,7 +280,7 @@ export class SimulatedProcess {
       for (const key of [...this.accepts]) this.#close(key);
       const { clock } = this.#world;
       const drainMs = clock.between(0, 400);
-      // An heir may be lost at any moment of it.
+      // A recipient may be lost at any moment of it.
       if (clock.between(0, 3) < 1) clock.after(clock.between(0, 400), () => this.#tell({ type: 'unlinked' }));
       if (!this.#stubborn.neverDrains) clock.after(drainMs, () => this.#tell({ type: 'drained' }));
     });

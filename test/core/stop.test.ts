@@ -12,7 +12,7 @@ t.test('a stop drains all workers, and ends when the last has gone', async (t) =
       windowMs: 30_000,
       spreadMs: 5_000,
       reason: 'stopping',
-      heirs: [],
+      recipients: [],
       addresses: ['0.0.0.0:8080'],
     },
     {
@@ -21,7 +21,7 @@ t.test('a stop drains all workers, and ends when the last has gone', async (t) =
       windowMs: 30_000,
       spreadMs: 5_000,
       reason: 'stopping',
-      heirs: [],
+      recipients: [],
       addresses: ['0.0.0.0:8080'],
     },
   ]);

@@ -259,7 +259,7 @@ t.test('another version takes the place, under clients of all kinds, and no work
   t.same(
     childrenOf(holdfast.pid).sort((a, b) => a - b),
     pidsOf({ workers } as SupervisorStatus),
-    'none is left unburied',
+    'none is left unreaped',
   );
   const reloaded = await holdfast.message('worker exited', from);
   t.not(reloaded.signal ?? reloaded.code, null, 'it is known how they have ended');

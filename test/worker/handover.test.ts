@@ -490,7 +490,7 @@ const CASES: Case[] = [
     name: 'a new worker that drains itself refuses all at once, and the old one asks for another',
     async run(t, s) {
       const client = await s.kept();
-      await s.fresh.command({ do: 'drain', order: { heirs: false } });
+      await s.fresh.command({ do: 'drain', order: { recipients: false } });
       await s.drain();
       await s.old.tells('unlinked');
       client.post();
@@ -498,10 +498,10 @@ const CASES: Case[] = [
     },
   },
   {
-    name: 'without heirs each answer is the last, and nobody waits for one',
+    name: 'without recipients each answer is the last, and nobody waits for one',
     async run(t, s) {
       const client = await s.kept();
-      await s.old.command({ do: 'drain', order: { heirs: false } });
+      await s.old.command({ do: 'drain', order: { recipients: false } });
       await s.old.report();
       client.post();
       const answer = await client.answer();

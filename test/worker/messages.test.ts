@@ -7,7 +7,7 @@ const drain = {
   windowMs: 30_000,
   spreadMs: 5_000,
   reason: 'replaced',
-  heirs: true,
+  recipients: true,
   sayShutdown: 'late',
 };
 

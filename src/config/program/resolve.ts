@@ -29,7 +29,7 @@ import type { Step } from './step.js';
 import { labelOf, quoted, severalCommands } from './told.js';
 import { readVariables } from './variable-files.js';
 
-export interface Whence {
+export interface ResolveOptions {
   readonly cwd: string;
   /** What the command sees. */
   readonly env: NodeJS.ProcessEnv;
@@ -44,7 +44,10 @@ const MOST_STEPS = 32;
  * @param target one word, a whole command, or its words
  * @throws Unreadable with a phrase for a fault
  */
-export async function resolveProgram(target: string | readonly string[], { cwd, env, args }: Whence): Promise<Program> {
+export async function resolveProgram(
+  target: string | readonly string[],
+  { cwd, env, args }: ResolveOptions,
+): Promise<Program> {
   const words = [target].flat();
   const [only = ''] = words;
   const resolution = new Resolution(words.length === 1 ? only : joinWords(words), cwd, env);

@@ -32,8 +32,8 @@ export interface HookOptions {
 export type HookResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 const KILL_MS = 5_000;
-/** How long the group's end is waited for after SIGKILL: a process may be stuck in the kernel, or be left unburied. */
-const BURIAL_MS = 500;
+/** How long the group's end is waited for after SIGKILL: a process may be stuck in the kernel, or be left unreaped. */
+const REAP_MS = 500;
 const GROUP_POLL_MS = 25;
 /** How long the output of a command that has ended is waited for: what it left behind may hold the pipes. */
 const OUTPUT_MS = 250;
@@ -172,7 +172,7 @@ function eachLine(stream: Readable | null | undefined, onLine: (line: Line) => v
 
 /** Resolves when no process of the group is left, or when nothing more can be done about it. */
 async function groupGone(child: ChildProcess, killMs: number): Promise<void> {
-  const deadline = performance.now() + killMs + BURIAL_MS;
+  const deadline = performance.now() + killMs + REAP_MS;
   while (performance.now() < deadline && signalGroup(child, 0)) await delay(GROUP_POLL_MS);
 }
 

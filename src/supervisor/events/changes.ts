@@ -5,7 +5,7 @@ import { replacedSlots } from '../../replaced-slots.js';
 
 export type Sight = SupervisorSnapshot;
 /** Without its number. */
-export type Happening = WithoutId<SupervisorEvent>;
+export type EventWithoutId = WithoutId<SupervisorEvent>;
 type WithoutId<E> = E extends SupervisorEvent ? Omit<E, 'id'> : never;
 
 /** How the process of a worker ended, as far as it has been told. */
@@ -43,8 +43,8 @@ export function sightOf(name: string, state: State): Sight {
 }
 
 /** In the order in which it is best read: what a rollout is for before its workers, how it ended after them. */
-export function happenings(before: Sight, now: Sight, endingOf: (worker: number) => Ending): Happening[] {
-  const found: Happening[] = [];
+export function eventsBetween(before: Sight, now: Sight, endingOf: (worker: number) => Ending): EventWithoutId[] {
+  const found: EventWithoutId[] = [];
   if (before.state !== now.state) found.push({ type: 'stateChanged', from: before.state, to: now.state });
   if (before.size !== now.size) found.push({ type: 'sizeChanged', from: before.size, to: now.size });
   if (before.crashLoop !== now.crashLoop) found.push({ type: now.crashLoop ? 'crashLoopBegun' : 'crashLoopOver' });
@@ -56,17 +56,17 @@ function isNew(before: Sight, now: Sight): boolean {
   return now.rollout.to !== null && now.rollout.to !== before.rollout.to;
 }
 
-function rolloutBegun(before: Sight, now: Sight): Happening[] {
+function rolloutBegun(before: Sight, now: Sight): EventWithoutId[] {
   const { from, to, canary } = now.rollout;
   if (!isNew(before, now) || from === null || to === null) return [];
   return [{ type: 'rolloutBegun', from, to, canary }];
 }
 
-function rolloutMoved(before: Sight, now: Sight): Happening[] {
+function rolloutMoved(before: Sight, now: Sight): EventWithoutId[] {
   const { state, from, to, reason, replaced } = now.rollout;
   if (from === null || to === null) return [];
   const earlier = isNew(before, now) ? { state: 'running', reason: null, replaced: 0 } : before.rollout;
-  const found: Happening[] = [];
+  const found: EventWithoutId[] = [];
   const wasMoving = earlier.state === 'running';
   if (wasMoving && replaced > earlier.replaced)
     found.push({ type: 'rolloutProgress', from, to, replaced, size: now.size });
@@ -80,9 +80,9 @@ function rolloutMoved(before: Sight, now: Sight): Happening[] {
 
 type Seen = Sight['workers'][number];
 
-function workersChanged(before: Sight, now: Sight, endingOf: (worker: number) => Ending): Happening[] {
+function workersChanged(before: Sight, now: Sight, endingOf: (worker: number) => Ending): EventWithoutId[] {
   const earlier = new Map(before.workers.map((seen) => [seen.worker, seen]));
-  const found: Happening[] = [];
+  const found: EventWithoutId[] = [];
   for (const seen of now.workers) {
     const known = earlier.get(seen.worker);
     earlier.delete(seen.worker);
@@ -95,7 +95,7 @@ function workersChanged(before: Sight, now: Sight, endingOf: (worker: number) =>
   }
   const gone = [...earlier.values()].filter(({ pid }) => pid !== null);
   return [
-    ...gone.map((seen): Happening => ({ type: 'workerExited', ...labelOf(seen), ...endingOf(seen.worker) })),
+    ...gone.map((seen): EventWithoutId => ({ type: 'workerExited', ...labelOf(seen), ...endingOf(seen.worker) })),
     ...found,
   ];
 }

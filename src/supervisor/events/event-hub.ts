@@ -1,7 +1,7 @@
 /** Tells those who follow it what happens in the supervisor. Where nobody does, nothing is compared and nothing kept. */
 import type { State } from '../../core/types.js';
 import type { SupervisorEvent } from '../../protocol.js';
-import { type Ending, type Happening, happenings, type Sight, sightOf } from './changes.js';
+import { type Ending, type EventWithoutId, eventsBetween, type Sight, sightOf } from './changes.js';
 
 const UNTOLD: Ending = { code: null, signal: null, crashed: false };
 const ENDINGS: ReadonlySet<string> = new Set(['worker exited', 'worker crashed']);
@@ -41,7 +41,8 @@ export class EventHub {
     if (this.#last === null) return;
     const before = this.#last;
     this.#last = sightOf(this.#name, state);
-    for (const one of happenings(before, this.#last, (worker) => this.#endings.get(worker) ?? UNTOLD)) this.#tell(one);
+    for (const one of eventsBetween(before, this.#last, (worker) => this.#endings.get(worker) ?? UNTOLD))
+      this.#tell(one);
     this.#endings.clear();
   }
 
@@ -57,7 +58,7 @@ export class EventHub {
     });
   }
 
-  #tell(one: Happening): void {
+  #tell(one: EventWithoutId): void {
     this.#id += 1;
     const event = { id: this.#id, ...one } as SupervisorEvent;
     for (const onEvent of [...this.#readers]) onEvent(event);

@@ -16,7 +16,7 @@ import { OPEN_METRICS, TEXT, textOf } from '../../monitor/text-format.js';
 import type { MetricsRequest, Page, SupervisorStatus } from '../../protocol.js';
 import type { WorkerIdentity } from '../workers/fork.js';
 import type { WorkerHandle } from '../workers/handle.js';
-import type { Figures, Lookout } from './lookout.js';
+import type { Figures, PageFeed } from './page-feed.js';
 import { type Answers, type MeasuredMessage, Questions } from './questions.js';
 import { Rhythm } from './rhythm.js';
 
@@ -48,7 +48,7 @@ interface Course {
 }
 
 /** What the supervisor that takes over counts on from; read as something of anybody's. */
-type Kept = Partial<Record<'tallies' | 'application' | 'rollouts' | 'lookout', unknown>>;
+type Kept = Partial<Record<'tallies' | 'application' | 'rollouts' | 'pageFeed', unknown>>;
 const MOST_ROLLOUTS = 100_000;
 
 /** What workers have told when all were asked. */
@@ -77,19 +77,19 @@ export class Observer {
   #ahead: { readonly at: number; readonly answer: Promise<Gathered> } | null = null;
   readonly #rollouts: Readonly<Record<'done' | 'rolledBack', number[]>>;
   #rollout: { readonly to: number; readonly state: string; readonly begunAt: number } | null = null;
-  readonly #lookoutBefore: unknown;
+  readonly #pageFeedBefore: unknown;
   /** Not known yet: which workers have come along. */
   #isNew = true;
-  #lookout: Pick<Lookout, 'review' | 'hangs' | 'toJSON'> | null = null;
+  #pageFeed: Pick<PageFeed, 'review' | 'hangs' | 'toJSON'> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #collected: { readonly madeAt: number; readonly answer: Promise<Collected> } | null = null;
   #toldOfLimit = false;
 
   /** @param before what the one of the supervisor before has passed on */
   constructor(options: ObserverOptions, before: unknown = null) {
-    const { tallies, application, rollouts, lookout } = (before ?? {}) as Kept;
+    const { tallies, application, rollouts, pageFeed } = (before ?? {}) as Kept;
     this.#options = options;
-    this.#lookoutBefore = lookout;
+    this.#pageFeedBefore = pageFeed;
     this.#tallies = Tallies.fromJSON(tallies);
     const { done, rolledBack } = (rollouts ?? {}) as Record<string, unknown>;
     this.#rollouts = { done: secondsIn(done), rolledBack: secondsIn(rolledBack) };
@@ -100,22 +100,22 @@ export class Observer {
   }
 
   /** Of the last hour, as the supervisor before has passed it on. */
-  get lookoutBefore(): unknown {
-    return this.#lookoutBefore;
+  get pageFeedBefore(): unknown {
+    return this.#pageFeedBefore;
   }
 
   /** As plain data, for the supervisor that takes over. */
   toJSON(): object {
-    const lookout = this.#lookout?.toJSON() ?? this.#lookoutBefore;
+    const pageFeed = this.#pageFeed?.toJSON() ?? this.#pageFeedBefore;
     return {
       ...{ tallies: this.#tallies.toJSON(), application: this.#application.toJSON() },
-      ...{ rollouts: this.#rollouts, lookout },
+      ...{ rollouts: this.#rollouts, pageFeed },
     };
   }
 
-  /** Asks once a second from now on. @param lookout told what has come until then, and what becomes of workers */
-  begin(lookout: Pick<Lookout, 'look' | 'review' | 'hangs' | 'toJSON'>): void {
-    this.#lookout = lookout;
+  /** Asks once a second from now on. @param pageFeed told what has come until then, and what becomes of workers */
+  begin(pageFeed: Pick<PageFeed, 'look' | 'review' | 'hangs' | 'toJSON'>): void {
+    this.#pageFeed = pageFeed;
     this.#timer ??= setInterval(() => {
       const now = performance.now();
       const figures = [...this.#latest].map(([worker, { heardAt, ...known }]): [number, Figures] => [
@@ -123,7 +123,7 @@ export class Observer {
         // It was asked a second ago.
         { ...known, silentMs: Math.max(0, now - heardAt - INTERVAL_MS) },
       ]);
-      void lookout.look(new Map(figures), this.#tallies.total());
+      void pageFeed.look(new Map(figures), this.#tallies.total());
       this.#look();
     }, INTERVAL_MS);
     this.#timer.unref();
@@ -165,7 +165,7 @@ export class Observer {
   }
 
   hangs(slot: number, stack: readonly string[]): void {
-    this.#lookout?.hangs(slot, stack);
+    this.#pageFeed?.hangs(slot, stack);
   }
 
   review(settled: State): void {
@@ -175,7 +175,7 @@ export class Observer {
       this.#tallies.retain(isThere);
       this.#application.retain(isThere);
     }
-    this.#lookout?.review(settled);
+    this.#pageFeed?.review(settled);
     this.#noteRollout(settled);
   }
 

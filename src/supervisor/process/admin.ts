@@ -23,19 +23,19 @@ export async function openAdmin(
     admin: await tokenOf('adminTokenFile', adminTokenFile),
     metrics: await tokenOf('adminMetricsTokenFile', adminMetricsTokenFile),
   };
-  const [observer, { Lookout }, readPage] = await Promise.all([
+  const [observer, { PageFeed }, readPage] = await Promise.all([
     supervisor.observing.observer(),
-    import('../observe/lookout.js'),
+    import('../observe/page-feed.js'),
     pageReader(),
   ]);
-  const lookout = new Lookout({
-    ...{ known: supervisor.before, before: observer.lookoutBefore },
+  const pageFeed = new PageFeed({
+    ...{ known: supervisor.before, before: observer.pageFeedBefore },
     outline: () => supervisor.outline(),
     followEvents: supervisor.followEvents.bind(supervisor),
     followLogs: supervisor.followLogs.bind(supervisor),
     recentLogs: (lines) => supervisor.recentLogs({ lines, follow: false }).lines,
   });
-  observer.begin(lookout);
+  observer.begin(pageFeed);
   let underWay: Promise<SupervisorStatus> | null = null;
   // The workers are asked once for all who want to know at the same time.
   const status = () => {
@@ -48,7 +48,7 @@ export async function openAdmin(
     probe: supervisor.probe.bind(supervisor),
     status,
     metrics: observer.page.bind(observer),
-    follow: lookout.follow.bind(lookout),
+    follow: pageFeed.follow.bind(pageFeed),
     command: (name: PageCommand, size: string) =>
       name === 'scale' ? supervisor.scale(size, unheard) : supervisor[name](unheard),
   };

@@ -3,7 +3,7 @@
  * Those that are children of this process all the same, from before an exec, are waited for, and it is known how they ended.
  */
 import type { ExitStatus } from '../../native/exec.js';
-import { isThere, isUnburied, type ProcessMark } from './orphans.js';
+import { isThere, isUnreaped, type ProcessMark } from './orphans.js';
 
 const LOOK_MS = 200;
 /** Where a channel has ended, which most often is an end of the process. */
@@ -58,7 +58,7 @@ export class Ends {
       if (isThere(mark)) continue;
       const status = this.#collect?.(mark.pid) ?? null;
       // Its last threads are still on their way.
-      if (status === null && this.#collect !== undefined && isUnburied(mark)) continue;
+      if (status === null && this.#collect !== undefined && isUnreaped(mark)) continue;
       this.#watched.delete(worker);
       ended(status);
     }

@@ -174,7 +174,7 @@ export function parentOf(pid: number, proc = '/proc'): number | null {
 }
 
 /** A child of this process that has ended and was not waited for: also while some of its threads have not ended yet. */
-export function isUnburied({ pid, startedAt }: ProcessMark, proc = '/proc'): boolean {
+export function isUnreaped({ pid, startedAt }: ProcessMark, proc = '/proc'): boolean {
   const [state, parent, started] = fieldsOf(pid, proc);
   return state === 'Z' && Number(parent) === process.pid && started === startedAt;
 }

@@ -10,8 +10,8 @@ import type { Releases } from '../deployments/releases.js';
 import type { Workforce } from '../workers/workforce.js';
 import { CanaryWatch } from './canary-watch.js';
 import { limitsOfCanary, limitsOfWorker } from './limits.js';
+import { LivenessChecks } from './liveness-checks.js';
 import { Steering } from './steering.js';
-import { Vitals } from './vitals.js';
 
 export interface WatchersOptions {
   /** What the supervisor began with. */
@@ -29,7 +29,7 @@ export class Watchers {
   readonly canary: CanaryWatch;
   /** undefined where nothing is steered. */
   readonly steering: Steering | undefined;
-  readonly #vitals: Vitals;
+  readonly #liveness: LivenessChecks;
 
   constructor(options: WatchersOptions) {
     const { state, releases, workforce, custody, native, log, dispatch } = options;
@@ -37,14 +37,14 @@ export class Watchers {
     const configOf = (worker: Worker) => releases.of(state(), worker.generation).config;
     const expected = (worker: Worker) => limitsOfWorker(configOf(worker), state().size);
     const isDebugged = (worker: number) => workforce.isDebugged(worker);
-    this.#vitals = new Vitals({ dispatch, ask, usage, expected, isDebugged });
+    this.#liveness = new LivenessChecks({ dispatch, ask, usage, expected, isDebugged });
     this.canary = new CanaryWatch({
       dispatch,
       figures: (worker) => workforce.figures(worker),
       limits: () => limitsOfCanary(releases.of(state(), state().rollout.to).config),
     });
     workforce.onStats = (worker, stats) => {
-      this.#vitals.heard(worker, stats);
+      this.#liveness.heard(worker, stats);
       this.steering?.heard(worker, stats);
     };
     if (custody.groups === null || !native.ok) return;
@@ -55,13 +55,13 @@ export class Watchers {
 
   review(state: State): void {
     this.steering?.review(state);
-    this.#vitals.review(state);
+    this.#liveness.review(state);
     this.canary.review(state);
   }
 
   close(): void {
     this.steering?.close();
-    this.#vitals.close();
+    this.#liveness.close();
     this.canary.close();
   }
 }

@@ -24,7 +24,7 @@ export class Links {
   readonly #openStreamPair: OpenStreamPair;
   readonly #log: Log;
   /** Who gives and who takes, by the number of the link. */
-  readonly #links = new Map<number, { readonly giver: WorkerHandle; readonly taker: number }>();
+  readonly #links = new Map<number, { readonly sender: WorkerHandle; readonly receiver: number }>();
   readonly #totals = { handed: 0, refused: 0, takenBack: 0, stayed: {} as Record<string, number> };
   #made = 0;
   /** Why a worker's Node cannot; null where none has said so. */
@@ -45,24 +45,24 @@ export class Links {
   }
 
   /**
-   * Resolves once giver and heirs have been sent their ends, after a second at the latest. Never rejects.
+   * Resolves once sender and recipients have been sent their ends, after a second at the latest. Never rejects.
    *
    * @returns to how many it is linked now
    */
   async connect(
-    giver: WorkerHandle,
-    heirs: readonly WorkerHandle[],
+    sender: WorkerHandle,
+    recipients: readonly WorkerHandle[],
     addresses: readonly AddressKey[],
   ): Promise<number> {
-    const made = await Promise.all(heirs.map((heir) => this.#link(giver, heir, addresses)));
+    const made = await Promise.all(recipients.map((recipient) => this.#link(sender, recipient, addresses)));
     return made.filter(Boolean).length;
   }
 
   /** The worker has ended: whoever gave to it takes back what it had not taken. */
   gone(worker: number): void {
-    for (const [link, { giver, taker }] of this.#links) {
-      if (taker === worker) void giver.send({ type: 'link', link, role: 'cut', addresses: [] });
-      if (taker === worker || giver.identity.worker === worker) this.#links.delete(link);
+    for (const [link, { sender, receiver }] of this.#links) {
+      if (receiver === worker) void sender.send({ type: 'link', link, role: 'cut', addresses: [] });
+      if (receiver === worker || sender.identity.worker === worker) this.#links.delete(link);
     }
   }
 
@@ -84,16 +84,16 @@ export class Links {
     this.#log.logger.info({ worker, slot, generation, ...counts }, 'connections handed over');
   }
 
-  async #link(giver: WorkerHandle, heir: WorkerHandle, addresses: readonly AddressKey[]): Promise<boolean> {
+  async #link(sender: WorkerHandle, recipient: WorkerHandle, addresses: readonly AddressKey[]): Promise<boolean> {
     try {
       const [one, other] = await this.#openStreamPair();
       this.#made += 1;
       const link = this.#made;
-      this.#links.set(link, { giver, taker: heir.identity.worker });
+      this.#links.set(link, { sender, receiver: recipient.identity.worker });
       const written = Promise.all([
-        heir.send({ type: 'link', link, role: 'take', addresses }, other),
-        giver.send({ type: 'link', link, role: 'give', addresses }, one),
-        giver.send({ type: 'link', link, role: 'back', addresses }, other),
+        recipient.send({ type: 'link', link, role: 'take', addresses }, other),
+        sender.send({ type: 'link', link, role: 'give', addresses }, one),
+        sender.send({ type: 'link', link, role: 'back', addresses }, other),
       ]).then(() => {
         // The workers have their own duplicates now.
         one.close();
@@ -103,7 +103,7 @@ export class Links {
       return true;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const { worker, slot, generation } = giver.identity;
+      const { worker, slot, generation } = sender.identity;
       this.#log.logger.warn({ worker, slot, generation, reason }, 'cannot link workers');
       return false;
     }

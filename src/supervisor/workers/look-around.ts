@@ -5,7 +5,7 @@
  * Must never throw.
  */
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { describeSightings, type Sighting } from '../../core/sightings.js';
+import { describeFoundListeners, type FoundListener } from '../../core/found-listeners.js';
 import { formatAddress } from '../../sockets/address.js';
 import { parseProcNetTcp, readCommand, TCP_LISTEN } from '../../sockets/owner.js';
 
@@ -16,17 +16,17 @@ const UDP_UNCONNECTED = 7;
 
 /** In words, with what to do; null where nothing is to be seen. @param pid of the worker, which leads its session */
 export async function whatIsSeenOf(pid: number | undefined): Promise<string | null> {
-  return pid === undefined ? null : describeSightings(await lookAround(pid));
+  return pid === undefined ? null : describeFoundListeners(await lookAround(pid));
 }
 
 /** @param pid of the worker, which leads its session */
-export async function lookAround(pid: number, proc = '/proc'): Promise<Sighting[]> {
+export async function lookAround(pid: number, proc = '/proc'): Promise<FoundListener[]> {
   const [rows, known, members] = await Promise.all([
     listening(`${proc}/${pid}/net`, proc),
     inodesOf(`${proc}/self`),
     sessionOf(pid, proc),
   ]);
-  const sightings: Sighting[] = [];
+  const listeners: FoundListener[] = [];
   const seen = new Set(known);
   for (const member of members) {
     const inodes = await inodesOf(`${proc}/${member}`);
@@ -34,10 +34,10 @@ export async function lookAround(pid: number, proc = '/proc'): Promise<Sighting[
       if (!inodes.has(inode) || seen.has(inode)) continue;
       seen.add(inode);
       const child = member === pid ? null : { pid: member, command: await readCommand(`${proc}/${member}/cmdline`) };
-      sightings.push({ child, address });
+      listeners.push({ child, address });
     }
   }
-  return sightings;
+  return listeners;
 }
 
 /** A socket for datagrams on a port that the kernel may have chosen is taken for one that only asks. */

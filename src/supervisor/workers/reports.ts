@@ -63,7 +63,7 @@ export class Reports {
         links.told(handle.identity, message);
         break;
       case 'linked':
-        // The giver hears of the taker over the link itself.
+        // The sender hears of the receiver over the link itself.
         break;
       case 'unlinked':
       case 'resigned':

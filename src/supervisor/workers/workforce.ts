@@ -20,9 +20,9 @@ import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
 import type { WorkforceOptions } from './workforce-options.js';
 
-type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'heirs' | 'sayShutdown'>;
+type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'recipients' | 'sayShutdown'>;
 /** Who takes over the connections of a draining worker, and of which addresses. */
-type Succession = Pick<Extract<Effect, { do: 'link' }>, 'heirs' | 'addresses'>;
+type Succession = Pick<Extract<Effect, { do: 'link' }>, 'recipients' | 'addresses'>;
 
 export class Workforce {
   readonly stats = new WorkerStats();
@@ -159,7 +159,7 @@ export class Workforce {
     });
   }
 
-  /** Its heirs are told first: it must know them when it looks at its connections. */
+  /** Its recipients are told first: it must know them when it looks at its connections. */
   drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: DrainOrder, succession: Succession): void {
     const handle = this.#workers.get(worker);
     if (handle === undefined) {
@@ -179,17 +179,17 @@ export class Workforce {
       // It may have gone while it was connected.
       if (!this.#workers.has(worker)) return;
       this.#leftovers.expect(worker);
-      void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, heirs: links > 0, sayShutdown });
+      void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, recipients: links > 0, sayShutdown });
     };
-    const heirs = this.#present(succession.heirs);
-    if (heirs.length === 0) begin(0);
-    else void this.#links.connect(handle, heirs, succession.addresses).then(begin);
+    const recipients = this.#present(succession.recipients);
+    if (recipients.length === 0) begin(0);
+    else void this.#links.connect(handle, recipients, succession.addresses).then(begin);
   }
 
-  /** More heirs for one that drains already. */
-  link(worker: number, { heirs, addresses }: Succession): void {
+  /** More recipients for one that drains already. */
+  link(worker: number, { recipients, addresses }: Succession): void {
     const handle = this.#workers.get(worker);
-    if (handle !== undefined) void this.#links.connect(handle, this.#present(heirs), addresses);
+    if (handle !== undefined) void this.#links.connect(handle, this.#present(recipients), addresses);
   }
 
   #present(workers: readonly number[]): WorkerHandle[] {

@@ -99,7 +99,7 @@ export class Drain {
     else setImmediate(() => this.#closeWhenEmpty(order, beganAt, accepted, now));
   }
 
-  #close({ windowMs, spreadMs, reason, heirs, sayShutdown }: DrainOrder, beganAt: number): void {
+  #close({ windowMs, spreadMs, reason, recipients, sayShutdown }: DrainOrder, beganAt: number): void {
     const { listeners, connections, application, handover, datagrams } = this.#options;
     datagrams.drain();
     this.#stilled = [...listeners.servers].filter((server) => server.listening);
@@ -116,7 +116,7 @@ export class Drain {
       const answer = connection.socket._httpMessage;
       if (kindOf(connection) === 'http1' && answer && !answer.headersSent) this.#answers.expect(answer);
     }
-    if (heirs) handover.begin(open);
+    if (recipients) handover.begin(open);
     shutdown.begin(open);
     const takesPart = application.drain({
       reason,

@@ -44,7 +44,7 @@ export class Handover {
       addressOf: (server) => listeners.addressOf(server),
       usual: (server) => connections.usual.of(server),
       stateOf: (socket) => application.stateOf(socket),
-      onHeirLost: () => channel.send({ type: 'unlinked' }),
+      onRecipientLost: () => channel.send({ type: 'unlinked' }),
       speak: (link) => channel.send({ type: 'linked', link }),
     });
     this.#receiver = new Receiver({
@@ -69,12 +69,12 @@ export class Handover {
   link({ role, link, addresses }: LinkOrder, handle: PipeHandle | undefined): void {
     try {
       if (role !== 'cut' && this.lack !== null) this.#tell(this.lack);
-      if (role === 'cut') this.#sender.heirs.unlink(link);
+      if (role === 'cut') this.#sender.recipients.unlink(link);
       else if (handle === undefined) return;
       else if (role === 'take') this.#opened(this.#receiver.open(link, handle, addresses, this.lack === null));
       else if (this.lack !== null) handle.close();
-      else if (role === 'give') this.#opened(this.#sender.heirs.open(link, handle, addresses));
-      else this.#sender.heirs.keepBack(link, handle);
+      else if (role === 'give') this.#opened(this.#sender.recipients.open(link, handle, addresses));
+      else this.#sender.recipients.keepBack(link, handle);
     } catch (error) {
       handle?.close();
       this.#lack = error instanceof Error ? error.message : String(error);

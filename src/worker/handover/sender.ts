@@ -1,6 +1,6 @@
 /**
- * Gives the connections of a draining worker to its heirs, open: the clients notice nothing. Which one can go, and when; the
- * heirs themselves are in heirs.ts.
+ * Gives the connections of a draining worker to its recipients, open: the clients notice nothing. Which one can go, and when; the
+ * recipients themselves are in recipients.ts.
  *
  * One that is under way is not read here: what the client sends meanwhile stays in the kernel, for whoever has it in the end.
  */
@@ -9,8 +9,8 @@ import { isHttp } from '../connections.js';
 import { connectionsOf } from '../node/http.js';
 import type { MovableSocket } from '../node/socket.js';
 import { detach, freeze, thaw } from './freeze.js';
-import { type Entry, type Heir, Heirs, type Return, WINDOW } from './heirs.js';
 import { type Stay, whyConversationStays, whyStays } from './movable.js';
+import { type Entry, type Recipient, Recipients, type Return, WINDOW } from './recipients.js';
 
 /** Names that applications give are among them. */
 const MOST_REASONS = 16;
@@ -21,9 +21,9 @@ const SOON_MS = 20;
 /** What became of the connections of a drain. */
 export interface GivenCounts {
   handed: number;
-  /** By the heir: it does not listen there, or has as many as it may. */
+  /** By the recipient: it does not listen there, or has as many as it may. */
   refused: number;
-  /** From an heir that did not answer. */
+  /** From a recipient that did not answer. */
   takenBack: number;
   /** Why others stayed, by reason. */
   readonly stayed: Record<string, number>;
@@ -35,20 +35,20 @@ export interface SenderOptions {
   readonly usual: (server: Server) => ReadonlySet<PropertyKey>;
   /** What the application passes on with a connection that is no HTTP; undefined where it stays for the moment. */
   readonly stateOf: (socket: MovableSocket) => Buffer | undefined;
-  /** An heir is gone or silent: perhaps there is another one. */
-  readonly onHeirLost: () => void;
+  /** A recipient is gone or silent: perhaps there is another one. */
+  readonly onRecipientLost: () => void;
   /** Says over this process's own channel that it has its end of the link. */
   readonly speak: (link: number) => void;
 }
 
 export class Sender {
   readonly counts: GivenCounts = { handed: 0, refused: 0, takenBack: 0, stayed: {} };
-  readonly heirs: Heirs;
+  readonly recipients: Recipients;
   readonly #options: SenderOptions;
   readonly #queue: MovableSocket[] = [];
   readonly #queued = new Set<MovableSocket>();
   readonly #underWay = new Set<MovableSocket>();
-  /** They stay: an heir has refused them, or they cannot be moved. */
+  /** They stay: a recipient has refused them, or they cannot be moved. */
   readonly #staying = new WeakSet<MovableSocket>();
   #soon: MovableSocket[] = [];
   #given = 0;
@@ -56,11 +56,11 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    this.heirs = new Heirs({
+    this.recipients = new Recipients({
       onTook: (entry) => this.#took(entry),
       onReturned: (entry, why) => this.#keep(entry, why),
       onRoom: () => this.#pump(),
-      onHeirLost: options.onHeirLost,
+      onRecipientLost: options.onRecipientLost,
       speak: options.speak,
     });
   }
@@ -83,7 +83,7 @@ export class Sender {
 
   /** Whether it is going to be handed over after its answer, as far as can be told now. */
   mayGive(socket: MovableSocket): boolean {
-    return this.#begun && this.heirs.isHopeful && !this.#staying.has(socket) && !socket.encrypted;
+    return this.#begun && this.recipients.isHopeful && !this.#staying.has(socket) && !socket.encrypted;
   }
 
   /** Whether it is on its way at this moment: nothing is to be done to it. */
@@ -103,21 +103,21 @@ export class Sender {
     let skipped: MovableSocket[] | undefined;
     for (let socket = this.#queue.shift(); socket !== undefined; socket = this.#queue.shift()) {
       const { server } = socket;
-      const heir = server && this.heirs.heirFor(this.#options.addressOf(server));
-      if (heir === undefined) {
-        // Later ones may be of an address whose heir has room.
+      const recipient = server && this.recipients.recipientFor(this.#options.addressOf(server));
+      if (recipient === undefined) {
+        // Later ones may be of an address whose recipient has room.
         skipped ??= [];
         skipped.push(socket);
-        if (skipped.length > WINDOW || !this.heirs.hasRoom) break;
+        if (skipped.length > WINDOW || !this.recipients.hasRoom) break;
         continue;
       }
       this.#queued.delete(socket);
-      this.#offer(socket, heir, active);
+      this.#offer(socket, recipient, active);
     }
     if (skipped !== undefined) this.#queue.unshift(...skipped);
   }
 
-  #offer(socket: MovableSocket, heir: Heir, active: ActiveParsers): void {
+  #offer(socket: MovableSocket, recipient: Recipient, active: ActiveParsers): void {
     const { server } = socket;
     if (server === undefined) return;
     const isActive = (parser: object) => active.of(server).has(parser);
@@ -129,7 +129,7 @@ export class Sender {
     }
     const state = isHttp1 ? null : this.#options.stateOf(socket);
     if (state === undefined) this.#stays(socket, { kind: 'soon' });
-    else this.#give(socket, heir, state);
+    else this.#give(socket, recipient, state);
   }
 
   #stays(socket: MovableSocket, stay: Stay): void {
@@ -154,7 +154,7 @@ export class Sender {
     this.#pump();
   }
 
-  #give(socket: MovableSocket, heir: Heir, state: Buffer | null): void {
+  #give(socket: MovableSocket, recipient: Recipient, state: Buffer | null): void {
     const { server, _handle: handle } = socket;
     if (server === undefined || !handle) return;
     this.#given = (this.#given + 1) >>> 0;
@@ -163,10 +163,10 @@ export class Sender {
     const timeoutMs = socket.timeout ?? 0;
     freeze(socket, handle);
     this.#underWay.add(socket);
-    const address = heir.addresses.indexOf(this.#options.addressOf(server) ?? '');
+    const address = recipient.addresses.indexOf(this.#options.addressOf(server) ?? '');
     const keepAliveMs = fresh ? 0 : timeoutMs;
     const message = { type: 'give', id, address, keepAliveMs, fresh, stateBytes: state?.length ?? null } as const;
-    this.heirs.give(heir, { id, socket, handle, timeoutMs }, message, state);
+    this.recipients.give(recipient, { id, socket, handle, timeoutMs }, message, state);
   }
 
   #took({ socket, handle }: Entry): void {
@@ -175,7 +175,7 @@ export class Sender {
     detach(socket, handle);
   }
 
-  /** It stays here for the time being, unless another heir may have it. */
+  /** It stays here for the time being, unless another recipient may have it. */
   #keep({ socket, handle, timeoutMs }: Entry, why: Return): void {
     this.#underWay.delete(socket);
     thaw(socket, handle, timeoutMs);

@@ -118,7 +118,7 @@ t.test('a rollout hands them on from the old worker to the new one', async (t) =
       windowMs: 30_000,
       spreadMs: 5_000,
       reason: 'replaced',
-      heirs: [3],
+      recipients: [3],
       addresses: ['0.0.0.0:8080'],
     },
     { do: 'adopt', worker: 3, socket: socket(1) },

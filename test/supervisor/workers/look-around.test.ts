@@ -57,9 +57,9 @@ t.test('finds where datagrams are received, but not by what they are only sent',
   for (const elsewhere of ['thread', 'child']) {
     const port = await fixedUdpPort();
     const { pid } = await start(t, elsewhere, { UDP_PORT: String(port) });
-    const sightings = await lookAround(pid);
+    const listeners = await lookAround(pid);
     t.same(
-      sightings.map(({ child, address }) => [child === null, address]),
+      listeners.map(({ child, address }) => [child === null, address]),
       [[elsewhere === 'thread', `udp 127.0.0.1:${port}`]],
     );
   }

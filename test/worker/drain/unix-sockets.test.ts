@@ -11,7 +11,7 @@ const DRAIN = {
   windowMs: 60_000,
   spreadMs: 0,
   reason: 'replaced',
-  heirs: false,
+  recipients: false,
   sayShutdown: 'early',
 };
 

@@ -192,7 +192,7 @@ export class Succession {
     await this.old.report();
   }
 
-  /** As the supervisor does when the heir has ended. */
+  /** As the supervisor does when the recipient has ended. */
   cut(): Promise<void> {
     return this.old.command({ do: 'link', link: this.#link, role: 'cut', addresses: [] });
   }

@@ -1,14 +1,14 @@
 import t, { type Test } from 'tap';
 import { initialState } from '../../../src/core/state.js';
 import type { Event, State, Worker } from '../../../src/core/types.js';
-import { Vitals, type VitalsOptions } from '../../../src/supervisor/upkeep/vitals.js';
+import { LivenessChecks, type LivenessOptions } from '../../../src/supervisor/upkeep/liveness-checks.js';
 import type { Stats } from '../../../src/supervisor/workers/stats.js';
 import { Driver } from '../../core/driver.js';
 
 const NONE = { maxMemoryBytes: null, maxRequests: null, maxAgeMs: null, maxEventLoopDelayMs: null, hangTimeoutMs: 0 };
 
 /** Two ready workers, watched with a clock that the test moves. */
-function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>, rssBytes = 0) {
+function watch(t: Test, expected: Partial<ReturnType<LivenessOptions['expected']>>, rssBytes = 0) {
   const limits = { ...NONE, ...expected };
   const driver = Driver.running({ size: 2 });
   for (const worker of [1, 2]) driver.send({ type: 'spawned', worker, pid: 1_000 + worker });
@@ -17,7 +17,7 @@ function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>
   const told = { now: 0, rssBytes, debugged: 0 };
   const ticks: (() => void)[] = [];
   t.intercept(globalThis, 'setTimeout', { value: (tick: () => void) => ticks.push(tick) });
-  const vitals = new Vitals({
+  const liveness = new LivenessChecks({
     dispatch: (event) => events.push(event),
     ask: (worker) => asked.push(worker),
     usage: async (pids) => new Map(pids.map((pid) => [pid, { rssBytes: told.rssBytes, cpuPercent: 0 }])),
@@ -25,27 +25,27 @@ function watch(t: Test, expected: Partial<ReturnType<VitalsOptions['expected']>>
     isDebugged: async (worker) => worker === told.debugged,
     now: () => told.now,
   });
-  vitals.review(driver.state);
+  liveness.review(driver.state);
   const pass = async (ms: number) => {
     told.now += ms;
     ticks.shift()?.();
     for (let i = 0; i < 10; i++) await Promise.resolve();
   };
-  return { vitals, events, asked, told, limits, pass, state: driver.state, ticks };
+  return { liveness, events, asked, told, limits, pass, state: driver.state, ticks };
 }
 
 const stats = (more: Partial<Stats> = {}): Stats =>
   ({ type: 'stats', seq: 0, eventLoopDelayMs: 1, connections: 0, accepted: 0, requests: 0, ...more }) as Stats;
 
 t.test('who gives no sign of life in time hangs, and is told once', async (t) => {
-  const { vitals, events, asked, pass } = watch(t, { hangTimeoutMs: 4_000 });
+  const { liveness, events, asked, pass } = watch(t, { hangTimeoutMs: 4_000 });
   await pass(1_000);
   t.same(asked, [1, 2]);
-  vitals.heard(2, stats());
+  liveness.heard(2, stats());
   for (let i = 0; i < 3; i++) await pass(1_000);
   t.same(events, []);
   t.same(asked, [1, 2, 2], 'one question at a time');
-  vitals.heard(2, stats());
+  liveness.heard(2, stats());
   await pass(1_000);
   t.same(events, [{ type: 'hung', worker: 1, silentMs: 4_000 }]);
   await pass(1_000);
@@ -61,9 +61,13 @@ t.test('a supervisor that was stopped itself blames nobody', async (t) => {
 });
 
 t.test('limits are looked at, with what the system says of memory', async (t) => {
-  const { events, told, pass, vitals } = watch(t, { maxMemoryBytes: 100 * 2 ** 20, maxRequests: 1_000 }, 50 * 2 ** 20);
+  const { events, told, pass, liveness } = watch(
+    t,
+    { maxMemoryBytes: 100 * 2 ** 20, maxRequests: 1_000 },
+    50 * 2 ** 20,
+  );
   await pass(2_500);
-  vitals.heard(2, stats({ requests: 2_000 }));
+  liveness.heard(2, stats({ requests: 2_000 }));
   await pass(2_500);
   t.match(events, [{ type: 'exceeded', worker: 2, reason: /maxRequests: 2000 of 1000/ }]);
   told.rssBytes = 200 * 2 ** 20;
@@ -75,7 +79,7 @@ t.test('limits are looked at, with what the system says of memory', async (t) =>
 
 t.test('with nothing to look for, and with nobody to look at, it sleeps', async (t) => {
   t.equal(watch(t, {}).ticks.length, 0);
-  const { vitals, ticks } = watch(t, { hangTimeoutMs: 1_000 });
+  const { liveness, ticks } = watch(t, { hangTimeoutMs: 1_000 });
   t.equal(ticks.length, 1);
   const empty: State = initialState({
     size: 1,
@@ -84,16 +88,16 @@ t.test('with nothing to look for, and with nobody to look at, it sleeps', async 
     policy: new Driver().policy,
   });
   const nobody: Worker[] = [];
-  vitals.review({ ...empty, workers: nobody });
+  liveness.review({ ...empty, workers: nobody });
   t.equal(ticks.length, 1);
 });
 
 t.test('a limit that changes with the number of workers holds for those that are there already', async (t) => {
-  const { vitals, events, limits, pass, state } = watch(t, { maxMemoryBytes: 200 * 2 ** 20 }, 150 * 2 ** 20);
+  const { liveness, events, limits, pass, state } = watch(t, { maxMemoryBytes: 200 * 2 ** 20 }, 150 * 2 ** 20);
   for (let i = 0; i < 4; i++) await pass(2_500);
   t.same(events, []);
   limits.maxMemoryBytes = 100 * 2 ** 20;
-  vitals.review(state);
+  liveness.review(state);
   for (let i = 0; i < 3; i++) await pass(2_500);
   t.same(
     events.map((event) => event.type === 'exceeded' && event.reason),
@@ -102,17 +106,17 @@ t.test('a limit that changes with the number of workers holds for those that are
 });
 
 t.test('who stands at a breakpoint does not hang, until its debugger has gone', async (t) => {
-  const { vitals, events, told, pass } = watch(t, { hangTimeoutMs: 4_000 });
+  const { liveness, events, told, pass } = watch(t, { hangTimeoutMs: 4_000 });
   told.debugged = 1;
   await pass(1_000);
   for (let i = 0; i < 9; i++) {
-    vitals.heard(2, stats());
+    liveness.heard(2, stats());
     await pass(1_000);
   }
   t.same(events, []);
   told.debugged = 0;
   for (let i = 0; i < 5; i++) {
-    vitals.heard(2, stats());
+    liveness.heard(2, stats());
     await pass(1_000);
   }
   t.match(events, [{ type: 'hung', worker: 1 }]);

@@ -3,18 +3,18 @@ import { policyOf } from './state.js';
 import type { State, Worker } from './types.js';
 
 /** Each costs a channel; so many share the connections evenly enough. */
-const MOST_HEIRS = 4;
+const MOST_RECIPIENTS = 4;
 
 /** Ids of workers that serve, the best kind there is; none where nobody will serve. */
-export function heirsOf(state: State, worker: Worker): number[] {
+export function recipientsOf(state: State, worker: Worker): number[] {
   if (!policyOf(state, worker).handover) return [];
   if (state.phase !== 'running' && state.phase !== 'starting') return [];
   const able = state.workers.filter((other) => other.id !== worker.id && canTake(state, other, worker));
   const best = Math.min(...able.map((other) => rank(state, other, worker)));
-  const heirs = able.filter((other) => rank(state, other, worker) === best).map(({ id }) => id);
+  const recipients = able.filter((other) => rank(state, other, worker) === best).map(({ id }) => id);
   // Several that go at the same time do not all go to the same ones.
-  const from = heirs.length === 0 ? 0 : worker.id % heirs.length;
-  return [...heirs.slice(from), ...heirs.slice(0, from)].slice(0, MOST_HEIRS);
+  const from = recipients.length === 0 ? 0 : worker.id % recipients.length;
+  return [...recipients.slice(from), ...recipients.slice(0, from)].slice(0, MOST_RECIPIENTS);
 }
 
 /** A held worker and a canary, which is beyond the size, get no more clients than they are meant to have. */

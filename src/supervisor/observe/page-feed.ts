@@ -33,7 +33,7 @@ export interface Figures {
   readonly silentMs: number;
 }
 
-export interface LookoutOptions {
+export interface PageFeedOptions {
   readonly outline: () => Promise<SupervisorStatus>;
   /** The supervisor's own. */
   readonly followEvents: (onEvent: (event: SupervisorEvent) => void) => () => void;
@@ -53,8 +53,8 @@ interface Look {
   readonly of: ReadonlyMap<number, Figures>;
 }
 
-export class Lookout {
-  readonly #options: LookoutOptions;
+export class PageFeed {
+  readonly #options: PageFeedOptions;
   readonly #now: () => number;
   readonly #course: Course;
   readonly #marks: Marks;
@@ -66,7 +66,7 @@ export class Lookout {
   #left = 0;
   #unfollowLogs: (() => void) | null = null;
 
-  constructor(options: LookoutOptions) {
+  constructor(options: PageFeedOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#marks = new Marks(this.#now, (data) => this.#tell({ event: 'mark', data }));

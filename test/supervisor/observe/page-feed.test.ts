@@ -2,7 +2,7 @@ import t from 'tap';
 import { PAGE_FIELDS } from '../../../src/monitor/course.js';
 import { rowOf, Tallies } from '../../../src/monitor/tallies.js';
 import type { Measured, PageEvent, PageNow, SupervisorEvent, WorkerStatus } from '../../../src/protocol.js';
-import { type Figures, Lookout } from '../../../src/supervisor/observe/lookout.js';
+import { type Figures, PageFeed } from '../../../src/supervisor/observe/page-feed.js';
 import { statusOf } from '../../control/support/fake-target.js';
 import { measuredOf } from '../../monitor/support/measured.js';
 
@@ -25,7 +25,7 @@ function rig() {
   let tell: (event: SupervisorEvent) => void = () => {};
   let log: ((line: string) => void) | null = null;
   const events: PageEvent[] = [];
-  const lookout = new Lookout({
+  const pageFeed = new PageFeed({
     outline: async () =>
       statusOf('shop', {
         workers: [worker(1, 0), worker(2, 1)],
@@ -60,8 +60,8 @@ function rig() {
       ]),
     );
   return {
-    ...{ lookout, events, figures },
-    follow: () => lookout.follow((event) => events.push(event)),
+    ...{ pageFeed, events, figures },
+    follow: () => pageFeed.follow((event) => events.push(event)),
     look: async (seconds: number, of: ReadonlyMap<number, Figures>) => {
       now += seconds * 1000;
       for (const id of known) if (!of.has(id)) tallies.gone(id);
@@ -69,7 +69,7 @@ function rig() {
         known.add(id);
         tallies.heard(id, 0, row.slice());
       }
-      await lookout.look(of, tallies.total());
+      await pageFeed.look(of, tallies.total());
       return events.at(-1)?.event === 'now' ? (events.at(-1)?.data as PageNow) : null;
     },
     tell: (event: object) => tell(event as SupervisorEvent),

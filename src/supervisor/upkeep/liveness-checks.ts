@@ -11,7 +11,7 @@ import type { Stats } from '../workers/stats.js';
 const SHORTEST_MS = 250;
 const LONGEST_MS = 2_500;
 
-export interface VitalsOptions {
+export interface LivenessOptions {
   readonly dispatch: (event: Event) => void;
   /** Asks a worker for its figures; the answer comes by `heard`, if it does. */
   readonly ask: (worker: number) => void;
@@ -23,7 +23,7 @@ export interface VitalsOptions {
   readonly now?: () => number;
 }
 
-interface Patient {
+interface Checked {
   readonly worker: Worker;
   /** A share of the memory changes with the number of workers. */
   limits: Limits & { readonly hangTimeoutMs: number };
@@ -34,15 +34,15 @@ interface Patient {
   last: Stats | null;
 }
 
-export class Vitals {
-  readonly #options: VitalsOptions;
+export class LivenessChecks {
+  readonly #options: LivenessOptions;
   readonly #now: () => number;
-  readonly #patients = new Map<number, Patient>();
+  readonly #checked = new Map<number, Checked>();
   #timer: NodeJS.Timeout | undefined;
   #tickedAt = 0;
   #closed = false;
 
-  constructor(options: VitalsOptions) {
+  constructor(options: LivenessOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
   }
@@ -55,17 +55,17 @@ export class Vitals {
       if (worker.state !== 'ready' || worker.ended) continue;
       ready.add(worker.id);
       const limits = this.#options.expected(worker);
-      const known = this.#patients.get(worker.id);
+      const known = this.#checked.get(worker.id);
       if (known !== undefined) {
         known.limits = limits;
         continue;
       }
       if (limits.hangTimeoutMs === 0 && !hasLimits(limits)) continue;
       const fresh = { streaks: NO_STREAKS, askedAt: null, last: null };
-      this.#patients.set(worker.id, { worker, limits, chance: Math.random(), ...fresh });
+      this.#checked.set(worker.id, { worker, limits, chance: Math.random(), ...fresh });
     }
-    for (const id of this.#patients.keys()) if (!ready.has(id)) this.#patients.delete(id);
-    if (this.#patients.size === 0) {
+    for (const id of this.#checked.keys()) if (!ready.has(id)) this.#checked.delete(id);
+    if (this.#checked.size === 0) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
     } else if (this.#timer === undefined) {
@@ -76,10 +76,10 @@ export class Vitals {
 
   /** Any answer is a sign of life. */
   heard(worker: number, stats: Stats): void {
-    const patient = this.#patients.get(worker);
-    if (patient === undefined) return;
-    patient.askedAt = null;
-    patient.last = stats;
+    const one = this.#checked.get(worker);
+    if (one === undefined) return;
+    one.askedAt = null;
+    one.last = stats;
   }
 
   close(): void {
@@ -92,7 +92,7 @@ export class Vitals {
   }
 
   #intervalMs(): number {
-    const hangs = [...this.#patients.values()].flatMap(({ limits }) => limits.hangTimeoutMs || []);
+    const hangs = [...this.#checked.values()].flatMap(({ limits }) => limits.hangTimeoutMs || []);
     return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.min(...hangs) / 4));
   }
 
@@ -101,35 +101,35 @@ export class Vitals {
     // Who was stopped itself, or slept with the machine, has heard nobody: that is nobody's fault.
     const wasAway = now - this.#tickedAt > 2 * this.#intervalMs() + SHORTEST_MS;
     this.#tickedAt = now;
-    for (const [id, patient] of [...this.#patients]) {
-      const { askedAt, limits } = patient;
+    for (const [id, one] of [...this.#checked]) {
+      const { askedAt, limits } = one;
       if (askedAt === null || wasAway) {
-        patient.askedAt = now;
+        one.askedAt = now;
         this.#options.ask(id);
       } else if (limits.hangTimeoutMs > 0 && now - askedAt >= limits.hangTimeoutMs) {
         if (await this.#options.isDebugged?.(id)) {
-          patient.askedAt = now;
+          one.askedAt = now;
           continue;
         }
         // It may have answered, or gone, meanwhile.
-        if (patient.askedAt !== askedAt || this.#patients.get(id) !== patient) continue;
-        this.#patients.delete(id);
+        if (one.askedAt !== askedAt || this.#checked.get(id) !== one) continue;
+        this.#checked.delete(id);
         this.#options.dispatch({ type: 'hung', worker: id, silentMs: now - askedAt });
       }
     }
     await this.#judge(now);
-    if (!this.#closed && this.#patients.size > 0) this.#sleep();
+    if (!this.#closed && this.#checked.size > 0) this.#sleep();
     else this.#timer = undefined;
   }
 
   async #judge(now: number): Promise<void> {
-    const patients = [...this.#patients.values()].filter(({ limits }) => hasLimits(limits));
-    const weighed = patients.filter(({ limits }) => limits.maxMemoryBytes !== null);
+    const checked = [...this.#checked.values()].filter(({ limits }) => hasLimits(limits));
+    const weighed = checked.filter(({ limits }) => limits.maxMemoryBytes !== null);
     const used =
       weighed.length === 0 ? null : await this.#options.usage(weighed.flatMap(({ worker }) => worker.pid ?? []));
     if (this.#closed) return;
-    for (const patient of patients) {
-      const { worker, limits, last, chance, streaks: before } = patient;
+    for (const one of checked) {
+      const { worker, limits, last, chance, streaks: before } = one;
       const sample = {
         ageMs: now - (worker.readyAt ?? now),
         rssBytes: used?.get(worker.pid ?? 0)?.rssBytes ?? null,
@@ -137,8 +137,8 @@ export class Vitals {
         eventLoopDelayMs: last?.eventLoopDelayMs ?? null,
       };
       const { streaks, exceeded } = judgeSample(limits, sample, { before, chance });
-      patient.streaks = streaks;
-      if (exceeded !== null && this.#patients.has(worker.id)) {
+      one.streaks = streaks;
+      if (exceeded !== null && this.#checked.has(worker.id)) {
         this.#options.dispatch({ type: 'exceeded', worker: worker.id, ...exceeded });
       }
     }

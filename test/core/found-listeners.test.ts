@@ -1,20 +1,20 @@
 import t from 'tap';
-import { describeSightings } from '../../src/core/sightings.js';
+import { describeFoundListeners } from '../../src/core/found-listeners.js';
 
 const child = { pid: 12, command: 'node server.js' };
 
 t.test('says who listens instead of the worker, and what to do about it', async (t) => {
-  t.equal(describeSightings([]), null);
+  t.equal(describeFoundListeners([]), null);
   t.equal(
-    describeSightings([{ child, address: '127.0.0.1:3000' }]),
+    describeFoundListeners([{ child, address: '127.0.0.1:3000' }]),
     'a process that it has started, PID 12 (node server.js), listens on 127.0.0.1:3000: have holdfast start that program itself',
   );
   t.match(
-    describeSightings([{ child: { pid: 12, command: null }, address: '*:1' }]),
+    describeFoundListeners([{ child: { pid: 12, command: null }, address: '*:1' }]),
     /started, PID 12, listens on \*:1/,
   );
   t.match(
-    describeSightings([{ child: null, address: '0.0.0.0:3000' }]),
+    describeFoundListeners([{ child: null, address: '0.0.0.0:3000' }]),
     /^it listens on 0\.0\.0\.0:3000 past holdfast/,
   );
 });
@@ -22,7 +22,7 @@ t.test('says who listens instead of the worker, and what to do about it', async 
 t.test('what the worker does itself comes first, and some of many addresses are named', async (t) => {
   const own = [1, 2, 3, 4].map((port) => ({ child: null, address: `[::]:${port}` }));
   t.match(
-    describeSightings([{ child, address: '127.0.0.1:3000' }, ...own]),
+    describeFoundListeners([{ child, address: '127.0.0.1:3000' }, ...own]),
     /^it listens on \[::\]:1, \[::\]:2, \[::\]:3 past/,
   );
 });
