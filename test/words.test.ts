@@ -130,7 +130,7 @@ t.test('messages are plain', async (t) => {
 /** Its message or its hint is made elsewhere: by whom it calls, or by another process. */
 const MADE_ELSEWHERE: Readonly<Record<string, RegExp>> = {
   'src/cli/prepared-config.ts': /stderr\.replace/,
-  'src/supervisor/describe.ts': /there is no worker/,
+  'src/supervisor/insight/describe.ts': /there is no worker/,
 };
 
 t.test('errors say what cannot be done and what to do next', async (t) => {

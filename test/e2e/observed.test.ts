@@ -22,7 +22,7 @@ const WATCH = `const Module = require('node:module');
   Module.prototype._compile = function (...args) { files.push(this.filename); return _compile.apply(this, args); };
   if (process.env.LOADED) process.on('exit', () => require('node:fs').writeFileSync(process.env.LOADED, JSON.stringify(files)));`;
 /** Of holdfast, what is there to observe with. */
-const OBSERVES = /\/(?:measure\.js|(?:observer|pageFeed|tallies|admin-access)\.cjs)$/;
+const OBSERVES = /\/(?:measure\.js|(?:observer|page-feed|tallies|admin-access)\.cjs)$/;
 
 interface Seen {
   readonly on: unknown;
@@ -98,7 +98,7 @@ t.test('an application finds the same, observed or not, as under plain node', as
   t.same(observing(seen.alone!.loaded), [], 'without an admin address a worker loads nothing of it');
   t.same(observing(seen.observed!.loaded), ['measure.js']);
   t.same(observing(loaded.alone!), [], 'nor does the supervisor');
-  t.same(observing(loaded.observed!), ['pageFeed.cjs', 'observer.cjs', 'tallies.cjs']);
+  t.same(observing(loaded.observed!), ['observer.cjs', 'page-feed.cjs', 'tallies.cjs']);
 });
 
 const CLIENTS = 4;
