@@ -205,7 +205,9 @@ function install(): void {
         }
         void measure
           ?.read(message.application, message.known)
-          .then((measured) => channel?.send({ type: 'measured', seq: message.seq, ...measured }));
+          .then((measured) => channel?.send({ type: 'measured', seq: message.seq, ...measured }))
+          // It is the application's process: who cannot tell is silent.
+          .catch(() => {});
         return;
       case 'metrics': {
         const { seq, contentType, text, reason } = message;

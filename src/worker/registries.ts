@@ -68,7 +68,9 @@ export class Registries {
   /** Never rejects: one that fails costs its own metrics. */
   async read(): Promise<Read> {
     const all = new Set([...defaultRegistries(), ...this.#named()].filter(isRegistry));
-    const asked = await Promise.allSettled([...all].map(async (registry) => registry.getMetricsAsJSON()));
+    const asked = await Promise.allSettled(
+      [...all].map(async (registry) => checked(await registry.getMetricsAsJSON())),
+    );
     let failure: string | null = null;
     const metrics: Metric[] = [];
     for (const answer of asked) {
@@ -84,6 +86,15 @@ export class Registries {
     }
     return { version: this.#version, ...found, failure };
   }
+}
+
+/** What calls itself a registry may be anything. @throws where it tells no metrics: that costs its own ones */
+function checked(metrics: readonly Metric[]): readonly Metric[] {
+  for (const { name, help, values = [] } of metrics) {
+    if (typeof name !== 'string' || typeof help !== 'string') throw new TypeError('a metric has no name or no help');
+    for (const { labels } of values) for (const label in labels) String(labels[label]);
+  }
+  return metrics;
 }
 
 /**

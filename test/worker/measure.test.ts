@@ -201,6 +201,12 @@ t.test('what fails, takes too long or is too much costs only itself', async (t) 
   t.match(await new Registries(() => [throwing, sound]).read(), { values: [4], failure: 'none at all' });
   const twice = new client.Registry();
   new client.Gauge({ name: 'stock', help: 's', registers: [twice] }).set(5);
+  const nameless = { name: 'x', type: 'gauge', values: [] };
+  const labelled = { ...nameless, help: 'X.', values: [{ value: 1, labels: { x: Object.create(null) } }] };
+  for (const told of [undefined, { a: 1 }, [null], [nameless], [labelled]]) {
+    const strange = { getMetricsAsJSON: () => told };
+    t.match(await new Registries(() => [strange, sound]).read(), { values: [4], failure: String });
+  }
   t.match(await new Registries(() => [sound, twice]).read(), { values: [4], left: 1 });
   const many = new client.Registry();
   const gauge = new client.Gauge({ name: 'many', help: 'm', labelNames: ['i'], registers: [many] });

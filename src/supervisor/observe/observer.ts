@@ -74,7 +74,7 @@ export class Observer {
   readonly #rhythm = new Rhythm();
   readonly #labels: KnownLabels;
   /** What has been asked of all workers for a scrape that is expected, and when. */
-  #ahead: { readonly at: number; readonly answer: Promise<Gathered> } | null = null;
+  #ahead: (Pick<Gathered, 'awaited'> & { readonly at: number; readonly answer: Promise<Gathered> }) | null = null;
   readonly #rollouts: Readonly<Record<'done' | 'rolledBack', number[]>>;
   #rollout: { readonly to: number; readonly state: string; readonly begunAt: number } | null = null;
   readonly #pageFeedBefore: unknown;
@@ -218,10 +218,15 @@ export class Observer {
 
   async #make(now: number): Promise<Collected> {
     const { workers, outline } = this.#options;
-    // One that was expected has been asked for already.
+    // One that was expected has been asked for already; not of a worker that has become ready since.
     const ahead = this.#ahead;
-    const isAhead = ahead !== null && now - ahead.at < INTERVAL_MS + LATE_MS;
-    const [status, { answers, awaited }] = await Promise.all([outline(), isAhead ? ahead.answer : this.#gather()]);
+    const wanted = this.#awaited();
+    const isAhead =
+      ahead !== null &&
+      now - ahead.at < INTERVAL_MS + LATE_MS &&
+      wanted.every((worker) => ahead.awaited.includes(worker));
+    const gathered = isAhead ? ahead.answer : this.#gather(wanted);
+    const [status, { answers, awaited }] = await Promise.all([outline(), gathered]);
     const present = [...answers].flatMap(([{ worker, slot }, measured]): Present[] => {
       if (!workers().has(worker)) return [];
       const { delays, loop } = this.#courses.get(worker) ?? { delays: [], loop: [] };
@@ -250,12 +255,14 @@ export class Observer {
     return { families, application: { together: () => merged.families, bySlot }, pages: new Map() };
   }
 
+  /** One that is being loaded answers when it is. */
+  #awaited(): number[] {
+    return this.#options.state().workers.flatMap(({ id, state }) => (state === 'starting' ? [] : [id]));
+  }
+
   /** Asks all workers for everything. */
-  async #gather(): Promise<Gathered> {
-    const { workers, state } = this.#options;
-    const handles = [...workers().values()].filter(({ connected }) => connected);
-    // One that is being loaded answers when it is.
-    const awaited = state().workers.flatMap((worker) => (worker.state === 'starting' ? [] : [worker.id]));
+  async #gather(awaited: readonly number[]): Promise<Gathered> {
+    const handles = [...this.#options.workers().values()].filter(({ connected }) => connected);
     const answers = await this.#questions.askAll(handles, new Set(awaited), PATIENCE_MS);
     return { answers, awaited };
   }
@@ -263,7 +270,8 @@ export class Observer {
   #look(): void {
     const now = performance.now();
     if (this.#rhythm.expects(now, INTERVAL_MS)) {
-      this.#ahead = { at: now, answer: this.#gather() };
+      const awaited = this.#awaited();
+      this.#ahead = { at: now, awaited, answer: this.#gather(awaited) };
       return;
     }
     for (const handle of this.#options.workers().values()) if (handle.connected) this.#questions.ask(handle, false);

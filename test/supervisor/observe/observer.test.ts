@@ -23,7 +23,9 @@ function begin(t: Test) {
   const asked: { at: number; worker: number; application: boolean }[] = [];
   const mute = new Set<number>();
   const workers = new Map<number, WorkerHandle>();
-  for (const worker of [1, 2]) {
+  const ready: { id: number; state: string }[] = [];
+  const join = (worker: number) => {
+    ready.push({ id: worker, state: 'ready' });
     const identity = { worker, slot: worker - 1 };
     const send = ({ seq, application }: { seq: number; application: boolean }) => {
       asked.push({ at: now, worker, application });
@@ -31,8 +33,8 @@ function begin(t: Test) {
       if (!mute.has(worker)) queueMicrotask(() => observer.heard(identity as never, { ...MEASURED, seq, ...measured }));
     };
     workers.set(worker, { identity, connected: true, send } as unknown as WorkerHandle);
-  }
-  const state = { workers: [1, 2].map((id) => ({ id, state: 'ready' })) } as unknown as State;
+  };
+  const state = { workers: ready } as unknown as State;
   const observer = new Observer({
     state: () => state,
     workers: () => workers,
@@ -40,9 +42,11 @@ function begin(t: Test) {
     names: 'holdfast',
     log: {} as Log,
   });
+  for (const worker of [1, 2]) join(worker);
   observer.begin({ look: async () => {}, review() {}, hangs() {}, toJSON: () => ({}) });
   return {
     asked,
+    join,
     mute,
     workers,
     observer,
@@ -110,4 +114,21 @@ t.test('who was silent then is left out, and so is who has ended since', async (
     [],
   );
   t.ok(metrics['holdfast_worker_requests_total{slot="0"}'], 'what it had counted stays');
+});
+
+t.test('where a worker has become ready since, all are asked again: none is missing in a scrape', async (t) => {
+  const { asked, until, scrape, join } = begin(t);
+  for (const second of [10, 20, 30]) {
+    await until(second * INTERVAL_MS);
+    await scrape(second * INTERVAL_MS);
+  }
+  await until(39_000);
+  join(3);
+  asked.length = 0;
+  const metrics = await scrape(39_950);
+  t.same(
+    asked.map(({ worker }) => worker),
+    [1, 2, 3],
+  );
+  t.ok('holdfast_worker_heap_used_bytes{slot="2"}' in metrics);
 });
