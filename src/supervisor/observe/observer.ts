@@ -246,7 +246,7 @@ export class Observer {
       },
       rows: this.#tallies.bySlot(),
       present,
-      silent: awaited.filter((worker) => !answered.has(worker)).length,
+      silent: awaited.filter((worker) => workers().has(worker) && !answered.has(worker)).length,
       rollouts: this.#rollouts,
       application: { series: merged.series, left: merged.left, failures: failures.length },
     };
