@@ -92,6 +92,8 @@ for (const mode of ['reuseport', 'reuseaddr']) {
     t.match(status.workers, [{ state: 'ready' }, { state: 'ready' }]);
     t.equal(status.totals.restarts.recycled, TIMES);
     t.same(holdfast.lines('worker crashed'), []);
-    t.match(status.workers[0]?.restartReason, /cluster\.worker\.disconnect/);
+    // Who was asked to leave was up to the kernel.
+    const reasons = status.workers.flatMap(({ restartReason }) => restartReason ?? []);
+    t.ok(reasons.length > 0 && reasons.every((reason) => /cluster\.worker\.disconnect/.test(reason)), reasons.join());
   });
 }
