@@ -186,6 +186,8 @@ export type SupervisorMessage = {
       readonly reason: DrainReason;
       /** Links to workers that take its open connections have been made. */
       readonly recipients: boolean;
+      /** The same, under the name by which workers of versions before 1.0 know it. */
+      readonly heirs?: boolean;
       /** When the application hears PM2's message `shutdown`: when the drain is over, or now. */
       readonly sayShutdown: 'late' | 'early';
     }

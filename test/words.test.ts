@@ -68,6 +68,9 @@ const sources = files
   .filter((file) => file.startsWith('src/') && file.endsWith('.ts'))
   .map((file) => ({ file, source: ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true) }));
 
+/** In a message that workers of older versions read. */
+const OLD_NAME = /\bheirs\??: (?:boolean|recipients|isTruthOrNothing|(?:true|false))\b/;
+
 /** `isLastTaker_of` is `is`, `last`, `taker` and `of`. */
 function wordsOf(text: string): string[] {
   const apart = text.replace(/([a-z\d])([A-Z])/g, '$1 $2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2');
@@ -93,7 +96,7 @@ t.test('names, comments, messages and documentation have none of the words that 
       ...name,
       ...read(file)
         .split('\n')
-        .flatMap((line, i) => forbiddenIn(line).map((word) => `${file}:${i + 1} ${word}`)),
+        .flatMap((line, i) => forbiddenIn(line.replace(OLD_NAME, '')).map((word) => `${file}:${i + 1} ${word}`)),
     ];
   });
   t.same(found, []);

@@ -22,7 +22,7 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
     chance,
     lastLines: [reason],
   }),
-  takeIn: ({ worker }, reason) => ({ type: 'failed', worker, reason: `cannot take over a worker: ${reason}` }),
+  takeIn: ({ worker }, reason) => ({ type: 'failed', worker, reason: `a worker cannot be taken over: ${reason}` }),
   seize: ({ worker }, reason) => ({ type: 'seized', worker, reason }),
   endTakeover: nothing,
   // It cannot be asked to finish what it has: SIGTERM is what is left.
@@ -31,7 +31,7 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
   link: nothing,
   terminate: nothing,
   kill: nothing,
-  accept: ({ worker }, reason) => ({ type: 'failed', worker, reason: `cannot tell a worker to accept: ${reason}` }),
+  accept: ({ worker }, reason) => ({ type: 'failed', worker, reason: `a worker cannot be told to accept: ${reason}` }),
   askHealth: ({ worker }, reason) => ({ type: 'healthTold', worker, reason: `it cannot be asked: ${reason}` }),
   diagnose: ({ worker }) => ({ type: 'diagnosed', worker }),
   lookAround: ({ worker }) => ({ type: 'lookedAround', worker, seen: null }),
@@ -52,7 +52,7 @@ const CONSEQUENCES: { readonly [T in AnyEffect['do']]: Consequence<T> } = {
   openContested: ({ worker, key }, reason) => ({
     type: 'failed',
     worker,
-    reason: `cannot give a worker ${key}: ${reason}`,
+    reason: `a worker cannot be given ${key}: ${reason}`,
   }),
   refuseContested: nothing,
   closeCustody: nothing,

@@ -40,6 +40,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
     spreadMs: isTimeMs,
     reason: (value) => value === 'replaced' || value === 'stopping',
     recipients: isTruth,
+    heirs: isTruthOrNothing,
     sayShutdown: (value) => value === 'early' || value === 'late',
   },
   link: {

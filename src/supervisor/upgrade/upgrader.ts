@@ -182,7 +182,7 @@ export class Upgrader {
           continue;
         }
         const error = this.#replace(exec, candidate, file, fds);
-        throw new Refused(`cannot run ${node}: ${error}`);
+        throw new Refused(`${node} cannot be run: ${error}`);
       }
     } finally {
       heedAgain();

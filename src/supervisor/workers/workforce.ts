@@ -179,7 +179,9 @@ export class Workforce {
       // It may have gone while it was connected.
       if (!this.#workers.has(worker)) return;
       this.#leftovers.expect(worker);
-      void handle.send({ type: 'drain', emptyQueue, windowMs, spreadMs, reason, recipients: links > 0, sayShutdown });
+      const recipients = links > 0;
+      const order = { emptyQueue, windowMs, spreadMs, reason, recipients, heirs: recipients, sayShutdown };
+      void handle.send({ type: 'drain', ...order });
     };
     const recipients = this.#present(succession.recipients);
     if (recipients.length === 0) begin(0);
