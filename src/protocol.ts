@@ -187,7 +187,7 @@ export type SupervisorMessage = {
       /** Links to workers that take its open connections have been made. */
       readonly recipients: boolean;
       /** The same, under the name by which workers of versions before 1.0 know it. */
-      readonly heirs?: boolean;
+      readonly heirs: boolean;
       /** When the application hears PM2's message `shutdown`: when the drain is over, or now. */
       readonly sayShutdown: 'late' | 'early';
     }

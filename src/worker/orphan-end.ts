@@ -36,7 +36,7 @@ export function endAlone(drain: Drain, terms: EndTerms): void {
   };
   drain.onDrained = end;
   drain.begin({
-    ...{ cmd: 'NODE_HOLDFAST', type: 'drain', emptyQueue: true, reason: 'stopping', recipients: false },
+    ...{ cmd: 'NODE_HOLDFAST', type: 'drain', emptyQueue: true, reason: 'stopping', recipients: false, heirs: false },
     ...{ windowMs, spreadMs, sayShutdown },
   });
   if (drain.isDrained) end();

@@ -20,7 +20,10 @@ import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
 import type { WorkforceOptions } from './workforce-options.js';
 
-type DrainOrder = Omit<Extract<SupervisorMessage, { type: 'drain' }>, 'cmd' | 'type' | 'recipients' | 'sayShutdown'>;
+type DrainOrder = Pick<
+  Extract<SupervisorMessage, { type: 'drain' }>,
+  'emptyQueue' | 'windowMs' | 'spreadMs' | 'reason'
+>;
 /** Who takes over the connections of a draining worker, and of which addresses. */
 type Succession = Pick<Extract<Effect, { do: 'link' }>, 'recipients' | 'addresses'>;
 
