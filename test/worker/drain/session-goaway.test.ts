@@ -3,44 +3,17 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http2, { type ClientHttp2Session, type ServerHttp2Session } from 'node:http2';
-import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { leaveSession } from '../../../dist/worker/drain/session-goaway.js';
-import { FRAME_TYPES, type Frame, FrameReader } from '../../e2e/support/frames.js';
+import { FRAME_TYPES } from '../../e2e/support/frames.js';
+import { ANY_STREAM, frame, pair, serve, settled } from '../support/raw-session.js';
 
-const ANY_STREAM = 0x7fffffff;
-const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
-const ACK = 1;
 const FUZZ_MS = 4_000;
 /** Longer than nothing has to have been written when a stream begins. */
 const LONG_QUIET_MS = 30;
-
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** GET http: / of HPACK's static table, and `:authority: x`. */
-const GET = Buffer.from([0x82, 0x84, 0x86, 0x41, 0x01, 0x78]);
-
-async function serve(t: Test, server: http2.Http2Server | http2.Http2SecureServer): Promise<number> {
-  const sessions = new Set<ServerHttp2Session>();
-  server.on('session', (session) => sessions.add(session));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const session of sessions) session.destroy();
-    server.close();
-  });
-  return (server.address() as net.AddressInfo).port;
-}
 
 function certificate(t: Test) {
   const dir = t.testdir();
@@ -48,77 +21,6 @@ function certificate(t: Test) {
   const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   execFileSync('openssl', [...args, '-subj', '/CN=localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' });
   return { key: readFileSync(key), cert: readFileSync(cert) };
-}
-
-/** A client that does only what it is told, and keeps what it is sent. */
-class Frames {
-  readonly received: Frame[] = [];
-  readonly socket: net.Socket;
-  readonly closed: Promise<unknown>;
-  readonly #reader = new FrameReader('server');
-  #changed = () => {};
-
-  constructor(t: Test, port: number) {
-    this.socket = net.connect(port, '127.0.0.1');
-    this.closed = once(this.socket, 'close');
-    this.socket.on('error', () => {});
-    this.socket.on('data', (chunk) => {
-      this.received.push(...this.#reader.read(chunk));
-      this.#changed();
-    });
-    this.socket.on('close', () => this.#changed());
-    this.socket.write(Buffer.concat([Buffer.from(PREFACE), frame(FRAME_TYPES.settings, 0, 0)]));
-    t.teardown(() => this.socket.destroy());
-  }
-
-  async settle(): Promise<void> {
-    await this.of(FRAME_TYPES.settings, 1);
-    this.socket.write(frame(FRAME_TYPES.settings, ACK, 0));
-  }
-
-  get(stream: number): void {
-    this.socket.write(frame(FRAME_TYPES.headers, 0x5, stream, GET));
-  }
-
-  /** The first so many frames of a kind that are no acknowledgements. */
-  async of(type: number, count: number): Promise<Frame[]> {
-    for (;;) {
-      const found = this.received.filter(
-        (one) => one.type === type && (type === FRAME_TYPES.headers || one.flags === 0),
-      );
-      if (found.length >= count) return found;
-      if (this.socket.destroyed) throw new Error(`the connection ended after ${found.length} frames of type ${type}`);
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
-    }
-  }
-
-  /** The last streams that the first GOAWAYs name: Node sends a further one when a session has ended. */
-  async goaways(count: number): Promise<number[]> {
-    return (await this.of(FRAME_TYPES.goaway, count))
-      .slice(0, count)
-      .map(({ payload }) => payload.readUInt32BE(0) & ANY_STREAM);
-  }
-
-  async answerPing(): Promise<void> {
-    const [ping] = await this.of(FRAME_TYPES.ping, 1);
-    this.socket.write(frame(FRAME_TYPES.ping, ACK, 0, ping?.payload));
-  }
-}
-
-/** A server without TLS, a client of frames, and the session between them. */
-async function pair(t: Test, answer: (stream: http2.ServerHttp2Stream) => void = (stream) => stream.end('ok')) {
-  const server = http2.createServer();
-  server.on('stream', answer);
-  const began = once(server, 'session') as Promise<[ServerHttp2Session]>;
-  const client = new Frames(t, await serve(t, server));
-  const [session] = await began;
-  return { server, client, session };
-}
-
-async function settled(session: ServerHttp2Session): Promise<void> {
-  if (session.pendingSettingsAck) await once(session, 'localSettings');
 }
 
 t.test('what is sent after the first GOAWAY and before the answer to the PING is answered', async (t) => {
