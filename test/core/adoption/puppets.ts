@@ -2,99 +2,33 @@
  * A world around the table of sockets in which there is no core: workers come, listen, go and crash as chance has it, and
  * whoever has them tells the table. What they really accept on is compared with what the table believes.
  */
-import fc from 'fast-check';
 import { initialTable, nextTableDeadline, stepTable } from '../../../src/core/adoption/table.js';
 import type { Acceptor, Acceptors, SocketEffect, SocketEvent, SocketTable } from '../../../src/core/adoption/types.js';
-import type { Standing } from '../../../src/core/standing.js';
-import type { SocketId } from '../../../src/core/types.js';
 import { Clock } from '../clock.js';
 import { deepFreeze } from '../driver.js';
 import { check, SocketInvariants } from './invariants.js';
+import { HOSTS, isGoing, isWider, type Puppet } from './puppet.js';
+import type { Course, Deed } from './puppet-course.js';
+import { PuppetCustody } from './puppet-custody.js';
+import { PuppetDoings } from './puppet-doings.js';
 
 const PATIENCE_MS = 2_000;
 
-/** The addresses of one port, each of which takes in those before it. */
-const HOSTS = ['127.0.0.1:80', '0.0.0.0:80', '[::]:80'];
-
-function isWider(wide: string, narrow: string): boolean {
-  return HOSTS.indexOf(wide) > HOSTS.indexOf(narrow) && HOSTS.includes(narrow);
-}
-
 const STEP_LIMIT = 20_000;
-
-const DEEDS = [
-  ...(['crash', 'sendAway', 'congest', 'closeAddress', 'scale', 'scale', 'hold'] as const),
-  ...(['steeringFails', 'steeringWorks', 'restart', 'look', 'look', 'readdress', 'readdress'] as const),
-] as const;
-
-export interface Deed {
-  readonly afterMs: number;
-  readonly do: (typeof DEEDS)[number];
-}
-
-export interface Course {
-  readonly seed: number;
-  readonly size: number;
-  readonly shared: boolean;
-  readonly steered: boolean;
-  readonly keys: readonly string[];
-  /** How many of the workers cannot adopt, 0 to 1. */
-  readonly unable: number;
-  /** How often an effect cannot be done, 0 to 1. */
-  readonly faults: number;
-  readonly deeds: readonly Deed[];
-}
-
-const afterMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 7_000 }));
-
-export const courses: fc.Arbitrary<Course> = fc.record({
-  seed: fc.integer(),
-  size: fc.integer({ min: 1, max: 6 }),
-  shared: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-  steered: fc.boolean(),
-  keys: fc.constantFrom(['0.0.0.0:80'], ['0.0.0.0:80', '0.0.0.0:81']),
-  unable: fc.constantFrom(0, 0, 0.3),
-  faults: fc.constantFrom(0, 0, 0.2),
-  deeds: fc.array(fc.record({ afterMs, do: fc.constantFrom(...DEEDS) }), { maxLength: 12 }),
-});
-
-interface Puppet {
-  readonly id: number;
-  readonly slot: number;
-  readonly isAble: boolean;
-  /** What it is to listen on. */
-  readonly keys: readonly string[];
-  /** On these it only seems to listen. */
-  seeming: string[];
-  /** Further ones on which the server of a wider one accepts, by that. */
-  readonly widened: Map<string, string[]>;
-  /** As it is known: what it told, and what it was told. */
-  standing: Standing;
-  listening: readonly string[];
-  /** As it is. */
-  alive: boolean;
-  /** Given to it, but it does not listen yet. */
-  opening: string[];
-  accepts: string[];
-  adopted: SocketId[];
-  lastHeardAt: number;
-  lastToldAt: number;
-}
 
 export class Puppets {
   readonly clock: Clock;
   table: SocketTable;
   readonly #course: Course;
   readonly #invariants = new SocketInvariants();
-  readonly #custody = new Map<string, SocketId>();
+  readonly #custody = new PuppetCustody();
+  readonly #doings: PuppetDoings;
   #workers: Puppet[] = [];
   #size: number;
   #keys: readonly string[];
   #isUp = true;
   #lastId = 0;
   #steps = 0;
-  /** Sockets whose queue does not empty, and until when. */
-  readonly #standing = new Map<string, number>();
 
   constructor(course: Course) {
     this.#course = course;
@@ -102,6 +36,13 @@ export class Puppets {
     this.#keys = course.keys;
     this.clock = new Clock(course.seed);
     this.table = initialTable(course.steered);
+    this.#doings = new PuppetDoings(course.shared, {
+      clock: this.clock,
+      custody: this.#custody,
+      workers: () => this.#workers,
+      tell: (event) => this.#tell(event),
+      review: (...events) => this.#review(...events),
+    });
     this.clock.at(0, () => this.#fillSeats());
     let at = 0;
     for (const deed of course.deeds) {
@@ -133,35 +74,7 @@ export class Puppets {
 
   /** Called when nothing happens any more: what the table believes is what is. */
   checkRest(): void {
-    const { sockets, contests } = this.table;
-    check(
-      contests.every(({ decided }) => decided),
-      'it is known what becomes of every address',
-      contests,
-    );
-    check(sockets.map(nameOf).sort().join() === [...this.#custody.keys()].sort().join(), 'it knows custody', sockets);
-    for (const socket of sockets) {
-      const isRetired = this.table.steered && socket.slot !== null && socket.slot >= this.#size;
-      check(!isRetired, 'what has retired is closed', socket);
-      const own = this.#workers.filter((puppet) => isOwn(puppet, socket) && puppet.accepts.includes(socket.key));
-      const lent = this.#workers.filter(({ adopted }) => adopted.some((other) => nameOf(other) === nameOf(socket)));
-      const believed = socket.loans.filter(({ state }) => state === 'adopted').map(({ worker }) => worker);
-      const ids = lent.map(({ id }) => id).sort();
-      check(ids.join() === believed.sort().join(), 'who is believed to accept for others does', { socket, ids });
-      check(!socket.loans.some(({ state }) => state === 'releasing'), 'who was asked has let go', socket);
-      check(
-        !socket.congested && (own.length === 0 || lent.length === 0),
-        'nobody helps where no help is needed',
-        socket,
-      );
-      check(own.length + lent.length > 0 || this.#nobodyCan(socket), 'somebody really accepts on every socket', socket);
-    }
-  }
-
-  #nobodyCan(socket: SocketId): boolean {
-    const others = this.#workers.filter((puppet) => !isOwn(puppet, socket) && puppet.accepts.includes(socket.key));
-    // Where an effect has failed it counts as a refusal.
-    return others.every(({ isAble }) => !isAble || this.#course.faults > 0);
+    this.#custody.checkRest(this.table, this.#size, this.#workers, this.#course.faults > 0);
   }
 
   #act({ do: deed }: Deed): void {
@@ -174,10 +87,15 @@ export class Puppets {
         if (victim !== undefined) this.#sendAway(victim);
         return;
       case 'congest':
-        this.#congest();
+        this.#custody.congest({
+          clock: this.clock,
+          isSteered: this.table.steered,
+          size: () => this.#size,
+          tell: (event) => this.#tell(event),
+        });
         return;
       case 'closeAddress':
-        if (victim !== undefined) this.#closeOne(victim);
+        if (victim !== undefined) this.#doings.closeOne(victim);
         return;
       case 'scale':
         this.#size = 1 + Math.floor(this.clock.between(0, 6));
@@ -193,7 +111,7 @@ export class Puppets {
         if (this.#course.steered) this.#tell({ type: 'steeringWorks' });
         return;
       case 'look':
-        if (victim !== undefined) this.#look(victim);
+        if (victim !== undefined) this.#doings.look(victim);
         return;
       case 'readdress':
         this.#readdress();
@@ -248,8 +166,8 @@ export class Puppets {
     };
     this.#workers.push(puppet);
     this.#step([], this.#acceptors());
-    for (const key of puppet.keys) this.clock.after(this.clock.between(0, 300), () => this.#listen(puppet, key));
-    if (this.clock.happens(0.3)) this.#look(puppet);
+    for (const key of puppet.keys) this.clock.after(this.clock.between(0, 300), () => this.#doings.listen(puppet, key));
+    if (this.clock.happens(0.3)) this.#doings.look(puppet);
     // One that is on trial passes, or does not.
     if (isHeld) this.clock.after(this.clock.between(300, 1_000), () => this.#sendAway(puppet));
   }
@@ -260,9 +178,9 @@ export class Puppets {
     this.#step([], this.#acceptors());
     const isDeaf = this.clock.happens(0.4);
     const closeAll = () => {
-      for (const key of [...puppet.accepts]) this.#close(puppet, key);
+      for (const key of [...puppet.accepts]) this.#doings.close(puppet, key);
     };
-    if (!isDeaf) this.#send(puppet, closeAll);
+    if (!isDeaf) this.#doings.send(puppet, closeAll);
     // A drain can be longer than a socket takes to retire.
     const longestMs = this.clock.happens(0.4) ? 12_000 : 1_500;
     this.clock.after(this.clock.between(10, longestMs), () => this.#end(puppet));
@@ -283,110 +201,10 @@ export class Puppets {
     };
   }
 
-  // ---- what the workers do ----
-
-  #listen(puppet: Puppet, key: string): void {
-    if (!puppet.alive || isGoing(puppet) || uses(puppet, key) || puppet.opening.includes(key)) return;
-    // What it has told before is heard before.
-    if (puppet.lastToldAt > this.clock.now) {
-      this.clock.at(puppet.lastToldAt, () => this.#listen(puppet, key));
-      return;
-    }
-    if (this.#rivals(puppet, key).length > 0) {
-      puppet.seeming.push(key);
-      this.#tell({ type: 'contested', worker: puppet.id, key });
-    } else {
-      this.#open(puppet, key);
-    }
-  }
-
-  #open(puppet: Puppet, key: string): void {
-    const socket = { slot: this.#course.shared ? null : puppet.slot, key };
-    if (!this.#custody.has(nameOf(socket))) this.#checkKernel(socket);
-    this.#custody.set(nameOf(socket), socket);
-    this.#tell({ type: 'socketOpened', socket, worker: puppet.id });
-    puppet.opening.push(key);
-    this.clock.after(this.clock.between(0, 20), () => {
-      puppet.opening = puppet.opening.filter((other) => other !== key);
-      if (!puppet.alive) return;
-      puppet.accepts.push(key);
-      this.#bound(puppet, key);
-      // It may have been closed while it was on its way.
-      if (puppet.seeming.includes(key)) puppet.seeming = puppet.seeming.filter((other) => other !== key);
-    });
-  }
-
-  #bound(puppet: Puppet, key: string): void {
-    this.#hear(puppet, { type: 'bound', worker: puppet.id, key }, () => {
-      puppet.listening = [...puppet.listening, key];
-      const isComplete = puppet.keys.every((wanted) => puppet.listening.includes(wanted));
-      if (puppet.standing === 'coming' && isComplete) puppet.standing = 'serving';
-    });
-  }
-
-  /** As custody looks: another socket that is there already, and would be in the way, or lose connections. */
-  #rivals({ slot }: Puppet, key: string): SocketId[] {
-    const present = [...this.#custody.values()];
-    if (present.some((other) => other.key === key && (other.slot === null || other.slot === slot))) return [];
-    return present.filter((other) => isWider(other.key, key) || (other.slot === null && isWider(key, other.key)));
-  }
-
-  /** What bind(2) would say, and what clients would. */
-  #checkKernel({ slot, key }: SocketId): void {
-    for (const puppet of this.#workers.filter(({ alive }) => alive)) {
-      for (const other of [...puppet.accepts, ...puppet.opening]) {
-        const overlaps = isWider(other, key) || isWider(key, other);
-        check(slot !== null || !overlaps, 'what is opened has nothing in its way', { key, puppet });
-        const robs = puppet.standing === 'serving' && puppet.listening.includes(other) && isWider(other, key);
-        check(!robs, 'nobody who serves loses connections to another socket', { key, puppet });
-      }
-    }
-  }
-
-  /** Whether the port is free: most are over at once. */
-  #look(puppet: Puppet): void {
-    const key = this.clock.pick(HOSTS) ?? '';
-    const own = [...puppet.keys, ...puppet.accepts, ...puppet.opening, ...puppet.seeming];
-    if (isGoing(puppet) || own.includes(key)) return;
-    // A process cannot have two that overlap.
-    const isTaken = [...puppet.accepts, ...puppet.opening, ...puppet.seeming].some(
-      (other) => isWider(key, other) || isWider(other, key),
-    );
-    if (isTaken) return;
-    this.#listen(puppet, key);
-    const end = () => {
-      if (puppet.opening.includes(key)) this.clock.after(1, end);
-      else this.#close(puppet, key);
-    };
-    this.clock.after(this.clock.happens(0.9) ? this.clock.between(0, 30) : this.clock.between(0, 900), end);
-  }
-
-  /** The application no longer wants one of its addresses, for a while. */
-  #closeOne(puppet: Puppet): void {
-    const key = this.clock.pick(puppet.accepts);
-    if (key === undefined) return;
-    this.#close(puppet, key);
-    this.clock.after(this.clock.between(50, 3_000), () => {
-      if (!puppet.accepts.includes(key)) this.#listen(puppet, key);
-    });
-  }
-
-  #close(puppet: Puppet, key: string): void {
-    if (!puppet.alive || !uses(puppet, key)) return;
-    for (const narrow of puppet.widened.get(key) ?? []) this.#close(puppet, narrow);
-    puppet.widened.delete(key);
-    puppet.seeming = puppet.seeming.filter((other) => other !== key);
-    puppet.accepts = puppet.accepts.filter((other) => other !== key);
-    puppet.adopted = puppet.adopted.filter((socket) => socket.key !== key);
-    this.#hear(puppet, { type: 'closed', worker: puppet.id, key }, () => {
-      puppet.listening = puppet.listening.filter((other) => other !== key);
-    });
-  }
-
   #end(puppet: Puppet): void {
     if (!puppet.alive) return;
     Object.assign(puppet, { alive: false, opening: [], accepts: [], adopted: [], seeming: [] });
-    this.#hear(puppet, null, () => {
+    this.#doings.hear(puppet, null, () => {
       puppet.standing = 'ended';
     });
     this.clock.after(this.clock.between(50, 300), () => {
@@ -395,41 +213,7 @@ export class Puppets {
     });
   }
 
-  #congest(): void {
-    const { clock } = this;
-    const socket = clock.pick([...this.#custody.values()].filter(({ slot }) => slot !== null));
-    if (socket === undefined || !this.table.steered) return;
-    const until = clock.now + clock.between(20, 3_000);
-    this.#standing.set(nameOf(socket), until);
-    for (let i = 0; i <= clock.between(0, 5); i++) {
-      clock.at(Math.min(until, clock.now + i * 20), () => {
-        const slots = Array.from({ length: this.#size }, (_none, slot) => slot);
-        const helpers = slots.filter((slot) => slot !== socket.slot && clock.happens(0.7));
-        this.#tell({ type: 'congested', socket, helpers });
-      });
-    }
-    clock.at(until, () => {
-      if (this.#standing.get(nameOf(socket)) === until) this.#tell({ type: 'relieved', socket });
-    });
-  }
-
-  // ---- between the two ----
-
-  /** In order, each way, and after a while. */
-  #send(puppet: Puppet, act: () => void): void {
-    puppet.lastHeardAt = Math.max(puppet.lastHeardAt, this.clock.now) + this.clock.between(0, 2);
-    this.clock.at(puppet.lastHeardAt, () => {
-      if (puppet.alive) act();
-    });
-  }
-
-  #hear(puppet: Puppet, event: SocketEvent | null, note: () => void = () => {}): void {
-    puppet.lastToldAt = Math.max(puppet.lastToldAt, this.clock.now) + this.clock.between(0, 5);
-    this.clock.at(puppet.lastToldAt, () => {
-      note();
-      this.#review(...(event === null ? [] : [event]));
-    });
-  }
+  // ---- the table ----
 
   /** What only the table hears. */
   #tell(event: SocketEvent): void {
@@ -464,30 +248,30 @@ export class Puppets {
     const isFault = effect.do !== 'release' && this.clock.happens(this.#course.faults);
     switch (effect.do) {
       case 'adopt': {
-        check(this.#custody.has(nameOf(socket)), 'what is adopted is in custody', effect);
+        check(this.#custody.has(socket), 'what is adopted is in custody', effect);
         const { worker } = effect;
         const puppet = this.#workers.find(({ id }) => id === worker);
         if (isFault) this.clock.after(0, () => this.#tell({ type: 'notAdopted', worker, socket }));
-        else if (puppet !== undefined) this.#send(puppet, () => this.#adopt(puppet, socket));
+        else if (puppet !== undefined) this.#doings.send(puppet, () => this.#doings.adopt(puppet, socket));
         return;
       }
       case 'widen': {
-        check(this.#custody.has(nameOf(socket)), 'what is accepted on is in custody', effect);
+        check(this.#custody.has(socket), 'what is accepted on is in custody', effect);
         const { worker, under } = effect;
         const puppet = this.#workers.find(({ id }) => id === worker);
         check(puppet?.slot === socket.slot, 'it is of its own slot', effect);
         if (isFault) this.clock.after(0, () => this.#tell({ type: 'notAdopted', worker, socket }));
-        else if (puppet !== undefined) this.#send(puppet, () => this.#widen(puppet, socket, under));
+        else if (puppet !== undefined) this.#doings.send(puppet, () => this.#doings.widen(puppet, socket, under));
         return;
       }
       case 'release': {
         const puppet = this.#workers.find(({ id }) => id === effect.worker);
-        if (puppet !== undefined) this.#send(puppet, () => this.#release(puppet, socket));
+        if (puppet !== undefined) this.#doings.send(puppet, () => this.#doings.release(puppet, socket));
         return;
       }
       case 'closeSocket':
         if (isFault) this.clock.after(0, () => this.#tell({ type: 'socketOpened', socket, listened: true }));
-        else this.#closeSocket(socket);
+        else this.#custody.close(socket, this.#workers);
     }
   }
 
@@ -497,65 +281,8 @@ export class Puppets {
     const puppet = this.#workers.find(({ id }) => id === worker);
     if (puppet === undefined || isGoing(puppet) || !puppet.seeming.includes(key)) return;
     if (effect.do === 'refuseContested') this.#sendAway(puppet);
-    else if (this.#rivals(puppet, key).some(({ slot }) => slot === null)) {
+    else if (this.#custody.rivals(puppet, key).some(({ slot }) => slot === null)) {
       this.clock.after(0, () => this.#tell({ type: 'contested', worker, key }));
-    } else this.#open(puppet, key);
+    } else this.#doings.open(puppet, key);
   }
-
-  #widen(puppet: Puppet, socket: SocketId, under: string): void {
-    if (!puppet.accepts.includes(under)) {
-      this.#answer(puppet, { type: 'notAdopted', worker: puppet.id, socket });
-      return;
-    }
-    puppet.accepts.push(socket.key);
-    puppet.widened.set(under, [...(puppet.widened.get(under) ?? []), socket.key]);
-    this.#bound(puppet, socket.key);
-  }
-
-  #adopt(puppet: Puppet, socket: SocketId): void {
-    const isPossible = puppet.isAble && puppet.accepts.includes(socket.key);
-    if (isPossible) puppet.adopted = [...without(puppet.adopted, socket), socket];
-    else this.#answer(puppet, { type: 'notAdopted', worker: puppet.id, socket });
-  }
-
-  #release(puppet: Puppet, socket: SocketId): void {
-    puppet.adopted = without(puppet.adopted, socket);
-    this.#answer(puppet, { type: 'released', worker: puppet.id, socket });
-  }
-
-  #answer(puppet: Puppet, event: SocketEvent): void {
-    puppet.lastToldAt = Math.max(puppet.lastToldAt, this.clock.now) + this.clock.between(0, 5);
-    this.clock.at(puppet.lastToldAt, () => this.#tell(event));
-  }
-
-  #closeSocket(socket: SocketId): void {
-    check(this.#custody.delete(nameOf(socket)), 'only what is in custody is closed', socket);
-    for (const puppet of this.#workers) {
-      const holds = puppet.accepts.includes(socket.key) || puppet.opening.includes(socket.key);
-      check(!holds || !isOwn(puppet, socket), 'no socket is closed that its own worker uses', socket);
-      const adopted = puppet.adopted.some((other) => nameOf(other) === nameOf(socket));
-      check(!adopted, 'no socket is closed while a sibling accepts on it', socket);
-    }
-  }
-}
-
-function isGoing({ standing }: Puppet): boolean {
-  return standing === 'leaving' || standing === 'ended';
-}
-
-/** Or seems to. */
-function uses({ accepts, seeming }: Puppet, key: string): boolean {
-  return accepts.includes(key) || seeming.includes(key);
-}
-
-function isOwn(puppet: Puppet, { slot }: SocketId): boolean {
-  return slot === null || slot === puppet.slot;
-}
-
-function without(sockets: readonly SocketId[], socket: SocketId): SocketId[] {
-  return sockets.filter((other) => nameOf(other) !== nameOf(socket));
-}
-
-function nameOf({ slot, key }: SocketId): string {
-  return `${slot} ${key}`;
 }

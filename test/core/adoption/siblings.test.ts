@@ -1,8 +1,8 @@
 import t from 'tap';
 import { Driver, PORT } from '../driver.js';
 
-const OTHER = '0.0.0.0:9090';
-const socket = (slot: number, key = PORT) => ({ slot, key });
+export const OTHER = '0.0.0.0:9090';
+export const socket = (slot: number, key = PORT) => ({ slot, key });
 
 t.test(
   'a sibling adopts the socket of a worker that crashes, and gives it back when the replacement listens',
@@ -142,71 +142,6 @@ t.test('in reuseaddr mode nothing is adopted: the siblings share the socket anyw
   t.same(d.done('release'), []);
 });
 
-t.test('a second address of a running worker is not taken for an unused one', async (t) => {
-  const d = Driver.running({ size: 1 });
-  t.same(d.send({ type: 'socketOpened', socket: socket(0, OTHER) }), []);
-  d.wait(5_000);
-  d.send({ type: 'bound', worker: 1, key: OTHER });
-  d.wait(100_000);
-  t.same(d.done('closeSocket'), []);
-  t.same(d.sockets, [socket(0), socket(0, OTHER)]);
-});
-
-t.test('a server that its worker closes on purpose is refused at once, and can be opened again', async (t) => {
-  const d = Driver.running({ size: 1 }, PORT, OTHER);
-  t.same(d.send({ type: 'closed', worker: 1, key: OTHER }), [{ do: 'closeSocket', socket: socket(0, OTHER) }]);
-  d.wait(1_000);
-  d.open(1, OTHER);
-  d.send({ type: 'bound', worker: 1, key: OTHER });
-  d.wait(100_000);
-  t.equal(d.done('closeSocket').length, 1);
-  t.same(d.sockets, [socket(0), socket(0, OTHER)]);
-});
-
-t.test('what waits in the socket of one that has closed it is for a sibling, until the last has', async (t) => {
-  const d = Driver.running({ size: 2 }, PORT, OTHER);
-  t.same(d.send({ type: 'closed', worker: 1, key: OTHER }), [{ do: 'adopt', worker: 2, socket: socket(0, OTHER) }]);
-  t.same(d.send({ type: 'closed', worker: 2, key: OTHER }), [
-    { do: 'closeSocket', socket: socket(0, OTHER) },
-    { do: 'closeSocket', socket: socket(1, OTHER) },
-  ]);
-});
-
-t.test('one that all share goes when the last has closed it', async (t) => {
-  const d = Driver.running({ size: 2, listenMode: 'reuseaddr' }, PORT, OTHER);
-  t.same(d.send({ type: 'closed', worker: 1, key: OTHER }), []);
-  const gone = { do: 'closeSocket', socket: { slot: null, key: OTHER } };
-  t.same(d.send({ type: 'closed', worker: 2, key: OTHER }), [gone]);
-});
-
-t.test('a look at a port, as of who tries whether it is free, leaves nothing', async (t) => {
-  for (const listenMode of ['reuseport', 'reuseaddr'] as const) {
-    const d = new Driver({ size: 2, listenMode, policy: { ready: 'message' } });
-    d.send({ type: 'start' });
-    const slot = listenMode === 'reuseport' ? 0 : null;
-    d.open(1, OTHER);
-    t.same(d.done('closeSocket'), [], 'it has been given, and is about to be listened on');
-    d.send({ type: 'bound', worker: 1, key: OTHER });
-    const gone = { do: 'closeSocket', socket: { slot, key: OTHER } };
-    t.same(d.send({ type: 'closed', worker: 1, key: OTHER }), [gone], listenMode);
-    t.same(d.sockets, []);
-  }
-});
-
-t.test('the address of a predecessor that has crashed is not closed by a look of its successor', async (t) => {
-  const d = Driver.running({ size: 1, policy: { ready: 'message' } });
-  d.send({ type: 'saidReady', worker: 1 });
-  d.crash(1);
-  d.wait(75);
-  const successor = d.in(0);
-  d.bind(successor);
-  t.same(d.send({ type: 'closed', worker: successor, key: PORT }), []);
-  d.wait(5_000);
-  d.bind(successor);
-  d.send({ type: 'saidReady', worker: successor });
-  t.same(d.done('closeSocket'), []);
-});
-
 t.test('a worker on its way out that still has a socket keeps it, another one does not', async (t) => {
   const d = Driver.running({ size: 1 });
   d.open(1, OTHER);
@@ -216,51 +151,6 @@ t.test('a worker on its way out that still has a socket keeps it, another one do
   t.same(d.sockets, [socket(0), socket(0, OTHER)]);
   d.send({ type: 'closed', worker: 1, key: OTHER });
   t.same(d.sockets, [socket(0)]);
-});
-
-t.test('a replacement may take its time to listen on its second address: the queue is kept for it', async (t) => {
-  const d = Driver.running({ size: 1 }, PORT, OTHER);
-  d.crash(1);
-  d.wait(75);
-  d.bind(2);
-  t.same(d.slots(), ['1 ready']);
-  d.wait(9_000);
-  d.bind(2, OTHER);
-  d.wait(100_000);
-  t.same(d.done('closeSocket'), []);
-});
-
-t.test('an address that a failed release has opened is closed again', async (t) => {
-  const d = Driver.running({ size: 1 });
-  d.reload();
-  d.open(2, OTHER);
-  d.crash(2);
-  d.wait(10_000);
-  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(0, OTHER) }]);
-});
-
-t.test('what was served is kept while a seat is empty, what never was is not', async (t) => {
-  const d = Driver.running({ size: 1 }, PORT, OTHER);
-  d.open(1, '0.0.0.0:7070');
-  d.crash(1);
-  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(0, '0.0.0.0:7070') }]);
-  d.wait(5_000);
-  d.bind(d.in(0));
-  d.wait(9_999);
-  t.same(d.sockets, [socket(0), socket(0, OTHER)], 'it may be a moment late');
-  d.wait(1);
-  t.same(d.sockets, [socket(0)]);
-});
-
-t.test('after a restart to other addresses the old ones are refused as soon as the new ones are there', async (t) => {
-  const d = Driver.running({ size: 2 });
-  d.restart();
-  d.clear();
-  t.same(d.sockets, [socket(0), socket(1)], 'clients wait meanwhile');
-  d.bind(d.in(0), OTHER);
-  t.same(d.done('closeSocket'), [{ do: 'closeSocket', socket: socket(0) }]);
-  d.bind(d.in(1), OTHER);
-  t.same(d.sockets, [socket(0, OTHER), socket(1, OTHER)]);
 });
 
 t.test('a process that has ended is no acceptor any more, though its last words are still being read', async (t) => {
@@ -277,49 +167,6 @@ t.test('what a process that has ended had adopted is adopted anew', async (t) =>
     { do: 'adopt', worker: 3, socket: socket(0) },
     { do: 'adopt', worker: 3, socket: socket(1) },
   ]);
-});
-
-t.test('a queue that does not empty is adopted by the idlest, and given back when it is relieved', async (t) => {
-  const d = Driver.running({ size: 4, steered: true });
-  t.same(d.send({ type: 'congested', socket: socket(0), helpers: [2, 1] }), [
-    { do: 'adopt', worker: 3, socket: socket(0) },
-  ]);
-  d.wait(10_000);
-  t.same(d.done('release'), []);
-  t.same(d.send({ type: 'relieved', socket: socket(0) }), [{ do: 'release', worker: 3, socket: socket(0) }]);
-});
-
-t.test('as long as connections wait, one more helps each time it is said', async (t) => {
-  const d = Driver.running({ size: 4, steered: true });
-  const congested = { type: 'congested', socket: socket(0), helpers: [2, 1] } as const;
-  d.send(congested);
-  t.same(d.send(congested), [{ do: 'adopt', worker: 2, socket: socket(0) }]);
-  t.same(d.send(congested), [], 'all who have time are there');
-  t.same(d.send({ type: 'relieved', socket: socket(0) }), [
-    { do: 'release', worker: 3, socket: socket(0) },
-    { do: 'release', worker: 2, socket: socket(0) },
-  ]);
-});
-
-t.test('nobody is burdened with a queue while all are busy', async (t) => {
-  const d = Driver.running({ size: 3, steered: true });
-  t.same(d.send({ type: 'congested', socket: socket(0), helpers: [] }), []);
-});
-
-t.test('a congested queue whose worker dies stays with its adopter', async (t) => {
-  const d = Driver.running({ size: 3, steered: true });
-  d.send({ type: 'congested', socket: socket(0), helpers: [1] });
-  t.same(d.crash(1), []);
-  t.same(d.send({ type: 'relieved', socket: socket(0) }), [], 'it is still the only one to accept there');
-  d.wait(75);
-  d.bind(d.in(0));
-  t.same(d.done('release'), [{ do: 'release', worker: 2, socket: socket(0) }]);
-});
-
-t.test('a socket of no slot in custody is nobody’s congestion', async (t) => {
-  const d = Driver.running({ size: 2, steered: true });
-  t.same(d.send({ type: 'congested', socket: socket(7), helpers: [1] }), []);
-  t.same(d.send({ type: 'relieved', socket: socket(7) }), []);
 });
 
 t.test('who cannot adopt a socket is not asked again, and another one is', async (t) => {

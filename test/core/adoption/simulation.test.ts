@@ -5,7 +5,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { check } from './invariants.js';
-import { courses, Puppets } from './puppets.js';
+import { courses } from './puppet-course.js';
+import { Puppets } from './puppets.js';
 
 const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);
 const SEED = process.env.SIMULATION_SEED;
