@@ -1,7 +1,10 @@
 /** Courses of things for the simulation: what the owner asks for and what fate does, and when. */
 import fc from 'fast-check';
+import type { AnyEffect } from '../../src/core/supervision.js';
+import type { Policy } from '../../src/core/types.js';
 import type { ListenMode } from '../../src/protocol.js';
-import { QUALITIES, type Quality } from './process.js';
+import { QUALITIES, type Quality, STOP_EXIT_CODE } from './application.js';
+import { makePolicy } from './driver.js';
 
 export interface Release {
   readonly quality: Quality;
@@ -107,4 +110,49 @@ export function setups(
     first,
     actions: fc.array(action, { maxLength: 8 }),
   });
+}
+
+/** @param number of the release, 0 for the first */
+export function policyOf({ ready, soakMs, trialMs, surge, health, exits }: Release, number: number): Policy {
+  return makePolicy({
+    release: number,
+    ready,
+    soakMs,
+    trialMs,
+    surge,
+    maxDraining: 2,
+    readyTimeoutMs: 2_000,
+    drainTimeoutMs: 1_000,
+    spreadMs: 500,
+    handover: true,
+    killTimeoutMs: 300,
+    backoffBaseMs: 50,
+    backoffMaxMs: 1_000,
+    backoffResetMs: 3_000,
+    maxRestarts: 3,
+    restartWindowMs: 4_000,
+    health,
+    healthIntervalMs: 100,
+    onCrashLoop: exits ? 'exit' : 'keep',
+    stopExitCodes: [STOP_EXIT_CODE],
+    slowStartMs: 0,
+  });
+}
+
+const FALLIBLE: readonly AnyEffect['do'][] = [
+  'spawn',
+  'drain',
+  'accept',
+  'terminate',
+  'kill',
+  'askHealth',
+  'diagnose',
+  'judgeCanary',
+  'adopt',
+  'closeSocket',
+];
+
+/** Whether the system may refuse it. */
+export function mayFail(effect: AnyEffect): boolean {
+  return FALLIBLE.includes(effect.do);
 }

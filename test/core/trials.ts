@@ -1,7 +1,7 @@
 /** What must hold of a release whose first worker has not been ready for as long as its trial. */
 import type { State } from '../../src/core/types.js';
 import { check } from './adoption/invariants.js';
-import type { Step } from './invariants.js';
+import type { Step } from './step-invariants.js';
 
 export class Trials {
   /** By worker: since when it has been ready without a break. */

@@ -11,28 +11,18 @@ import {
   nextWake,
   type Supervision,
 } from '../../src/core/supervision.js';
-import type { Effect, Policy, SocketId, State } from '../../src/core/types.js';
+import type { Effect, State } from '../../src/core/types.js';
 import { check } from './adoption/invariants.js';
+import { type Application, GOOD } from './application.js';
 import { Clock } from './clock.js';
-import type { Action, Release, Setup } from './course.js';
-import { deepFreeze, makePolicy } from './driver.js';
+import { type Action, mayFail, policyOf, type Release, type Setup } from './course.js';
+import { deepFreeze } from './driver.js';
 import { Invariants } from './invariants.js';
-import { type Application, GOOD, SimulatedProcess, STOP_EXIT_CODE } from './process.js';
+import { SimulatedProcess } from './process.js';
+import { SimulatedCustody } from './simulated-custody.js';
+import { checkRest } from './step-invariants.js';
 
 const DRIVE_LIMIT = 20_000;
-const FALLIBLE: readonly AnyEffect['do'][] = [
-  'spawn',
-  'drain',
-  'accept',
-  'terminate',
-  'kill',
-  'askHealth',
-  'diagnose',
-  'judgeCanary',
-  'adopt',
-  'closeSocket',
-];
-
 export class World {
   readonly clock: Clock;
   readonly invariants = new Invariants();
@@ -43,9 +33,8 @@ export class World {
   requests = 0;
   readonly #setup: Setup;
   readonly #releases: Release[] = [];
-  readonly #custody = new Map<string, SocketId>();
+  readonly #custody: SimulatedCustody;
   readonly #queue: AnyEvent[] = [];
-  #custodyClosed = false;
   #busy = false;
   #wakeAt: number | null = null;
   #steps = 0;
@@ -53,10 +42,11 @@ export class World {
   constructor(setup: Setup) {
     this.#setup = setup;
     this.clock = new Clock(setup.seed);
+    this.#custody = new SimulatedCustody(setup.listenMode === 'reuseaddr');
     this.supervision = initialSupervision({
       ...setup,
       steered: setup.steered && setup.listenMode === 'reuseport',
-      policy: this.#policy(setup.first),
+      policy: policyOf(setup.first, 0),
     });
     this.clock.at(0, () => this.dispatch({ type: 'start' }));
     let at = 0;
@@ -70,32 +60,6 @@ export class World {
     return this.supervision.state;
   }
 
-  #policy({ ready, soakMs, trialMs, surge, health, exits }: Release): Policy {
-    return makePolicy({
-      release: this.#releases.length,
-      ready,
-      soakMs,
-      trialMs,
-      surge,
-      maxDraining: 2,
-      readyTimeoutMs: 2_000,
-      drainTimeoutMs: 1_000,
-      spreadMs: 500,
-      handover: true,
-      killTimeoutMs: 300,
-      backoffBaseMs: 50,
-      backoffMaxMs: 1_000,
-      backoffResetMs: 3_000,
-      maxRestarts: 3,
-      restartWindowMs: 4_000,
-      health,
-      healthIntervalMs: 100,
-      onCrashLoop: exits ? 'exit' : 'keep',
-      stopExitCodes: [STOP_EXIT_CODE],
-      slowStartMs: 0,
-    });
-  }
-
   /** What the owner does, or fate. */
   act(action: Action): void {
     const alive = [...this.processes.values()].filter((process) => process.alive);
@@ -105,7 +69,13 @@ export class World {
       case 'restart': {
         const { release, size, canary = null } = action;
         this.#releases.push(release);
-        this.#request((request) => ({ type: action.do, request, policy: this.#policy(release), size, canary }));
+        this.#request((request) => ({
+          type: action.do,
+          request,
+          policy: policyOf(release, this.#releases.length),
+          size,
+          canary,
+        }));
         break;
       }
       case 'promote':
@@ -134,7 +104,7 @@ export class World {
         victim?.disconnect();
         break;
       case 'congest':
-        this.#congest();
+        this.#custody.congest(this.clock, this);
         break;
       case 'closeAddress':
         victim?.closeSome();
@@ -142,21 +112,6 @@ export class World {
       case 'reopenAddress':
         victim?.reopenSome();
     }
-  }
-
-  /** Some queue does not empty for a while, and is reported as often as the real one. */
-  #congest(): void {
-    const socket = this.clock.pick([...this.#custody.values()].filter(({ slot }) => slot !== null));
-    if (socket === undefined || !this.supervision.sockets.steered) return;
-    const again = this.clock.between(0, 5);
-    for (let i = 0; i <= again; i++) {
-      this.clock.after(i * 20, () => {
-        const slots = Array.from({ length: this.state.size }, (_none, slot) => slot);
-        const helpers = slots.filter((slot) => slot !== socket.slot && this.clock.happens(0.7));
-        this.dispatch({ type: 'congested', socket, helpers });
-      });
-    }
-    this.clock.after(again * 20 + this.clock.between(20, 3_000), () => this.dispatch({ type: 'relieved', socket }));
   }
 
   #request(make: (request: number) => AnyEvent): void {
@@ -228,7 +183,7 @@ export class World {
 
   /** Some effects cannot be done: the system refuses, or what is to do them has a fault. */
   #attempt(effect: AnyEffect): void {
-    if (!FALLIBLE.includes(effect.do) || !this.clock.happens(this.#setup.faults)) {
+    if (!mayFail(effect) || !this.clock.happens(this.#setup.faults)) {
       this.#perform(effect);
       return;
     }
@@ -256,11 +211,11 @@ export class World {
         this.processes.get(effect.worker)?.kill();
         break;
       case 'adopt':
-        check(this.#custody.has(name(effect.socket)), 'what is adopted is in custody', effect);
+        check(this.#custody.has(effect.socket), 'what is adopted is in custody', effect);
         this.processes.get(effect.worker)?.adopt(effect.socket);
         break;
       case 'widen':
-        check(this.#custody.has(name(effect.socket)), 'what is accepted on as well is in custody', effect);
+        check(this.#custody.has(effect.socket), 'what is accepted on as well is in custody', effect);
         this.processes.get(effect.worker)?.widen(effect.socket, effect.under);
         break;
       case 'release':
@@ -285,11 +240,10 @@ export class World {
         this.clock.after(0, () => this.dispatch({ type: 'failed', worker: effect.worker, reason: effect.reason }));
         break;
       case 'closeSocket':
-        this.#closeSocket(effect.socket);
+        this.#custody.close(effect.socket, this.processes.values());
         break;
       case 'closeCustody':
-        this.#custodyClosed = true;
-        this.#custody.clear();
+        this.#custody.closeAll();
     }
   }
 
@@ -324,61 +278,17 @@ export class World {
   }
 
   #open(worker: number, slot: number, key: string): 'opened' | 'contested' | 'closed' {
-    if (this.#custodyClosed) return 'closed';
-    const isNarrower =
-      key === '127.0.0.1:80' && [...this.#custody.values()].some((other) => other.key === '0.0.0.0:80');
-    const isInTheWay = key === '0.0.0.0:80' && this.#custody.has('null/127.0.0.1:80');
-    if (isNarrower || isInTheWay) {
-      this.dispatch({ type: 'contested', worker, key });
-      return 'contested';
-    }
-    const socket = { slot: this.#setup.listenMode === 'reuseaddr' ? null : slot, key };
-    this.#custody.set(name(socket), socket);
-    this.dispatch({ type: 'socketOpened', socket, worker });
+    const found = this.#custody.open(slot, key);
+    if (found === 'contested') this.dispatch({ type: 'contested', worker, key });
+    if (typeof found === 'string') return found;
+    this.dispatch({ type: 'socketOpened', socket: found, worker });
     return 'opened';
-  }
-
-  #closeSocket(socket: SocketId): void {
-    check(this.#custody.delete(name(socket)), 'only what is in custody is closed', socket);
-    for (const process of this.processes.values()) {
-      const own = socket.slot === null || socket.slot === process.slot;
-      const uses = own && (process.accepts.has(socket.key) || process.opening.has(socket.key));
-      check(!uses || !process.alive || process.draining, 'no socket is closed that a worker uses', socket);
-      const adopted = process.alive && process.adopted.some((other) => name(other) === name(socket));
-      check(!adopted, 'no socket is closed while a sibling accepts on it', socket);
-    }
   }
 
   /** Called when nothing happens any more: what the core believes is what is. */
   checkRest(): void {
     const { state } = this;
-    const serving = state.workers.filter((worker) => worker.state === 'ready' && worker.generation === state.target);
-    const seats = new Set(serving.map((worker) => worker.slot));
-    check(seats.size === state.size && state.workers.length === state.size, 'all slots are ready on the target', state);
-    check(Object.keys(state.policies).join() === String(state.target), 'no old generation is kept', state.policies);
-    check(
-      state.rollout.state !== 'running' && state.rollout.state !== 'rollingBack',
-      'no rollout is left',
-      state.rollout,
-    );
-    check(state.target === state.stable, 'the target is accepted', state);
-    check(state.queuedReload === null && state.restart === null, 'nothing is left to do', state);
-    check(state.slots.length === state.size, 'no slot is left over', state.slots);
-    const known = this.supervision.sockets.sockets.map(name).sort();
-    check(known.join() === [...this.#custody.keys()].sort().join(), 'the table knows custody', known);
-    for (const socket of this.#custody.values()) {
-      const isRetired = this.supervision.sockets.steered && socket.slot !== null && socket.slot >= state.size;
-      check(!isRetired, 'what has retired is closed', socket);
-      const accepted = [...this.processes.values()].some(
-        ({ slot, accepts, adopted }) =>
-          ((socket.slot === null || socket.slot === slot) && accepts.has(socket.key)) ||
-          adopted.some((other) => name(other) === name(socket)),
-      );
-      check(accepted, 'somebody really accepts on every socket', socket);
-    }
+    checkRest(state);
+    this.#custody.checkRest(this.supervision.sockets, state.size, [...this.processes.values()]);
   }
-}
-
-function name({ slot, key }: SocketId): string {
-  return `${slot}/${key}`;
 }
