@@ -1,173 +1,22 @@
 /** The supervisor replaces itself by another version, with its PID; no worker and no client notices. */
-import { once } from 'node:events';
-import {
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import net from 'node:net';
 import path from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { SupervisorStatus } from '../../src/protocol.js';
-import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
-import { installInto } from './support/install.js';
+import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
 import { endWith, haveEnded } from './support/processes.js';
+import { Releases } from './support/releases.js';
 import { serversEnv } from './support/servers.js';
+import { Echo, Keeping, Probes } from './support/steady-clients.js';
 
 const survivor = path.join(apps, 'survivor.cjs');
-const MANIFEST = 'node_modules/holdfast/package.json';
-
-/** A folder with versions of holdfast, and a link that leads to the one that is installed. */
-class Releases {
-  readonly folder: string;
-
-  constructor(t: Test) {
-    this.folder = makeRuntimeDir(t);
-    this.add('1', '1.0.1');
-    this.use('1');
-  }
-
-  get bin(): string {
-    return path.join(this.folder, 'current/node_modules/holdfast/bin/holdfast.js');
-  }
-
-  add(name: string, version: string): void {
-    const folder = path.join(this.folder, name);
-    mkdirSync(folder);
-    installInto(folder);
-    const manifest = path.join(folder, MANIFEST);
-    writeFileSync(manifest, JSON.stringify({ ...JSON.parse(readFileSync(manifest, 'utf8')), version }));
-  }
-
-  /** Code that runs before that of one of its files. */
-  spoil(name: string, file: string, code: string): void {
-    const whole = path.join(this.folder, name, 'node_modules/holdfast/dist/program', file);
-    copyFileSync(whole, `${whole}.good`);
-    // On its line: a trace goes by the lines.
-    writeFileSync(whole, `${code}${readFileSync(whole, 'utf8')}`);
-  }
-
-  mend(name: string, file: string): void {
-    const whole = path.join(this.folder, name, 'node_modules/holdfast/dist/program', file);
-    renameSync(`${whole}.good`, whole);
-  }
-
-  use(name: string): void {
-    symlinkSync(name, path.join(this.folder, 'next'));
-    renameSync(path.join(this.folder, 'next'), path.join(this.folder, 'current'));
-  }
-}
 
 function pidsOf({ workers }: SupervisorStatus): number[] {
   return workers.map(({ pid }) => pid ?? 0).sort((a, b) => a - b);
-}
-
-/** A client that keeps one connection, and asks over it again and again. */
-class Keeping {
-  connections = 0;
-  answers = 0;
-  readonly errors: string[] = [];
-  #stopped = false;
-  readonly #agent: http.Agent;
-  readonly #done: Promise<void>;
-
-  constructor(module: typeof http | typeof https, port: number) {
-    const options = { keepAlive: true, maxSockets: 1, rejectUnauthorized: false };
-    this.#agent = new module.Agent(options);
-    const { createConnection } = this.#agent as unknown as { createConnection: (...given: unknown[]) => unknown };
-    Object.assign(this.#agent, {
-      createConnection: (...given: unknown[]) => {
-        this.connections += 1;
-        return Reflect.apply(createConnection, this.#agent, given);
-      },
-    });
-    this.#done = this.#goOn(module, port);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#done;
-    this.#agent.destroy();
-  }
-
-  async #goOn(module: typeof http | typeof https, port: number): Promise<void> {
-    while (!this.#stopped) {
-      try {
-        const request = module.request({ host: '127.0.0.1', port, agent: this.#agent, method: 'POST' }).end('x');
-        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-        await once(response.resume(), 'end');
-        this.answers += 1;
-      } catch (error) {
-        this.errors.push(String(error));
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
-}
-
-/** A load balancer that asks for the readiness again and again. */
-class Probes {
-  answers = 0;
-  readonly refusals: string[] = [];
-  #stopped = false;
-  readonly #done: Promise<void>;
-
-  constructor(port: number) {
-    this.#done = this.#goOn(port);
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#done;
-  }
-
-  async #goOn(port: number): Promise<void> {
-    while (!this.#stopped) {
-      try {
-        const request = http.get({ host: '127.0.0.1', port, path: '/readyz', agent: false });
-        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-        await once(response.resume(), 'end');
-        if (response.statusCode !== 200) this.refusals.push(String(response.statusCode));
-        this.answers += 1;
-      } catch (error) {
-        this.refusals.push(String(error));
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
-/** A connection behind an upgrade that says something again and again, and is answered. */
-class Echo {
-  answers = 0;
-  closed = false;
-  readonly #socket: net.Socket;
-
-  constructor(port: number) {
-    this.#socket = net.connect(port, '127.0.0.1');
-    this.#socket.on('error', () => {});
-    this.#socket.once('close', () => {
-      this.closed = true;
-    });
-    this.#socket.on('data', () => {
-      this.answers += 1;
-      setTimeout(() => this.#socket.write('x'), 5);
-    });
-    this.#socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
-  }
-
-  end(): void {
-    this.#socket.destroy();
-  }
 }
 
 t.test('another version takes the place, under clients of all kinds, and no worker notices', async (t) => {

@@ -1,0 +1,104 @@
+/** Clients that ask again and again, each over what it has opened once, and count what comes. */
+import { once } from 'node:events';
+import http from 'node:http';
+import type https from 'node:https';
+import net from 'node:net';
+
+/** A client that keeps one connection, and asks over it again and again. */
+export class Keeping {
+  connections = 0;
+  answers = 0;
+  readonly errors: string[] = [];
+  #stopped = false;
+  readonly #agent: http.Agent;
+  readonly #done: Promise<void>;
+
+  constructor(module: typeof http | typeof https, port: number) {
+    const options = { keepAlive: true, maxSockets: 1, rejectUnauthorized: false };
+    this.#agent = new module.Agent(options);
+    const { createConnection } = this.#agent as unknown as { createConnection: (...given: unknown[]) => unknown };
+    Object.assign(this.#agent, {
+      createConnection: (...given: unknown[]) => {
+        this.connections += 1;
+        return Reflect.apply(createConnection, this.#agent, given);
+      },
+    });
+    this.#done = this.#goOn(module, port);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+    this.#agent.destroy();
+  }
+
+  async #goOn(module: typeof http | typeof https, port: number): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        const request = module.request({ host: '127.0.0.1', port, agent: this.#agent, method: 'POST' }).end('x');
+        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+        await once(response.resume(), 'end');
+        this.answers += 1;
+      } catch (error) {
+        this.errors.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+/** A load balancer that asks for the readiness again and again. */
+export class Probes {
+  answers = 0;
+  readonly refusals: string[] = [];
+  #stopped = false;
+  readonly #done: Promise<void>;
+
+  constructor(port: number) {
+    this.#done = this.#goOn(port);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #goOn(port: number): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        const request = http.get({ host: '127.0.0.1', port, path: '/readyz', agent: false });
+        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+        await once(response.resume(), 'end');
+        if (response.statusCode !== 200) this.refusals.push(String(response.statusCode));
+        this.answers += 1;
+      } catch (error) {
+        this.refusals.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** A connection behind an upgrade that says something again and again, and is answered. */
+export class Echo {
+  answers = 0;
+  closed = false;
+  readonly #socket: net.Socket;
+
+  constructor(port: number) {
+    this.#socket = net.connect(port, '127.0.0.1');
+    this.#socket.on('error', () => {});
+    this.#socket.once('close', () => {
+      this.closed = true;
+    });
+    this.#socket.on('data', () => {
+      this.answers += 1;
+      setTimeout(() => this.#socket.write('x'), 5);
+    });
+    this.#socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+}
