@@ -2,43 +2,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { connect, list, type SupervisorEvent } from '../../src/api/client.js';
-import { Supervisor } from '../../src/api/supervisor.js';
 import { faultsOf } from '../control/support/api.js';
 import { ask } from './support/ask.js';
+import { accepts, ENV, EXAMPLE, hostOf, SERVER, supervisorOf } from './support/embedded.js';
 import { Holdfast, makeRuntimeDir, plainly, root } from './support/holdfast.js';
 import { freePort } from './support/ports.js';
 import { endWith, haveEnded, isRunning } from './support/processes.js';
 
 t.jobs = 2;
-
-const EXAMPLE = path.join(root, 'examples/embedded/program.js');
-const SERVER = path.join(root, 'examples/embedded/server.js');
-/** Without what the test runner puts there for every child. */
-const ENV = { PATH: process.env.PATH, HOME: process.env.HOME };
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
-}
-
-function supervisorOf(t: Test, options: object = {}, how: object = {}) {
-  const supervisor = new Supervisor(
-    { name: 'shop', script: SERVER, instances: 2, trial: 0, ...options },
-    { runtimeDir: makeRuntimeDir(t), output: 'ignore', env: ENV, ...how },
-  );
-  t.teardown(() => supervisor.stop());
-  return supervisor;
-}
 
 t.test('it starts, tells what happens, reloads, scales and stops', async (t) => {
   const port = await freePort();
@@ -244,27 +218,6 @@ t.test('a client finds it by name and by path, and hears what it hears', async (
   // What had come already is told.
   for await (const { type } of events) t.match(type, /^worker/);
 });
-
-interface Host {
-  readonly child: ReturnType<typeof spawn>;
-  readonly said: (pattern: RegExp) => Promise<string>;
-}
-
-function hostOf(t: Test, file: string, env: Record<string, string>): Host {
-  const [command, args] = plainly([file], env);
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const lines: string[] = [];
-  const reader = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
-  const said = async (pattern: RegExp) => {
-    for (;;) {
-      const found = lines.find((line) => pattern.test(line));
-      if (found !== undefined) return found;
-      await once(reader, 'line');
-    }
-  };
-  return { child, said };
-}
 
 t.test('the example: it reloads on SIGHUP, and Ctrl-C ends both', async (t) => {
   const port = await freePort();
