@@ -1,93 +1,27 @@
 /** The supervisor as a service of a real systemd, under load from outside of it. */
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { Load } from '../e2e/support/load.js';
 import { freePort } from '../e2e/support/ports.js';
-import { bootLab, openLab, ROOT } from './support/lab.js';
+import { bootLab, ROOT } from './support/lab.js';
+import {
+  APPS,
+  asker,
+  HOLDFAST,
+  inside,
+  install,
+  isUp,
+  keptOver,
+  lab,
+  node,
+  shell,
+  show,
+  systemctl,
+  until,
+} from './support/service.js';
 
-const lab = openLab('service', 'host');
-const { run } = lab;
 const reason = await bootLab(t, lab);
-const node = process.execPath;
-const HOLDFAST = '/opt/holdfast/bin/holdfast.js';
-const APPS = '/opt/holdfast/test/fixtures/apps';
-
-const inside = (words: readonly string[], input?: string) => run(['exec', ...words], input);
-const shell = (script: string, input?: string) => inside(['sh', '-ec', script], input);
-const show = async (name: string, property: string) =>
-  (await inside(['systemctl', 'show', '-P', property, name])).stdout.trim();
-
-async function systemctl(...words: string[]): Promise<void> {
-  const { code, stderr } = await inside(['systemctl', ...words]);
-  if (code !== 0) throw new Error(`systemctl ${words.join(' ')}: ${stderr}`);
-}
-
-/** Units as `holdfast unit` makes them, with the few lines that the test needs. */
-async function install(t: Test, name: string, words: readonly string[], more = '', app = 'busy'): Promise<void> {
-  const made = await inside([
-    ...[node, HOLDFAST, 'unit', `${APPS}/${app}.cjs`, '--name', name, '--output', '/etc/systemd/system'],
-    ...['--env', 'BUSY_MS=2', ...words],
-  ]);
-  if (made.code !== 0) throw new Error(made.stderr);
-  const folder = `/etc/systemd/system/${name}.service.d`;
-  const lines = `[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=100ms\n${more}`;
-  await shell(`mkdir -p ${folder} && cat > ${folder}/test.conf && systemctl daemon-reload`, lines);
-  t.teardown(() => inside(['systemctl', 'stop', `${name}.socket`, name]));
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
-    await delay(50);
-  }
-}
-
-async function asker(t: Test, port: number) {
-  const client = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(client, 'listening');
-  t.teardown(() => client.close());
-  return async (text: string) => {
-    client.send(text, port, '127.0.0.1');
-    const [message] = (await once(client, 'message')) as [Buffer];
-    return String(message);
-  };
-}
-
-/** Restarts and kills of a service with the application `passed.cjs`, under load from outside. */
-async function keptOver(t: Test, name: string, socket: string, port: number): Promise<void> {
-  const socketPath = `/proc/${(await run(['pid'])).stdout.trim()}/root${socket}`;
-  let load = new Load({ socketPath, fresh: 4, keepAlive: 0 });
-  t.teardown(() => load.stop());
-  const ask = await asker(t, port);
-  for (let i = 0; i < 3; i++) {
-    await systemctl('restart', name);
-    t.match(await ask(`restart ${i}`), new RegExp(` restart ${i}$`));
-  }
-  await load.stop();
-  t.same(load.errors, {}, `3 restarts: ${load.summary()}`);
-  load = new Load({ socketPath, fresh: 4, keepAlive: 0 });
-  for (let i = 0; i < 3; i++) {
-    const pid = await show(name, 'MainPID');
-    // Nobody takes the datagram before the kill.
-    await systemctl('kill', '-s', 'STOP', name);
-    const answer = ask(`kill ${i}`);
-    await inside(['kill', '-9', pid]);
-    t.match(await answer, new RegExp(` kill ${i}$`), 'it has waited');
-    await isUp(name);
-  }
-  await load.stop();
-  const { ENOENT = 0, ECONNREFUSED = 0, timeout = 0, ...inWorkers } = load.errors;
-  t.same({ ENOENT, ECONNREFUSED, timeout }, { ENOENT: 0, ECONNREFUSED: 0, timeout: 0 }, `3 kills: ${load.summary()}`);
-  const lost = Object.values(inWorkers).reduce((sum, count) => sum + count, 0);
-  t.ok(lost <= 3 * 4, `${lost} requests were inside of workers: at most one of each client for each kill`);
-  t.ok(load.answers.length > 20, `${load.answers.length} answers`);
-}
-
-const isUp = (name: string) => until(`${name} is up`, async () => (await show(name, 'ActiveState')) === 'active');
 
 t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
   await shell(`mkdir -p /opt/holdfast && mount --bind ${ROOT} /opt/holdfast`);
