@@ -120,10 +120,9 @@ const MOST_LINES = 300;
 t.test(`no file has more than ${MOST_LINES} lines, but tables`, async (t) => {
   const root = path.join(src, '..');
   const lines = new Map<string, number>();
-  for (const folder of ['src', 'bench', 'scripts', 'bin']) {
-    for (const file of readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      if (!/\.[cm]?[jt]s$/.test(file)) continue;
-      const name = path.join(folder, file);
+  for (const folder of ['src', 'bench', 'scripts', 'bin', 'test']) {
+    for (const name of filesIn(root, folder)) {
+      if (!/\.[cm]?[jt]s$/.test(name)) continue;
       lines.set(name, readFileSync(path.join(root, name), 'utf8').trimEnd().split('\n').length);
     }
   }
@@ -140,6 +139,15 @@ t.test(`no file has more than ${MOST_LINES} lines, but tables`, async (t) => {
     'a table that is short needs no exception',
   );
 });
+
+/** Without hidden folders: the runner compiles tests into one, which comes and goes. */
+function filesIn(root: string, folder: string): string[] {
+  return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = path.join(folder, entry.name);
+    if (entry.name.startsWith('.')) return [];
+    return entry.isDirectory() ? filesIn(root, name) : [name];
+  });
+}
 
 t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
   t.same(librariesOf('cli/start.ts'), [], 'before the first worker: none');
