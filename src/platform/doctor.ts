@@ -15,6 +15,7 @@ import { reuseAddr, reusePort } from './checks/reuse.js';
 import { runtimeFolder } from './checks/runtime-folder.js';
 import { acceptQueue, affinity, steering } from './checks/steering.js';
 import { container, systemd } from './checks/surroundings.js';
+import { takeover } from './checks/takeover.js';
 
 /** What `holdfast doctor --json` prints. */
 export interface DoctorReport {
@@ -32,6 +33,7 @@ export const CHECKS: readonly Check<unknown>[] = [
   affinity,
   acceptQueue,
   handover,
+  takeover,
   koffi,
   nodeVersion,
   internals,

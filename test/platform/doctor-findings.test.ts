@@ -6,6 +6,7 @@ import { reuseAddr, reusePort } from '../../src/platform/checks/reuse.js';
 import { runtimeFolder } from '../../src/platform/checks/runtime-folder.js';
 import { acceptQueue, affinity, steering } from '../../src/platform/checks/steering.js';
 import { container, systemd } from '../../src/platform/checks/surroundings.js';
+import { takeover } from '../../src/platform/checks/takeover.js';
 
 type Row<Facts> = readonly [facts: Facts, expected: Readonly<Record<string, unknown>>];
 
@@ -221,6 +222,25 @@ table('the remedy for koffi depends on whether it could help', koffi, [
   [
     { ok: false, reason: 'no numbers', systemKnown: false },
     { result: 'missing', remedy: /use Linux/ },
+  ],
+]);
+
+table('workers outlive their supervisor where that was seen, and the next one can find them', takeover, [
+  [
+    { failure: null, isSeen: true, isFirst: false },
+    { result: 'ok', meaning: /killed or upgraded/, remedy: null },
+  ],
+  [
+    { failure: null, isSeen: true, isFirst: true },
+    { result: 'ok', meaning: /process 1, and everything ends with it/, remedy: null },
+  ],
+  [
+    { failure: null, isSeen: false, isFirst: false },
+    { result: 'missing', found: /does not show whose/, remedy: /Linux/ },
+  ],
+  [
+    { failure: 'why', isSeen: false, isFirst: false },
+    { result: 'missing', found: 'why', remedy: /version of Node/ },
   ],
 ]);
 

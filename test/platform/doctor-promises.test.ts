@@ -10,6 +10,8 @@ function reports(results: Partial<Record<CheckId, CheckResult>>): CheckReport[] 
     reuseAddr: 'ok',
     steering: 'ok',
     runtimeFolder: 'ok',
+    takeover: 'ok',
+    koffi: 'ok',
     systemd: 'missing',
     ...results,
   };
@@ -25,18 +27,21 @@ function reports(results: Partial<Record<CheckId, CheckResult>>): CheckReport[] 
 
 t.test('each promise depends on its checks', async (t) => {
   const table: [Partial<Record<CheckId, CheckResult>>, string][] = [
-    [{}, 'kept kept kept kept kept'],
-    [{ steering: 'missing' }, 'kept kept kept broken kept'],
-    [{ steering: 'degraded' }, 'kept kept kept broken kept'],
-    [{ reusePort: 'missing', steering: 'missing' }, 'kept kept kept broken kept'],
-    [{ steering: 'unknown' }, 'kept kept kept unknown kept'],
-    [{ reusePort: 'unknown', steering: 'missing' }, 'kept kept kept broken kept'],
-    [{ reuseAddr: 'missing' }, 'broken broken broken kept kept'],
-    [{ reuseAddr: 'unknown' }, 'unknown unknown unknown kept kept'],
-    [{ runtimeFolder: 'missing' }, 'broken broken broken broken kept'],
+    [{}, 'kept kept kept kept kept kept'],
+    [{ steering: 'missing' }, 'kept kept kept broken kept kept'],
+    [{ steering: 'degraded' }, 'kept kept kept broken kept kept'],
+    [{ reusePort: 'missing', steering: 'missing' }, 'kept kept kept broken kept kept'],
+    [{ steering: 'unknown' }, 'kept kept kept unknown kept kept'],
+    [{ reusePort: 'unknown', steering: 'missing' }, 'kept kept kept broken kept kept'],
+    [{ reuseAddr: 'missing' }, 'broken broken broken kept kept kept'],
+    [{ reuseAddr: 'unknown' }, 'unknown unknown unknown kept kept kept'],
+    [{ runtimeFolder: 'missing' }, 'broken broken broken broken kept broken'],
+    [{ takeover: 'missing' }, 'kept kept kept kept kept broken'],
+    [{ takeover: 'unknown' }, 'kept kept kept kept kept unknown'],
+    [{ koffi: 'missing' }, 'kept kept kept kept kept broken'],
     [
-      { openFiles: 'degraded', koffi: 'missing', container: 'degraded', affinity: 'missing' },
-      'kept kept kept kept kept',
+      { openFiles: 'degraded', handover: 'degraded', container: 'degraded', affinity: 'missing' },
+      'kept kept kept kept kept kept',
     ],
   ];
   for (const [results, expected] of table) {
@@ -57,7 +62,7 @@ t.test(
 t.test('a check that was not made is no good sign', async (t) => {
   t.same(
     judgePromises([]).map(({ state }) => state),
-    ['unknown', 'unknown', 'unknown', 'unknown', 'kept'],
+    ['unknown', 'unknown', 'unknown', 'unknown', 'kept', 'unknown'],
   );
 });
 
@@ -70,4 +75,14 @@ t.test('the documentation lists the checks and the promises that there are', asy
     const needed = checks.map((id) => `\`${id}\``).join(', ') || 'nothing';
     t.ok(text.includes(`| ${number} | ${promise} | ${needed} |`), `promise ${number}`);
   }
+});
+
+t.test('the README promises what the doctor judges, no more and no less', async (t) => {
+  const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, section = ''] = text.split(/\n## What it promises\n|\nYour application stays as it is/);
+  const promised = [...section.matchAll(/^(\d+)\. \*\*/gm)].map(([, number]) => Number(number));
+  t.same(
+    promised,
+    judgePromises([]).map(({ number }) => number),
+  );
 });

@@ -43,7 +43,7 @@ t.test('reports every check and promise, whatever this machine is like', async (
   }
   t.same(
     report.promises.map(({ number }) => number),
-    [1, 2, 3, 4, 5],
+    [1, 2, 3, 4, 5, 6],
   );
   t.equal(
     report.ok,
@@ -68,16 +68,18 @@ t.test('proves TIME_WAIT by what happens without SO_REUSEADDR', async (t) => {
   t.match(find(report, 'reuseAddr').found, /is in TIME_WAIT was bound again; without the option .* is refused/);
 });
 
-t.test('without koffi promise 4 is broken, with the remedy; what is seen elsewhere still counts', async (t) => {
+t.test('without koffi promises 4 and 6 are broken, with the remedy; what is seen elsewhere still counts', async (t) => {
   const report = await examine(machine(t, { native: NO_NATIVE }));
   for (const id of ['steering', 'affinity', 'acceptQueue', 'koffi']) {
     t.match(find(report, id), { result: 'missing', found: 'koffi is not there', remedy: /npm install koffi/ }, id);
   }
   const fourth = report.promises[3]!;
   t.match(fourth, { number: 4, state: 'broken', reason: /koffi is not there/, remedy: /npm install koffi/ });
+  const sixth = report.promises[5]!;
+  t.match(sixth, { number: 6, state: 'broken', reason: /^koffi .*koffi is not there/, remedy: /npm install koffi/ });
   t.equal(report.ok, false);
   const kept = existsSync('/proc/net/tcp') ? 'kept' : 'unknown';
-  t.same(states(report), [kept, kept, kept, 'broken', 'kept']);
+  t.same(states(report), [kept, kept, kept, 'broken', 'kept', 'broken']);
 });
 
 t.test('a kernel that refuses the program breaks promise 4', async (t) => {
@@ -104,6 +106,7 @@ t.test('a machine without /proc, /sys and koffi is examined all the same', async
   t.match(find(report, 'systemd'), { result: 'missing', found: /PID 1 is not visible/, remedy: null });
   t.match(find(report, 'container'), { result: 'ok', found: /^no container, no control group, no CPU quota/ });
   t.match(find(report, 'koffi'), { result: 'missing', remedy: /use Linux/ });
+  t.match(find(report, 'takeover'), { result: 'missing', found: /does not show whose/, remedy: /\/proc/ });
   t.match(find(report, 'reuseAddr'), { result: 'unknown', remedy: /koffi/ });
 });
 
@@ -112,7 +115,7 @@ t.test('a runtime folder that cannot be used breaks the promises that need a sup
   writeFileSync(file, '');
   const report = await examine(machine(t, { runtimeDir: path.join(file, 'below') }));
   t.match(find(report, 'runtimeFolder'), { result: 'missing', found: /ENOTDIR/, remedy: /HOLDFAST_RUNTIME_DIR/ });
-  t.same(states(report), ['broken', 'broken', 'broken', 'broken', 'kept']);
+  t.same(states(report), ['broken', 'broken', 'broken', 'broken', 'kept', 'broken']);
   t.equal(report.ok, false);
 });
 
@@ -170,7 +173,7 @@ t.test('a check that breaks or never ends is unknown, and so is what depends on 
     const checks = others.map((check) => (check.id === 'steering' ? { ...check, ...change } : check));
     const report = await examine(machine(t), checks, 10);
     t.match(find(report, 'steering'), { result: 'unknown', found });
-    t.same(states(report), ['kept', 'kept', 'kept', 'unknown', 'kept']);
+    t.same(states(report), ['kept', 'kept', 'kept', 'unknown', 'kept', 'kept']);
     t.equal(report.ok, false);
   }
   t.equal((await examine(machine(t), others, 10)).ok, true, 'none of them');

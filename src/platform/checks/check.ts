@@ -26,6 +26,7 @@ export type CheckId =
   | 'internals'
   | 'koffi'
   | 'handover'
+  | 'takeover'
   | 'runtimeFolder'
   | 'systemd'
   | 'container';

@@ -3,13 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import net from 'node:net';
 import type { IpcCommand, WorkerMessage } from '../../protocol.js';
 import { ownFile } from '../own-package.js';
-import type { Check } from './check.js';
+import type { Check, Machine } from './check.js';
 
 export interface InternalsFacts {
   readonly missing: readonly string[];
 }
 
-const CMD: IpcCommand = 'NODE_HOLDFAST';
+export const CMD: IpcCommand = 'NODE_HOLDFAST';
 const PRELOAD = ownFile('dist/worker/preload.js');
 const APPLICATION = "require('node:net').createServer().listen(0, '127.0.0.1')";
 
@@ -19,11 +19,7 @@ export const internals: Check<InternalsFacts> = {
 
   async collect({ env }, signal) {
     const server = net.createServer();
-    const child = spawn(process.execPath, ['--require', PRELOAD, '-e', APPLICATION], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      // What node:cluster and the supervisor give to a worker.
-      env: { ...env, NODE_UNIQUE_ID: '1', HOLDFAST_WORKER: '1' },
-    });
+    const child = startWorker(APPLICATION, env, 'ignore');
     const closed = new Promise((resolve) => child.once('close', resolve));
     try {
       await new Promise<void>((resolve, reject) => {
@@ -52,6 +48,15 @@ export const internals: Check<InternalsFacts> = {
     return { result: 'degraded', found: `missing: ${missing.join('; ')}`, meaning, remedy };
   },
 };
+
+/** @param output what becomes of its own */
+export function startWorker(application: string, env: Machine['env'], output: 'ignore' | 'pipe'): ChildProcess {
+  return spawn(process.execPath, ['--require', PRELOAD, '-e', application], {
+    stdio: ['ignore', output, output, 'ipc'],
+    // What node:cluster and the supervisor give to a worker.
+    env: { ...env, NODE_UNIQUE_ID: '1', HOLDFAST_WORKER: '1' },
+  });
+}
 
 /** Resolves once the worker listens, or says that it cannot. */
 function askWorker(child: ChildProcess, server: net.Server, signal: AbortSignal): Promise<readonly string[]> {

@@ -2,7 +2,7 @@
 import type { CheckId, CheckReport } from './check.js';
 
 export interface PromiseReport {
-  /** Of the five, as the README has them. */
+  /** Of the six, as the README has them. */
   readonly number: number;
   readonly promise: string;
   /** `unknown`: nothing speaks against it, but a check that it needs could not be made. */
@@ -27,6 +27,11 @@ const PROMISES: readonly Pick<PromiseReport, 'promise' | 'checks'>[] = [
   },
   // A fallback that is written in the code: there is nothing in a machine that could take it away.
   { promise: 'Without SO_REUSEPORT it says so and falls back to SO_REUSEADDR', checks: [] },
+  // Without koffi workers outlive their supervisor all the same, but nothing can be put in its place.
+  {
+    promise: 'The supervisor may die, or be upgraded: workers keep serving',
+    checks: ['takeover', 'koffi', 'runtimeFolder'],
+  },
 ];
 
 /** A check that is not among the reports counts as one that could not be made. */
