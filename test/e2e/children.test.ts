@@ -140,7 +140,7 @@ for (const args of [QUICK, [...QUICK, '--keep-children']]) {
 t.test('a start that fails leaves no server of a child behind, and its port is free', async (t) => {
   const port = await freePort();
   const env = { PORT: String(port), WRAPS: '1' };
-  const holdfast = new Holdfast(t, script, { args: [...QUICK, '--ready-timeout', '3s'], env });
+  const holdfast = new Holdfast(t, script, { args: [...QUICK, '--ready-timeout', '8s'], env });
   const { msg } = await holdfast.line(({ msg }) => /^child \d+$/.test(msg));
   const child = Number(msg.slice('child '.length));
   endWith(t, child);

@@ -25,8 +25,11 @@ function catches(pid: number, signal: number): boolean {
 }
 
 t.test('signals that come while it starts do what they are to do, and nothing else', async (t) => {
+  // It takes until the test lets it go on.
   const dir = t.testdir({
-    'slow.config.mjs': `await new Promise((go) => setTimeout(go, 500)); export default { script: ${JSON.stringify(forger)} };`,
+    'slow.config.mjs': `import { existsSync } from 'node:fs';
+      while (!existsSync(new URL('go', import.meta.url))) await new Promise((resolve) => setTimeout(resolve, 10));
+      export default { script: ${JSON.stringify(forger)} };`,
   });
   const holdfast = new Holdfast(t, path.join(dir, 'slow.config.mjs'), { env: { PORT: String(await freePort()) } });
   const [SIGHUP, SIGUSR2, SIGTTIN] = [1, 12, 21];
@@ -34,6 +37,7 @@ t.test('signals that come while it starts do what they are to do, and nothing el
   while (![SIGHUP, SIGUSR2, SIGTTIN].every((signal) => catches(holdfast.pid, signal))) await delay(2);
   for (const signal of ['SIGUSR1', 'SIGTTIN', 'SIGHUP', 'SIGUSR2'] as const) holdfast.child.kill(signal);
   t.equal(holdfast.log.length, 0, 'it has not begun yet');
+  writeFileSync(path.join(dir, 'go'), '');
   await holdfast.message('started');
   for (let { size } = await holdfast.status(); size < 2; size = (await holdfast.status()).size);
   t.match(await holdfast.status(), { size: 2 }, 'one slot more was asked for');

@@ -125,7 +125,7 @@ t.test('a worker that floods its channel is slowed, then failed; the supervisor 
   await holdfast.message('worker slowed');
   const began = performance.now();
   await holdfast.status();
-  t.ok(performance.now() - began < 3_000, 'it answers meanwhile');
+  t.ok(performance.now() - began < 10_000, 'it answers meanwhile');
   t.match(await holdfast.message('worker broke its channel'), { reason: /floods its channel/ });
   const { workers } = await holdfast.status();
   t.ok(workers.length >= 1);

@@ -101,7 +101,7 @@ t.test(
 t.test('one whose primary alone listens cannot be started, and says why', { buffered: true }, async (t) => {
   const env = { PORT: String(await freePort()), WAITS: '1' };
   const script = path.join(apps, 'integration-own-cluster.cjs');
-  const holdfast = new Holdfast(t, script, { env, args: ['--ready-timeout', '1s'] });
+  const holdfast = new Holdfast(t, script, { env, args: ['--ready-timeout', '8s'] });
   t.equal(await holdfast.closed, 1);
   t.match(
     holdfast.stderr,

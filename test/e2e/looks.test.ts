@@ -114,15 +114,13 @@ t.test('a port that a look has found is free for a helper', async (t) => {
     const helper = `
       const { createServer } = require('node:net');
       const server = createServer();
-      let tries = 0;
       const listen = () => server.listen(Number(process.argv[1]), '127.0.0.1');
       server.on('listening', () => {
         console.log('HELPER ' + server.address().port);
         process.stdin.once('end', () => process.exit()).resume();
       });
       server.on('error', (error) => {
-        tries += 1;
-        if (tries < 20) setTimeout(listen, 50);
+        if (error.code === 'EADDRINUSE') setTimeout(listen, 50);
         else console.log(error.message);
       });
       listen();`;
@@ -143,7 +141,7 @@ t.test('a port that a look has found is free for a helper', async (t) => {
       env: { PORT: String(await freePort()) },
     });
     await holdfast.message('started');
-    const { msg } = await holdfast.line((line) => line.msg.startsWith('HELPER') || line.msg.includes('EADDRINUSE'));
+    const { msg } = await holdfast.line((line) => line.msg.startsWith('HELPER') || /^(?:listen|bind) E/.test(line.msg));
     t.match(msg, /^HELPER \d+$/, mode);
   }
 });
@@ -171,9 +169,8 @@ t.test('a server that all workers close on purpose refuses its clients, and lets
       from = holdfast.log.indexOf(await holdfast.message('socket closed', from)) + 1;
     }
     // A handle that was on its way to a sibling, which adopts what the first one leaves, lives until that has read it.
-    const until = Date.now() + 1_000;
     let found = await connects(port);
-    while (found !== 'ECONNREFUSED' && Date.now() < until) found = await connects(port);
+    while (found === 'connected') found = await connects(port);
     t.equal(found, 'ECONNREFUSED', mode);
   }
 });

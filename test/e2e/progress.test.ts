@@ -33,9 +33,9 @@ class View {
       this.screen.write(text);
       const lines = this.screen.lines;
       this.seen.push(...lines);
-      // Drawn over what was there: never beside it.
+      // Drawn over what was there: never beside it, once it is drawn to its end.
       const heads = lines.filter((line) => /^\w+ {2}\w+ {2}.* gone/.test(line)).length;
-      if (heads > 1) this.doubled.push(lines.join('\n'));
+      if (heads > 1 && !this.screen.isDrawing) this.doubled.push(lines.join('\n'));
     });
     t.teardown(() => this.#child.stdin.end());
     endWith(t, this.#child.pid ?? 0);

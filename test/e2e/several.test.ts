@@ -15,7 +15,7 @@ t.jobs = 2;
 const API = `const { createServer } = require('node:http');
 const said = () => JSON.stringify({ mode: process.env.MODE, args: process.argv.slice(2), cwd: process.cwd() });
 createServer((_request, response) => response.end(said())).listen(process.env.PORT, '127.0.0.1');`;
-/** Ends as it is told to by a message, or never. */
+/** Ends as it is told to, or never. */
 const BOT = `console.log('bot begins');
 if (process.env.CODE) setTimeout(() => process.exit(Number(process.env.CODE)), 50);
 setInterval(() => {}, 1e6);`;
@@ -112,7 +112,7 @@ t.test('the first failure stops the others, and is what the parent ends with', a
   const port = await freePort();
   const text = `module.exports = { apps: [
     { name: 'api', script: 'api.js', instances: 1, env: { PORT: ${port} } },
-    { name: 'bot', script: 'bot.js', env: { CODE: 7 }, max_restarts: 1 },
+    { name: 'bot', script: 'bot.js', env: { CODE: 7 }, max_restarts: 1, min_uptime: '1m' },
   ] };`;
   const { holdfast } = begin(t, { text });
   t.equal(await holdfast.closed, 1);
@@ -154,7 +154,7 @@ t.test('a second signal stops at once', async (t) => {
 
 t.test('lines that are no JSON have the name before them', async (t) => {
   const { dir, target } = folderOf(t, {
-    text: `module.exports = { apps: [{ name: 'a', script: 'bot.js', max_restarts: 0, env: { CODE: 1 } }, { name: 'other', script: 'bot.js' }] };`,
+    text: `module.exports = { apps: [{ name: 'a', script: 'bot.js', max_restarts: 0, min_uptime: '1m', env: { CODE: 1 } }, { name: 'other', script: 'bot.js' }] };`,
   });
   const args = ['start', target, '--log-format', 'pretty'];
   const { code, stdout, stderr } = await run(args, { cwd: dir, runtimeDir: makeRuntimeDir(t) });

@@ -51,10 +51,10 @@ t.test(
     const { holdfast, become } = await start(
       t,
       ...['-i', '2', '--health', '/healthz', '--health-timeout', '300ms', '--health-interval', '100ms'],
-      ...['--ready-timeout', '1s', '--soak', '1s', '--drain-timeout', '500ms'],
+      ...['--ready-timeout', '5s', '--soak', '1s', '--drain-timeout', '500ms'],
     );
     for (const [mood, expected] of [
-      ['unhealthy', /not ready within 1 s: GET \/healthz answered 503: "db down"/],
+      ['unhealthy', /not ready within 5 s: GET \/healthz answered 503: "db down"/],
       ['blocks', /did not stay healthy: GET \/healthz was not answered within 0\.3 s/],
       ['crashes', /exited with code 5/],
     ] as const) {

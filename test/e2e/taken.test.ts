@@ -68,11 +68,11 @@ t.test('who cannot do without is told who has the port', async (t) => {
   t.equal(ended.code, 1);
   t.match(ended.stderr, owner, 'the application ends');
   const patient = { ...env, TAKEN: 'wait' };
-  const waiting = await run(['start', script, '--ready-timeout', '2s'], {
+  const waiting = await run(['start', script, '--ready-timeout', '8s'], {
     runtimeDir: makeRuntimeDir(t),
     env: patient,
   });
   t.equal(waiting.code, 1);
-  t.match(waiting.stderr, /not ready within 2 s/);
+  t.match(waiting.stderr, /not ready within 8 s/);
   t.match(waiting.stderr, owner, 'it waits for too long');
 });

@@ -93,7 +93,8 @@ async function begin(t: Test, { through = [], args = [], behind = '' }: Beginnin
   const command = plainly(words, env).flat();
   const terminal = new Terminal(t, through.length > 0 ? through : command, file);
   if (through.length > 0) terminal.type(`${command.join(' ')} ${behind}\n`);
-  await terminal.shows(/runs with 2 workers, PID \d+/);
+  // With what follows it: a number may come in two pieces.
+  await terminal.shows(/runs with 2 workers, PID \d+\D/);
   const pid = Number(/runs with 2 workers, PID (\d+)/.exec(terminal.shown)?.[1]);
   endWith(t, pid);
   return { terminal, port, pid, runtimeDir };

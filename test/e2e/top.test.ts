@@ -76,8 +76,17 @@ class Top {
     this.#child.stdin.end();
   }
 
+  /** On a screen that is drawn to its end. */
   async shows(...patterns: readonly RegExp[]): Promise<void> {
-    while (!patterns.every((pattern) => pattern.test(this.text))) await once(this.#child.stdout, 'data');
+    await this.#until(() => patterns.every((pattern) => pattern.test(this.text)));
+  }
+
+  async hides(pattern: RegExp): Promise<void> {
+    await this.#until(() => !pattern.test(this.text));
+  }
+
+  async #until(holds: () => boolean): Promise<void> {
+    while (this.screen.isDrawing || !holds()) await once(this.#child.stdout, 'data');
   }
 
   /** The program itself: below the shell, which is below what makes the terminal. */
@@ -198,7 +207,8 @@ t.test('the supervisor goes away, which is said, and is there again', { skip }, 
   const again = new Holdfast(t, script, { args: ['--name', 'shop', '-i', '3'], runtimeDir, env });
   await again.message('started');
   await top.shows(/^shop {2}running {2}generation 1 {2}3 of 3 ready/m, /supervisor started/);
-  t.notMatch(top.text, /supervisor stopped/, 'its log is that of the new one');
+  // Its log is that of the new one, as soon as that has been asked for.
+  await top.hides(/supervisor stopped/);
   top.type('q');
   t.equal(await top.closed, 0);
   t.same(top.left, CLEAN);

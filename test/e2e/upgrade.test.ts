@@ -6,12 +6,12 @@ import path from 'node:path';
 import t from 'tap';
 import type { SupervisorStatus } from '../../src/protocol.js';
 import { apps, Holdfast } from './support/holdfast.js';
+import { Echo, Keeping, Probes } from './support/kept-clients.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';
 import { endWith, haveEnded } from './support/processes.js';
 import { Releases } from './support/releases.js';
 import { serversEnv } from './support/servers.js';
-import { Echo, Keeping, Probes } from './support/steady-clients.js';
 
 const survivor = path.join(apps, 'survivor.cjs');
 

@@ -1,6 +1,6 @@
 /** Clients that keep their connection, and see when it is closed. */
 import { once } from 'node:events';
-import type http from 'node:http';
+import http from 'node:http';
 import type https from 'node:https';
 import net from 'node:net';
 
@@ -78,5 +78,37 @@ export async function haveAnswered(clients: readonly (Keeping | Echo)[], times: 
     const closed = clients.find((client) => 'closed' in client && client.closed);
     if (closed !== undefined) throw new Error('a connection was closed');
     await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A load balancer that asks for the readiness again and again. */
+export class Probes {
+  answers = 0;
+  readonly refusals: string[] = [];
+  #stopped = false;
+  readonly #done: Promise<void>;
+
+  constructor(port: number) {
+    this.#done = this.#goOn(port);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #goOn(port: number): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        const request = http.get({ host: '127.0.0.1', port, path: '/readyz', agent: false });
+        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+        await once(response.resume(), 'end');
+        if (response.statusCode !== 200) this.refusals.push(String(response.statusCode));
+        this.answers += 1;
+      } catch (error) {
+        this.refusals.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 }

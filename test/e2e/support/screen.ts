@@ -19,6 +19,8 @@ export class Screen {
   /** Of an order whose rest has not come yet. */
   #begun = '';
   cursorIsShown = true;
+  /** A view is in the midst of drawing: what is on it is of two. */
+  isDrawing = false;
   breaksLines = true;
   /** Colours that were set: SGR 30 to 37 and the like. */
   readonly colours = new Set<number>();
@@ -126,6 +128,7 @@ export class Screen {
     switch (numbers) {
       // Synchronized output: drawn at once where the terminal knows it.
       case '2026':
+        this.isDrawing = isOn;
         break;
       case '25':
         this.cursorIsShown = isOn;
