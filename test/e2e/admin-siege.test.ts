@@ -63,10 +63,10 @@ t.test('a siege of the admin address neither silences it nor holds up the superv
   }
   t.comment(`${rounds()} connections; the slowest in ms: ${JSON.stringify(slowest)}`);
   t.ok(rounds() > 88, 'the siege went on');
-  // A process of the command line alone takes up to a second on a machine that is busy.
-  t.ok(slowest.status < 5_000, `status took ${slowest.status} ms`);
-  t.ok(slowest.probe < 5_000, `a probe took ${slowest.probe} ms`);
-  t.ok(slowest.replacement < 5_000, `a replacement took ${slowest.replacement} ms`);
+  // On a busy machine the command line, or a worker, alone takes seconds to boot; who is silenced has no answer at all.
+  t.ok(slowest.status < 15_000, `status took ${slowest.status} ms`);
+  t.ok(slowest.probe < 15_000, `a probe took ${slowest.probe} ms`);
+  t.ok(slowest.replacement < 15_000, `a replacement took ${slowest.replacement} ms`);
   const { rssBytes } = await holdfast.status();
   t.ok((rssBytes ?? 0) < 200 * 1024 ** 2, `${rssBytes} bytes`);
   t.match(await ask(port), { pid: Number });

@@ -209,6 +209,7 @@ t.test('the supervisor goes away, which is said, and is there again', { skip }, 
   await top.shows(/^shop {2}running {2}generation 1 {2}3 of 3 ready/m, /supervisor started/);
   // Its log is that of the new one, as soon as that has been asked for.
   await top.hides(/supervisor stopped/);
+  t.notMatch(top.text, /supervisor stopped/);
   top.type('q');
   t.equal(await top.closed, 0);
   t.same(top.left, CLEAN);
