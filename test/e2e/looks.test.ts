@@ -44,7 +44,10 @@ for (const mode of ['reuseport', 'reuseaddr']) {
         });
         await holdfast.message('started');
         const load = new Load({ port, fresh: 16, keepAlive: 8 });
-        for (let i = 0; i < 2; i++) t.match(await holdfast.run('reload'), { code: 0 });
+        for (let i = 0; i < 2; i++) {
+          const { code, stderr } = await holdfast.run('reload');
+          t.equal(code, 0, stderr);
+        }
         await load.stop();
         t.same(load.errors, {}, load.summary());
         t.same(
