@@ -1,6 +1,6 @@
 /**
  * Random take-overs, each from a seed: workers that are there, late, lost or stuck, in any order and of any generation, while
- * the owner asks for things. `SIMULATION_SEED`, `SIMULATION_PATH` and `SIMULATION_RUNS` as in simulation.test.ts.
+ * the owner asks for things. `simulate.ts` tells how to repeat one.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -10,11 +10,8 @@ import type { Worker } from '../../src/core/types.js';
 import { check } from './adoption/invariants.js';
 import { Clock } from './clock.js';
 import { deepFreeze, makePolicy, PORT } from './driver.js';
+import { simulate } from './simulate.js';
 
-const RUNS = Number(process.env.SIMULATION_RUNS ?? 2_000);
-const SEED = process.env.SIMULATION_SEED;
-const PATH = process.env.SIMULATION_PATH;
-const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !== undefined && { path: PATH }) };
 const LONG_MS = 60_000;
 const READY_MS = 2_000;
 
@@ -360,7 +357,6 @@ t.test(
       world.checkRest();
       check(isStopped(world), 'a stop comes to its end', world.state);
     });
-    fc.assert(property, { numRuns: RUNS, ...REPEAT });
-    t.pass(`${RUNS} runs`);
+    t.pass(`${simulate(property, 2_000)} runs`);
   },
 );
