@@ -1,14 +1,21 @@
 /**
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
- * admin address, with one, scraped each second, and with a page open besides: turn by turn, each for SECONDS (20). Needs Linux.
+ * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
+ * many requests as go, of two such supervisors in turn: ROUNDS (9) of 3 s each. Needs Linux.
  */
 import { createRequire } from 'node:module';
-import { freePort } from './support/processes.js';
+import { percentiles } from './support/figures.js';
+import { freePort, load } from './support/processes.js';
 import { machine } from './support/report.js';
 import { cpuMs, privateMb, startSupervisor } from './support/supervisor.js';
 
 const WORKERS = Number(process.env.WORKERS ?? 64);
 const SECONDS = Number(process.env.SECONDS ?? 20);
+const ROUNDS = Number(process.env.ROUNDS ?? 9);
+/** So many are not counted. */
+const FIRST = 5;
+/** A scraper is expected from its third scrape on. */
+const LEAD_IN_MS = 4_000;
 const counting = createRequire(import.meta.url).resolve('./apps/counting.cjs');
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -18,29 +25,42 @@ for (const how of ['not observed', 'admin address', 'scraped', 'scraped, page op
   table[how] = await measure(how);
 }
 console.table(table);
+await compareThroughput();
+
+async function start(isObserved) {
+  const admin = isObserved ? await freePort() : null;
+  const args = isObserved ? ['--admin', String(admin)] : [];
+  const supervisor = await startSupervisor(WORKERS, { args, env: { NODE_OPTIONS: `--require=${counting}` } });
+  return { supervisor, admin };
+}
 
 async function measure(how) {
-  const admin = await freePort();
-  const args = how === 'not observed' ? [] : ['--admin', String(admin)];
-  const supervisor = await startSupervisor(WORKERS, { args, env: { NODE_OPTIONS: `--require=${counting}` } });
+  const { supervisor, admin } = await start(how !== 'not observed');
   const control = new AbortController();
   try {
     await wait(3_000);
     if (how.includes('page')) void open(admin, control.signal);
     const scrapes = [];
     let bytes = 0;
+    /** At even distances, as Prometheus does it. */
+    const everySecond = async (times) => {
+      const begun = performance.now();
+      for (let second = 1; second <= times; second++) {
+        if (how.includes('scraped')) {
+          const from = performance.now();
+          bytes = await scrape(admin);
+          scrapes.push(performance.now() - from);
+        }
+        await wait(begun + second * 1000 - performance.now());
+      }
+    };
+    // What is asked for the first time is dear, once: code is compiled, descriptions are told.
+    await everySecond(FIRST);
+    const [first] = scrapes.splice(0);
     const workersMs = async () => (await supervisor.status()).workers.reduce((sum, { pid }) => sum + cpuMs(pid), 0);
     const before = { own: cpuMs(supervisor.pid), workers: await workersMs() };
     const begun = performance.now();
-    // At even distances, as Prometheus does it.
-    for (let second = 1; second <= SECONDS; second++) {
-      if (how.includes('scraped')) {
-        const from = performance.now();
-        bytes = (await (await fetch(`http://127.0.0.1:${admin}/metrics`)).arrayBuffer()).byteLength;
-        scrapes.push(performance.now() - from);
-      }
-      await wait(begun + second * 1000 - performance.now());
-    }
+    await everySecond(SECONDS);
     const seconds = (performance.now() - begun) / 1000;
     const own = (cpuMs(supervisor.pid) - before.own) / seconds / 10;
     const workers = ((await workersMs()) - before.workers) / seconds / 10;
@@ -52,12 +72,68 @@ async function measure(how) {
       'supervisor, MB': privateMb(supervisor.pid).toFixed(1),
       'scrape, ms: median': at(0.5),
       slowest: at(1),
+      'the very first': first === undefined ? null : Math.round(first),
       'kB of it': Math.round(bytes / 1024),
     };
   } finally {
     control.abort();
     await supervisor.stop();
   }
+}
+
+/** Requests a second of one that is scraped and looked at, to those of one without an admin address; paired by round. */
+async function compareThroughput() {
+  const [plain, observed] = [await start(false), await start(true)];
+  const ratios = { short: [], 'keep-alive': [] };
+  const kinds = Object.keys(ratios);
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      const rates = {};
+      const run = async (who, { supervisor }) => {
+        for (const kind of kinds) {
+          const { requests, errors, seconds } = await load(supervisor.port, 3, 64, kind);
+          if (errors > 0) throw new Error(`${errors} errors under load`);
+          rates[`${who} ${kind}`] = requests / seconds;
+        }
+      };
+      const runObserved = () => whileObserved(observed.admin, () => run('observed', observed));
+      const turns = [() => run('plain', plain), runObserved];
+      for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
+      for (const kind of kinds) ratios[kind].push(rates[`observed ${kind}`] / rates[`plain ${kind}`]);
+    }
+  } finally {
+    for (const { supervisor } of [plain, observed]) await supervisor.stop();
+  }
+  console.log(
+    `\nRequests/s with page and scraper to those without an admin address, ${ROUNDS} rounds: median (quartiles)`,
+  );
+  for (const kind of kinds) {
+    const [low, median, high] = percentiles(ratios[kind], [0.25, 0.5, 0.75]).map((ratio) => ratio.toFixed(3));
+    console.log(`  ${kind.padEnd(10)}  ${median}  (${low} to ${high})`);
+  }
+}
+
+/** Scraped each second, and with a page open. */
+async function whileObserved(admin, task) {
+  const control = new AbortController();
+  const page = open(admin, control.signal);
+  let scraped = scrape(admin);
+  const timer = setInterval(() => {
+    scraped = scraped.then(() => scrape(admin));
+  }, 1000);
+  try {
+    await wait(LEAD_IN_MS);
+    await task();
+    await scraped;
+  } finally {
+    clearInterval(timer);
+    control.abort();
+    await page;
+  }
+}
+
+async function scrape(admin) {
+  return (await (await fetch(`http://127.0.0.1:${admin}/metrics`)).arrayBuffer()).byteLength;
 }
 
 async function open(admin, signal) {

@@ -224,7 +224,14 @@ export type SupervisorMessage = {
   /** Opens its inspector. */
   | { readonly type: 'inspect'; readonly seq: number }
   /** What it measures of itself; `known` is the version of the application's description that has come. */
-  | { readonly type: 'measure'; readonly seq: number; readonly application: boolean; readonly known: number }
+  | {
+      readonly type: 'measure';
+      readonly seq: number;
+      /** Whether its connections are wanted by kind, too: each of them has to be looked at. Not asked by older supervisors. */
+      readonly kinds?: boolean;
+      readonly application: boolean;
+      readonly known: number;
+    }
   /** The answer to `metrics`; without a text and with the reason where there is none. */
   | {
       readonly type: 'metrics';
@@ -291,7 +298,7 @@ export interface Measured {
   /** Since it was asked the time before the last: mean, median, 99th percentile and most; empty where it is not known. */
   readonly loopDelayMs: readonly number[];
   readonly gc: readonly GcTotals[];
-  /** Where it was asked for the application's, too: what is open now, by kind. */
+  /** Where it was asked for: what is open now, by kind. */
   readonly kinds?: ConnectionCounts;
   readonly application?: ApplicationMetrics;
 }
@@ -307,6 +314,8 @@ export interface ApplicationMetrics {
   /** Series beyond what a worker may send. */
   readonly left: number;
   readonly failure: string | null;
+  /** Processor time that it took to read them; older workers do not tell. */
+  readonly costMs?: number;
 }
 
 export interface ApplicationSchema {

@@ -26,7 +26,7 @@ export function converge(draft: Draft): void {
 
 /** Workers of slots beyond the size, and those that never served and are no longer wanted. */
 function stopSurplus(draft: Draft): void {
-  const { state } = draft;
+  const { state, now } = draft;
   for (const worker of state.workers.filter(seats)) {
     if (isFirst(state, worker)) continue;
     if (worker.slot >= state.size) dismiss(draft, worker);
@@ -35,12 +35,16 @@ function stopSurplus(draft: Draft): void {
   }
   for (let slot = 0; slot < state.size; slot++) {
     // Left from a rollout that a newer one superseded: one predecessor is enough, and the proven one stays.
-    const others = predecessors(state, slot);
-    if (others.length < 2) continue;
-    const proven = others.filter((worker) => worker.generation === state.stable);
-    const kept = proven.find(({ recycleReason }) => recycleReason === null) ?? proven[0] ?? others[0];
-    for (const worker of others) if (worker !== kept) dismiss(draft, worker);
+    const [kept, ...others] = predecessors(state, slot).sort((a, b) => trust(state, b) - trust(state, a));
+    // With a proven successor both go, but only as others can do without them.
+    if (kept === undefined || successor(state, slot, now) !== undefined) continue;
+    for (const worker of others) dismiss(draft, worker);
   }
+}
+
+/** How much a predecessor is worth keeping: one of a release that was never accepted goes first. */
+function trust({ stable }: State, { generation, recycleReason }: Worker): number {
+  return (generation === stable ? 2 : 0) + (generation === stable && recycleReason === null ? 1 : 0);
 }
 
 /** It was to be recycled, another one is on its way, and it has closed its server by itself meanwhile. */
@@ -55,9 +59,8 @@ function stopReplaced(draft: Draft): void {
   let mayStop = state.workers.filter((worker) => worker.slot < state.size && counts(state, worker, now)).length;
   mayStop -= wantedSeats(state);
   for (let slot = 0; slot < state.size; slot++) {
-    const successor = workersOf(state, slot).find((worker) => isCurrent(state, worker) && isSoaked(state, worker, now));
-    if (successor === undefined) continue;
-    for (const worker of predecessors(state, slot)) {
+    if (successor(state, slot, now) === undefined) continue;
+    for (const worker of predecessors(state, slot).sort((a, b) => trust(state, a) - trust(state, b))) {
       // What is taken back goes as soon as its slot has a proven worker: it is not trusted to fill a gap elsewhere.
       if (mayStop <= 0 && state.rollout.state !== 'rollingBack') return;
       if (worker.recycleReason !== null && worker.generation === state.target) noteRecycled(state, worker);
@@ -110,6 +113,11 @@ function startMissing(draft: Draft): void {
     spawn(draft, slot.slot, state.target);
     mayStart -= 1;
   }
+}
+
+/** Who is to stay in a slot, once it has proved itself. */
+function successor(state: State, slot: number, now: number): Worker | undefined {
+  return workersOf(state, slot).find((worker) => isCurrent(state, worker) && isSoaked(state, worker, now));
 }
 
 /** Ready workers in one slot that another is to take the place of. */

@@ -107,6 +107,9 @@ export const CATALOG = {
     'Series of the application that are left out: beyond the limit, or with a name that holdfast uses',
   ),
   holdfast_application_failures: gauge("Workers whose application's metrics could not be read"),
+  holdfast_application_age_seconds: gauge(
+    "How long ago the application's metrics were read in the worker that was read first",
+  ),
   holdfast_supervisor_cpu_seconds_total: counter('CPU time of the supervisor itself'),
   holdfast_supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor itself'),
   holdfast_supervisor_start_time_seconds: gauge('Start of the supervisor, in seconds since 1970'),

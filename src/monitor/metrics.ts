@@ -50,7 +50,7 @@ export interface Observed {
   readonly silent: number;
   /** How long rollouts took, in seconds, by outcome. */
   readonly rollouts: Readonly<Record<'done' | 'rolledBack', readonly number[]>>;
-  readonly application: { readonly series: number; readonly left: number; readonly failures: number };
+  readonly application: Readonly<Record<'series' | 'left' | 'failures' | 'ageSeconds', number>>;
 }
 
 type Value = readonly [value: number | null | undefined, labels?: Plain];
@@ -143,6 +143,7 @@ function ofSupervisor({ status, own, silent, application }: Observed, tell: Tell
   tell('holdfast_application_series', [application.series]);
   tell('holdfast_application_series_left_out', [application.left]);
   tell('holdfast_application_failures', [application.failures]);
+  tell('holdfast_application_age_seconds', [application.ageSeconds]);
   tell('holdfast_supervisor_cpu_seconds_total', [own.cpuSeconds]);
   tell('holdfast_supervisor_resident_memory_bytes', [own.rssBytes]);
   tell('holdfast_supervisor_start_time_seconds', [own.startedAtSeconds]);

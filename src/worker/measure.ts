@@ -7,7 +7,15 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import type { AcceptedCounts, ApplicationMetrics, ConnectionCounts, GcKind, GcTotals, Measured } from '../protocol.js';
+import type {
+  AcceptedCounts,
+  ApplicationMetrics,
+  ConnectionCounts,
+  GcKind,
+  GcTotals,
+  Measured,
+  SupervisorMessage,
+} from '../protocol.js';
 import { Registries } from './registries.js';
 
 /** How often the delay of the event loop is looked at: often enough for a second, seldom enough for a worker that idles. */
@@ -32,6 +40,8 @@ export interface MeasureSources {
   /** Those that the application has named, beside its default ones. */
   readonly registries: () => Iterable<unknown>;
 }
+
+type Wanted = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'kinds' | 'application' | 'known'>;
 
 interface Counted {
   _handle?: { readonly bytesRead?: number; readonly bytesWritten?: number } | null;
@@ -79,8 +89,8 @@ export class Measure {
     });
   }
 
-  /** @param application whether its own metrics are wanted, too; `known` is the version of their description that is known */
-  async read(application: boolean, known: number): Promise<Measured> {
+  /** @param known version of the description of the application's metrics that is known */
+  async read({ kinds = false, application, known }: Wanted): Promise<Measured> {
     const { figures, latency, countConnections, countKinds } = this.#sources;
     const { user, system } = process.cpuUsage();
     const heap = getHeapStatistics();
@@ -106,11 +116,17 @@ export class Measure {
       gc: Object.entries(this.#gc).map(
         ([kind, { count, ms, buckets }]): GcTotals => ({ kind: kind as GcKind, count, ms, buckets: [...buckets] }),
       ),
-      ...(application && { kinds: countKinds(), application: await this.#application(known) }),
+      ...(kinds && { kinds: countKinds() }),
+      ...(application && { application: await this.#application(known) }),
     };
   }
 
   async #application(known: number): Promise<ApplicationMetrics> {
+    const before = process.cpuUsage();
+    const spent = () => {
+      const { user, system } = process.cpuUsage(before);
+      return { costMs: (user + system) / 1000 };
+    };
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<null>((resolve) => {
       timer = startTimer(resolve, PATIENCE_MS, null).unref();
@@ -118,9 +134,9 @@ export class Measure {
     try {
       const found = await Promise.race([this.#registries.read(), late]);
       if (found === null)
-        return { version: 0, values: [], left: 0, failure: `they took longer than ${PATIENCE_MS} ms` };
+        return { version: 0, values: [], left: 0, failure: `they took longer than ${PATIENCE_MS} ms`, ...spent() };
       const { families, ...told } = found;
-      return { ...told, ...(told.version !== known && { schema: JSON.stringify(families) }) };
+      return { ...told, ...(told.version !== known && { schema: JSON.stringify(families) }), ...spent() };
     } finally {
       stopTimer(timer);
     }

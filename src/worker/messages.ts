@@ -61,7 +61,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   endProfile: { seq: isCount },
   inspect: { seq: isCount },
   health: { path: isText, timeoutMs: isTimeMs },
-  measure: { seq: isCount, application: isTruth, known: isCount },
+  measure: { seq: isCount, kinds: isTruthOrNothing, application: isTruth, known: isCount },
   metrics: { seq: isCount, contentType: isText, text: isPage, reason: isText },
   stats: { seq: isCount, sentAtMs: isAmount, figures: isTruthOrNothing },
 };

@@ -204,7 +204,7 @@ function install(): void {
           channel?.send({ type: 'able', missing, listens });
         }
         void measure
-          ?.read(message.application, message.known)
+          ?.read(message)
           .then((measured) => channel?.send({ type: 'measured', seq: message.seq, ...measured }))
           // It is the application's process: who cannot tell is silent.
           .catch(() => {});

@@ -1,18 +1,11 @@
-/**
- * Random courses of things, each from a seed. A failure prints seed and path; `SIMULATION_SEED` and `SIMULATION_PATH`
- * repeat it, `SIMULATION_RUNS` asks for more than the usual number.
- */
+/** Random courses of things, each from a seed. `simulate.ts` tells how to repeat one. */
 import fc from 'fast-check';
 import t from 'tap';
 import { check } from './adoption/invariants.js';
 import { type Action, actions, anyRelease, type Release, releases, type Setup, setups } from './course.js';
 import { GOOD } from './process.js';
+import { simulate } from './simulate.js';
 import { World } from './world.js';
-
-const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);
-const SEED = process.env.SIMULATION_SEED;
-const PATH = process.env.SIMULATION_PATH;
-const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !== undefined && { path: PATH }) };
 
 /** Longer than any rollout, drain and backoff of the simulated world. */
 const LONG_MS = 40_000;
@@ -54,8 +47,7 @@ t.test('whatever happens, every invariant holds after every step, and every requ
     }
     stopInTheEnd(world, setup);
   });
-  fc.assert(everything, { numRuns: RUNS, ...REPEAT });
-  t.pass(`${RUNS} runs`);
+  t.pass(`${simulate(everything, 1_000)} runs`);
 });
 
 t.test('a first release that is good stays fully up through any rollouts of releases that never serve', async (t) => {
@@ -95,8 +87,7 @@ t.test('a first release that is good stays fully up through any rollouts of rele
     world.onStep = () => {};
     stopInTheEnd(world, setup);
   });
-  fc.assert(property, { numRuns: Math.ceil(RUNS / 4), ...REPEAT });
-  t.pass('no rollout costs a ready worker');
+  t.pass(`${simulate(property, 1_000, 1 / 4)} runs`);
 });
 
 t.test('the last of several good releases is what runs in the end', async (t) => {
@@ -115,6 +106,5 @@ t.test('the last of several good releases is what runs in the end', async (t) =>
     check(world.target === last && world.state.size === 2, 'with all that it brings', world.state);
     world.checkRest();
   });
-  fc.assert(property, { numRuns: Math.ceil(RUNS / 4), ...REPEAT });
-  t.pass('the newest release runs');
+  t.pass(`${simulate(property, 1_000, 1 / 4)} runs`);
 });

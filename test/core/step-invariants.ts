@@ -82,17 +82,22 @@ export function checkBounds({ after, effects }: Step): void {
   check(live <= wanted(after) + surgeOf(after), 'live is at most wanted seats + surge', { live, size: after.size });
 }
 
+/** Those that serve, of the target generation only what has proved itself. */
+function relied(state: State, now: number): Worker[] {
+  return state.workers.filter(
+    (worker) =>
+      worker.slot < state.size &&
+      isReady(worker) &&
+      !worker.ended &&
+      (worker.generation !== state.target || hasSoaked(state, worker, now)),
+  );
+}
+
 /** A worker that serves goes only for a reason, and a rollout is one only when there are enough others. */
 export function checkDismissals(step: Step): void {
   const { before, events, after, now } = step;
   if (!isUp(after)) return;
-  const proven = after.workers.filter(
-    (worker) =>
-      worker.slot < after.size &&
-      isReady(worker) &&
-      !worker.ended &&
-      (worker.generation !== after.target || hasSoaked(after, worker, now)),
-  );
+  const proven = relied(after, now);
   for (const worker of before.workers) {
     const next = after.workers.find(({ id }) => id === worker.id);
     const ownFault =
@@ -117,12 +122,13 @@ function isTakenBack({ before, effects }: Step): boolean {
   return effects.some((effect) => effect.do === 'report' && effect.message === 'rollout taken back');
 }
 
-export function checkGenerations({ after }: Step): void {
+export function checkGenerations({ after, now }: Step): void {
   for (const worker of after.workers) {
     check(after.policies[worker.generation] !== undefined, 'every generation with workers is known', worker);
   }
   check(after.policies[after.target] !== undefined && after.policies[after.stable] !== undefined, 'the way is known');
   if (!isUp(after)) return;
+  const isShort = relied(after, now).length <= wanted(after);
   for (let slot = 0; slot < after.size; slot++) {
     const live = liveIn(after).filter((worker) => worker.slot === slot && !isOnTrial(after, worker));
     const own = live.filter((worker) => worker.generation === after.target);
@@ -131,7 +137,10 @@ export function checkGenerations({ after }: Step): void {
     const lasting = fresh.length === 0 ? own.slice(-1) : fresh;
     check(lasting.length <= 1, 'a seat has one worker', live);
     const others = live.filter((worker) => !lasting.includes(worker));
-    check(others.length <= 1 && others.every(isReady), 'one rollout at a time', live);
+    check(others.every(isReady), 'one rollout at a time', live);
+    // What a newer rollout superseded goes at once, but where its slot has a proven worker and nobody can be done without.
+    const isProven = lasting.some((worker) => hasSoaked(after, worker, now));
+    check(others.length <= 1 || (isProven && isShort), 'one predecessor is enough', live);
   }
 }
 

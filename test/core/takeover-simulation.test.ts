@@ -1,17 +1,14 @@
 /**
  * Random take-overs, each from a seed: workers that are there, late, lost or stuck, in any order and of any generation, while
- * the owner asks for things. `SIMULATION_SEED`, `SIMULATION_PATH` and `SIMULATION_RUNS` as in simulation.test.ts.
+ * the owner asks for things. `simulate.ts` tells how to repeat one.
  */
 import fc from 'fast-check';
 import t from 'tap';
 import { check } from './adoption/invariants.js';
+import { simulate } from './simulate.js';
 import { setups } from './support/takeover-course.js';
 import { World } from './support/takeover-world.js';
 
-const RUNS = Number(process.env.SIMULATION_RUNS ?? 2_000);
-const SEED = process.env.SIMULATION_SEED;
-const PATH = process.env.SIMULATION_PATH;
-const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !== undefined && { path: PATH }) };
 const LONG_MS = 60_000;
 
 function isStopped({ state }: World): boolean {
@@ -31,7 +28,6 @@ t.test(
       world.checkRest();
       check(isStopped(world), 'a stop comes to its end', world.state);
     });
-    fc.assert(property, { numRuns: RUNS, ...REPEAT });
-    t.pass(`${RUNS} runs`);
+    t.pass(`${simulate(property, 2_000)} runs`);
   },
 );

@@ -231,3 +231,24 @@ t.test('crashes of what a release on trial would replace do not end the supervis
   d.settle();
   t.match(d.answers.get(request), { ok: true });
 });
+
+t.test('two predecessors of one slot stay while others are down, and the superseded one goes first', async (t) => {
+  const d = Driver.running({ size: 3, policy: { soakMs: 1_000, backoffBaseMs: 60_000, backoffMaxMs: 60_000 } });
+  d.wait(1_000);
+  d.reload();
+  d.bindAll();
+  d.crash(d.in(1));
+  d.reload(TRIAL);
+  d.clear();
+  d.crash(d.in(1));
+  d.crash(d.in(2));
+  d.bind(d.in(0));
+  t.same(d.slots(), ['1 ready, 2 ready, 3 ready', '', '']);
+  d.wait(2_000);
+  t.same(d.slots(), ['1 ready, 2 ready, 3 ready', '3 starting', ''], 'three of three accept');
+  d.bind(d.in(1));
+  d.wait(1_000);
+  t.same(d.slots(), ['1 ready, 2 draining, 3 ready', '3 ready', '3 starting']);
+  d.settle();
+  t.same(d.slots(), Array(3).fill('3 ready'));
+});

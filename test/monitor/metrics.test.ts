@@ -55,7 +55,7 @@ function observed(more: Partial<Observed> = {}, status: Partial<SupervisorStatus
     ],
     silent: 1,
     rollouts: { done: [0.5, 7, 5000], rolledBack: [] },
-    application: { series: 12, left: 1, failures: 2 },
+    application: { series: 12, left: 1, failures: 2, ageSeconds: 2.5 },
     ...more,
   };
 }
@@ -124,6 +124,7 @@ t.test('what is known of the supervisor and its workers', async (t) => {
     'holdfast_socket_queue_length{address="0.0.0.0:3000",slot="0"}': 4,
     holdfast_scrape_silent_workers: 1,
     holdfast_application_failures: 2,
+    holdfast_application_age_seconds: 2.5,
     holdfast_supervisor_cpu_seconds_total: 1.5,
   });
   const names = Object.keys(metrics(observed()));

@@ -9,6 +9,10 @@ import { Measure } from '../../dist/worker/measure.js';
 import { Registries } from '../../dist/worker/registries.js';
 import { measuredOf } from '../monitor/support/measured.js';
 
+/** What is asked for once a second, and with a scrape. */
+const FIGURES = { kinds: false, application: false, known: 0 };
+const ALL = { kinds: true, application: true };
+
 async function listening(t: Test, server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
@@ -47,15 +51,15 @@ t.test('bytes, connections and answers are counted, of our servers alone', async
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   t.teardown(() => agent.destroy());
   await get(port, agent, 'y'.repeat(5_000));
-  const first = await measure.read(false, 0);
+  const first = await measure.read(FIGURES);
   t.ok(first.receivedBytes > 5_000 && first.receivedBytes < 6_000, `${first.receivedBytes} bytes came`);
   t.ok(first.sentBytes > 1_000 && first.sentBytes < 2_000, `${first.sentBytes} bytes went`);
   await get(port, agent);
-  const second = await measure.read(false, 0);
+  const second = await measure.read(FIGURES);
   const more = second.receivedBytes - first.receivedBytes;
   t.ok(more > 0 && more < 1_000, `on the same connection ${more} bytes more`);
   await get(other, false);
-  t.match(await measure.read(false, 0), {
+  t.match(await measure.read(FIGURES), {
     accepted: { http1: 1, http2: 0, other: 0 },
     requests: 3,
     statuses: [0, 0, 3, 0, 0, 0],
@@ -78,11 +82,11 @@ t.test('HTTP/2 and plain TCP are other kinds; bytes of streams are counted', asy
   // Node tells of streams from 22.19 and 24.4 on.
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const tells = major > 24 || (major === 24 && minor >= 4) || (major === 22 && minor >= 19);
-  let measured = await measure.read(false, 0);
+  let measured = await measure.read(FIGURES);
   // The client may hear of the end of a stream before the server does.
   while (tells && measured.statuses[2] === 0) {
     await new Promise((resolve) => setImmediate(resolve));
-    measured = await measure.read(false, 0);
+    measured = await measure.read(FIGURES);
   }
   t.same(measured.accepted, { http1: 0, http2: 1, other: 1 });
   t.equal(measured.sentBytes > 2_000, tells);
@@ -91,10 +95,10 @@ t.test('HTTP/2 and plain TCP are other kinds; bytes of streams are counted', asy
 t.test('the event loop, garbage collections, memory and CPU time', async (t) => {
   const measure = measuring([]);
   // From its second look on, 50 ms after the first, it is known how late the loop is; reading begins anew.
-  let before = await measure.read(false, 0);
+  let before = await measure.read(FIGURES);
   while (before.loopDelayMs.length === 0) {
     await new Promise((resolve) => setTimeout(resolve, 200));
-    before = await measure.read(false, 0);
+    before = await measure.read(FIGURES);
   }
   t.match(
     Object.keys(before).sort(),
@@ -109,7 +113,7 @@ t.test('the event loop, garbage collections, memory and CPU time', async (t) => 
   while (cpu() < until) for (let i = 0; i < 10_000; i++) waste[i] = { i };
   // Once the loop has turned, its delay and the collections are known.
   await new Promise((resolve) => setTimeout(resolve, 120));
-  const after = await measure.read(false, 0);
+  const after = await measure.read(FIGURES);
   const [, , p99 = 0, max = 0] = after.loopDelayMs;
   t.ok(max >= 150 && p99 >= 150, `its event loop was late by ${max} ms, and that is the 99th percentile: ${p99}`);
   t.ok(after.cpuUserMs + after.cpuSystemMs - before.cpuUserMs - before.cpuSystemMs >= 300);
@@ -129,9 +133,11 @@ t.test(
     const orders = new client.Counter({ name: 'orders_total', help: 'o' });
     orders.inc(2);
     const measure = measuring([], () => [named, client.register, 'nonsense']);
-    const { kinds, application } = await measure.read(true, 0);
+    const { kinds, application } = await measure.read({ ...ALL, known: 0 });
     t.same(kinds, { http1: 3 });
     t.match(application, { version: 1, values: [2, 4], left: 0, failure: null });
+    const { costMs = -1 } = application ?? {};
+    t.ok(costMs >= 0 && costMs < 1_000, 'what it took is told');
     t.same(
       JSON.parse(application?.schema ?? '').map(({ name, type }: { name: string; type: string }) => [name, type]),
       [
@@ -140,12 +146,12 @@ t.test(
       ],
     );
     orders.inc();
-    const next = (await measure.read(true, 1)).application;
+    const next = (await measure.read({ ...ALL, known: 1 })).application;
     t.match(next, { version: 1, values: [3, 4] });
     t.notOk(next && 'schema' in next, 'it is known');
-    t.ok((await measure.read(true, 0)).application?.schema, 'by this supervisor it is not');
+    t.ok((await measure.read({ ...ALL, known: 0 })).application?.schema, 'by this supervisor it is not');
     new client.Gauge({ name: 'another', help: 'a' }).set(1);
-    t.match((await measure.read(true, 1)).application, { version: 2, schema: /another/ });
+    t.match((await measure.read({ ...ALL, known: 1 })).application, { version: 2, schema: /another/ });
   },
 );
 
@@ -223,6 +229,6 @@ t.test('what fails, takes too long or is too much costs only itself', async (t) 
   const alive = setInterval(() => {}, 1_000);
   t.teardown(() => clearInterval(alive));
   const silent = { getMetricsAsJSON: () => new Promise(() => {}) };
-  const { application } = await measuring([], () => [silent]).read(true, 0);
+  const { application } = await measuring([], () => [silent]).read({ ...ALL, known: 0 });
   t.match(application, { version: 0, values: [], failure: 'they took longer than 400 ms' });
 });

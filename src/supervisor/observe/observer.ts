@@ -2,6 +2,7 @@
  * Collects what workers measure of themselves: for a scrape at once, and with an admin address once a second besides, so that
  * little is lost of one that crashes. Loaded when somebody observes; until then nothing of it is there.
  */
+import os from 'node:os';
 import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import { ApplicationTallies } from '../../monitor/application.js';
@@ -18,7 +19,9 @@ import type { WorkerIdentity } from '../workers/fork.js';
 import type { WorkerHandle } from '../workers/handle.js';
 import type { Figures, PageFeed } from './page-feed.js';
 import { type Answers, type MeasuredMessage, Questions } from './questions.js';
+import { ReadingTurns } from './reading-turns.js';
 import { Rhythm } from './rhythm.js';
+import { RolloutTimes } from './rollout-times.js';
 
 /** Who does not answer within it is left out. */
 const PATIENCE_MS = 500;
@@ -49,7 +52,6 @@ interface Course {
 
 /** What the supervisor that takes over counts on from; read as something of anybody's. */
 type Kept = Partial<Record<'tallies' | 'application' | 'rollouts' | 'pageFeed', unknown>>;
-const MOST_ROLLOUTS = 100_000;
 
 /** What workers have told when all were asked. */
 interface Gathered {
@@ -72,11 +74,11 @@ export class Observer {
   readonly #latest = new Map<number, Omit<Figures, 'silentMs'> & { readonly heardAt: number }>();
   readonly #questions = new Questions((worker) => this.#application.version(worker));
   readonly #rhythm = new Rhythm();
+  readonly #turns = new ReadingTurns(os.availableParallelism());
   readonly #labels: KnownLabels;
   /** What has been asked of all workers for a scrape that is expected, and when. */
   #ahead: (Pick<Gathered, 'awaited'> & { readonly at: number; readonly answer: Promise<Gathered> }) | null = null;
-  readonly #rollouts: Readonly<Record<'done' | 'rolledBack', number[]>>;
-  #rollout: { readonly to: number; readonly state: string; readonly begunAt: number } | null = null;
+  readonly #rollouts: RolloutTimes;
   readonly #pageFeedBefore: unknown;
   /** Not known yet: which workers have come along. */
   #isNew = true;
@@ -91,8 +93,7 @@ export class Observer {
     this.#options = options;
     this.#pageFeedBefore = pageFeed;
     this.#tallies = Tallies.fromJSON(tallies);
-    const { done, rolledBack } = (rollouts ?? {}) as Record<string, unknown>;
-    this.#rollouts = { done: secondsIn(done), rolledBack: secondsIn(rolledBack) };
+    this.#rollouts = new RolloutTimes(rollouts);
     const isOtel = options.names === 'otel';
     this.#labels = new KnownLabels(isOtel);
     const own = new Set(Object.entries<Entry>(CATALOG).map(([name, { otel }]) => (isOtel ? (otel ?? name) : name)));
@@ -109,7 +110,7 @@ export class Observer {
     const pageFeed = this.#pageFeed?.toJSON() ?? this.#pageFeedBefore;
     return {
       ...{ tallies: this.#tallies.toJSON(), application: this.#application.toJSON() },
-      ...{ rollouts: this.#rollouts, pageFeed },
+      ...{ rollouts: this.#rollouts.seconds, pageFeed },
     };
   }
 
@@ -140,7 +141,11 @@ export class Observer {
     this.#latest.set(worker, { row, measured: message, heardAt: performance.now() });
     // The row is theirs from now on, and grows.
     this.#tallies.heard(worker, slot, row.slice());
-    if (application !== undefined) this.#application.heard(worker, slot, application);
+    if (application !== undefined) {
+      this.#application.heard(worker, slot, application);
+      const { costMs = 0, failure } = application;
+      this.#turns.read(worker, { at: performance.now(), costMs, failed: failure !== null });
+    }
     const course = this.#courses.get(worker) ?? { delays: [], loop: [] };
     this.#courses.set(worker, course);
     if (loopDelayMs.length === 4) course.delays.push(loopDelayMs);
@@ -154,6 +159,7 @@ export class Observer {
   gone(worker: number): void {
     this.#tallies.gone(worker);
     this.#application.gone(worker);
+    this.#turns.gone(worker);
     this.#courses.delete(worker);
     this.#latest.delete(worker);
   }
@@ -161,7 +167,12 @@ export class Observer {
   /** It is about to end: nobody can ask later. */
   askLast(handle: WorkerHandle, patienceMs: number): Promise<unknown> {
     const awaited = new Set([handle.identity.worker]);
-    return this.#questions.askAll(handle.connected ? [handle] : [], awaited, Math.min(PATIENCE_MS, patienceMs));
+    return this.#questions.askAll(
+      handle.connected ? [handle] : [],
+      awaited,
+      awaited,
+      Math.min(PATIENCE_MS, patienceMs),
+    );
   }
 
   hangs(slot: number, stack: readonly string[]): void {
@@ -176,18 +187,7 @@ export class Observer {
       this.#application.retain(isThere);
     }
     this.#pageFeed?.review(settled);
-    this.#noteRollout(settled);
-  }
-
-  /** How long they take. */
-  #noteRollout({ rollout: { state, to } }: State): void {
-    const known = this.#rollout;
-    if (known?.to === to && known.state === state) return;
-    const begunAt = known?.to === to ? known.begunAt : performance.now();
-    this.#rollout = { to, state, begunAt };
-    // One that was over before anybody looked has no beginning.
-    if (known === null || known.state === state) return;
-    if (state === 'done' || state === 'rolledBack') this.#rollouts[state].push((performance.now() - begunAt) / 1000);
+    this.#rollouts.review(settled);
   }
 
   async page({ accept, byWorker }: MetricsRequest): Promise<Page> {
@@ -234,7 +234,7 @@ export class Observer {
     });
     const answered = new Set([...answers.keys()].map(({ worker }) => worker));
     const merged = this.#application.merge(false);
-    const failures = present.flatMap(({ measured }) => measured.application?.failure ?? []);
+    const { ageMs, failures } = this.#turns.summary([...workers().keys()], performance.now());
     this.#tellOfLimit(merged.left);
     const { user, system } = process.cpuUsage();
     const observed = {
@@ -247,8 +247,8 @@ export class Observer {
       rows: this.#tallies.bySlot(),
       present,
       silent: awaited.filter((worker) => workers().has(worker) && !answered.has(worker)).length,
-      rollouts: this.#rollouts,
-      application: { series: merged.series, left: merged.left, failures: failures.length },
+      rollouts: this.#rollouts.seconds,
+      application: { series: merged.series, left: merged.left, failures, ageSeconds: ageMs / 1000 },
     };
     const families = familiesOf(observed, this.#labels);
     const bySlot = () => this.#application.merge(true).families;
@@ -260,10 +260,12 @@ export class Observer {
     return this.#options.state().workers.flatMap(({ id, state }) => (state === 'starting' ? [] : [id]));
   }
 
-  /** Asks all workers for everything. */
+  /** Asks all workers, and of their applications those whose turn it is. */
   async #gather(awaited: readonly number[]): Promise<Gathered> {
     const handles = [...this.#options.workers().values()].filter(({ connected }) => connected);
-    const answers = await this.#questions.askAll(handles, new Set(awaited), PATIENCE_MS);
+    const all = handles.map(({ identity }) => identity.worker);
+    const readers = this.#turns.choose(all, performance.now());
+    const answers = await this.#questions.askAll(handles, new Set(awaited), readers, PATIENCE_MS);
     return { answers, awaited };
   }
 
@@ -274,7 +276,8 @@ export class Observer {
       this.#ahead = { at: now, awaited, answer: this.#gather(awaited) };
       return;
     }
-    for (const handle of this.#options.workers().values()) if (handle.connected) this.#questions.ask(handle, false);
+    for (const handle of this.#options.workers().values())
+      if (handle.connected) this.#questions.ask(handle, { kinds: false, application: false });
   }
 
   #tellOfLimit(left: number): void {
@@ -283,11 +286,6 @@ export class Observer {
     const hint = 'series beyond 2,000 of a worker and names that are taken are left out: have fewer values of labels';
     this.#options.log.logger.warn({ leftOut: left, hint }, 'metrics of the application left out');
   }
-}
-
-function secondsIn(data: unknown): number[] {
-  if (!Array.isArray(data) || data.length > MOST_ROLLOUTS) return [];
-  return data.every((one) => Number.isFinite(one) && one >= 0) ? [...(data as number[])] : [];
 }
 
 function utilizationOf(loop: Course['loop']): number | null {

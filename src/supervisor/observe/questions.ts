@@ -19,11 +19,11 @@ export class Questions {
     this.#known = known;
   }
 
-  /** @param application whether the application's own metrics are wanted, too */
-  ask(handle: WorkerHandle, application: boolean): number {
+  /** What a worker has at hand, and of the rest what is wanted. */
+  ask(handle: WorkerHandle, wanted: { readonly kinds: boolean; readonly application: boolean }): number {
     this.#asked += 1;
     const known = this.#known(handle.identity.worker);
-    void handle.send({ type: 'measure', seq: this.#asked, application, known });
+    void handle.send({ type: 'measure', seq: this.#asked, ...wanted, known });
     return this.#asked;
   }
 
@@ -33,8 +33,18 @@ export class Questions {
     if (waiting !== undefined && waiting.worker === worker) waiting.settle(message);
   }
 
-  /** Everything of all that answer in time. @param awaited workers that the answer waits for */
-  async askAll(handles: readonly WorkerHandle[], awaited: ReadonlySet<number>, patienceMs: number): Promise<Answers> {
+  /**
+   * What all tell that answer in time.
+   *
+   * @param awaited workers that the answer waits for
+   * @param readers workers whose application is asked for its own metrics, too
+   */
+  async askAll(
+    handles: readonly WorkerHandle[],
+    awaited: ReadonlySet<number>,
+    readers: ReadonlySet<number>,
+    patienceMs: number,
+  ): Promise<Answers> {
     const found = new Map<WorkerIdentity, MeasuredMessage>();
     const asked: number[] = [];
     let timer: NodeJS.Timeout | undefined;
@@ -43,7 +53,7 @@ export class Questions {
     });
     const answers = handles.flatMap((handle) => {
       const { worker } = handle.identity;
-      const seq = this.ask(handle, true);
+      const seq = this.ask(handle, { kinds: true, application: readers.has(worker) });
       asked.push(seq);
       const answer = new Promise<void>((resolve) => {
         const settle = (message: MeasuredMessage) => {

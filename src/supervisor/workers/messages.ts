@@ -106,6 +106,7 @@ const application = record<ApplicationMetrics>({
   values: numbers<number | null>(MOST_SERIES, isNumberOrNull),
   left: count,
   failure: nullOr(text(DETAIL_CHARACTERS)),
+  costMs: optional(amount),
 });
 
 const path: Reader<string> = (value, at) => {

@@ -1,17 +1,10 @@
-/**
- * Random courses of things for the table of sockets alone, each from a seed. A failure prints seed and path;
- * `SIMULATION_SEED` and `SIMULATION_PATH` repeat it, `SIMULATION_RUNS` asks for more than the usual number.
- */
+/** Random courses of things for the table of sockets alone, each from a seed. `../simulate.ts` tells how to repeat one. */
 import fc from 'fast-check';
 import t from 'tap';
+import { simulate } from '../simulate.js';
 import { check } from './invariants.js';
 import { courses } from './puppet-course.js';
 import { Puppets } from './puppets.js';
-
-const RUNS = Number(process.env.SIMULATION_RUNS ?? 1_000);
-const SEED = process.env.SIMULATION_SEED;
-const PATH = process.env.SIMULATION_PATH;
-const REPEAT = { ...(SEED !== undefined && { seed: Number(SEED) }), ...(PATH !== undefined && { path: PATH }) };
 
 /** Longer than any congestion and backoff of the simulated world, and than six sockets take to retire one by one. */
 const LONG_MS = 60_000;
@@ -25,6 +18,5 @@ t.test('whoever comes, goes and crashes: every queue is served, and nothing is c
     check(world.isQuiet, 'it comes to rest', world.table);
     world.checkRest();
   });
-  fc.assert(property, { numRuns: RUNS, ...REPEAT });
-  t.pass(`${RUNS} runs`);
+  t.pass(`${simulate(property, 1_000)} runs`);
 });
