@@ -8,6 +8,7 @@ import type { Acceptor, Acceptors, SocketEffect, SocketEvent, SocketTable } from
 import type { Standing } from '../../../src/core/standing.js';
 import type { SocketId } from '../../../src/core/types.js';
 import { Clock } from '../clock.js';
+import { copyOf } from '../copy.js';
 import { deepFreeze } from '../driver.js';
 import { check, SocketInvariants } from './invariants.js';
 
@@ -439,7 +440,7 @@ export class Puppets {
   #step(events: readonly SocketEvent[], told: Acceptors | null): void {
     const before = this.table;
     const { now } = this.clock;
-    const after = structuredClone(before);
+    const after = copyOf(before);
     const { effects, faults } = stepTable(after, deepFreeze(events), deepFreeze(told), now);
     check(faults.length === 0, 'it fails at nothing', String(faults[0]?.error));
     this.table = deepFreeze(after);
