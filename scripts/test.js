@@ -14,6 +14,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
 import { parseSync, Visitor } from 'rolldown/utils';
+import { inOrder, nextProgram } from './test-plan.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: flags, positionals: words } = parseArgs({
@@ -28,29 +29,13 @@ const HEAVY =
 const APART = /^(?:\.|worker)$/;
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;
-/** They measure time, by timeouts of their own as well. */
-const ALONE = /^e2e\/(?:chaos|concurrency|releases|sick|steering)\./;
-/** They boot the same machine, one after the other, and wait for it most of the time: four minutes, and 40 s of work. */
-const ONE_AT_A_TIME = /^systemd\//;
-/** They build and run images: work for a processor. */
-const IMAGES = /^container\//;
-/** They take long, the longest first, so that nobody waits for one at the end; and most of the machine, or half of it. */
-const LONG = [
-  'handover',
-  'kinds',
-  'grpc',
-  'connections',
-  'proxies',
-  'reload',
-  'integrations',
-  'tls',
-  'page',
-  'prometheus',
-];
-const GREEDY = LONG.slice(0, 4);
-
 /** What may run at a time, in shares of the machine: most tests wait most of the time. */
-const CAPACITY = os.availableParallelism() * 2 + 1;
+const SHARES = os.availableParallelism() * 2 + 1;
+/** And while the processors are idle for this part of the time: what waits most is not to be known before. */
+const SHARES_WHILE_IDLE = 2 * SHARES;
+const MUCH_IDLE = 0.25;
+/** So long it takes until what has been started keeps them as busy as it will. */
+const LOOK_MS = 2_000;
 /** Of one file, unless it sets its own, in seconds: on a busy machine the simulation takes four minutes. */
 const TIMEOUT_S = 480;
 /** Whatever it sets: it hangs. Frameworks take minutes to be installed and built. */
@@ -78,7 +63,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop());
 const programs = gathered(tests);
 await Promise.all([compile(programs), bundleTap()]);
 const begun = performance.now();
-const results = await runAll([...programs.values()].sort((a, b) => rank(a) - rank(b)));
+const results = await runAll(inOrder(programs.values()));
 const failed = results.filter(({ ok }) => !ok);
 console.log(`1..${results.length}`);
 console.log(`# ${tests.length} files in ${results.length} processes, ${seconds(performance.now() - begun)} s`);
@@ -167,59 +152,46 @@ function inPlace(code, id) {
   return { code: out + code.slice(at), map: null };
 }
 
-function share({ files: [file] }) {
-  if (ALONE.test(file)) return CAPACITY;
-  const name = /^e2e\/(.+)\.test\.ts$/.exec(file)?.[1];
-  if (IMAGES.test(file)) return 2;
-  // Two of them do not fit at a time.
-  if (GREEDY.includes(name)) return Math.ceil((CAPACITY + 1) / 2);
-  return LONG.includes(name) ? 2 : 1;
-}
-
-/** The long ones first, those that are alone last: nobody waits for a long one at the end. */
-function rank(program) {
-  if (ALONE.test(program.files[0])) return LONG.length + 1;
-  // They add up to the longest.
-  if (ONE_AT_A_TIME.test(program.files[0])) return -1;
-  const index = LONG.findIndex((name) => program.files[0] === `e2e/${name}.test.ts`);
-  return index === -1 ? LONG.length : index;
-}
-
 async function runAll(waiting) {
   const results = [];
-  let used = 0;
-  let isMachineTaken = false;
+  const running = new Set();
   await new Promise((resolve) => {
-    const next = () => {
-      for (let i = 0; i < waiting.length; ) {
-        const program = waiting[i];
-        const needed = share(program);
-        // Who needs the whole machine waits until nobody else does.
-        if (needed === CAPACITY && (used > 0 || waiting.some((other) => share(other) < CAPACITY))) {
-          i += 1;
-          continue;
-        }
-        const needsMachine = ONE_AT_A_TIME.test(program.files[0]);
-        if (used + needed > CAPACITY || (needsMachine && isMachineTaken)) {
-          i += 1;
-          continue;
-        }
-        waiting.splice(i, 1);
-        used += needed;
-        isMachineTaken ||= needsMachine;
+    /** Starts what fits, at most so many. */
+    const next = (shares, most) => {
+      for (let started = 0; started < most; started++) {
+        const program = nextProgram(waiting, [...running], shares);
+        if (program === undefined) break;
+        waiting.splice(waiting.indexOf(program), 1);
+        running.add(program);
         run(program).then((result) => {
-          used -= needed;
-          if (needsMachine) isMachineTaken = false;
+          running.delete(program);
           results.push(result);
           report(result, results.length);
-          if (waiting.length === 0 && used === 0) resolve();
-          else next();
+          next(SHARES, waiting.length);
         });
       }
+      if (waiting.length > 0 || running.size > 0) return;
+      clearInterval(looks);
+      resolve();
     };
-    next();
+    let before = processorTimes();
+    const looks = setInterval(() => {
+      const now = processorTimes();
+      const isMuchIdle = now.idle - before.idle > MUCH_IDLE * (now.all - before.all);
+      before = now;
+      // One at a time: what it takes is seen at the next look.
+      if (isMuchIdle) next(SHARES_WHILE_IDLE, 1);
+    }, LOOK_MS);
+    next(SHARES, waiting.length);
   });
   return results;
+}
+
+/** Of all processors together, in milliseconds since the machine has started. */
+function processorTimes() {
+  const times = os.cpus().map((cpu) => cpu.times);
+  const sum = (kinds) => times.reduce((total, one) => total + kinds(one).reduce((a, b) => a + b, 0), 0);
+  return { idle: sum(({ idle }) => [idle]), all: sum(Object.values) };
 }
 
 function report({ ok, title, output, ms }, number) {

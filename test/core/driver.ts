@@ -49,10 +49,9 @@ export function makePolicy(change: Partial<Policy> = {}): Policy {
 }
 
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    Object.values(value).forEach(deepFreeze);
-  }
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const part of Array.isArray(value) ? value : Object.values(value)) deepFreeze(part);
   return value;
 }
 

@@ -15,6 +15,7 @@ import type { Effect, State } from '../../src/core/types.js';
 import { check } from './adoption/invariants.js';
 import { type Application, GOOD } from './application.js';
 import { Clock } from './clock.js';
+import { copyOf } from './copy.js';
 import { type Action, mayFail, policyOf, type Release, type Setup } from './course.js';
 import { deepFreeze } from './driver.js';
 import { Invariants } from './invariants.js';
@@ -136,7 +137,7 @@ export class World {
   #step(events: readonly AnyEvent[]): void {
     const before = this.supervision;
     const { now } = this.clock;
-    const after = structuredClone(before);
+    const after = copyOf(before);
     const { effects, faults } = advance(after, deepFreeze(events), now);
     check(faults.length === 0, 'the core fails at nothing', String(faults[0]?.error));
     this.supervision = deepFreeze(after);

@@ -90,7 +90,7 @@ t.test('a worker that is killed while it drains does not disturb the rollout', a
 
 t.test('scaling up and down under load loses nothing', async (t) => {
   for (const mode of ['reuseport', 'reuseaddr']) {
-    const holdfast = new Holdfast(t, busy, { args: ['-i', '4', '--listen-mode', mode], env: { BUSY_MS: '1' } });
+    const holdfast = new Holdfast(t, busy, { args: ['-i', '4', '--listen-mode', mode], env: { BUSY_MS: '3' } });
     const load = new Load({ port: await holdfast.port(), fresh: 16, keepAlive: 16 });
     for (const size of ['2', '4', '1', '+2']) t.equal((await holdfast.run('scale', size)).code, 0, `to ${size}`);
     await load.stop();

@@ -79,7 +79,7 @@ async function everyKind(t: Test, mode: string): Promise<void> {
     new SlowReader('slow reader', ports.tcp).start(),
     new Datagrams('UDP', ports.udp).start(),
   ];
-  const load = new Load({ port: ports.web, fresh: 2, keepAlive: 4 });
+  const load = new Load({ port: ports.web, fresh: 2, keepAlive: 4, perSecond: 100 });
   t.teardown(() => Promise.allSettled([...clients.map((client) => client.stop()), load.stop()]));
   await reloadAll(t, holdfast, listener);
   await load.stop();

@@ -33,7 +33,7 @@ async function reloads(t: Test, { script, mode, args = [], env = {}, check }: Ap
     env: { ...env, PORT: String(port) },
   });
   await holdfast.message('started');
-  const load = new Load({ port, fresh: 4, keepAlive: 8 });
+  const load = new Load({ port, fresh: 4, keepAlive: 8, perSecond: 100 });
   t.teardown(() => load.stop());
   await answeredBy(load, 1);
   for (let generation = 2; generation <= RELOADS + 1; generation++) {

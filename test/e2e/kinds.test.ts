@@ -38,7 +38,7 @@ async function conversations(t: Test, mode: string): Promise<void> {
   const sources = Array.from({ length: 2 }, () => new EventSourceRow('EventSource', web));
   const datagrams = new SlowDatagrams('UDP', udpPort).start(4);
   const clients = [...echoes, ...chats, ...events, ...sources, datagrams];
-  const load = new Load({ port: web, fresh: 2, keepAlive: 0 });
+  const load = new Load({ port: web, fresh: 2, keepAlive: 0, perSecond: 100 });
   t.teardown(() => Promise.allSettled([...clients.map((client) => client.stop()), load.stop()]));
 
   await reload();

@@ -38,7 +38,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       env: { PORT: String(port), MOOD_FILE: moodFile },
     });
     await holdfast.message('started');
-    const load = new Load({ port, fresh: 4, keepAlive: 8 });
+    const load = new Load({ port, fresh: 4, keepAlive: 8, perSecond: 100 });
     t.teardown(() => load.stop());
     let generation = 1;
     for (const [number, [mood, reason]] of RELEASES.entries()) {

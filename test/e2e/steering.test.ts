@@ -90,7 +90,7 @@ t.test('a sibling that takes a socket over keeps the backlog that the applicatio
 });
 
 t.test('scaling from 4 to 2 and back ten times loses nothing, and closes what it has opened', async (t) => {
-  const holdfast = new Holdfast(t, busy, { args: ['-i', '4'], env: { BUSY_MS: '2' } });
+  const holdfast = new Holdfast(t, busy, { args: ['-i', '4'], env: { BUSY_MS: '4' } });
   const port = await holdfast.port();
   const load = new Load({ port, fresh: 16, keepAlive: 16 });
   t.teardown(() => load.stop());
@@ -117,7 +117,7 @@ t.test(
   async (t) => {
     const holdfast = new Holdfast(t, busy, {
       args: ['-i', '4', '--backoff-base', '2500ms', '--backoff-max', '2500ms', '--max-restarts', '100'],
-      env: { BUSY_MS: '1' },
+      env: { BUSY_MS: '3' },
     });
     const port = await holdfast.port();
     const load = new Load({ port, fresh: 32, keepAlive: 0 });

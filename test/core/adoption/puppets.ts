@@ -5,6 +5,7 @@
 import { initialTable, nextTableDeadline, stepTable } from '../../../src/core/adoption/table.js';
 import type { Acceptor, Acceptors, SocketEffect, SocketEvent, SocketTable } from '../../../src/core/adoption/types.js';
 import { Clock } from '../clock.js';
+import { copyOf } from '../copy.js';
 import { deepFreeze } from '../driver.js';
 import { check, SocketInvariants } from './invariants.js';
 import { HOSTS, isGoing, isWider, type Puppet } from './puppet.js';
@@ -223,7 +224,7 @@ export class Puppets {
   #step(events: readonly SocketEvent[], told: Acceptors | null): void {
     const before = this.table;
     const { now } = this.clock;
-    const after = structuredClone(before);
+    const after = copyOf(before);
     const { effects, faults } = stepTable(after, deepFreeze(events), deepFreeze(told), now);
     check(faults.length === 0, 'it fails at nothing', String(faults[0]?.error));
     this.table = deepFreeze(after);

@@ -3,6 +3,7 @@ import { type AnyEffect, type AnyEvent, advance, initialSupervision, nextWake } 
 import { ATTACH_MS, SEIZE_MS } from '../../../src/core/takeover.js';
 import { check } from '../adoption/invariants.js';
 import { Clock } from '../clock.js';
+import { copyOf } from '../copy.js';
 import { deepFreeze, makePolicy, PORT } from '../driver.js';
 import type { Fate, Setup } from './takeover-course.js';
 import { TakeoverInvariants } from './takeover-invariants.js';
@@ -159,7 +160,7 @@ export class World {
     while (this.#queue.length > 0) {
       if (this.#wakeAt !== null && this.#wakeAt <= this.clock.now) this.#queue.push({ type: 'ticked' });
       this.#wakeAt = null;
-      const before = structuredClone(this.state);
+      const before = copyOf(this.state);
       const events = deepFreeze(this.#queue.splice(0));
       const { effects, faults } = advance(this.supervision, events, this.clock.now);
       check(faults.length === 0, 'the core fails at nothing', String(faults[0]?.error));

@@ -32,7 +32,7 @@ export async function systemctl(...words: string[]): Promise<void> {
 export async function install(t: Test, name: string, words: readonly string[], more = '', app = 'busy'): Promise<void> {
   const made = await inside([
     ...[node, HOLDFAST, 'unit', `${APPS}/${app}.cjs`, '--name', name, '--output', '/etc/systemd/system'],
-    ...['--env', 'BUSY_MS=2', ...words],
+    ...['--env', 'BUSY_MS=4', ...words],
   ]);
   if (made.code !== 0) throw new Error(made.stderr);
   const folder = `/etc/systemd/system/${name}.service.d`;

@@ -1,0 +1,65 @@
+// Which tests run beside which: decides only, scripts/test.js runs them. A program is what it makes of one file or of several.
+
+/** They measure time, by timeouts of their own as well: two at a time, and nothing else beside them. The longest first. */
+const TIMED = ['e2e/chaos', 'e2e/concurrency', 'e2e/steering', 'e2e/releases', 'e2e/sick'];
+/** They keep a processor busy for a minute and more: one at a time. The longest first. */
+const GREEDY = ['e2e/handover', 'e2e/kinds', 'e2e/grpc', 'e2e/connections'];
+/** The others that take long, the longest first, so that nobody waits for one at the end. */
+const LONG = [
+  'core/simulation',
+  'e2e/looks',
+  'e2e/datagrams',
+  'e2e/exec',
+  'e2e/proxies',
+  'e2e/reload',
+  'e2e/page',
+  'e2e/outlive',
+  'e2e/prometheus',
+  'e2e/integrations',
+  'e2e/tls',
+];
+/** They keep half of the machine busy, or all of one processor for some of the time. */
+const BUSY = /^(?:core\/simulation|e2e\/(?:proxies|reload|page|prometheus|integrations|tls)|container\/.*)$/;
+/** They boot the same machine, one after the other, and wait for it most of the time: four minutes, and 40 s of work. */
+const OF_ONE_MACHINE = /^systemd\//;
+
+/** All that are named here. */
+export const named = [...TIMED, ...GREEDY, ...LONG];
+
+const nameOf = ({ files: [file] }) => file.replace(/\.test\.ts$/, '');
+const isTimed = (program) => TIMED.includes(nameOf(program));
+const isGreedy = (program) => GREEDY.includes(nameOf(program));
+const isOfOneMachine = (program) => OF_ONE_MACHINE.test(nameOf(program));
+
+/** Nobody waits for a long one at the end: the long ones first, but for those that nothing may run beside. */
+export function inOrder(programs) {
+  const order = [...GREEDY, ...LONG];
+  const rank = (program) => {
+    // They add up to the longest.
+    if (isOfOneMachine(program)) return -1;
+    const name = nameOf(program);
+    if (isTimed(program)) return order.length + 1 + TIMED.indexOf(name);
+    return order.includes(name) ? order.indexOf(name) : order.length;
+  };
+  return [...programs].sort((a, b) => rank(a) - rank(b));
+}
+
+/**
+ * The first that may start now; undefined where none may.
+ *
+ * @param shares how many of them there are: most tests wait most of the time, so one processor has more than one share
+ */
+export function nextProgram(waiting, running, shares) {
+  const used = running.reduce((sum, program) => sum + sharesOf(program, shares), 0);
+  const others = [...waiting, ...running].some((program) => !isTimed(program));
+  return waiting.find((program) => {
+    if (used + sharesOf(program, shares) > shares || (isTimed(program) && others)) return false;
+    return ![isGreedy, isOfOneMachine].some((alone) => alone(program) && running.some(alone));
+  });
+}
+
+function sharesOf(program, shares) {
+  if (isTimed(program)) return shares / 2;
+  if (isGreedy(program)) return 3;
+  return BUSY.test(nameOf(program)) ? 2 : 1;
+}
