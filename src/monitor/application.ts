@@ -5,6 +5,7 @@
 import type { ApplicationMetrics } from '../protocol.js';
 import { described, type Kind, readSeries, type Series } from './application-series.js';
 import type { Family, Labels, Sample } from './family.js';
+import { GrowingSums } from './growing-sums.js';
 
 /** Kept of workers that have ended, in all slots: more are left out, and counted. */
 const MOST_KEPT = 20_000;
@@ -56,6 +57,8 @@ export interface ApplicationData {
   /** Descriptions and values of a slot, in as many parts as it needs. */
   readonly kept: readonly { readonly slot: number; readonly schema: string; readonly values: readonly number[] }[];
   readonly keptLeft: number;
+  /** Sums that were told and are larger than what they are made of. */
+  readonly ahead?: readonly (readonly [key: string, told: number])[];
 }
 
 export interface Merged {
@@ -69,6 +72,7 @@ export class ApplicationTallies {
   /** Most workers have the same. */
   readonly #descriptions = new Map<string, Description>();
   readonly #kept = new Map<number, Map<string, { readonly series: Series; value: number }>>();
+  readonly #sums = new GrowingSums();
   #keptSize = 0;
   #keptLeft = 0;
   readonly #isTaken: (name: string) => boolean;
@@ -80,6 +84,8 @@ export class ApplicationTallies {
 
   /** As plain data, for the supervisor that takes over. */
   toJSON(): ApplicationData {
+    // Workers may have ended since anybody was told.
+    for (const bySlot of [false, true]) this.merge(bySlot);
     const descriptions = [...this.#descriptions.keys()];
     const live = [...this.#told].slice(-MOST_WORKERS).map(([worker, { slot, description, version, values, left }]) => ({
       ...{ worker, slot, version, left, values },
@@ -88,7 +94,7 @@ export class ApplicationTallies {
     const kept = [...this.#kept].flatMap(([slot, series]) =>
       described([...series.values()]).map((part) => ({ slot, ...part })),
     );
-    return { format: FORMAT, descriptions, live, kept, keptLeft: this.#keptLeft };
+    return { format: FORMAT, descriptions, live, kept, keptLeft: this.#keptLeft, ahead: this.#sums.ahead };
   }
 
   /**
@@ -98,7 +104,8 @@ export class ApplicationTallies {
   static fromJSON(data: unknown, isTaken: (name: string) => boolean): ApplicationTallies {
     const tallies = new ApplicationTallies(isTaken);
     if ((data as Partial<ApplicationData> | null)?.format !== FORMAT) return tallies;
-    const { descriptions, live, kept, keptLeft } = data as ApplicationData;
+    const { descriptions, live, kept, keptLeft, ahead } = data as ApplicationData;
+    tallies.#sums.restore(ahead);
     if (![descriptions, live, kept].every(Array.isArray)) return tallies;
     // What was kept is what a worker had that ended: it may have the id of none.
     for (const one of kept) {
@@ -189,7 +196,7 @@ export class ApplicationTallies {
     for (const [slot, kept] of this.#kept) for (const { series, value } of kept.values()) note(series, slot, [value]);
     const families = new Map<string, { kind: Kind; samples: Sample[] }>();
     let count = 0;
-    for (const { series, slot, values } of found.values()) {
+    for (const [key, { series, slot, values }] of found) {
       const { kind, suffix, labels } = series;
       const family = families.get(kind.name) ?? { kind, samples: [] };
       const combine = COMBINE[family.kind.aggregator];
@@ -201,7 +208,8 @@ export class ApplicationTallies {
       }
       families.set(kind.name, family);
       const own = bySlot ? withSlot(labels, slot) : labels;
-      family.samples.push({ suffix, labels: own, value: combine(values) });
+      const value = combine(values);
+      family.samples.push({ suffix, labels: own, value: series.grows ? this.#sums.tell(key, value) : value });
       count += 1;
     }
     const all = [...families.values()].map(({ kind, samples }): Family => ({ ...kind, samples }));

@@ -46,6 +46,14 @@ export function newRow(): Row {
   return new Float64Array(LENGTH);
 }
 
+/**
+ * To a 1,024th: then a sum is the same in whatever order it is made. Without it a counter could go back by the last digit when a
+ * worker ends, which Prometheus takes for a reset, and counts all of it anew.
+ */
+function exact(value: number): number {
+  return Math.round(value * 1024) / 1024;
+}
+
 export function rowOf(measured: Measured): Row {
   const row = newRow();
   const put = (at: number, values: readonly number[], most: number) => {
@@ -58,9 +66,9 @@ export function rowOf(measured: Measured): Row {
   const { receivedBytes, sentBytes, cpuUserMs, cpuSystemMs, loopActiveMs, loopIdleMs } = measured;
   const single = [http1, http2, other, receivedBytes, sentBytes, cpuUserMs, cpuSystemMs, loopActiveMs, loopIdleMs];
   row[AT.requests] = measured.requests;
-  put(AT.tookMs, [measured.tookMs, ...single], 1 + single.length);
+  put(AT.tookMs, [measured.tookMs, ...single].map(exact), 1 + single.length);
   for (const { kind, count, ms, buckets } of measured.gc) {
-    put(AT.gc + GC_KINDS.indexOf(kind) * GC_FIELDS, [count, ms, ...buckets], GC_FIELDS);
+    put(AT.gc + GC_KINDS.indexOf(kind) * GC_FIELDS, [count, exact(ms), ...buckets], GC_FIELDS);
   }
   return row;
 }

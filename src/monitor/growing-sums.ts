@@ -1,0 +1,40 @@
+/**
+ * Sums of fractions that must not go back. In another order, as when a worker ends, a sum differs in its last digits: Prometheus
+ * would take that for a reset, and count all of it anew. Pure.
+ */
+
+/** By so much of itself a sum differs at most with the order: thousands of parts, each with an error of 2^-53. */
+const ROUNDING = 1e-10;
+const MOST = 20_000;
+
+export class GrowingSums {
+  readonly #told = new Map<string, number>();
+  /** Those that were told and are larger than what they are made of. */
+  readonly #ahead = new Map<string, number>();
+
+  /** What a supervisor that takes over has to know. */
+  get ahead(): readonly (readonly [key: string, told: number])[] {
+    return [...this.#ahead].slice(0, MOST);
+  }
+
+  /** As something of anybody's: what cannot be understood is left out. */
+  restore(ahead: unknown): void {
+    if (!Array.isArray(ahead)) return;
+    for (const entry of ahead.slice(0, MOST) as unknown[]) {
+      const [key, told] = Array.isArray(entry) ? (entry as unknown[]) : [];
+      if (typeof key === 'string' && typeof told === 'number' && Number.isFinite(told)) this.#told.set(key, told);
+    }
+  }
+
+  /** @returns what to tell: the sum, or what was told of it before, where that is larger by no more than rounding */
+  tell(key: string, sum: number): number {
+    const before = this.#told.get(key);
+    if (before !== undefined && sum < before && before - sum <= before * ROUNDING) {
+      this.#ahead.set(key, before);
+      return before;
+    }
+    this.#told.set(key, sum);
+    if (this.#ahead.size > 0) this.#ahead.delete(key);
+    return sum;
+  }
+}
