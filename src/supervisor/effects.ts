@@ -1,6 +1,7 @@
 /** What the core decides, done by the part that does it: one case an effect, and nothing is weighed here. */
+
+import type { State } from '../core/state/types.js';
 import type { AnyEffect } from '../core/supervision.js';
-import type { State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
 import type { Custody } from '../sockets/custody.js';
 import type { SharedSockets } from '../sockets/shared.js';

@@ -1,6 +1,6 @@
 /** What a supervisor is made of, and what it tells once it has started. */
 import type { LoadedConfig } from '../config/load.js';
-import type { State } from '../core/types.js';
+import type { State } from '../core/state/types.js';
 import type { Log } from '../logs/logger.js';
 import type { NativeLoad } from '../native/libc.js';
 import type { SteeringChoice } from '../platform/mode.js';

@@ -3,9 +3,9 @@
  * own questions: a wrong one must not excuse itself.
  */
 import type { SocketTable } from '../../src/core/adoption/types.js';
-import { REOPEN_MS } from '../../src/core/loss.js';
+import type { Effect, State, Worker } from '../../src/core/state/types.js';
 import type { AnyEffect, AnyEvent } from '../../src/core/supervision.js';
-import type { Effect, State, Worker } from '../../src/core/types.js';
+import { REOPEN_MS } from '../../src/core/worker/loss.js';
 import { check, SocketInvariants, type SocketStep } from './adoption/invariants.js';
 import { Trials } from './trials.js';
 

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import type { Worker } from '../../src/core/state/types.js';
 import { type AnyEffect, type AnyEvent, advance, initialSupervision, nextWake } from '../../src/core/supervision.js';
-import { ATTACH_MS, SEIZE_MS } from '../../src/core/takeover.js';
-import type { Worker } from '../../src/core/types.js';
+import { ATTACH_MS, SEIZE_MS } from '../../src/core/worker/takeover.js';
 import { check } from './adoption/invariants.js';
 import { Clock } from './clock.js';
 import { deepFreeze, makePolicy, PORT } from './driver.js';

@@ -3,7 +3,7 @@
  * Of two that overlap the kernel gives a connection to the narrower one, and without SO_REUSEPORT it refuses the second.
  */
 import type { AddressKey } from '../../protocol.js';
-import type { SocketId } from '../types.js';
+import type { SocketId } from '../state/types.js';
 import { acceptorOf, inSlot, isListenedOn } from './acceptors.js';
 import { coversKey, overlapsKey } from './overlap.js';
 import { close, isHeldByOthers } from './retirement.js';

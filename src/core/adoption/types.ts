@@ -5,8 +5,8 @@
  * that the core goes by.
  */
 import type { AddressKey } from '../../protocol.js';
-import type { Standing } from '../standing.js';
-import type { Effect, SocketId, WorkerEvent } from '../types.js';
+import type { Standing } from '../state/standing.js';
+import type { Effect, SocketId, WorkerEvent } from '../state/types.js';
 
 /** What the core tells of one worker. */
 export interface Acceptor {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/config.js';
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import type { Change, ControlResult } from '../../protocol.js';
 import { spawning } from '../../spawn.js';
 import type { Release } from './release.js';

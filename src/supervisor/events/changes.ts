@@ -1,5 +1,5 @@
 /** What has happened between two looks at the core's state, for those who follow the supervisor's events. Pure. */
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import type { SupervisorEvent, SupervisorSnapshot, WorkerLabel, WorkerState } from '../../protocol.js';
 import { replacedSlots } from '../../replaced-slots.js';
 

@@ -1,5 +1,5 @@
 /** Tells those who follow it what happens in the supervisor. Where nobody does, nothing is compared and nothing kept. */
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import type { SupervisorEvent } from '../../protocol.js';
 import { type Ending, type EventWithoutId, eventsBetween, type Sight, sightOf } from './changes.js';
 

@@ -1,6 +1,6 @@
 /** Everything of an application or one of its workers, and why it is so. */
-import { seats } from '../../core/standing.js';
-import type { State, Worker } from '../../core/types.js';
+import { seats } from '../../core/state/standing.js';
+import type { State, Worker } from '../../core/state/types.js';
 import { HoldfastError } from '../../errors.js';
 import type {
   Description,

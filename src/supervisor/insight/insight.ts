@@ -1,5 +1,5 @@
 /** What is asked about the application and its workers: descriptions, profiles, the inspector. Decides nothing. */
-import type { Before, State } from '../../core/types.js';
+import type { Before, State } from '../../core/state/types.js';
 import type {
   ControlResult,
   DescribeOptions,

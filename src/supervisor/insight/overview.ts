@@ -1,6 +1,6 @@
 /** How the supervisor is at this moment, as it tells whoever asks. Decides nothing. */
 import { judgeProbe } from '../../core/probes.js';
-import { servedSlots, serves } from '../../core/standing.js';
+import { servedSlots, serves } from '../../core/state/standing.js';
 import type { SteeringChoice } from '../../platform/mode.js';
 import type { ProbeAnswer, ProbeName, SupervisorStatus, UpgradeStatus } from '../../protocol.js';
 import type { Custody } from '../../sockets/custody.js';

@@ -1,6 +1,6 @@
 /** Puts the status together: from the core's state, from custody, from the workers and from the system. */
-import { isFirst, seats, soakedAt } from '../../core/standing.js';
-import type { State } from '../../core/types.js';
+import { isFirst, seats, soakedAt } from '../../core/state/standing.js';
+import type { State } from '../../core/state/types.js';
 import { type Usage, usage } from '../../monitor/usage.js';
 import type {
   AddressStatus,

@@ -2,7 +2,7 @@
  * What has happened, as the page marks it in its charts and tells it in its history: reloads and scales, and what became of workers
  * and rollouts, with the reason, the last lines of a worker, and where its JavaScript hung. Of bounded size.
  */
-import type { Before, State } from '../../core/types.js';
+import type { Before, State } from '../../core/state/types.js';
 import type { PageMark, RestartRecord, SupervisorEvent } from '../../protocol.js';
 import { RestartHistory } from '../insight/restart-history.js';
 

@@ -2,7 +2,7 @@
  * Collects what workers measure of themselves: for a scrape at once, and with an admin address once a second besides, so that
  * little is lost of one that crashes. Loaded when somebody observes; until then nothing of it is there.
  */
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import type { Log } from '../../logs/logger.js';
 import { ApplicationTallies } from '../../monitor/application.js';
 import { CATALOG, type Entry } from '../../monitor/catalog.js';

@@ -3,7 +3,7 @@
  * nobody looks only the hour is kept.
  */
 
-import type { Before, State } from '../../core/types.js';
+import type { Before, State } from '../../core/state/types.js';
 import { percentile } from '../../latency.js';
 import { Course, PAGE_FIELDS } from '../../monitor/course.js';
 import { AT, latencyOf, type Row } from '../../monitor/tallies.js';

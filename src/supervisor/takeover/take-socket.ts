@@ -1,6 +1,7 @@
 /** A socket of an orphan goes into custody: one that it has handed over, or that was taken from it. */
+
+import type { SocketId } from '../../core/state/types.js';
 import type { AnyEvent } from '../../core/supervision.js';
-import type { SocketId } from '../../core/types.js';
 import type { NativeLoad } from '../../native/libc.js';
 import { addressKey } from '../../sockets/address.js';
 import type { Custody } from '../../sockets/custody.js';

@@ -4,8 +4,9 @@
  *
  * Made before the supervisor, opened once it has its name: only then can no other supervisor of that name be there.
  */
+
+import type { State } from '../../core/state/types.js';
 import type { AnyEvent } from '../../core/supervision.js';
-import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { ExitStatus } from '../../native/exec.js';
 import type { NativeLoad } from '../../native/libc.js';

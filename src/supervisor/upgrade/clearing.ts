@@ -1,6 +1,6 @@
 /** Whatever the next program could not go on with is waited for, before another one takes the place of this one. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import { hindrancesOf } from '../../core/upgrade.js';
 import type { WorkerHandle } from '../workers/handle.js';
 

@@ -10,8 +10,8 @@ import {
   NO_FIGURES,
   subtract,
   type Verdict,
-} from '../../core/canary.js';
-import type { Event, State } from '../../core/types.js';
+} from '../../core/plan/canary.js';
+import type { Event, State } from '../../core/state/types.js';
 import type { CanaryStatus, WorkerFigures } from '../../protocol.js';
 import type { Stats } from '../workers/stats.js';
 

@@ -1,6 +1,7 @@
 /** Who looks at the workers again and again: their vital signs, the canary's figures, the queues that are steered by. */
+
+import type { State, Worker } from '../../core/state/types.js';
 import type { AnyEvent } from '../../core/supervision.js';
-import type { State, Worker } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import { usage } from '../../monitor/usage.js';
 import type { NativeLoad } from '../../native/libc.js';

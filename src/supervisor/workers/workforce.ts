@@ -1,6 +1,7 @@
 /** The workers, and what is asked of them: does what the core decides, one method an effect. */
-import { DIAGNOSIS_MS } from '../../core/condition.js';
-import type { Effect, SocketId } from '../../core/types.js';
+
+import type { Effect, SocketId } from '../../core/state/types.js';
+import { DIAGNOSIS_MS } from '../../core/worker/condition.js';
 import type { AddressKey, SupervisorMessage } from '../../protocol.js';
 import type { Release } from '../deployments/release.js';
 import type { Programs } from '../programs/programs.js';

@@ -5,8 +5,8 @@
 import fc from 'fast-check';
 import { initialTable, nextTableDeadline, stepTable } from '../../../src/core/adoption/table.js';
 import type { Acceptor, Acceptors, SocketEffect, SocketEvent, SocketTable } from '../../../src/core/adoption/types.js';
-import type { Standing } from '../../../src/core/standing.js';
-import type { SocketId } from '../../../src/core/types.js';
+import type { Standing } from '../../../src/core/state/standing.js';
+import type { SocketId } from '../../../src/core/state/types.js';
 import { Clock } from '../clock.js';
 import { deepFreeze } from '../driver.js';
 import { check, SocketInvariants } from './invariants.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { initialState } from '../../../src/core/state.js';
-import type { State } from '../../../src/core/types.js';
+import { initialState } from '../../../src/core/state/state.js';
+import type { State } from '../../../src/core/state/types.js';
 import type { SupervisorEvent } from '../../../src/protocol.js';
 import { EventHub } from '../../../src/supervisor/events/event-hub.js';
 

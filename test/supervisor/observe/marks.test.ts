@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { State } from '../../../src/core/types.js';
+import type { State } from '../../../src/core/state/types.js';
 import type { PageMark, SupervisorEvent } from '../../../src/protocol.js';
 import { Marks } from '../../../src/supervisor/observe/marks.js';
 

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import type { State } from '../../../src/core/types.js';
+import type { State } from '../../../src/core/state/types.js';
 import type { Log } from '../../../src/logs/logger.js';
 import { Observer } from '../../../src/supervisor/observe/observer.js';
 import type { WorkerHandle } from '../../../src/supervisor/workers/handle.js';
