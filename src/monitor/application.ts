@@ -4,7 +4,7 @@
  */
 import type { ApplicationMetrics } from '../protocol.js';
 import { described, type Kind, readSeries, type Series } from './application-series.js';
-import type { Family, Labels, Sample } from './family.js';
+import type { Family, Labels, Sample } from './formats/family.js';
 
 /** Kept of workers that have ended, in all slots: more are left out, and counted. */
 const MOST_KEPT = 20_000;
