@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Connection } from '../../control/client/client.js';
 import { MOST_LINES } from '../../control/options/log-query.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import { lineFilter } from '../../logs/filter.js';
+import { lineFilter } from '../../logs/lines/filter.js';
 import type { LogHead, LogQuery } from '../../protocol.js';
 import { terminalText } from '../../terminal-text.js';
 import { comesBack } from '../coming-back.js';
@@ -171,7 +171,7 @@ interface Rendering {
 async function renderer(invocation: Invocation, { stdout, env }: Context): Promise<Rendering> {
   if (stdout.isTTY !== true) return { line: (line) => `${line}\n`, forPeople: false };
   if (invocation.flags.json === true) return { line: (line) => terminalText(`${line}\n`), forPeople: false };
-  const line = (await import('../../logs/pretty.js')).prettifier(wantsColour(stdout, env));
+  const line = (await import('../../logs/lines/pretty.js')).prettifier(wantsColour(stdout, env));
   return { line, forPeople: true };
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Test } from 'tap';
 import { ControlServer } from '../../../src/control/server/server.js';
 import { HoldfastError } from '../../../src/errors.js';
-import { lineFilter } from '../../../src/logs/filter.js';
+import { lineFilter } from '../../../src/logs/lines/filter.js';
 import type {
   ControlLine,
   ControlResult,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { entryOf, journalSink, withPriority } from '../../src/logs/journal.js';
+import { entryOf, journalSink, withPriority } from '../../../src/logs/sinks/journal.js';
 
 /** The fields of an entry, as the journal reads them. */
 function fields(entry: Buffer): Record<string, string> {

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
-import { withFallback } from '../../src/logs/fallback.js';
-import type { Sink } from '../../src/logs/sink.js';
-import { fixture, plainEnv } from './support.js';
+import { withFallback } from '../../../src/logs/sinks/fallback.js';
+import type { Sink } from '../../../src/logs/sinks/sink.js';
+import { fixture, plainEnv } from '../support.js';
 
 /** A sink of which a test says whether it works. */
 function fake() {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { constants, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import t from 'tap';
-import { fileSink, openFileSink, type Sink, sinkFor } from '../../src/logs/sink.js';
-import { pipe, take } from './support.js';
+import { fileSink, openFileSink, type Sink, sinkFor } from '../../../src/logs/sinks/sink.js';
+import { pipe, take } from '../support.js';
 
 const write = (sink: Sink, text: string) =>
   new Promise<{ error: Error | null; writtenBytes: number }>((resolve) => {

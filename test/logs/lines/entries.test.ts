@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Entries } from '../../src/logs/entries.js';
+import { Entries } from '../../../src/logs/lines/entries.js';
 
 const line = (text: string, continued = false) => ({ text, continued });
 

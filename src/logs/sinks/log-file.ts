@@ -2,9 +2,9 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import type { Config } from '../config/config.js';
-import { HoldfastError } from '../errors.js';
-import { makeFolder } from '../make-folder.js';
+import type { Config } from '../../config/config.js';
+import { HoldfastError } from '../../errors.js';
+import { makeFolder } from '../../make-folder.js';
 import { withFallback } from './fallback.js';
 import { rotatingSink } from './rotating-sink.js';
 import { openFileSink, type Sink, sinkFor } from './sink.js';

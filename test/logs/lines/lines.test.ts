@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
-import { type Line, LineSplitter, maxLineBytes } from '../../src/logs/lines.js';
-import { tidyUp } from '../../src/supervisor/upkeep/tidy.js';
+import { type Line, LineSplitter, maxLineBytes } from '../../../src/logs/lines/lines.js';
+import { tidyUp } from '../../../src/supervisor/upkeep/tidy.js';
 
 /** Takes every line as soon as it is there. */
 function split(chunks: readonly Buffer[], limitBytes?: number): Line[] {

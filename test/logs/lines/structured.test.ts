@@ -1,5 +1,5 @@
 import t from 'tap';
-import { readStructured, withLabels } from '../../src/logs/structured.js';
+import { readStructured, withLabels } from '../../../src/logs/lines/structured.js';
 
 const labels = { name: 'shop', slot: 1, worker: 7, generation: 3, stream: 'stdout' } as const;
 const now = '2026-01-02T03:04:05.006Z';

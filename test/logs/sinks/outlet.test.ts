@@ -1,6 +1,6 @@
 import t from 'tap';
-import { holdBackBytes, maxBytes, Outlet } from '../../src/logs/outlet.js';
-import type { Sink, WriteDone } from '../../src/logs/sink.js';
+import { holdBackBytes, maxBytes, Outlet } from '../../../src/logs/sinks/outlet.js';
+import type { Sink, WriteDone } from '../../../src/logs/sinks/sink.js';
 
 /** A sink whose writes end when the test says so. */
 class ManualSink implements Sink {

@@ -4,7 +4,7 @@
  * pino-pretty is loaded when the first prettifier is made, not before: a supervisor in production never needs it.
  */
 import { createRequire } from 'node:module';
-import { terminalText } from '../terminal-text.js';
+import { terminalText } from '../../terminal-text.js';
 
 /** Who is meant, in front of the message; the same fields are then left out behind it. */
 const prefixed = ['slot', 'worker', 'generation', 'stream'] as const;

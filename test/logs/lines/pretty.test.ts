@@ -1,5 +1,5 @@
 import t from 'tap';
-import { prettifier } from '../../src/logs/pretty.js';
+import { prettifier } from '../../../src/logs/lines/pretty.js';
 
 t.test('colours of a worker pass, and nothing else that a terminal would obey', async (t) => {
   const line = (msg: string, more: object = {}) =>

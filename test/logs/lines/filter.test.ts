@@ -1,5 +1,5 @@
 import t from 'tap';
-import { lineFilter } from '../../src/logs/filter.js';
+import { lineFilter } from '../../../src/logs/lines/filter.js';
 
 const LINES = [
   { level: 'info', time: '2026-01-01T00:00:00.000Z', msg: 'supervisor' },

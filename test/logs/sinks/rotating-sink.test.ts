@@ -16,11 +16,11 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { archivesAmong } from '../../src/logs/archives.js';
-import { linesFromFiles } from '../../src/logs/file-history.js';
-import { createLog } from '../../src/logs/logger.js';
-import { intervalOf, type RotatingSink, type Rotation, rotatingSink } from '../../src/logs/rotating-sink.js';
-import { defaults, until } from './support.js';
+import { linesFromFiles } from '../../../src/logs/file-history.js';
+import { createLog } from '../../../src/logs/logger.js';
+import { archivesAmong } from '../../../src/logs/sinks/archives.js';
+import { intervalOf, type RotatingSink, type Rotation, rotatingSink } from '../../../src/logs/sinks/rotating-sink.js';
+import { defaults, until } from '../support.js';
 
 const HOUR_MS = 3_600_000;
 

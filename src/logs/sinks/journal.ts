@@ -3,8 +3,8 @@
  * stack trace in one entry. See systemd.journal-fields(7) and https://systemd.io/JOURNAL_NATIVE_PROTOCOL.
  */
 import { fstatSync } from 'node:fs';
-import { GOES_ON } from './entries.js';
-import { severityOf } from './levels.js';
+import { GOES_ON } from '../lines/entries.js';
+import { severityOf } from '../lines/levels.js';
 import type { Sink, WriteDone } from './sink.js';
 
 export const JOURNAL_SOCKET = '/run/systemd/journal/socket';
