@@ -25,9 +25,9 @@ import type {
   SupervisorStatus,
   UpgradeOptions,
 } from '../protocol.js';
-import type { Custody } from '../sockets/custody.js';
-import type { SharedSockets } from '../sockets/shared.js';
-import { makeStreamPair } from '../sockets/stream-pair.js';
+import type { Custody } from '../sockets/custody/custody.js';
+import type { SharedSockets } from '../sockets/custody/shared.js';
+import { makeStreamPair } from '../sockets/handles/stream-pair.js';
 import { Commands } from './commands.js';
 import { policyFor } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';

@@ -14,8 +14,8 @@ import type {
   TrialStatus,
   UpgradeStatus,
 } from '../../protocol.js';
-import type { Custody, CustodySocket } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
+import type { Custody, CustodySocket } from '../../sockets/custody/custody.js';
+import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { SteeringState } from '../upkeep/steering-state.js';
 import type { WorkerHandle } from '../workers/handle.js';
 import type { WorkerStats } from '../workers/stats.js';

@@ -7,8 +7,8 @@ import { AdminPage } from '../../control/admin/page.js';
 import { HoldfastError } from '../../errors.js';
 import { ownFile } from '../../platform/own-package.js';
 import type { PageCommand, SupervisorStatus } from '../../protocol.js';
-import { BindError } from '../../sockets/bind-error.js';
-import { findOwner } from '../../sockets/owner.js';
+import { findOwner } from '../../sockets/address/owner.js';
+import { BindError } from '../../sockets/bind/bind-error.js';
 import type { Supervisor } from '../supervisor.js';
 
 /** @param fd listens there already. @throws BindError where it cannot listen there; HoldfastError where a token cannot be read */

@@ -3,7 +3,7 @@ import { JOURNAL_SOCKET } from '../../logs/sinks/journal.js';
 import type { Datagrams } from '../../native/datagrams.js';
 import type { NativeLoad } from '../../native/libc.js';
 import type { SteeringChoice } from '../../platform/mode.js';
-import { formatAddress, formatShared } from '../../sockets/address.js';
+import { formatAddress, formatShared } from '../../sockets/address/address.js';
 import { type InheritedShared, type InheritedSocket, isOrderKnown } from '../../sockets/inherit.js';
 
 export function addressOf(socket: InheritedSocket | InheritedShared): string {

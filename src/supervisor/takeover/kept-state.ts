@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { State } from '../../core/state/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { Custody } from '../../sockets/custody.js';
+import type { Custody } from '../../sockets/custody/custody.js';
 import { markOf, type ProcessMark } from './orphans.js';
 import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './snapshot.js';
 

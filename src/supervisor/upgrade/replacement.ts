@@ -4,8 +4,8 @@
  */
 import { unheldSockets } from '../../core/adoption/unheld.js';
 import type { ControlResult, LeaveOptions, UpgradeOptions, UpgradeStatus } from '../../protocol.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
+import type { Custody } from '../../sockets/custody/custody.js';
+import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { Releases } from '../deployments/releases.js';
 import type { Insight } from '../insight/insight.js';
 import type { Loop } from '../loop.js';

@@ -5,7 +5,7 @@ import { nextWarmthChange, type Observed, slotFacts } from '../../core/steering/
 import { isUrgent, type SlotFacts, weigh } from '../../core/steering/weights.js';
 import type { Log } from '../../logs/logger.js';
 import type { Native } from '../../native/libc.js';
-import type { CustodySocket, SteeredSockets } from '../../sockets/custody.js';
+import type { CustodySocket, SteeredSockets } from '../../sockets/custody/custody.js';
 import { type Choice, steeringProgram } from '../../sockets/program.js';
 
 export interface SteeringProgramsOptions {

@@ -25,7 +25,7 @@ import {
 import { ownAcceptors } from '../../core/steering/facts.js';
 import type { Log } from '../../logs/logger.js';
 import type { Native } from '../../native/libc.js';
-import type { CustodySocket, SteeredSockets } from '../../sockets/custody.js';
+import type { CustodySocket, SteeredSockets } from '../../sockets/custody/custody.js';
 import type { Stats } from '../workers/stats.js';
 import { OpenConnections } from './open-connections.js';
 import { type Helper, Helpers } from './steering-helpers.js';

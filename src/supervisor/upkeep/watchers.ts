@@ -5,7 +5,7 @@ import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import { usage } from '../../monitor/usage.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { Custody } from '../../sockets/custody.js';
+import type { Custody } from '../../sockets/custody/custody.js';
 import type { Release } from '../deployments/release.js';
 import type { Releases } from '../deployments/releases.js';
 import type { Workforce } from '../workers/workforce.js';

@@ -4,7 +4,7 @@
  * JavaScript stands still; whether he is still there only the system tells.
  */
 import { readFile } from 'node:fs/promises';
-import { parseProcNetTcp } from '../../sockets/owner.js';
+import { parseProcNetTcp } from '../../sockets/address/owner.js';
 
 const LISTENING = /Debugger listening on ws:\/\/(?:[\d.]+|\[[\da-f:]+\]):(\d+)\//;
 const ATTACHED = /Debugger attached\.$/;

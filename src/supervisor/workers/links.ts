@@ -4,7 +4,7 @@
  */
 import type { Log } from '../../logs/logger.js';
 import type { AddressKey, HandoverTotals, WorkerMessage } from '../../protocol.js';
-import type { StreamPair } from '../../sockets/stream-pair.js';
+import type { StreamPair } from '../../sockets/handles/stream-pair.js';
 import type { WorkerIdentity } from './fork.js';
 import type { WorkerHandle } from './handle.js';
 

@@ -6,8 +6,8 @@
  */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { describeFoundListeners, type FoundListener } from '../../core/found-listeners.js';
-import { formatAddress } from '../../sockets/address.js';
-import { parseProcNetTcp, readCommand, TCP_LISTEN } from '../../sockets/owner.js';
+import { formatAddress } from '../../sockets/address/address.js';
+import { parseProcNetTcp, readCommand, TCP_LISTEN } from '../../sockets/address/owner.js';
 
 /** Files that are open at the same time: others need descriptors meanwhile. */
 const AT_A_TIME = 16;

@@ -2,8 +2,8 @@
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
+import type { Custody } from '../../sockets/custody/custody.js';
+import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { Observing } from '../observe/observing.js';
 import type { Takeover } from '../takeover/takeover.js';
 import type { Examinations } from './examinations.js';

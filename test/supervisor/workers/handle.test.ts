@@ -2,7 +2,7 @@ import path from 'node:path';
 import t from 'tap';
 import type { Config } from '../../../src/config/config.js';
 import { createLog } from '../../../src/logs/logger.js';
-import { createBoundHandle } from '../../../src/sockets/handle.js';
+import { createBoundHandle } from '../../../src/sockets/handles/handle.js';
 import { Fork } from '../../../src/supervisor/workers/fork.js';
 import { WorkerHandle } from '../../../src/supervisor/workers/handle.js';
 

@@ -4,8 +4,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { loadNative, type NativeLoad } from '../../src/native/libc.js';
-import { makeStreamPair, type StreamEnd } from '../../src/sockets/stream-pair.js';
+import { loadNative, type NativeLoad } from '../../../src/native/libc.js';
+import { makeStreamPair, type StreamEnd } from '../../../src/sockets/handles/stream-pair.js';
 
 const WITHOUT_LIBC: NativeLoad = { ok: false, reason: 'koffi is not installed' };
 

@@ -1,6 +1,6 @@
 /** Names of addresses, and which addresses get in each other's way. Pure. */
 import { isIPv4 } from 'node:net';
-import type { AddressKey, AddressRequest, SharedRequest } from '../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest } from '../../protocol.js';
 
 /** `127.0.0.1:80`, `[::1]:80`, `*:80`. */
 export function formatAddress(host: string | null, port: number): string {
@@ -30,4 +30,4 @@ export function formatShared(kind: SharedRequest['kind'], host: string, port: nu
   return kind === 'unix' ? `unix:${host.replace(/^\0/, '@')}` : `udp:${formatAddress(host, port)}`;
 }
 
-export { type Endpoint, isSame, overlaps } from '../core/adoption/overlap.js';
+export { type Endpoint, isSame, overlaps } from '../../core/adoption/overlap.js';

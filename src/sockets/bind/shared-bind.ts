@@ -4,13 +4,13 @@
 import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
-import type { NativeLoad } from '../native/libc.js';
-import type { AddressKey, SharedRequest } from '../protocol.js';
+import type { NativeLoad } from '../../native/libc.js';
+import type { AddressKey, SharedRequest } from '../../protocol.js';
+import { wrapFd } from '../handles/handle.js';
+import { newUdpHandle, UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR } from '../handles/udp-handle.js';
 import { BindError, EADDRINUSE } from './bind-error.js';
-import { wrapFd } from './handle.js';
 import { shortPath } from './short-path.js';
 import { spareOf } from './socket-path.js';
-import { newUdpHandle, UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR } from './udp-handle.js';
 
 /** Node's raw pipe or UDP handle, as far as it is used here. */
 export interface SharedHandle {

@@ -5,10 +5,10 @@
  * Called by custody and by the platform probe. Must never leave a file descriptor open on failure.
  */
 import type { AddressInfo } from 'node:net';
-import { NativeError, type NativeLoad } from '../native/libc.js';
-import type { AddressRequest } from '../protocol.js';
+import { NativeError, type NativeLoad } from '../../native/libc.js';
+import type { AddressRequest } from '../../protocol.js';
+import { createBoundHandle, type TcpHandle, UV_TCP_IPV6ONLY, UV_TCP_REUSEPORT, wrapFd } from '../handles/handle.js';
 import { BindError, EACCES, EADDRINUSE, ENOTSUP } from './bind-error.js';
-import { createBoundHandle, type TcpHandle, UV_TCP_IPV6ONLY, UV_TCP_REUSEPORT, wrapFd } from './handle.js';
 
 /** Who sets SO_REUSEPORT: Node by its own flag, or we through libc. null: nobody, the socket has SO_REUSEADDR only. */
 export type ReusePortHow = 'node' | 'native' | null;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { GroupOrder } from '../../src/sockets/group-order.js';
+import { GroupOrder } from '../../../src/sockets/custody/group-order.js';
 
 function groupOf(...names: string[]): GroupOrder<string> {
   const group = new GroupOrder<string>();

@@ -5,18 +5,18 @@
  * Called by the supervisor, which sends duplicates to workers. Must never accept: the worker does, on its duplicate, and
  * both are the same socket in the kernel.
  */
-import type { ListenQueue } from '../native/libc.js';
-import type { AddressKey, AddressRequest } from '../protocol.js';
+import type { ListenQueue } from '../../native/libc.js';
+import type { AddressKey, AddressRequest } from '../../protocol.js';
+import { formatAddress, overlaps } from '../address/address.js';
+import { type BoundSocket, bindSocket, canBindBeside, isAddressFree } from '../bind/bind.js';
+import { BindError, EADDRINUSE } from '../bind/bind-error.js';
+import { type InheritedSocket, matchFor, nameOf } from '../inherit.js';
+import { Keeping } from '../keeping.js';
 import { Acquisitions } from './acquisitions.js';
-import { formatAddress, overlaps } from './address.js';
-import { type BoundSocket, bindSocket, canBindBeside, isAddressFree } from './bind.js';
-import { BindError, EADDRINUSE } from './bind-error.js';
 import type { CustodyOptions, CustodySocket } from './custody-options.js';
-import { type InheritedSocket, matchFor, nameOf } from './inherit.js';
-import { Keeping } from './keeping.js';
 import { SteeredGroups, unsteer } from './steered-groups.js';
 
-export { addressKey } from './address.js';
+export { addressKey } from '../address/address.js';
 export type { CustodyOptions, CustodySocket, Waiting } from './custody-options.js';
 
 /** What there is to see of the groups from outside: only custody has sockets come and go. */

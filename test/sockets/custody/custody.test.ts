@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import type { MonotonicMs } from '../../src/monotonic.js';
-import { load, type Native } from '../../src/native/libc.js';
-import type { ReusePortHow } from '../../src/sockets/bind.js';
+import type { MonotonicMs } from '../../../src/monotonic.js';
+import { load, type Native } from '../../../src/native/libc.js';
+import type { ReusePortHow } from '../../../src/sockets/bind/bind.js';
 import {
   addressKey,
   Custody,
   type CustodyOptions,
   type CustodySocket,
   type Waiting,
-} from '../../src/sockets/custody.js';
-import { wrapFd } from '../../src/sockets/handle.js';
+} from '../../../src/sockets/custody/custody.js';
+import { wrapFd } from '../../../src/sockets/handles/handle.js';
 import {
   freePort,
   NO_NATIVE,
@@ -22,7 +22,7 @@ import {
   request,
   reusePortWays,
   startStranger,
-} from '../fixtures/sockets/support.js';
+} from '../../fixtures/sockets/support.js';
 
 const native = { ok: true, native: nativeOf() } as const;
 const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT } = native.native.constants;
@@ -269,7 +269,7 @@ for (const how of ways) {
     const custody = custodyFor(t, how);
     const socket = await custody.acquire(0, request('127.0.0.1', 0));
     t.equal(custody.queue(socket), null, 'nobody has listened');
-    const worker = fork(fileURLToPath(new URL('../fixtures/sockets/stuck-worker.js', import.meta.url)), {
+    const worker = fork(fileURLToPath(new URL('../../fixtures/sockets/stuck-worker.js', import.meta.url)), {
       execArgv: [],
       env: { ...process.env, NODE_OPTIONS: '' },
     });

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { addressKey } from '../../src/sockets/address.js';
-import { asNamed, rivalsOf } from '../../src/sockets/rivals.js';
-import { request } from '../fixtures/sockets/support.js';
+import { addressKey } from '../../../src/sockets/address/address.js';
+import { asNamed, rivalsOf } from '../../../src/sockets/address/rivals.js';
+import { request } from '../../fixtures/sockets/support.js';
 
 const socket = (host: string | null, slot: number | null, port = 80) => ({
   key: addressKey(request(host, port)),

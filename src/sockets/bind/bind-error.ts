@@ -1,9 +1,9 @@
 /** The one error of binding: for a person by its message and hint, for a worker's reply by its errno. */
 import os from 'node:os';
 import { getSystemErrorMap, getSystemErrorName } from 'node:util';
-import { HoldfastError } from '../errors.js';
-import { formatAddress } from './address.js';
-import type { Owner } from './owner.js';
+import { HoldfastError } from '../../errors.js';
+import { formatAddress } from '../address/address.js';
+import type { Owner } from '../address/owner.js';
 
 /** Negative errnos, as libuv counts them. */
 export const EADDRINUSE = -os.constants.errno.EADDRINUSE;

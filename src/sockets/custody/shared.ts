@@ -5,14 +5,14 @@
  * Called by the supervisor. Must never accept or receive: workers do, on their duplicates.
  */
 import os from 'node:os';
-import type { NativeLoad } from '../native/libc.js';
-import type { AddressKey, SharedRequest } from '../protocol.js';
-import { formatAddress, overlaps, sharedKey } from './address.js';
-import { BindError, EADDRINUSE } from './bind-error.js';
-import { type InheritedShared, matchShared, nameOf } from './inherit.js';
-import { type Keeper, Keeping } from './keeping.js';
-import { bindPath, bindUdp, removeDead, type SharedHandle, withoutName } from './shared-bind.js';
-import { isSameFile, SocketPath } from './socket-path.js';
+import type { NativeLoad } from '../../native/libc.js';
+import type { AddressKey, SharedRequest } from '../../protocol.js';
+import { formatAddress, overlaps, sharedKey } from '../address/address.js';
+import { BindError, EADDRINUSE } from '../bind/bind-error.js';
+import { bindPath, bindUdp, removeDead, type SharedHandle, withoutName } from '../bind/shared-bind.js';
+import { isSameFile, SocketPath } from '../bind/socket-path.js';
+import { type InheritedShared, matchShared, nameOf } from '../inherit.js';
+import { type Keeper, Keeping } from '../keeping.js';
 
 export interface SharedSocket {
   readonly key: AddressKey;

@@ -1,10 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
-import { load } from '../../src/native/libc.js';
-import type { AddressRequest } from '../../src/protocol.js';
-import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from '../../src/sockets/bind.js';
-import { BindError } from '../../src/sockets/bind-error.js';
-import { freePort, NO_NATIVE, nativeOf, openFds, request, reusePortWays } from '../fixtures/sockets/support.js';
+import { load } from '../../../src/native/libc.js';
+import type { AddressRequest } from '../../../src/protocol.js';
+import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from '../../../src/sockets/bind/bind.js';
+import { BindError } from '../../../src/sockets/bind/bind-error.js';
+import { freePort, NO_NATIVE, nativeOf, openFds, request, reusePortWays } from '../../fixtures/sockets/support.js';
 
 const native = nativeOf();
 const loaded = { ok: true, native } as const;

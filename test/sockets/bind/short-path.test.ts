@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import t from 'tap';
-import { shortPath } from '../../src/sockets/short-path.js';
+import { shortPath } from '../../../src/sockets/bind/short-path.js';
 
 t.test('a path that fits is its own name', async (t) => {
   for (const name of ['/run/app.sock', `/${'x'.repeat(106)}`, '\0abstract']) {

@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
-import type { NativeLoad } from '../native/libc.js';
+import type { NativeLoad } from '../../native/libc.js';
 import { type TcpHandle, wrapFd } from './handle.js';
 
 /** As far as they are used: they can be sent, and closed. */

@@ -1,11 +1,11 @@
 /** What custody is made of, and what it keeps. */
-import type { MonotonicMs } from '../monotonic.js';
-import type { NativeLoad } from '../native/libc.js';
-import type { AddressKey, ListenMode } from '../protocol.js';
-import type { BoundSocket, ReusePortHow } from './bind.js';
-import type { InheritedSocket } from './inherit.js';
-import type { Keeper } from './keeping.js';
-import type { Owner } from './owner.js';
+import type { MonotonicMs } from '../../monotonic.js';
+import type { NativeLoad } from '../../native/libc.js';
+import type { AddressKey, ListenMode } from '../../protocol.js';
+import type { Owner } from '../address/owner.js';
+import type { BoundSocket, ReusePortHow } from '../bind/bind.js';
+import type { InheritedSocket } from '../inherit.js';
+import type { Keeper } from '../keeping.js';
 
 export interface CustodySocket extends BoundSocket {
   readonly key: AddressKey;

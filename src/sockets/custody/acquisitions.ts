@@ -3,13 +3,13 @@
  * and there is time. What is there, and how one is bound, is custody's.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { after, type MonotonicMs, monotonicNow } from '../monotonic.js';
-import type { AddressKey, AddressRequest } from '../protocol.js';
-import { addressKey, formatAddress, overlaps } from './address.js';
-import { BindError, EADDRINUSE, ECANCELED } from './bind-error.js';
+import { after, type MonotonicMs, monotonicNow } from '../../monotonic.js';
+import type { AddressKey, AddressRequest } from '../../protocol.js';
+import { addressKey, formatAddress, overlaps } from '../address/address.js';
+import { findOwner, SOON_FILES } from '../address/owner.js';
+import { rivalsOf } from '../address/rivals.js';
+import { BindError, EADDRINUSE, ECANCELED } from '../bind/bind-error.js';
 import type { CustodyOptions, CustodySocket } from './custody-options.js';
-import { findOwner, SOON_FILES } from './owner.js';
-import { rivalsOf } from './rivals.js';
 import { Turns } from './turns.js';
 
 /** How often an address that is taken is tried again. */

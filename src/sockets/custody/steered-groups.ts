@@ -2,11 +2,11 @@
  * The reuse-port groups of a steered custody: which sockets belong together and in which order, and in which queues
  * connections wait. Custody tells of every socket that comes and goes; it owns them.
  */
-import { type ListenQueue, type Native, NativeError } from '../native/libc.js';
-import type { QueueWatch } from '../native/queue-watch.js';
-import { formatAddress } from './address.js';
-import type { BoundSocket } from './bind.js';
-import { BindError } from './bind-error.js';
+import { type ListenQueue, type Native, NativeError } from '../../native/libc.js';
+import type { QueueWatch } from '../../native/queue-watch.js';
+import { formatAddress } from '../address/address.js';
+import type { BoundSocket } from '../bind/bind.js';
+import { BindError } from '../bind/bind-error.js';
 import { GroupOrder } from './group-order.js';
 
 /** Node's own default; the worker's `listen` puts the application's in its place. */

@@ -15,13 +15,13 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { loadNative } from '../../src/native/libc.js';
-import { BindError } from '../../src/sockets/bind-error.js';
-import { type InheritedShared, nameOf } from '../../src/sockets/inherit.js';
-import type { Keeper } from '../../src/sockets/keeping.js';
-import { SharedSockets } from '../../src/sockets/shared.js';
-import { bindPath, bindUdp, withoutName } from '../../src/sockets/shared-bind.js';
-import { freePort, openFds } from '../fixtures/sockets/support.js';
+import { loadNative } from '../../../src/native/libc.js';
+import { BindError } from '../../../src/sockets/bind/bind-error.js';
+import { bindPath, bindUdp, withoutName } from '../../../src/sockets/bind/shared-bind.js';
+import { SharedSockets } from '../../../src/sockets/custody/shared.js';
+import { type InheritedShared, nameOf } from '../../../src/sockets/inherit.js';
+import type { Keeper } from '../../../src/sockets/keeping.js';
+import { freePort, openFds } from '../../fixtures/sockets/support.js';
 
 const native = loadNative();
 

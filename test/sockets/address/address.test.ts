@@ -1,6 +1,6 @@
 import t from 'tap';
-import { addressKey, type Endpoint, formatAddress, overlaps } from '../../src/sockets/address.js';
-import { request } from '../fixtures/sockets/support.js';
+import { addressKey, type Endpoint, formatAddress, overlaps } from '../../../src/sockets/address/address.js';
+import { request } from '../../fixtures/sockets/support.js';
 
 t.test('names an address by host, port and what tells it apart', async (t) => {
   const table = [
