@@ -3,8 +3,8 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { controlSocketPath, probeSocket } from '../control/socket-path.js';
 import { HoldfastError } from '../errors.js';
-import { type FoundOrphan, namesLeft } from '../supervisor/takeover/orphans.js';
-import { ownOrphans } from '../supervisor/takeover/own-orphans.js';
+import { type FoundOrphan, namesLeft } from '../supervisor/takeover/orphans/orphans.js';
+import { ownOrphans } from '../supervisor/takeover/orphans/own-orphans.js';
 import { type Column, formatTable, printable } from './table.js';
 
 export interface OrphanGroup {

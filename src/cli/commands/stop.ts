@@ -41,7 +41,7 @@ const stop: Command = async (invocation, context) => {
 /** Of those that run nobody is left here: they are asked to stop as always. */
 async function endAll(left: readonly OrphanGroup[], { runtimeDir, stdout, stderr }: Context): Promise<ExitCode> {
   if (left.length === 0) return EXIT.done;
-  const { endOrphans } = await import('../../supervisor/takeover/end-orphans.js');
+  const { endOrphans } = await import('../../supervisor/takeover/orphans/end-orphans.js');
   for (const { name } of left) {
     const count = await endOrphans({
       ...{ runtimeDir, name },

@@ -24,7 +24,7 @@ import { Hooks } from '../hooks/hooks.js';
 import { reapOrphans } from '../pid-one/reaper.js';
 import { Supervisor } from '../supervisor.js';
 import type { Started } from '../supervisor-options.js';
-import { attachAt } from '../takeover/orphans.js';
+import { attachAt } from '../takeover/orphans/orphans.js';
 import type { Replaced } from '../takeover/replaced.js';
 import { Takeover } from '../takeover/takeover.js';
 import type { Arrival } from '../upgrade/arrival.js';

@@ -4,8 +4,8 @@ import type { State } from '../../core/state/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { NativeLoad } from '../../native/libc.js';
 import type { Custody } from '../../sockets/custody/custody.js';
-import { markOf, type ProcessMark } from './orphans.js';
-import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './snapshot.js';
+import { markOf, type ProcessMark } from './orphans/orphans.js';
+import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './orphans/snapshot.js';
 
 export interface KeptStateOptions {
   readonly path: string;

@@ -21,7 +21,7 @@ import {
   type ProcessMark,
   parentOf,
   signalProcess,
-} from './orphans.js';
+} from './orphans/orphans.js';
 
 /** How long it may take to end once it has left: then nothing is lost with it. */
 const END_MS = 5_000;

@@ -3,7 +3,7 @@
  * only an upgrade can pass on. Of one format with that, so that older and newer versions read each other's. Pure.
  */
 import type { ConnectionCounts, RestartRecord } from '../../protocol.js';
-import { or, type Read, readState, type Snapshot, snapshot, writeSnapshot } from '../takeover/snapshot.js';
+import { or, type Read, readState, type Snapshot, snapshot, writeSnapshot } from '../takeover/orphans/snapshot.js';
 import { amount, list, nullOr, oneOf, type Reader, record, tally, text, whole } from '../workers/message-shape.js';
 
 /** Of the environment: where the file is. */

@@ -7,7 +7,7 @@ import type { Config } from '../../config/config.js';
 import { controlSocketPath, probeSocket } from '../../control/socket-path.js';
 import type { ServiceEnvironment } from '../../systemd/environment.js';
 import { type Release, resolveRelease } from '../deployments/release.js';
-import { attachAt, attachPath } from '../takeover/orphans.js';
+import { attachAt, attachPath } from '../takeover/orphans/orphans.js';
 import { Fork, type WorkerIdentity } from './fork.js';
 
 export interface FirstWorkerOptions {

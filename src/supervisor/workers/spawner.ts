@@ -4,7 +4,7 @@ import type { WorkerMessage } from '../../protocol.js';
 import { addressKey } from '../../sockets/address/address.js';
 import type { Release } from '../deployments/release.js';
 import type { Programs } from '../programs/programs.js';
-import { attachedFrom } from '../takeover/arrived.js';
+import { attachedFrom } from '../takeover/attach/arrived.js';
 import { OomWatch } from '../upkeep/oom.js';
 import { Fork, type WorkerIdentity, type WorkerProcess } from './fork.js';
 import { WorkerHandle } from './handle.js';

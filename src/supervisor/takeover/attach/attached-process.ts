@@ -6,7 +6,7 @@
 import { ChildProcess } from 'node:child_process';
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import type { Socket } from 'node:net';
-import type { ExitStatus } from '../../native/exec.js';
+import type { ExitStatus } from '../../../native/exec.js';
 
 /** Of a socket, as far as it is used. */
 interface RawPipe {

@@ -3,9 +3,9 @@
  * reads it, on a pipe that somebody has connected to, so all of it is checked here, and whatever is wrong ends the connection.
  */
 import type { ChildProcess } from 'node:child_process';
-import type { WorkerMessage } from '../../protocol.js';
-import { type ChannelPipe, pipeOf } from '../workers/channel.js';
-import { readWorkerMessage } from '../workers/messages.js';
+import type { WorkerMessage } from '../../../protocol.js';
+import { type ChannelPipe, pipeOf } from '../../workers/channel.js';
+import { readWorkerMessage } from '../../workers/messages.js';
 
 export type Attach = Extract<WorkerMessage, { type: 'attach' }>;
 

@@ -5,10 +5,10 @@
 import { chmod, rename, rm } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import type { NativeLoad } from '../../native/libc.js';
+import type { NativeLoad } from '../../../native/libc.js';
+import { type FoundOrphan, orphanAt, signalProcess } from '../orphans/orphans.js';
 import { type AttachedProcess, attachProcess } from './attached-process.js';
 import { type Attach, type Introduced, listenToIntroduction } from './introduction.js';
-import { type FoundOrphan, orphanAt, signalProcess } from './orphans.js';
 
 /** Who can come at a time, and be refused: all workers at once, and more. */
 const BACKLOG = 1_024;

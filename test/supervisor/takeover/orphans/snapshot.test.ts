@@ -1,7 +1,12 @@
 import { lstat, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import { readSnapshot, type Snapshot, SnapshotFile, writeSnapshot } from '../../../src/supervisor/takeover/snapshot.js';
+import {
+  readSnapshot,
+  type Snapshot,
+  SnapshotFile,
+  writeSnapshot,
+} from '../../../../src/supervisor/takeover/orphans/snapshot.js';
 
 const SNAPSHOT: Snapshot = {
   version: '0.2.0',

@@ -2,7 +2,7 @@
  * Tells when processes end that this program has not started: they are nobody's children here, so it is looked again and again.
  * Those that are children of this process all the same, from before an exec, are waited for, and it is known how they ended.
  */
-import type { ExitStatus } from '../../native/exec.js';
+import type { ExitStatus } from '../../../native/exec.js';
 import { isThere, isUnreaped, type ProcessMark } from './orphans.js';
 
 const LOOK_MS = 200;

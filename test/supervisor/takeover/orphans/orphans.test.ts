@@ -12,8 +12,8 @@ import {
   orphanAt,
   readVariables,
   signalProcess,
-} from '../../../src/supervisor/takeover/orphans.js';
-import { onlyOwn } from '../../../src/supervisor/takeover/own-orphans.js';
+} from '../../../../src/supervisor/takeover/orphans/orphans.js';
+import { onlyOwn } from '../../../../src/supervisor/takeover/orphans/own-orphans.js';
 
 // No such folder: whose it would be does not matter.
 const AT = '/run/holdfast-of-nobody/shop.attach';

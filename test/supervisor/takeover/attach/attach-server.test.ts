@@ -1,7 +1,7 @@
 import t from 'tap';
-import { judgePeer } from '../../../src/supervisor/takeover/attach-server.js';
-import type { Attach } from '../../../src/supervisor/takeover/introduction.js';
-import type { FoundOrphan } from '../../../src/supervisor/takeover/orphans.js';
+import { judgePeer } from '../../../../src/supervisor/takeover/attach/attach-server.js';
+import type { Attach } from '../../../../src/supervisor/takeover/attach/introduction.js';
+import type { FoundOrphan } from '../../../../src/supervisor/takeover/orphans/orphans.js';
 
 const ATTACH: Attach = {
   ...{ cmd: 'NODE_HOLDFAST', type: 'attach', worker: 7, slot: 1, generation: 3, pid: 100, uptimeMs: 5 },

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type { Orphan } from '../../core/state/types.js';
+import type { Orphan } from '../../../core/state/types.js';
 
 /** A process with that number, and no other that is given the number later. */
 export interface ProcessMark {
