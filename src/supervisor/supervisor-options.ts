@@ -12,7 +12,7 @@ import type { Hooks } from './hooks/hooks.js';
 import type { Takeover } from './takeover/takeover.js';
 import type { PassedOn } from './upgrade/passed-state.js';
 import type { UpgraderOptions } from './upgrade/upgrader.js';
-import type { FirstWorker } from './workers/first-worker.js';
+import type { FirstWorker } from './workers/process/first-worker.js';
 
 export interface SupervisorOptions {
   readonly release: Release;

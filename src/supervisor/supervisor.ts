@@ -42,8 +42,8 @@ import type { Started, SupervisorOptions } from './supervisor-options.js';
 import { Replacement } from './upgrade/replacement.js';
 import { tidySoon } from './upkeep/tidy.js';
 import { Watchers } from './upkeep/watchers.js';
-import { Examinations } from './workers/examinations.js';
-import { Listening } from './workers/listening.js';
+import { Listening } from './workers/listening/listening.js';
+import { Examinations } from './workers/questions/examinations.js';
 import { Workforce } from './workers/workforce.js';
 
 export class Supervisor implements ControlTarget {

@@ -10,7 +10,7 @@ import type {
   VariableDescription,
 } from '../../protocol.js';
 import type { Release } from '../deployments/release.js';
-import { workerVariables } from '../workers/variables.js';
+import { workerVariables } from '../workers/process/variables.js';
 import { MASK, masked, maskedUrls } from './secrets.js';
 
 export interface DescribeSource {

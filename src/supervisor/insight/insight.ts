@@ -11,8 +11,8 @@ import type {
 } from '../../protocol.js';
 import type { Releases } from '../deployments/releases.js';
 import type { Progress } from '../requests.js';
-import type { Examinations } from '../workers/examinations.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
+import type { Examinations } from '../workers/questions/examinations.js';
 import { chooseWorker, describe } from './describe.js';
 import { RestartHistory } from './restart-history.js';
 

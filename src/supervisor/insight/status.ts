@@ -17,8 +17,8 @@ import type {
 import type { Custody, CustodySocket } from '../../sockets/custody/custody.js';
 import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { SteeringState } from '../upkeep/steering-state.js';
-import type { WorkerHandle } from '../workers/handle.js';
-import type { WorkerStats } from '../workers/stats.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
+import type { WorkerStats } from '../workers/questions/stats.js';
 
 export interface StatusSource {
   readonly state: State;

@@ -4,8 +4,8 @@
  */
 import type { State } from '../../core/state/types.js';
 import type { MetricsRequest, Page } from '../../protocol.js';
-import type { WorkerIdentity } from '../workers/fork.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { WorkerIdentity } from '../workers/process/fork.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
 import type { Observer, ObserverOptions } from './observer.js';
 import type { MeasuredMessage } from './questions.js';
 

@@ -31,7 +31,7 @@ import type { Arrival } from '../upgrade/arrival.js';
 import { leaveLack } from '../upgrade/lack.js';
 import { passableAdmin, passedAdminFd, passedWorkers, tellArrived } from '../upgrade/passed-on.js';
 import type { SelfStart } from '../upgrade/upgrader.js';
-import type { FirstWorker } from '../workers/first-worker.js';
+import type { FirstWorker } from '../workers/process/first-worker.js';
 import { atMost, endWorkers, failures } from './closing.js';
 import { surviveFaults } from './faults.js';
 import { keepOwnProgram } from './keep-program.js';

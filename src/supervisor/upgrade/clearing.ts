@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { State } from '../../core/state/types.js';
 import { hindrancesOf } from '../../core/upgrade.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
 
 /** How long all that is in the way is waited for, in all. */
 export const WAIT_MS = 120_000;

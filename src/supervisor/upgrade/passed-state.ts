@@ -4,7 +4,17 @@
  */
 import type { ConnectionCounts, RestartRecord } from '../../protocol.js';
 import { or, type Read, readState, type Snapshot, snapshot, writeSnapshot } from '../takeover/orphans/snapshot.js';
-import { amount, list, nullOr, oneOf, type Reader, record, tally, text, whole } from '../workers/message-shape.js';
+import {
+  amount,
+  list,
+  nullOr,
+  oneOf,
+  type Reader,
+  record,
+  tally,
+  text,
+  whole,
+} from '../workers/channel/message-shape.js';
 
 /** Of the environment: where the file is. */
 export const UPGRADE_VARIABLE = 'HOLDFAST_UPGRADE';

@@ -9,7 +9,7 @@ import type { Log } from '../../logs/logger.js';
 import { loadExec } from '../../native/exec.js';
 import type { ControlResult, LastUpgrade, UpgradeOptions, UpgradeStatus } from '../../protocol.js';
 import type { Progress } from '../requests.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
 import type { Arrival } from './arrival.js';
 import { Clearing, type ClearingParts, Refused, type Tell, WAIT_MS } from './clearing.js';
 import { type Candidate, dryRun } from './dry-run.js';

@@ -13,7 +13,7 @@ import {
 } from '../../core/plan/canary.js';
 import type { Event, State } from '../../core/state/types.js';
 import type { CanaryStatus, WorkerFigures } from '../../protocol.js';
-import type { Stats } from '../workers/stats.js';
+import type { Stats } from '../workers/questions/stats.js';
 
 const INTERVAL_MS = 1_000;
 /** A worker that does not answer within a second is late by at least that. */

@@ -5,7 +5,7 @@
 import { hasLimits, judgeSample, type Limits, NO_STREAKS, type Streaks } from '../../core/restarts/recycling.js';
 import type { Event, State, Worker } from '../../core/state/types.js';
 import type { Usage } from '../../monitor/usage.js';
-import type { Stats } from '../workers/stats.js';
+import type { Stats } from '../workers/questions/stats.js';
 
 /** How often workers are asked at most and at least, in milliseconds: idle means idle. */
 const SHORTEST_MS = 250;

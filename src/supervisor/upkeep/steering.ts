@@ -26,7 +26,7 @@ import { ownAcceptors } from '../../core/steering/facts.js';
 import type { Log } from '../../logs/logger.js';
 import type { Native } from '../../native/libc.js';
 import type { CustodySocket, SteeredSockets } from '../../sockets/custody/custody.js';
-import type { Stats } from '../workers/stats.js';
+import type { Stats } from '../workers/questions/stats.js';
 import { OpenConnections } from './open-connections.js';
 import { type Helper, Helpers } from './steering-helpers.js';
 import { SteeringPrograms } from './steering-programs.js';

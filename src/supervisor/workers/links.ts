@@ -5,8 +5,8 @@
 import type { Log } from '../../logs/logger.js';
 import type { AddressKey, HandoverTotals, WorkerMessage } from '../../protocol.js';
 import type { StreamPair } from '../../sockets/handles/stream-pair.js';
-import type { WorkerIdentity } from './fork.js';
-import type { WorkerHandle } from './handle.js';
+import type { WorkerIdentity } from './process/fork.js';
+import type { WorkerHandle } from './process/handle.js';
 
 export type OpenStreamPair = () => Promise<StreamPair>;
 export type HandoverFigures = Omit<HandoverTotals, 'on'>;

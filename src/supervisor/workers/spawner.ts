@@ -6,10 +6,10 @@ import type { Release } from '../deployments/release.js';
 import type { Programs } from '../programs/programs.js';
 import { attachedFrom } from '../takeover/attach/arrived.js';
 import { OomWatch } from '../upkeep/oom.js';
-import { Fork, type WorkerIdentity, type WorkerProcess } from './fork.js';
-import { WorkerHandle } from './handle.js';
-import { reasonOf } from './listening.js';
-import type { ProcessGroups } from './process-groups.js';
+import { reasonOf } from './listening/listening.js';
+import { Fork, type WorkerIdentity, type WorkerProcess } from './process/fork.js';
+import { WorkerHandle } from './process/handle.js';
+import type { ProcessGroups } from './process/process-groups.js';
 import type { TicketKey } from './ticket-key.js';
 import type { WorkforceOptions } from './workforce-options.js';
 

@@ -6,10 +6,10 @@ import type { Custody } from '../../sockets/custody/custody.js';
 import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { Observing } from '../observe/observing.js';
 import type { Takeover } from '../takeover/takeover.js';
-import type { Examinations } from './examinations.js';
-import type { FirstWorker } from './first-worker.js';
 import type { OpenStreamPair } from './links.js';
-import type { Listening } from './listening.js';
+import type { Listening } from './listening/listening.js';
+import type { FirstWorker } from './process/first-worker.js';
+import type { Examinations } from './questions/examinations.js';
 
 export interface WorkforceOptions {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Of an orphan that has come, what a worker of this supervisor is made of. */
 import net from 'node:net';
 import type { Readable } from 'node:stream';
-import type { Attached } from '../../workers/fork.js';
+import type { Attached } from '../../workers/process/fork.js';
 import type { Arrival } from './attach-server.js';
 
 export function attachedFrom({ attach, outputs, process }: Arrival): Attached {

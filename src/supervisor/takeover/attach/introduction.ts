@@ -4,8 +4,8 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import type { WorkerMessage } from '../../../protocol.js';
-import { type ChannelPipe, pipeOf } from '../../workers/channel.js';
-import { readWorkerMessage } from '../../workers/messages.js';
+import { type ChannelPipe, pipeOf } from '../../workers/channel/channel.js';
+import { readWorkerMessage } from '../../workers/channel/messages.js';
 
 export type Attach = Extract<WorkerMessage, { type: 'attach' }>;
 

@@ -8,7 +8,16 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { Before, LastRollout } from '../../../core/state/types.js';
 import type { AddressKey } from '../../../protocol.js';
-import { list, Mismatch, nullOr, oneOf, type Reader, record, text, whole } from '../../workers/message-shape.js';
+import {
+  list,
+  Mismatch,
+  nullOr,
+  oneOf,
+  type Reader,
+  record,
+  text,
+  whole,
+} from '../../workers/channel/message-shape.js';
 import type { ProcessMark } from './orphans.js';
 
 /** Raised when an older version must not read it. */
