@@ -1,6 +1,6 @@
 // docs/reference/options.md: every option, by what it is about.
 import * as z from 'zod/mini';
-import { SETTING_NAMES, SETTINGS } from '../../dist/config/schema.js';
+import { SETTING_NAMES, SETTINGS } from '../../dist/config/schema/schema.js';
 import { code, codes, page, table } from './markdown.js';
 
 /** In the order in which one meets them. Every option is in one of them. */

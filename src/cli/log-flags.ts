@@ -1,5 +1,5 @@
 /** The flags of `holdfast logs`, checked. Pure. */
-import { parseDuration } from '../config/duration.js';
+import { parseDuration } from '../config/schema/duration.js';
 import { MOST_LINES } from '../control/options/log-query.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { LOG_LEVELS, type LogQuery } from '../protocol.js';

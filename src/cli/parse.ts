@@ -5,7 +5,7 @@
  * for months.
  */
 import parseWords from 'yargs-parser';
-import { isLauncher, joinWords } from '../config/program/launchers.js';
+import { isLauncher, joinWords } from '../config/program/command/launchers.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { type CommandSpec, commandsByWord, type FlagSpec, GLOBAL_FLAGS } from './catalog.js';

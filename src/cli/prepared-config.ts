@@ -15,7 +15,7 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.js';
-import { isConfigFile, isConfigProgram } from '../config/config-name.js';
+import { isConfigFile, isConfigProgram } from '../config/file/config-name.js';
 import type { LoadedConfig } from '../config/load.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { programFile } from '../platform/own-program.js';

@@ -2,11 +2,11 @@
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config/config.js';
-import { isConfigFile } from '../config/config-name.js';
+import { isConfigFile } from '../config/file/config-name.js';
 import { type LoadedApplication, loadApplications, logicalCwd } from '../config/load.js';
 import { OPTIONS } from '../config/options.js';
-import { isLauncher } from '../config/program/launchers.js';
-import { findScript } from '../config/script.js';
+import { isLauncher } from '../config/program/command/launchers.js';
+import { findScript } from '../config/program/script.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { type Installation, userName } from '../platform/installation.js';
 import { readResources } from '../platform/resources.js';

@@ -2,9 +2,9 @@
 import t from 'tap';
 import { parseCommandLine } from '../../src/cli/parse.js';
 import type { Config } from '../../src/config/config.js';
-import { variableOf } from '../../src/config/environment.js';
+import { variableOf } from '../../src/config/layers/environment.js';
 import { loadConfig } from '../../src/config/load.js';
-import type { SettingName } from '../../src/config/schema.js';
+import type { SettingName } from '../../src/config/schema/schema.js';
 import { faultsOf, sourceIn } from './support.js';
 
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 /** `holdfast profile`: a profile of a live worker, in a file that Chrome's tools open. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parseDuration } from '../../config/duration.js';
+import { parseDuration } from '../../config/schema/duration.js';
 import type { Connection, ProgressLine } from '../../control/client/client.js';
 import { connectTo } from '../../control/client/find.js';
 import { profileInto } from '../../control/client/profile-file.js';

@@ -1,5 +1,5 @@
 /** `holdfast reload`: the next generation, rolling; as a canary first; or only what it would change. */
-import { parseDuration } from '../../config/duration.js';
+import { parseDuration } from '../../config/schema/duration.js';
 import type { ResultLine } from '../../control/client/client.js';
 import { isCanaryShare, isCanaryTimeMs } from '../../control/options/reload-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';

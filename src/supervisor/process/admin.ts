@@ -1,7 +1,7 @@
 /** Opens the admin address, and answers it for the supervisor. */
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../../config/config.js';
-import { readToken } from '../../config/token-file.js';
+import { readToken } from '../../config/text/token-file.js';
 import { AdminServer } from '../../control/admin/admin.js';
 import { AdminPage } from '../../control/admin/page.js';
 import { HoldfastError } from '../../errors.js';

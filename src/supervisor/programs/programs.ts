@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
-import type { ListenTarget } from '../../config/listen-address.js';
+import type { ListenTarget } from '../../config/schema/listen-address.js';
 import type { AnyEvent } from '../../core/supervision.js';
 import { HoldfastError } from '../../errors.js';
 import type { NativeLoad } from '../../native/libc.js';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { checkLayer } from '../../../src/config/layer.js';
+import { checkLayer } from '../../../src/config/layers/layer.js';
 import { type Facts, KEY_OF_NAME, PM2_KEYS, type Verdict } from '../../../src/config/pm2/keys.js';
 import { type Translated, translateApp } from '../../../src/config/pm2/translate.js';
-import type { SettingName } from '../../../src/config/schema.js';
+import type { SettingName } from '../../../src/config/schema/schema.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const FACTS: Facts = { processors: 6, home: '/home/me', users: ['me', '1000'], groups: ['1000', 'me'] };

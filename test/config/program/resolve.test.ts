@@ -4,7 +4,7 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config/load.js';
 import { resolveProgram } from '../../../src/config/program/resolve.js';
-import { Unreadable } from '../../../src/config/text-file.js';
+import { Unreadable } from '../../../src/config/text/text-file.js';
 import { faultsOf, sourceIn } from '../support.js';
 import { cmdShim, pnpmShim } from './shims.js';
 

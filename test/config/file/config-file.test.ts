@@ -1,10 +1,10 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { isConfigFile } from '../../src/config/config-name.js';
-import { loadConfig } from '../../src/config/load.js';
-import { loadModule } from '../../src/config/module-file.js';
-import { faultsOf, sourceIn } from './support.js';
+import { isConfigFile } from '../../../src/config/file/config-name.js';
+import { loadModule } from '../../../src/config/file/module-file.js';
+import { loadConfig } from '../../../src/config/load.js';
+import { faultsOf, sourceIn } from '../support.js';
 
 t.test('a target is a configuration by its extension, or by .config. in its name', async (t) => {
   const table: [string, boolean][] = [

@@ -1,8 +1,9 @@
 /**
  * Which source an option is taken from: the later layer wins, option by option. Pure.
  */
+
+import { SETTING_NAMES, type SettingName, type Validated } from '../schema/schema.js';
 import type { Checked } from './layer.js';
-import { SETTING_NAMES, type SettingName, type Validated } from './schema.js';
 
 /** An option that some source gives, with the place it comes from. */
 export interface Chosen<T> {

@@ -3,7 +3,7 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../../nearest.js';
 
 /** Larger files are refused: nobody writes such a configuration, and a log file is easily named by mistake. */
 export const MAX_FILE_BYTES = 1024 ** 2;

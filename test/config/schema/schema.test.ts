@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import t from 'tap';
 import * as z from 'zod/mini';
-import { variableOf } from '../../src/config/environment.js';
-import { defaultOf } from '../../src/config/layer.js';
-import { loadConfig } from '../../src/config/load.js';
-import { OPTIONS } from '../../src/config/options.js';
-import { jsonSchema, SETTING_NAMES, SETTINGS } from '../../src/config/schema.js';
-import { RESOURCES } from './support.js';
+import { variableOf } from '../../../src/config/layers/environment.js';
+import { defaultOf } from '../../../src/config/layers/layer.js';
+import { loadConfig } from '../../../src/config/load.js';
+import { OPTIONS } from '../../../src/config/options.js';
+import { jsonSchema, SETTING_NAMES, SETTINGS } from '../../../src/config/schema/schema.js';
+import { RESOURCES } from '../support.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const committed = JSON.parse(readFileSync(`${root}config/schema.json`, 'utf8'));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
-import type { ConfigSource } from '../../src/config/load.js';
-import { faultsOf, refusal, sourceIn } from './support.js';
+import type { ConfigSource } from '../../../src/config/load.js';
+import { faultsOf, refusal, sourceIn } from '../support.js';
 
 t.test('all faults of all sources are reported at once', async (t) => {
   const cwd = t.testdir({

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadApplications, loadConfig } from '../../src/config/load.js';
-import { isPm2File } from '../../src/config/pm2/recognize.js';
-import { faultsOf, refusal, sourceIn } from './support.js';
+import { loadApplications, loadConfig } from '../../../src/config/load.js';
+import { isPm2File } from '../../../src/config/pm2/recognize.js';
+import { faultsOf, refusal, sourceIn } from '../support.js';
 
 const SCRIPTS = { 'api.js': '', 'worker.js': '', 'index.js': '', 'app.js': '' };
 

@@ -2,7 +2,7 @@
 import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { reasonFor, Unreadable } from '../text-file.js';
+import { reasonFor, Unreadable } from '../../text/text-file.js';
 import { type Executable, executableOf } from './executable.js';
 import { entryOf, isFile, manifestIn, programOf, upwards } from './manifest.js';
 

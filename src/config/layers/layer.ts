@@ -2,8 +2,8 @@
  * One source of options, before validation: what a file, the environment or the command line gives, and what became of it.
  */
 import * as z from 'zod/mini';
-import { type Fault, show } from './fault.js';
-import { SETTINGS, type SettingName, type Validated } from './schema.js';
+import { type Fault, show } from '../schema/fault.js';
+import { SETTINGS, type SettingName, type Validated } from '../schema/schema.js';
 import { splitWords } from './split-words.js';
 
 /** An option as one source gives it. */

@@ -3,9 +3,9 @@
  */
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { reasonFor, Unreadable } from '../text/text-file.js';
 import { defaultName } from './default-name.js';
-import type { Program } from './program/program.js';
-import { reasonFor, Unreadable } from './text-file.js';
+import type { Program } from './program.js';
 
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts'];
 

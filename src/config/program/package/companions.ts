@@ -1,7 +1,7 @@
 /** What npm runs before and after a script of a package.json, beside it. */
-import { Unreadable } from '../text-file.js';
+import { Unreadable } from '../../text/text-file.js';
+import { quoted } from '../command/told.js';
 import { type Manifest, scriptOf } from './manifest.js';
-import { quoted } from './told.js';
 
 /**
  * What runs before it would run with every start, and nobody would wait for it.

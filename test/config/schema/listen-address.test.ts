@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { parseListenAddress } from '../../src/config/listen-address.js';
-import { loadConfig } from '../../src/config/load.js';
-import { faultsOf, sourceIn } from './support.js';
+import { loadConfig } from '../../../src/config/load.js';
+import { parseListenAddress } from '../../../src/config/schema/listen-address.js';
+import { faultsOf, sourceIn } from '../support.js';
 
 t.test('a port alone is one of 127.0.0.1, with a colon before it one of every address', async (t) => {
   const table: [string, { host: string | null; port: number } | null][] = [

@@ -6,7 +6,7 @@
  */
 import { realpath } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import { checkFile, Unreadable } from './text-file.js';
+import { checkFile, Unreadable } from '../text/text-file.js';
 
 /** How long a configuration may take to load before that is a fault: it must not hang a reload for ever. */
 const LOAD_TIMEOUT_MS = 10_000;

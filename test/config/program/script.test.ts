@@ -1,9 +1,9 @@
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { loadConfig, logicalCwd } from '../../src/config/load.js';
-import { stripsTypes, typesFault } from '../../src/config/script.js';
-import { faultsOf, sourceIn } from './support.js';
+import { loadConfig, logicalCwd } from '../../../src/config/load.js';
+import { stripsTypes, typesFault } from '../../../src/config/program/script.js';
+import { faultsOf, sourceIn } from '../support.js';
 
 t.test('a script may be named without its extension, and keeps its spelling otherwise', async (t) => {
   const cwd = t.testdir({

@@ -3,7 +3,7 @@
  *
  * Must never show a secret: values of `env` and `args`, of unknown options, and whole objects and lists stay unseen.
  */
-import { EXIT, HoldfastError } from '../errors.js';
+import { EXIT, HoldfastError } from '../../errors.js';
 
 export interface Fault {
   /** The file's absolute path, `environment` or `command line`. */

@@ -1,7 +1,7 @@
 /** package.json: finding it, reading it, and the entry file that it names. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { readTextFile, Unreadable } from '../text-file.js';
+import { readTextFile, Unreadable } from '../../text/text-file.js';
 
 export interface Manifest {
   /** Absolute path of the package's folder. */

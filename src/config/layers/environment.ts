@@ -2,9 +2,9 @@
  * Options from HOLDFAST_* variables: `readyTimeout` is HOLDFAST_READY_TIMEOUT. An empty variable counts as not given.
  */
 
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../../nearest.js';
+import { SETTING_NAMES, SETTINGS, type SettingName } from '../schema/schema.js';
 import { fromText, type Given, type Layer } from './layer.js';
-import { SETTING_NAMES, SETTINGS, type SettingName } from './schema.js';
 
 export const ENVIRONMENT = 'environment';
 const PREFIX = 'HOLDFAST_';

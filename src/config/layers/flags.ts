@@ -2,8 +2,9 @@
  * Options from the command line, as yargs parsed it: every flag is a text, a list of texts where it was repeated, or true or false for a
  * switch.
  */
+
+import { SETTING_NAMES, SETTINGS, type SettingName } from '../schema/schema.js';
 import { fromText, type Given, type Layer, Rejected } from './layer.js';
-import { SETTING_NAMES, SETTINGS, type SettingName } from './schema.js';
 
 export const COMMAND_LINE = 'command line';
 

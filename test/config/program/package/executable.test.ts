@@ -1,7 +1,7 @@
 import t from 'tap';
-import { executableOf } from '../../../src/config/program/executable.js';
-import { exportedEntry } from '../../../src/config/program/manifest.js';
-import { cmdShim, pnpmShim } from './shims.js';
+import { executableOf } from '../../../../src/config/program/package/executable.js';
+import { exportedEntry } from '../../../../src/config/program/package/manifest.js';
+import { cmdShim, pnpmShim } from '../shims.js';
 
 t.test('what an executable file is shows at its beginning', async (t) => {
   const table: [string, object][] = [

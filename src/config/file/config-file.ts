@@ -2,14 +2,14 @@
  * The configuration file: how it is read, and how it becomes a layer of options. Which applications it has: see applications.ts.
  */
 import path from 'node:path';
-import { didYouMean } from '../nearest.js';
-import { type Fault, show } from './fault.js';
-import { JsonFault, parseJson } from './json-text.js';
-import type { Given, Layer } from './layer.js';
+import { didYouMean } from '../../nearest.js';
+import type { Given, Layer } from '../layers/layer.js';
+import { isPm2Name } from '../pm2/recognize.js';
+import { type Fault, show } from '../schema/fault.js';
+import { SETTING_NAMES, SETTINGS, type SettingName } from '../schema/schema.js';
+import { JsonFault, parseJson } from '../text/json-text.js';
+import { readTextFile, Unreadable } from '../text/text-file.js';
 import { loadModule } from './module-file.js';
-import { isPm2Name } from './pm2/recognize.js';
-import { SETTING_NAMES, SETTINGS, type SettingName } from './schema.js';
-import { readTextFile, Unreadable } from './text-file.js';
 
 export interface ConfigFileRead {
   readonly layer: Layer;
@@ -68,7 +68,7 @@ async function parse(file: string): Promise<unknown> {
   const text = await readTextFile(file);
   if (text.trim() === '') throw new Unreadable('must not be empty');
   if (extension !== '.json') {
-    const { parseYaml } = await import('./yaml-text.js');
+    const { parseYaml } = await import('../text/yaml-text.js');
     return parseYaml(text, ['args', 'env'] satisfies SettingName[]);
   }
   try {
@@ -76,7 +76,7 @@ async function parse(file: string): Promise<unknown> {
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     // PM2 reads its JSON as JavaScript: with comments, and names without quotes.
-    const loose = isPm2Name(file) ? await (await import('./pm2/loose-json.js')).parseLooseJson(text) : undefined;
+    const loose = isPm2Name(file) ? await (await import('../pm2/loose-json.js')).parseLooseJson(text) : undefined;
     if (loose !== undefined) return loose;
     throw new Unreadable(`must be JSON; line ${error.line}, column ${error.column}: ${error.message}`);
   }

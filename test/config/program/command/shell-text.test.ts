@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the shell that reads these.
 import t from 'tap';
-import { joinWords } from '../../../src/config/program/launchers.js';
-import { preparationOf } from '../../../src/config/program/preparation.js';
-import { expandVariables, readShellText } from '../../../src/config/program/shell-text.js';
+import { joinWords } from '../../../../src/config/program/command/launchers.js';
+import { preparationOf } from '../../../../src/config/program/command/preparation.js';
+import { expandVariables, readShellText } from '../../../../src/config/program/command/shell-text.js';
 
 const ENV = { PORT: '3000', FLAGS: '  -a  "b c" ', EMPTY: '', HOME: '/home/me' };
 

@@ -3,14 +3,14 @@
  * of PM2's file.
  */
 import path from 'node:path';
-import { didYouMean } from '../nearest.js';
+import { didYouMean } from '../../nearest.js';
+import { COMMAND_LINE } from '../layers/flags.js';
+import type { Layer } from '../layers/layer.js';
+import { type Facts, KEY_OF_NAME } from '../pm2/keys.js';
+import { isPm2File } from '../pm2/recognize.js';
+import { type Note, translateApp } from '../pm2/translate.js';
+import { type Fault, show } from '../schema/fault.js';
 import { readContents, readOptions } from './config-file.js';
-import { type Fault, show } from './fault.js';
-import { COMMAND_LINE } from './flags.js';
-import type { Layer } from './layer.js';
-import { type Facts, KEY_OF_NAME } from './pm2/keys.js';
-import { isPm2File } from './pm2/recognize.js';
-import { type Note, translateApp } from './pm2/translate.js';
 
 export interface Application {
   /** '' where the file has but one, which may do without. */
