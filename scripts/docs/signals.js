@@ -1,5 +1,5 @@
 // docs/reference/signals.md: from the topics that `holdfast help` shows.
-import { SIGNALS } from '../../dist/cli/topics.js';
+import { SIGNALS } from '../../dist/cli/command-line/topics.js';
 import { codes, page, table } from './markdown.js';
 
 export function signalsPage() {

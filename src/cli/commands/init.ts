@@ -9,7 +9,7 @@ import { factsOf, loadConfig, logicalCwd } from '../../config/load.js';
 import { ConfigError } from '../../config/schema/fault.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { readResources } from '../../platform/resources.js';
-import { type Command, type Context, flagText, type Invocation } from '../context.js';
+import { type Command, type Context, flagText, type Invocation } from '../process/context.js';
 
 const OUTPUT = 'holdfast.yaml';
 const PM2_FILES = [

@@ -10,12 +10,12 @@ import { EXIT, HoldfastError } from '../../errors.js';
 import { lineFilter } from '../../logs/lines/filter.js';
 import type { LogHead, LogQuery } from '../../protocol.js';
 import { terminalText } from '../../terminal-text.js';
-import { comesBack } from '../coming-back.js';
-import { type Command, type Context, flagText, type Invocation, wantsColour } from '../context.js';
-import { grep } from '../grep.js';
-import { readLogFlags } from '../log-flags.js';
-import { describeError } from '../report-error.js';
-import { SeenLines } from '../seen-lines.js';
+import { comesBack } from '../gone/coming-back.js';
+import { grep } from '../logs/grep.js';
+import { readLogFlags } from '../logs/log-flags.js';
+import { SeenLines } from '../logs/seen-lines.js';
+import { describeError } from '../output/report-error.js';
+import { type Command, type Context, flagText, type Invocation, wantsColour } from '../process/context.js';
 import { connectToAll } from './request.js';
 
 /** Of some lines at once, which are wanted. */

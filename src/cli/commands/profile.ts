@@ -8,10 +8,10 @@ import { profileInto } from '../../control/client/profile-file.js';
 import { isProfileTimeMs, PROFILE_MS } from '../../control/options/profile-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { ProfileKind } from '../../protocol.js';
-import { type Command, flagText, type Invocation } from '../context.js';
-import { formatBytes, formatTime } from '../quantity.js';
-import { errorText } from '../report-error.js';
-import { printable } from '../table.js';
+import { formatBytes, formatTime } from '../output/quantity.js';
+import { errorText } from '../output/report-error.js';
+import { printable } from '../output/table.js';
+import { type Command, flagText, type Invocation } from '../process/context.js';
 
 interface Wanted {
   readonly what: ProfileKind;

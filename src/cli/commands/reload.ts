@@ -4,8 +4,8 @@ import type { ResultLine } from '../../control/client/client.js';
 import { isCanaryShare, isCanaryTimeMs } from '../../control/options/reload-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import type { Change } from '../../protocol.js';
-import { type Command, flagText, type Invocation } from '../context.js';
-import { type Column, formatTable, printable } from '../table.js';
+import { type Column, formatTable, printable } from '../output/table.js';
+import { type Command, flagText, type Invocation } from '../process/context.js';
 import { request } from './request.js';
 
 const DEFAULT_FOR = '2m';

@@ -1,7 +1,7 @@
 /** `holdfast stop`: drains, and ends the supervisor; where it has died, the workers that it left behind. */
 import { EXIT, type ExitCode, HoldfastError } from '../../errors.js';
-import { type Command, type Context, flagText } from '../context.js';
-import { isNoSupervisor, type OrphanGroup, orphansIn } from '../orphans.js';
+import { isNoSupervisor, type OrphanGroup, orphansIn } from '../gone/orphans.js';
+import { type Command, type Context, flagText } from '../process/context.js';
 import { request } from './request.js';
 
 /** What became of a service that systemd starts again, and its workers serve on; systemd.exec(5), SERVICE_RESULT. */

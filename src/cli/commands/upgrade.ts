@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { upgradeOver } from '../../control/client/upgrade-arrival.js';
 import type { SupervisorStatus } from '../../protocol.js';
-import { type Command, flagText } from '../context.js';
+import { type Command, flagText } from '../process/context.js';
 import { type Perform, request } from './request.js';
 
 export const run: Command = (invocation, context) => {

@@ -1,9 +1,9 @@
 /** Statuses, and what is to be seen of a state. */
 
-import { cellsOf } from '../../../src/cli/cells.js';
-import { begin, type State, type TopEvent, update } from '../../../src/cli/top/model.js';
-import { type Line, textOf } from '../../../src/cli/top/runs.js';
-import { view } from '../../../src/cli/top/view.js';
+import { cellsOf } from '../../../src/cli/output/cells.js';
+import { type Line, textOf } from '../../../src/cli/output/runs.js';
+import { begin, type State, type TopEvent, update } from '../../../src/cli/top/model/model.js';
+import { view } from '../../../src/cli/top/view/view.js';
 import type { SupervisorStatus, WorkerStatus } from '../../../src/protocol.js';
 import { statusOf } from '../../control/support/fake-target.js';
 
