@@ -110,9 +110,9 @@ t.test('imports go one way', async (t) => {
 /** Tables: one row after the other, of one thing. */
 const TABLES: ReadonlySet<string> = new Set([
   'src/protocol.ts',
-  'src/core/types.ts',
-  'src/cli/catalog.ts',
-  'src/config/schema.ts',
+  'src/core/state/types.ts',
+  'src/cli/command-line/catalog.ts',
+  'src/config/schema/schema.ts',
   'src/config/pm2/keys.ts',
 ]);
 const MOST_LINES = 300;

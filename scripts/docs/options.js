@@ -94,7 +94,7 @@ export function optionsPage() {
   ];
   if (wrong.length > 0)
     throw new Error(`cannot write the options: ${wrong.join(', ')} must be in one group of scripts/docs/options.js`);
-  return page('Options', 'src/config/schema.ts', [
+  return page('Options', 'src/config/schema/schema.ts', [
     `Every option can stand in a configuration file (\`readyTimeout: 20s\`), in the environment
 (\`HOLDFAST_READY_TIMEOUT=20s\`) and on the command line (\`--ready-timeout 20s\`). The later of these three wins.
 [Configuration](../configuration.md) explains files and precedence.`,

@@ -3,7 +3,7 @@ import { SIGNALS } from '../../dist/cli/command-line/topics.js';
 import { codes, page, table } from './markdown.js';
 
 export function signalsPage() {
-  return page('Signals', 'src/cli/topics.ts', [
+  return page('Signals', 'src/cli/command-line/topics.ts', [
     'What the supervisor does when it gets a signal. `holdfast status` shows its PID.',
     table(
       ['signal', 'effect'],

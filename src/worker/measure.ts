@@ -1,6 +1,6 @@
 /**
  * What a worker measures of itself while somebody observes the supervisor: in a file of its own, which is loaded only then.
- * Beside what is always counted (`figures.ts`) it has bytes, kinds of connections, the event loop, garbage collection, memory
+ * Beside what is always counted (`connections/figures.ts`) it has bytes, kinds of connections, the event loop, garbage collection, memory
  * and CPU time. Must not throw; imports nothing but Node's own, as the preload's modules must not be there twice.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';

@@ -6,10 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { ownUid } from '../../control/runtime-dir.js';
 import { EXIT, type ExitCode, HoldfastError } from '../../errors.js';
 import { makeFolder } from '../../make-folder.js';
+import { ownFile } from '../../platform/own-package.js';
 import { spawning } from '../../spawn.js';
 import { type PreparedFrom, prepareQuietly } from '../prepare/prepared-config.js';
 import type { Context } from '../process/context.js';
@@ -104,7 +104,7 @@ function launch(
   logFile: string,
   { env, cwd }: { readonly env: NodeJS.ProcessEnv; readonly cwd: string },
 ): ChildProcess {
-  const program = fileURLToPath(new URL('../../bin/holdfast.js', import.meta.url));
+  const program = ownFile('bin/holdfast.js');
   return spawning(() =>
     spawn(process.execPath, [program, ...words], {
       // With what is preloaded for the applications it would begin itself anew, and lose its pipe.

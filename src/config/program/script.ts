@@ -14,7 +14,7 @@ const PLAIN = /\.(?:[cm]?[jt]s|jsx|tsx)$/;
 
 /**
  * The script as it can be run: its owner's spelling, with the extension that was left off; null where it is no file of this
- * kind, and may be a program, a folder or a command: see `program/resolve.ts`.
+ * kind, and may be a program, a folder or a command: see `resolve.ts`.
  *
  * @param script as written
  * @param cwd absolute path that it is relative to

@@ -1,5 +1,5 @@
 /**
- * The rollout: how it begins, fails and ends. Which worker starts or stops while it runs is `plan.ts`.
+ * The rollout: how it begins, fails and ends. Which worker starts or stops while it runs is `../plan/plan.ts`.
  *
  * `stable` moves as soon as every slot has reached the new generation; the requests are answered when the last worker
  * of the previous one has gone, so that whoever asked for the reload may rely on it.

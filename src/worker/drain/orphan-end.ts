@@ -1,15 +1,6 @@
 /** The end of a worker that has lost its supervisor, and that nobody has come for: what the supervisor would have it do. */
+import type { EndTerms } from '../outlive/outlive.js';
 import type { Drain } from './drain.js';
-
-/** How, where no supervisor is left to say so. */
-export interface EndTerms {
-  readonly drainTimeoutMs: number;
-  readonly spreadMs: number;
-  readonly killTimeoutMs: number;
-  readonly sayShutdown: 'late' | 'early';
-  /** What it has started goes with it. */
-  readonly takesChildren: boolean;
-}
 
 /** Kept from the start: applications replace it. */
 const startTimer = setTimeout;

@@ -2,7 +2,7 @@
  * Takes `listen` over at the place where node:cluster would ask its primary for a handle: arguments, name look-up,
  * errors and events stay Node's own, and whatever patches `net.Server.prototype.listen` does so above us.
  *
- * File descriptors stay with node:cluster; UDP is `datagrams.ts`.
+ * File descriptors stay with node:cluster; UDP is in `datagrams/`.
  */
 import cluster from 'node:cluster';
 import type { Server } from 'node:net';

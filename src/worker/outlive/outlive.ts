@@ -10,7 +10,6 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { AddressKey, WorkerMessage } from '../../protocol.js';
-import type { EndTerms } from '../drain/orphan-end.js';
 import {
   type ChannelPipe,
   channelPipe,
@@ -32,6 +31,16 @@ export interface Account {
   readonly drained: boolean;
   readonly missing: readonly string[];
   readonly sockets: readonly { readonly key: AddressKey; readonly slot: number; readonly handle: unknown }[];
+}
+
+/** How it ends, where no supervisor is left to say so. */
+export interface EndTerms {
+  readonly drainTimeoutMs: number;
+  readonly spreadMs: number;
+  readonly killTimeoutMs: number;
+  readonly sayShutdown: 'late' | 'early';
+  /** What it has started goes with it. */
+  readonly takesChildren: boolean;
 }
 
 /** As the supervisor has told it at its start. */

@@ -175,7 +175,7 @@ function fork(
   );
 }
 
-/** What a worker needs to know that may outlive this process (`src/worker/outlive.ts`). */
+/** What a worker needs to know that may outlive this process (`src/worker/outlive/outlive.ts`). */
 function outliveTerms(path: string, config: Release['config']): string {
   const { orphanTimeoutMs, drainTimeoutMs, spreadMs, killTimeoutMs, shutdownMessage: sayShutdown } = config;
   const takesChildren = !config.keepChildren;
