@@ -5,20 +5,94 @@ import t from 'tap';
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));
 
-/** Which folders a folder may import from; files of src itself go by their own names. */
+/**
+ * Which rooms a room may import from. A room is a folder, without the rooms within it that are named here as well; of src itself
+ * each file is one. Who may import from a folder may from all that is in it, unless the folder is around himself.
+ */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  core: ['protocol', 'monotonic', 'latency'],
-  worker: ['protocol'],
+  // From the state to what is done with it: `core` itself is the step and what is asked beside it.
+  core: ['core/plan', 'core/worker', 'core/rollout', 'core/restarts', 'core/adoption', 'core/state', 'protocol'],
+  'core/plan': ['core/worker', 'core/rollout', 'core/state', 'protocol', 'latency'],
+  'core/worker': ['core/rollout', 'core/restarts', 'core/adoption', 'core/state', 'protocol'],
+  'core/rollout': ['core/restarts', 'core/state'],
+  'core/restarts': ['core/state'],
+  'core/adoption': ['core/state', 'protocol'],
+  'core/steering': ['core/state'],
+  'core/state': ['protocol', 'monotonic'],
+  // `worker` itself is the preload, and what it loads by name.
+  worker: [
+    'worker/application',
+    'worker/channel',
+    'worker/connections',
+    'worker/datagrams',
+    'worker/drain',
+    'worker/handover',
+    'worker/listen',
+    'worker/node',
+    'worker/outlive',
+    'protocol',
+  ],
+  'worker/drain': [
+    'worker/application',
+    'worker/channel',
+    'worker/connections',
+    'worker/datagrams',
+    'worker/handover',
+    'worker/listen',
+    'worker/node',
+    'worker/outlive',
+    'protocol',
+  ],
+  'worker/handover': [
+    'worker/application',
+    'worker/channel',
+    'worker/connections',
+    'worker/listen',
+    'worker/node',
+    'protocol',
+  ],
+  'worker/listen': ['worker/channel', 'worker/node', 'worker/outlive', 'protocol'],
+  'worker/datagrams': ['worker/channel', 'worker/node', 'protocol'],
+  'worker/outlive': ['worker/application', 'worker/node', 'protocol'],
+  'worker/application': ['worker/channel', 'protocol'],
+  'worker/connections': ['worker/node', 'protocol'],
+  'worker/channel': ['worker/node', 'protocol'],
+  'worker/node': [],
   page: ['protocol'],
   native: ['errors'],
-  sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
+  'sockets/custody': ['sockets', 'sockets/bind', 'sockets/address', 'native', 'protocol', 'monotonic'],
+  // Those from outside, and the program that steers.
+  sockets: ['sockets/bind', 'sockets/address', 'sockets/handles', 'native', 'protocol'],
+  'sockets/bind': ['sockets/address', 'sockets/handles', 'native', 'protocol', 'errors'],
+  'sockets/address': ['core/adoption', 'protocol'],
+  'sockets/handles': ['native'],
   platform: ['native', 'sockets', 'protocol', 'errors'],
-  config: ['errors', 'nearest'],
-  logs: ['config', 'protocol', 'errors', 'terminal-text', 'make-folder'],
-  systemd: ['core', 'sockets', 'native', 'protocol', 'errors', 'spawn'],
-  monitor: ['protocol', 'latency'],
-  control: ['protocol', 'errors', 'nearest', 'make-folder'],
+  // `config` itself puts together what the others have read.
+  config: ['config/program', 'config/file', 'config/pm2', 'config/layers', 'config/schema', 'config/text'],
+  'config/init': ['config/file', 'config/pm2', 'config/schema'],
+  'config/file': ['config/pm2', 'config/layers', 'config/schema', 'config/text', 'nearest'],
+  'config/pm2': ['config/layers', 'config/schema', 'config/text', 'nearest'],
+  'config/layers': ['config/schema', 'nearest'],
+  'config/schema': ['errors'],
+  'config/program': ['config/program/package', 'config/program/command', 'config/text', 'nearest'],
+  'config/program/package': ['config/program/command', 'config/text'],
+  'config/program/command': [],
+  'config/text': ['nearest'],
+  logs: ['logs/sinks', 'logs/lines', 'config', 'protocol', 'terminal-text'],
+  'logs/sinks': ['logs/lines', 'config', 'errors', 'make-folder'],
+  'logs/lines': ['protocol', 'terminal-text'],
+  systemd: ['core', 'sockets', 'native', 'errors', 'spawn'],
+  monitor: ['monitor/formats', 'protocol', 'latency'],
+  'monitor/formats': [],
+  'control/server': ['control/client', 'control/options', 'control', 'protocol', 'errors'],
+  'control/client': ['control/options', 'control', 'protocol', 'errors', 'nearest'],
+  'control/admin': ['control', 'protocol'],
+  'control/options': ['protocol'],
+  control: ['errors', 'make-folder'],
   supervisor: [
+    'supervisor/events',
+    'supervisor/pid-one',
+    'supervisor/workers/channel',
     'core',
     'sockets',
     'native',
@@ -33,9 +107,49 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'monotonic',
     'latency',
     'spawn',
-    'replaced-slots',
   ],
-  cli: [
+  'supervisor/events': ['core/state', 'protocol', 'replaced-slots'],
+  'supervisor/pid-one': ['native'],
+  'supervisor/workers/channel': ['protocol'],
+  // `cli` itself is where the program begins.
+  cli: ['cli/start', 'cli/command-line', 'cli/process', 'supervisor'],
+  'cli/start': [
+    'cli/several',
+    'cli/prepare',
+    'cli/output',
+    'cli/process',
+    'supervisor',
+    'platform',
+    'config',
+    'control',
+    'errors',
+    'spawn',
+    'make-folder',
+  ],
+  'cli/several': ['cli/prepare', 'cli/process', 'supervisor', 'systemd', 'logs', 'errors', 'spawn', 'terminal-text'],
+  // The next three are a ring: see RING.
+  'cli/prepare': ['cli/command-line', 'cli/process', 'platform', 'config', 'errors', 'spawn'],
+  'cli/command-line': [
+    'cli/commands',
+    'cli/output',
+    'cli/process',
+    'platform',
+    'config',
+    'protocol',
+    'errors',
+    'nearest',
+  ],
+  'cli/commands': [
+    'cli/command-line',
+    'cli/prepare',
+    'cli/dashboard',
+    'cli/gone',
+    'cli/logs',
+    'cli/output',
+    'cli/process',
+    'cli/progress',
+    'cli/top',
+    'cli/unit',
     'supervisor',
     'platform',
     'systemd',
@@ -45,14 +159,20 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'protocol',
     'errors',
     'nearest',
-    'latency',
-    'replaced-slots',
-    'spawn',
     'terminal-text',
-    'make-folder',
   ],
+  'cli/top': ['cli/top/view', 'cli/top/model', 'cli/output', 'cli/process', 'control'],
+  'cli/top/view': ['cli/top/model', 'cli/output', 'protocol', 'replaced-slots'],
+  'cli/top/model': ['cli/output', 'control', 'protocol', 'latency'],
+  'cli/dashboard': ['cli/top/model', 'control', 'protocol'],
+  'cli/progress': ['cli/output', 'cli/process', 'control', 'protocol', 'errors', 'replaced-slots'],
+  'cli/unit': ['cli/output', 'cli/process', 'platform', 'systemd', 'config', 'errors', 'spawn'],
+  'cli/logs': ['cli/process', 'config', 'control', 'logs', 'protocol', 'errors'],
+  'cli/gone': ['cli/output', 'supervisor', 'control', 'errors'],
+  'cli/output': ['cli/process', 'platform', 'config', 'control', 'protocol', 'errors', 'terminal-text'],
+  'cli/process': ['platform', 'control', 'errors', 'terminal-text'],
   // Of the command line only how a process begins without what NODE_OPTIONS preload.
-  api: ['control', 'protocol', 'errors', 'platform', 'cli'],
+  api: ['control', 'protocol', 'errors', 'platform', 'cli/process'],
   index: ['public'],
   protocol: ['public'],
   public: [],
@@ -66,6 +186,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   monotonic: [],
 };
 
+/**
+ * The only rooms that lead back to themselves: the catalogue has every command, and loads it when it runs; one of them writes what
+ * is in the catalogue for a shell, and `start` hands what it has read to the process that has asked for it by these very words.
+ */
+const RING: readonly string[] = ['cli/prepare', 'cli/command-line', 'cli/commands'];
+
 /** Libraries that only these folders may know. */
 const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
   koffi: 'native',
@@ -76,10 +202,10 @@ const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
   uplot: 'page',
   'zod/mini': 'config',
   yaml: 'config',
-  'terminal-kit': 'cli',
-  yargs: 'cli',
-  'yargs-parser': 'cli',
-  croner: ['config', 'supervisor'],
+  'terminal-kit': 'cli/top',
+  yargs: 'cli/command-line',
+  'yargs-parser': 'cli/command-line',
+  croner: ['config/schema', 'supervisor'],
   chokidar: 'supervisor',
   ws: 'supervisor',
 };
@@ -88,6 +214,7 @@ const IMPORT = /(?:from|import|import\()\s*'([^']+)'/g;
 
 t.test('imports go one way', async (t) => {
   const wrong: string[] = [];
+  const used = new Set<string>();
   let count = 0;
   for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts')) continue;
@@ -96,15 +223,51 @@ t.test('imports go one way', async (t) => {
       if (specifier.startsWith('node:')) continue;
       count += 1;
       if (!specifier.startsWith('.')) {
-        if (![OWNERS[specifier]].flat().includes(from)) wrong.push(`${file} imports ${specifier}`);
+        const owners = [OWNERS[specifier] ?? []].flat();
+        if (!owners.some((owner) => isWithin(from, owner))) wrong.push(`${file} imports ${specifier}`);
         continue;
       }
       const to = roomOf(path.join(path.dirname(file), specifier));
-      if (to !== from && !ARROWS[from]?.includes(to)) wrong.push(`${file} imports ${to}`);
+      if (to === from) continue;
+      const arrows = ARROWS[from]?.filter((arrow) => leadsTo(from, arrow, to)) ?? [];
+      if (arrows.length === 0) wrong.push(`${file} imports ${to}`);
+      for (const arrow of arrows) used.add(`${from} → ${arrow}`);
     }
   }
   t.ok(count > 100, `${count} imports were looked at`);
   t.same(wrong, []);
+  const needless = Object.entries(ARROWS).flatMap(([from, tos]) => tos.map((to) => `${from} → ${to}`));
+  t.same(
+    needless.filter((arrow) => !used.has(arrow)),
+    [],
+    'arrows that no import needs',
+  );
+});
+
+t.test('no room leads back to itself', async (t) => {
+  const rooms = Object.keys(ARROWS);
+  const leads = new Map(
+    rooms.map((from) => [
+      from,
+      rooms.filter((to) => to !== from && ARROWS[from]?.some((arrow) => leadsTo(from, arrow, to))),
+    ]),
+  );
+  const reachedFrom = (from: string): ReadonlySet<string> => {
+    const seen = new Set<string>();
+    const visit = (room: string) => {
+      for (const next of leads.get(room) ?? []) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        visit(next);
+      }
+    };
+    visit(from);
+    return seen;
+  };
+  t.same(
+    rooms.filter((room) => reachedFrom(room).has(room)),
+    RING,
+  );
 });
 
 /** Tables: one row after the other, of one thing. */
@@ -141,8 +304,40 @@ t.test(`no file has more than ${MOST_LINES} lines, but tables`, async (t) => {
   );
 });
 
+/** Tables of another kind: many like files, one for each thing. */
+const LISTS: ReadonlySet<string> = new Set([
+  // One for each command.
+  'cli/commands',
+  // One for each part of the page.
+  'page',
+  // One for each check of the doctor.
+  'platform/checks',
+]);
+const MOST_FILES = 12;
+
+t.test(`no folder has more than ${MOST_FILES} files side by side, but lists of like ones`, async (t) => {
+  const counts = new Map<string, number>();
+  for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const folder = path.relative(src, entry.parentPath);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  t.ok(counts.size > 20, `${counts.size} folders were looked at`);
+  const full = [...counts].filter(([, count]) => count > MOST_FILES).map(([folder]) => folder);
+  t.same(
+    full.filter((folder) => !LISTS.has(folder)),
+    [],
+    'give them rooms by what they are about',
+  );
+  t.same(
+    [...LISTS].filter((folder) => !full.includes(folder)),
+    [],
+    'a list that is short needs no exception',
+  );
+});
+
 t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
-  t.same(librariesOf('cli/start.ts'), [], 'before the first worker: none');
+  t.same(librariesOf('cli/start/start.ts'), [], 'before the first worker: none');
   t.same(librariesOf('supervisor/process/run.ts'), ['pino'], 'pidusage, too, waits until somebody asks');
 });
 
@@ -184,7 +379,23 @@ t.test('the core knows no clock, no timer, no chance and no input or output', as
   }
 });
 
+/** The innermost one that has arrows of its own. */
 function roomOf(file: string): string {
-  const [room = ''] = path.normalize(file).split(path.sep);
-  return room.replace(/\.[jt]s$/, '');
+  const names = path
+    .normalize(file)
+    .replace(/\.[jt]s$/, '')
+    .split(path.sep);
+  for (let length = names.length; length > 1; length--) {
+    const room = names.slice(0, length).join('/');
+    if (room in ARROWS) return room;
+  }
+  return names[0] ?? '';
+}
+
+function leadsTo(from: string, arrow: string, to: string): boolean {
+  return to === arrow || (isWithin(to, arrow) && !isWithin(from, arrow));
+}
+
+function isWithin(room: string, folder: string): boolean {
+  return room === folder || room.startsWith(`${folder}/`);
 }

@@ -3,7 +3,6 @@
  *
  * Every decision is the core's; what is here is passed on, not weighed.
  */
-
 import type { Before, SocketId } from '../core/state/types.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
 import { mayAttach } from '../core/worker/takeover.js';
