@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { nameSources } from '../../../src/cli/process/stack-traces.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 t.test('an error that nobody expected names the sources, not the bundle', async (t) => {
   const dir = t.testdir({

@@ -10,7 +10,7 @@ import { OPTIONS } from '../../../src/config/options.js';
 import { jsonSchema, SETTING_NAMES, SETTINGS } from '../../../src/config/schema/schema.js';
 import { RESOURCES } from '../support.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 const committed = JSON.parse(readFileSync(`${root}config/schema.json`, 'utf8'));
 
 t.test('the committed JSON Schema is the one that the code generates', async (t) => {
