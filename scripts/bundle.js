@@ -2,7 +2,7 @@
 //
 // What every start needs is in the bundle, its libraries included, with their licences beside it. What few need (coloured
 // logs, metrics, the help, file watching, cron expressions, rotation) is loaded from its package when it is asked for.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -28,7 +28,7 @@ const ENTRIES = {
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:output\/(?:report-error|table)|process\/(?:context|leave|node-options|stack-traces))|config\/(?:file\/config-name|logical-cwd|schema\/duration)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|server\/name-claim|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/orphans\/(?:orphans|own-orphans|snapshot)|workers\/channel\/message-shape))\.ts$/;
+  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:output\/(?:report-error|table)|process\/(?:context|leave|node-options|stack-traces))|config\/(?:file\/config-name|logical-cwd|schema\/duration)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|server\/name-claim|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol\/logs|supervisor\/(?:takeover\/orphans\/(?:orphans|own-orphans|snapshot)|workers\/channel\/message-shape))\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:command-line\/(?:catalog|dispatch|parse)|commands\/(?:reload|request|restart|scale|status|stop)|output\/(?:quantity|status-view))|control\/client\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
@@ -164,12 +164,28 @@ export async function writeCommonJsApi(output) {
       types.add(path.join(path.dirname(name), other));
   }
   const texts = [...types].map((name) => [name, typesOf(name)]);
-  const protocol = typesOf('protocol');
+  const protocol = messageTypes(typesOf);
   const all = texts.map(([, text]) => text).join('\n');
   for (const [name, text] of [...texts, ['protocol', declarationsFor(all, protocol)]]) {
-    writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
+    writeFileSync(path.join(root, `dist/${name}.d.cts`), commonJs(text));
   }
   writeApi(output);
+}
+
+/** Of all files about messages, in one and without comments, which are in the sources: only a part of them is published. */
+function messageTypes(typesOf) {
+  const files = readdirSync(path.join(root, 'dist/protocol')).filter((file) => file.endsWith('.d.ts'));
+  return files
+    .map((file) => typesOf(`protocol/${path.basename(file, '.d.ts')}`))
+    .map((text) => text.replaceAll(/^import type [^;]+ from '\.\/[^;]+;\n|^ *\/\*\*[\s\S]*?\*\/\n/gm, ''))
+    .map((text) => text.replaceAll("'../", "'./"))
+    .join('');
+}
+
+function commonJs(text) {
+  return text
+    .replaceAll(/'(\.{1,2})\/protocol\/\w+\.js'/g, "'$1/protocol.js'")
+    .replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'");
 }
 
 /** Those that are needed by others: what workers and supervisor say to each other is nobody else's. */

@@ -4,7 +4,7 @@
  *
  * https://kubernetes.io/docs/concepts/workloads/pods/probes/
  */
-import type { ProbeAnswer, ProbeName } from '../protocol.js';
+import type { ProbeAnswer, ProbeName } from '../protocol/admin.js';
 import { serves } from './state/standing.js';
 import type { State } from './state/types.js';
 

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.js';
-import type { LogFilter, LogQuery, RecentLogs } from '../protocol.js';
+import type { LogFilter, LogQuery, RecentLogs } from '../protocol/logs.js';
 import { terminalText } from '../terminal-text.js';
 import { History } from './history.js';
 import { lineFilter } from './lines/filter.js';

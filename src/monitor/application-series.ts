@@ -1,5 +1,5 @@
 /** What workers say of their application's metrics: read as series, and series written as a worker would tell of them. Pure. */
-import type { ApplicationSchema } from '../protocol.js';
+import type { ApplicationSchema } from '../protocol/measured.js';
 import type { Family, Labels } from './formats/family.js';
 import { labelText } from './formats/text-format.js';
 

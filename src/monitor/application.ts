@@ -2,7 +2,7 @@
  * The application's own metrics, of all workers together or of each slot: merged as prom-client's `aggregator` says. What a worker
  * had counted is kept when it ends, so that a sum of counters never goes back. Pure.
  */
-import type { ApplicationMetrics } from '../protocol.js';
+import type { ApplicationMetrics } from '../protocol/measured.js';
 import { described, type Kind, readSeries, type Series } from './application-series.js';
 import type { Family, Labels, Sample } from './formats/family.js';
 

@@ -3,7 +3,8 @@
  * it is given, each of which the catalogue knows.
  */
 import { upperBound } from '../latency.js';
-import type { ConnectionKind, Measured, SupervisorStatus, WorkerState } from '../protocol.js';
+import type { ConnectionKind, Measured } from '../protocol/measured.js';
+import type { SupervisorStatus, WorkerState } from '../protocol/status.js';
 import { CATALOG, type Entry, type MetricName } from './catalog.js';
 import type { Family, NativeHistogram, Sample } from './formats/family.js';
 import { histogramOf, tallied } from './histograms.js';

@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { type Native, NativeError, type NativeLoad } from '../native/libc.js';
-import type { AddressKey, AddressRequest, SharedRequest } from '../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest } from '../protocol/worker.js';
 import { formatAddress, overlaps } from './address/address.js';
 import type { BoundSocket } from './bind/bind.js';
 import type { SharedHandle } from './bind/shared-bind.js';

@@ -4,7 +4,7 @@ import type { State } from '../core/state/types.js';
 import type { Log } from '../logs/logger.js';
 import type { NativeLoad } from '../native/libc.js';
 import type { SteeringChoice } from '../platform/mode.js';
-import type { ListenMode } from '../protocol.js';
+import type { ListenMode } from '../protocol/status.js';
 import type { Custody, CustodyOptions } from '../sockets/custody/custody.js';
 import type { SharedOptions, SharedSockets } from '../sockets/custody/shared.js';
 import type { Release } from './deployments/release.js';

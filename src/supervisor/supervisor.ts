@@ -6,6 +6,7 @@
 import type { Before, SocketId } from '../core/state/types.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
 import { mayAttach } from '../core/worker/takeover.js';
+import type { ProbeAnswer, ProbeName } from '../protocol/admin.js';
 import type {
   ControlResult,
   ControlTarget,
@@ -13,17 +14,13 @@ import type {
   Description,
   InspectOptions,
   LeaveOptions,
-  LogFilter,
-  LogQuery,
-  ProbeAnswer,
-  ProbeName,
   ProfileOptions,
-  RecentLogs,
   ReloadOptions,
-  SupervisorEvent,
-  SupervisorStatus,
   UpgradeOptions,
-} from '../protocol.js';
+} from '../protocol/control.js';
+import type { SupervisorEvent } from '../protocol/events.js';
+import type { LogFilter, LogQuery, RecentLogs } from '../protocol/logs.js';
+import type { SupervisorStatus } from '../protocol/status.js';
 import type { Custody } from '../sockets/custody/custody.js';
 import type { SharedSockets } from '../sockets/custody/shared.js';
 import { makeStreamPair } from '../sockets/handles/stream-pair.js';

@@ -7,7 +7,14 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import type { AcceptedCounts, ApplicationMetrics, ConnectionCounts, GcKind, GcTotals, Measured } from '../protocol.js';
+import type {
+  AcceptedCounts,
+  ApplicationMetrics,
+  ConnectionCounts,
+  GcKind,
+  GcTotals,
+  Measured,
+} from '../protocol/measured.js';
 import { Registries } from './registries.js';
 
 /** How often the delay of the event loop is looked at: often enough for a second, seldom enough for a worker that idles. */

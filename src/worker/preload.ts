@@ -8,7 +8,7 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import type { SupervisorMessage } from '../protocol.js';
+import type { SupervisorMessage } from '../protocol/worker.js';
 import { Application } from './application/api.js';
 import { Resignation } from './application/resign.js';
 import { openChannel } from './channel/channel.js';

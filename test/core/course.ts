@@ -1,6 +1,6 @@
 /** Courses of things for the simulation: what the owner asks for and what fate does, and when. */
 import fc from 'fast-check';
-import type { ListenMode } from '../../src/protocol.js';
+import type { ListenMode } from '../../src/protocol/status.js';
 import { QUALITIES, type Quality } from './process.js';
 
 export interface Release {

@@ -15,7 +15,7 @@ import {
   nextWake,
   type Supervision,
 } from '../../src/core/supervision.js';
-import type { ListenMode } from '../../src/protocol.js';
+import type { ListenMode } from '../../src/protocol/status.js';
 
 export const PORT = '0.0.0.0:8080';
 

@@ -2,7 +2,7 @@
  * What the command line offers: every command with its options and its help. Plain data, read by the parser and by
  * the help; a command's own module is loaded when it runs.
  */
-import { LOG_LEVELS } from '../../protocol.js';
+import { LOG_LEVELS } from '../../protocol/logs.js';
 import type { Command } from '../process/context.js';
 
 export interface FlagSpec {

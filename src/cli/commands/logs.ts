@@ -8,7 +8,7 @@ import type { Connection } from '../../control/client/client.js';
 import { MOST_LINES } from '../../control/options/log-query.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { lineFilter } from '../../logs/lines/filter.js';
-import type { LogHead, LogQuery } from '../../protocol.js';
+import type { LogHead, LogQuery } from '../../protocol/logs.js';
 import { terminalText } from '../../terminal-text.js';
 import { comesBack } from '../gone/coming-back.js';
 import { grep } from '../logs/grep.js';

@@ -7,7 +7,7 @@ import { connectTo } from '../../control/client/find.js';
 import { profileInto } from '../../control/client/profile-file.js';
 import { isProfileTimeMs, PROFILE_MS } from '../../control/options/profile-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { ProfileKind } from '../../protocol.js';
+import type { ProfileKind } from '../../protocol/worker.js';
 import { formatBytes, formatTime } from '../output/quantity.js';
 import { errorText } from '../output/report-error.js';
 import { printable } from '../output/table.js';

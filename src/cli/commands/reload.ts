@@ -3,7 +3,7 @@ import { parseDuration } from '../../config/schema/duration.js';
 import type { ResultLine } from '../../control/client/client.js';
 import { isCanaryShare, isCanaryTimeMs } from '../../control/options/reload-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { Change } from '../../protocol.js';
+import type { Change } from '../../protocol/control.js';
 import { type Column, formatTable, printable } from '../output/table.js';
 import { type Command, flagText, type Invocation } from '../process/context.js';
 import { request } from './request.js';

@@ -1,7 +1,7 @@
 /** `holdfast status`: the supervisors and their workers, for people or as JSON. */
 import { connectTo, type ListedSupervisor, listSupervisors } from '../../control/client/find.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { SupervisorStatus } from '../../protocol.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import { giveAMoment } from '../gone/coming-back.js';
 import { describeOrphans, isNoSupervisor, orphansAsJson, orphansIn } from '../gone/orphans.js';
 import { describeSupervisor, listOfSupervisors } from '../output/status-view.js';

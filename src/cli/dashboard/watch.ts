@@ -2,7 +2,7 @@
 import { Connection } from '../../control/client/client.js';
 import { runningNames } from '../../control/client/find.js';
 import { controlSocketPath } from '../../control/socket-path.js';
-import type { DashboardList, DashboardRow } from '../../protocol.js';
+import type { DashboardList, DashboardRow } from '../../protocol/page.js';
 import { type History, NO_HISTORY, observe } from '../top/model/history.js';
 import { pageOf, rowOf } from './rows.js';
 

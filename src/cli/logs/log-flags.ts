@@ -2,7 +2,7 @@
 import { parseDuration } from '../../config/schema/duration.js';
 import { MOST_LINES } from '../../control/options/log-query.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import { LOG_LEVELS, type LogQuery } from '../../protocol.js';
+import { LOG_LEVELS, type LogQuery } from '../../protocol/logs.js';
 import { flagText, type Invocation } from '../process/context.js';
 
 export const DEFAULT_LINES = 20;

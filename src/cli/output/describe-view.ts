@@ -1,5 +1,5 @@
 /** A description as text for people: pure. */
-import type { Description, RestartRecord, SettingDescription, VariableDescription } from '../../protocol.js';
+import type { Description, RestartRecord, SettingDescription, VariableDescription } from '../../protocol/control.js';
 import type { Looks } from '../process/context.js';
 import { formatDuration } from './quantity.js';
 import { describeSupervisor, factLines } from './status-view.js';

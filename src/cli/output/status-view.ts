@@ -1,17 +1,17 @@
 /** The status of supervisors as text for people: pure. */
 import path from 'node:path';
 import type { ListedSupervisor } from '../../control/client/find.js';
+import type { ConnectionCounts } from '../../protocol/measured.js';
 import type {
   AddressStatus,
   CanaryStatus,
-  ConnectionCounts,
   HandoverTotals,
   RolloutStatus,
   SocketStatus,
   SupervisorStatus,
   TrialStatus,
   WorkerStatus,
-} from '../../protocol.js';
+} from '../../protocol/status.js';
 import type { Looks } from '../process/context.js';
 import { wrap } from './cells.js';
 import { formatBytes, formatCount, formatDelay, formatDuration, formatPercent, formatRest } from './quantity.js';

@@ -5,7 +5,8 @@
  * standard errors), besides being larger than the owner allows.
  */
 import { percentile, upperBound } from '../../latency.js';
-import type { CanaryFigures, WorkerFigures } from '../../protocol.js';
+import type { WorkerFigures } from '../../protocol/measured.js';
+import type { CanaryFigures } from '../../protocol/status.js';
 
 export interface CanaryLimits {
   /** A canary that has answered fewer is not called good. */

@@ -1,5 +1,6 @@
 /** Makes the first state, and answers the questions that every part of the core asks of it. */
-import type { AddressKey, ListenMode } from '../../protocol.js';
+import type { ListenMode } from '../../protocol/status.js';
+import type { AddressKey } from '../../protocol/worker.js';
 import { seats } from './standing.js';
 import type { Draft, Effect, Policy, ReportLevel, Slot, State, Worker } from './types.js';
 

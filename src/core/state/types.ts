@@ -4,7 +4,9 @@
  * Owns no behaviour. All times are milliseconds of a monotonic clock that the caller brings along.
  */
 import type { MonotonicMs } from '../../monotonic.js';
-import type { AddressKey, DrainReason, ListenMode, SupervisorState, Totals, WorkerState } from '../../protocol.js';
+import type { ListenMode, SupervisorState, Totals, WorkerState } from '../../protocol/status.js';
+import type { AddressKey } from '../../protocol/worker.js';
+import type { DrainReason } from '../../public.js';
 
 /** What a generation asks of its workers. Comes from the configuration, one for each generation. */
 export interface Policy {

@@ -1,5 +1,5 @@
 /** What follows from a worker that crashed or never became ready: blame, backoff, and news for those who wait. */
-import type { RestartCause } from '../../protocol.js';
+import type { RestartCause } from '../../protocol/status.js';
 import { causeOfDeath, type Facts } from '../restarts/cause-of-death.js';
 import { countCrash } from '../restarts/crash-loop.js';
 import { backoff } from '../restarts/restart-policy.js';

@@ -1,6 +1,6 @@
 /** Workers that accept nothing yet: as long as somebody else serves their clients, those that are not ready or on trial. */
 
-import type { AddressKey } from '../../protocol.js';
+import type { AddressKey } from '../../protocol/worker.js';
 import { isOnTrial } from '../rollout/rollout.js';
 import { isFirst, isSoaked, serves } from '../state/standing.js';
 import { policyOf } from '../state/state.js';

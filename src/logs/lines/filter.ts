@@ -1,5 +1,5 @@
 /** Which log lines somebody wants to see. Pure. */
-import type { LogFilter } from '../../protocol.js';
+import type { LogFilter } from '../../protocol/logs.js';
 import { severityOf } from './levels.js';
 
 /** @returns null where every line is wanted: then none has to be read */

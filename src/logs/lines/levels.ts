@@ -1,5 +1,5 @@
 /** How important a log line is. Pure. */
-import { LOG_LEVELS } from '../../protocol.js';
+import { LOG_LEVELS } from '../../protocol/logs.js';
 
 type LevelName = (typeof LOG_LEVELS)[number];
 

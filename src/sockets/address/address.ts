@@ -1,6 +1,6 @@
 /** Names of addresses, and which addresses get in each other's way. Pure. */
 import { isIPv4 } from 'node:net';
-import type { AddressKey, AddressRequest, SharedRequest } from '../../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest } from '../../protocol/worker.js';
 
 /** `127.0.0.1:80`, `[::1]:80`, `*:80`. */
 export function formatAddress(host: string | null, port: number): string {

@@ -1,6 +1,6 @@
 /** Which sockets that are there already concern a request for another address. Pure. */
 import { covers } from '../../core/adoption/overlap.js';
-import type { AddressRequest } from '../../protocol.js';
+import type { AddressRequest } from '../../protocol/worker.js';
 import { addressKey, type Endpoint, isSame, overlaps } from './address.js';
 
 interface Present extends Endpoint {

@@ -6,7 +6,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import { NativeError, type NativeLoad } from '../../native/libc.js';
-import type { AddressRequest } from '../../protocol.js';
+import type { AddressRequest } from '../../protocol/worker.js';
 import { createBoundHandle, type TcpHandle, UV_TCP_IPV6ONLY, UV_TCP_REUSEPORT, wrapFd } from '../handles/handle.js';
 import { BindError, EACCES, EADDRINUSE, ENOTSUP } from './bind-error.js';
 

@@ -5,7 +5,7 @@ import { lstatSync, renameSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import type { NativeLoad } from '../../native/libc.js';
-import type { AddressKey, SharedRequest } from '../../protocol.js';
+import type { AddressKey, SharedRequest } from '../../protocol/worker.js';
 import { wrapFd } from '../handles/handle.js';
 import { newUdpHandle, UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR } from '../handles/udp-handle.js';
 import { BindError, EADDRINUSE } from './bind-error.js';

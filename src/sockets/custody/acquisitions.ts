@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { after, type MonotonicMs, monotonicNow } from '../../monotonic.js';
-import type { AddressKey, AddressRequest } from '../../protocol.js';
+import type { AddressKey, AddressRequest } from '../../protocol/worker.js';
 import { addressKey, formatAddress, overlaps } from '../address/address.js';
 import { findOwner, SOON_FILES } from '../address/owner.js';
 import { rivalsOf } from '../address/rivals.js';

@@ -1,7 +1,8 @@
 /** What custody is made of, and what it keeps. */
 import type { MonotonicMs } from '../../monotonic.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { AddressKey, ListenMode } from '../../protocol.js';
+import type { ListenMode } from '../../protocol/status.js';
+import type { AddressKey } from '../../protocol/worker.js';
 import type { Owner } from '../address/owner.js';
 import type { BoundSocket, ReusePortHow } from '../bind/bind.js';
 import type { InheritedSocket } from '../inherit.js';

@@ -6,7 +6,7 @@
  * both are the same socket in the kernel.
  */
 import type { ListenQueue } from '../../native/libc.js';
-import type { AddressKey, AddressRequest } from '../../protocol.js';
+import type { AddressKey, AddressRequest } from '../../protocol/worker.js';
 import { formatAddress, overlaps } from '../address/address.js';
 import { type BoundSocket, bindSocket, canBindBeside, isAddressFree } from '../bind/bind.js';
 import { BindError, EADDRINUSE } from '../bind/bind-error.js';

@@ -6,7 +6,7 @@
  */
 import os from 'node:os';
 import type { NativeLoad } from '../../native/libc.js';
-import type { AddressKey, SharedRequest } from '../../protocol.js';
+import type { AddressKey, SharedRequest } from '../../protocol/worker.js';
 import { formatAddress, overlaps, sharedKey } from '../address/address.js';
 import { BindError, EADDRINUSE } from '../bind/bind-error.js';
 import { bindPath, bindUdp, removeDead, type SharedHandle, withoutName } from '../bind/shared-bind.js';

@@ -1,5 +1,5 @@
 /** Those who want to bind an address, one after the other. */
-import type { AddressKey } from '../../protocol.js';
+import type { AddressKey } from '../../protocol/worker.js';
 
 export class Turns {
   /** For each address the end of its queue; never rejects. */

@@ -7,8 +7,8 @@ import type {
   InspectOptions,
   ProfileOptions,
   RestartRecord,
-  SupervisorStatus,
-} from '../../protocol.js';
+} from '../../protocol/control.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import type { Releases } from '../deployments/releases.js';
 import type { Progress } from '../requests.js';
 import type { WorkerHandle } from '../workers/process/handle.js';

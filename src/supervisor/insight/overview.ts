@@ -2,7 +2,8 @@
 import { judgeProbe } from '../../core/probes.js';
 import { servedSlots, serves } from '../../core/state/standing.js';
 import type { SteeringChoice } from '../../platform/mode.js';
-import type { ProbeAnswer, ProbeName, SupervisorStatus, UpgradeStatus } from '../../protocol.js';
+import type { ProbeAnswer, ProbeName } from '../../protocol/admin.js';
+import type { SupervisorStatus, UpgradeStatus } from '../../protocol/status.js';
 import type { Started } from '../supervisor-options.js';
 import type { SupervisorParts } from '../supervisor-parts.js';
 import { type SteeringState, steeringState } from '../upkeep/steering-state.js';

@@ -3,7 +3,7 @@
  * only knows how often, and the last reason.
  */
 import type { Before, State } from '../../core/state/types.js';
-import type { RestartRecord } from '../../protocol.js';
+import type { RestartRecord } from '../../protocol/control.js';
 
 /** The oldest are forgotten. */
 const MOST = 64;

@@ -2,10 +2,10 @@
 import { isFirst, seats, soakedAt } from '../../core/state/standing.js';
 import type { State } from '../../core/state/types.js';
 import { type Usage, usage } from '../../monitor/usage.js';
+import type { ConnectionCounts } from '../../protocol/measured.js';
 import type {
   AddressStatus,
   CanaryStatus,
-  ConnectionCounts,
   HandoverTotals,
   ListenMode,
   ReleaseStatus,
@@ -13,7 +13,7 @@ import type {
   SupervisorStatus,
   TrialStatus,
   UpgradeStatus,
-} from '../../protocol.js';
+} from '../../protocol/status.js';
 import type { Custody, CustodySocket } from '../../sockets/custody/custody.js';
 import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { SteeringState } from '../upkeep/steering-state.js';

@@ -13,7 +13,8 @@ import { OPEN_METRICS, TEXT, textOf } from '../../monitor/formats/text-format.js
 import { KnownLabels } from '../../monitor/known-labels.js';
 import { familiesOf, type Present } from '../../monitor/metrics.js';
 import { rowOf, Tallies } from '../../monitor/tallies.js';
-import type { MetricsRequest, Page, SupervisorStatus } from '../../protocol.js';
+import type { MetricsRequest, Page } from '../../protocol/admin.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 import type { Figures, PageFeed } from './page-feed.js';

@@ -3,7 +3,7 @@
  * is from the start; without one from when an application first asks for the metrics.
  */
 import type { State } from '../../core/state/types.js';
-import type { MetricsRequest, Page } from '../../protocol.js';
+import type { MetricsRequest, Page } from '../../protocol/admin.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 import type { Observer, ObserverOptions } from './observer.js';

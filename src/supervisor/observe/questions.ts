@@ -1,5 +1,5 @@
 /** Asks workers what they have measured, and waits for those that answer in time. */
-import type { WorkerMessage } from '../../protocol.js';
+import type { WorkerMessage } from '../../protocol/worker.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 

@@ -9,7 +9,7 @@ import type { ListenTarget } from '../../config/schema/listen-address.js';
 import type { AnyEvent } from '../../core/supervision.js';
 import { HoldfastError } from '../../errors.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { AddressKey, AddressRequest } from '../../protocol.js';
+import type { AddressKey, AddressRequest } from '../../protocol/worker.js';
 import { formatAddress } from '../../sockets/address/address.js';
 import type { Custody, CustodySocket } from '../../sockets/custody/custody.js';
 import type { Release } from '../deployments/release.js';

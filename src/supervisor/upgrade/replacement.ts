@@ -3,7 +3,8 @@
  * leaves them. Knows what is in the way of that, and what is passed on.
  */
 import { unheldSockets } from '../../core/adoption/unheld.js';
-import type { ControlResult, LeaveOptions, UpgradeOptions, UpgradeStatus } from '../../protocol.js';
+import type { ControlResult, LeaveOptions, UpgradeOptions } from '../../protocol/control.js';
+import type { UpgradeStatus } from '../../protocol/status.js';
 import type { Insight } from '../insight/insight.js';
 import type { Observing } from '../observe/observing.js';
 import { type Progress, tell } from '../requests.js';

@@ -12,7 +12,8 @@ import {
   type Verdict,
 } from '../../core/plan/canary.js';
 import type { Event, State } from '../../core/state/types.js';
-import type { CanaryStatus, WorkerFigures } from '../../protocol.js';
+import type { WorkerFigures } from '../../protocol/measured.js';
+import type { CanaryStatus } from '../../protocol/status.js';
 import type { Stats } from '../workers/questions/stats.js';
 
 const INTERVAL_MS = 1_000;

@@ -1,5 +1,5 @@
 /** What workers say: each message goes to the part that it concerns, or to the core as an event. Decides nothing. */
-import type { WorkerMessage } from '../../protocol.js';
+import type { WorkerMessage } from '../../protocol/worker.js';
 import type { HandlesUnderWay } from './handles-under-way.js';
 import { HANDOVER_LACK, type Links } from './links.js';
 import type { WorkerHandle } from './process/handle.js';

@@ -2,7 +2,7 @@
 
 import type { Effect, SocketId } from '../../core/state/types.js';
 import { DIAGNOSIS_MS } from '../../core/worker/condition.js';
-import type { AddressKey, SupervisorMessage } from '../../protocol.js';
+import type { AddressKey, SupervisorMessage } from '../../protocol/worker.js';
 import type { Release } from '../deployments/release.js';
 import type { Programs } from '../programs/programs.js';
 import type { PassedOn } from '../upgrade/passed-state.js';

@@ -10,7 +10,7 @@ import type {
   MetricsText,
   WorkerApi,
   WorkerApiSymbol,
-} from '../../protocol.js';
+} from '../../public.js';
 import type { Channel as OwnChannel } from '../channel/channel.js';
 
 type Channel = Pick<OwnChannel, 'ask' | 'send' | 'sayReady'>;

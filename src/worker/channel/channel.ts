@@ -4,7 +4,7 @@
  * The application uses the same channel: Node keeps messages whose `cmd` begins with `NODE_` away from its `message`
  * listeners, and here nothing is added that it could count or that keeps its process alive.
  */
-import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../../protocol.js';
+import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../../protocol/worker.js';
 import type { TcpHandle } from '../node/handle.js';
 import { isSupervisorMessage, mayHaveHandle } from './messages.js';
 

@@ -2,9 +2,9 @@
  * What the supervisor may say, and nothing else. The application can emit on the same channel what it likes, and the
  * supervisor may be of another version: what is not understood is as if it had not come.
  *
- * A new message of `protocol.ts` needs a line in `MESSAGES`, or this does not compile.
+ * A new message of `src/protocol/worker.ts` needs a line in `MESSAGES`, or this does not compile.
  */
-import type { SupervisorMessage } from '../../protocol.js';
+import type { SupervisorMessage } from '../../protocol/worker.js';
 
 type Type = SupervisorMessage['type'];
 type Body<T extends Type> = Omit<Extract<SupervisorMessage, { type: T }>, 'cmd' | 'type'>;

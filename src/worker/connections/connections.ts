@@ -7,7 +7,7 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { ConnectionCounts, ConnectionKind, OpenConnection } from '../../protocol.js';
+import type { ConnectionCounts, ConnectionKind, OpenConnection } from '../../protocol/measured.js';
 import type { LayeredSocket, ServerSocket } from '../node/socket.js';
 import { isHealthConnection } from './health.js';
 import { UsualProperties } from './movable.js';

@@ -7,7 +7,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import type { WorkerFigures } from '../../protocol.js';
+import type { WorkerFigures } from '../../protocol/measured.js';
 import { isHealthConnection } from './health.js';
 
 /**

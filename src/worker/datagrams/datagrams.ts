@@ -10,7 +10,7 @@ import type { Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import os from 'node:os';
 import { performance } from 'node:perf_hooks';
-import type { AddressKey } from '../../protocol.js';
+import type { AddressKey } from '../../protocol/worker.js';
 import type { Channel } from '../channel/channel.js';
 import { bindAnother, isConnected, isOpen, isUdpHandle, ofFamily, stateOf, type UdpHandle } from '../node/udp.js';
 import { sharesPort } from './exclusive-datagrams.js';

@@ -5,7 +5,7 @@
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { SupervisorMessage } from '../../protocol.js';
+import type { SupervisorMessage } from '../../protocol/worker.js';
 import type { Application } from '../application/api.js';
 import type { Resignation } from '../application/resign.js';
 import type { Channel } from '../channel/channel.js';

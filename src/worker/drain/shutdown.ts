@@ -9,7 +9,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import type { DrainReason } from '../../protocol.js';
+import type { DrainReason } from '../../public.js';
 import { type Connection, kindOf } from '../connections/connections.js';
 import { webSocketOf } from '../connections/websocket.js';
 import type { ServerSocket } from '../node/socket.js';

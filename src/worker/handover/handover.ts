@@ -4,7 +4,7 @@
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
-import type { SupervisorMessage } from '../../protocol.js';
+import type { SupervisorMessage } from '../../protocol/worker.js';
 import type { Application } from '../application/api.js';
 import type { Channel } from '../channel/channel.js';
 import { type Connection, type Connections, kindOf } from '../connections/connections.js';

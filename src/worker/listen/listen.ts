@@ -7,7 +7,7 @@
 import cluster from 'node:cluster';
 import type { Server } from 'node:net';
 import os from 'node:os';
-import type { AddressKey, AddressRequest } from '../../protocol.js';
+import type { AddressKey, AddressRequest } from '../../protocol/worker.js';
 import type { Channel } from '../channel/channel.js';
 import { internals, refusedHandle, stopAccepting, type TcpHandle } from '../node/handle.js';
 import { OWNER, symbolOf } from '../node/symbols.js';

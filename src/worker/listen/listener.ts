@@ -1,6 +1,6 @@
 /** One server of the application that listens, or waits to: what it accepts on, and what it is shown. */
 import type { Server } from 'node:net';
-import type { AddressKey } from '../../protocol.js';
+import type { AddressKey } from '../../protocol/worker.js';
 import type { Channel } from '../channel/channel.js';
 import { acceptOn, internals, stopAccepting, type TcpHandle } from '../node/handle.js';
 import type { Where } from './query.js';

@@ -1,6 +1,6 @@
 /** What Node asks its cluster for when a server is to listen, and what of it is kept. */
 import type { AddressInfo, Server } from 'node:net';
-import type { AddressRequest } from '../../protocol.js';
+import type { AddressRequest } from '../../protocol/worker.js';
 import type { TcpHandle } from '../node/handle.js';
 import type { Endpoint } from './overlap.js';
 

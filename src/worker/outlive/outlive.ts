@@ -9,7 +9,7 @@
  * Must not throw: where this Node lacks something, the worker ends with its supervisor, as under node:cluster.
  */
 import { performance } from 'node:perf_hooks';
-import type { AddressKey, WorkerMessage } from '../../protocol.js';
+import type { AddressKey, WorkerMessage } from '../../protocol/worker.js';
 import {
   type ChannelPipe,
   channelPipe,

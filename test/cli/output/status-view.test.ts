@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import t from 'tap';
 import { describeSupervisor, listOfSupervisors } from '../../../src/cli/output/status-view.js';
-import type { WorkerStatus } from '../../../src/protocol.js';
+import type { WorkerStatus } from '../../../src/protocol/status.js';
 import { statusOf } from '../../control/support/fake-target.js';
 
 const WORKER: WorkerStatus = {

@@ -7,7 +7,9 @@ import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { AdminServer, type AdminServerOptions } from '../../../src/control/admin/admin.js';
 import { Access } from '../../../src/control/admin/admin-access.js';
-import type { AdminTarget, ControlResult, MetricsRequest, PageCommand, PageEvent } from '../../../src/protocol.js';
+import type { AdminTarget, MetricsRequest } from '../../../src/protocol/admin.js';
+import type { ControlResult } from '../../../src/protocol/control.js';
+import type { PageCommand, PageEvent } from '../../../src/protocol/page.js';
 import { freePort } from '../../e2e/support/ports.js';
 import { deferred, statusOf } from '../support/fake-target.js';
 

@@ -14,15 +14,13 @@ import type {
   Description,
   InspectOptions,
   LeaveOptions,
-  LogFilter,
-  LogQuery,
   ProfileOptions,
-  RecentLogs,
   ReloadOptions,
-  SupervisorEvent,
-  SupervisorStatus,
   UpgradeOptions,
-} from '../../../src/protocol.js';
+} from '../../../src/protocol/control.js';
+import type { SupervisorEvent } from '../../../src/protocol/events.js';
+import type { LogFilter, LogQuery, RecentLogs } from '../../../src/protocol/logs.js';
+import type { SupervisorStatus } from '../../../src/protocol/status.js';
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
 

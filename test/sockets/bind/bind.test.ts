@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { load } from '../../../src/native/libc.js';
-import type { AddressRequest } from '../../../src/protocol.js';
+import type { AddressRequest } from '../../../src/protocol/worker.js';
 import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from '../../../src/sockets/bind/bind.js';
 import { BindError } from '../../../src/sockets/bind/bind-error.js';
 import { freePort, NO_NATIVE, nativeOf, openFds, request, reusePortWays } from '../../fixtures/sockets/support.js';

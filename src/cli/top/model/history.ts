@@ -3,7 +3,8 @@
  * the last of them for the bars. Pure.
  */
 import { percentile } from '../../../latency.js';
-import type { SupervisorStatus, WorkerFigures, WorkerStatus } from '../../../protocol.js';
+import type { WorkerFigures } from '../../../protocol/measured.js';
+import type { SupervisorStatus, WorkerStatus } from '../../../protocol/status.js';
 
 /** Figures of a moment; null for what is not known. */
 export interface Pace {

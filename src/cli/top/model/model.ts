@@ -3,7 +3,7 @@
  * key, the time) and says what is to be done. Pure.
  */
 import type { ListedSupervisor } from '../../../control/client/find.js';
-import type { SupervisorStatus } from '../../../protocol.js';
+import type { SupervisorStatus } from '../../../protocol/status.js';
 import { type History, NO_HISTORY, observe } from './history.js';
 import { COLUMNS, type Order, type Row, rowsOf, type SortKey } from './rows.js';
 

@@ -1,5 +1,5 @@
 /** The workers as rows: what is shown of each, in which order, and which. Pure. */
-import type { AddressStatus, SupervisorStatus, WorkerState, WorkerStatus } from '../../../protocol.js';
+import type { AddressStatus, SupervisorStatus, WorkerState, WorkerStatus } from '../../../protocol/status.js';
 import { formatBytes, formatDelay, formatDuration } from '../../output/quantity.js';
 import type { Style } from '../../output/runs.js';
 import { type History, NO_TRACK, type Track } from './history.js';

@@ -1,5 +1,5 @@
 /** A rollout in one line, and what else is worth a line of its own. Pure. */
-import type { SupervisorStatus } from '../../../protocol.js';
+import type { SupervisorStatus } from '../../../protocol/status.js';
 import { replacedSlots } from '../../../replaced-slots.js';
 import { safe } from '../../output/cells.js';
 import { formatDelay, formatPercent, formatRest } from '../../output/quantity.js';

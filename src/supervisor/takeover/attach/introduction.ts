@@ -3,7 +3,7 @@
  * reads it, on a pipe that somebody has connected to, so all of it is checked here, and whatever is wrong ends the connection.
  */
 import type { ChildProcess } from 'node:child_process';
-import type { WorkerMessage } from '../../../protocol.js';
+import type { WorkerMessage } from '../../../protocol/worker.js';
 import { type ChannelPipe, pipeOf } from '../../workers/channel/channel.js';
 import { readWorkerMessage } from '../../workers/channel/messages.js';
 

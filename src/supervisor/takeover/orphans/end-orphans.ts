@@ -7,7 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { removeAbandoned } from '../../../control/server/name-claim.js';
-import type { SupervisorMessage } from '../../../protocol.js';
+import type { SupervisorMessage } from '../../../protocol/worker.js';
 import { UPGRADE_SUFFIX } from '../../upgrade/passed-state.js';
 import { attachPath, type FoundOrphan, isThere, signalProcess, statePath } from './orphans.js';
 import { ownOrphans } from './own-orphans.js';

@@ -7,7 +7,7 @@
  */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { Before, LastRollout } from '../../../core/state/types.js';
-import type { AddressKey } from '../../../protocol.js';
+import type { AddressKey } from '../../../protocol/worker.js';
 import {
   list,
   Mismatch,

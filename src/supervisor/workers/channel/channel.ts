@@ -8,7 +8,7 @@
 import type { ChildProcess } from 'node:child_process';
 import os from 'node:os';
 import { performance } from 'node:perf_hooks';
-import type { WorkerMessage } from '../../../protocol.js';
+import type { WorkerMessage } from '../../../protocol/worker.js';
 import { Allowance, FLOOD_MS } from './allowance.js';
 import { MessageLines } from './message-lines.js';
 import { Mismatch } from './message-shape.js';

@@ -2,7 +2,7 @@
  * What a worker may say, and nothing else: its messages are read here before anybody looks at them. The application shares
  * the channel, so any of them may be forged. Pure; called by the worker's channel.
  *
- * A new message of `protocol.ts` needs a line in `MESSAGES`, or this does not compile.
+ * A new message of `src/protocol/worker.ts` needs a line in `MESSAGES`, or this does not compile.
  */
 import { isIP } from 'node:net';
 import type {
@@ -11,10 +11,9 @@ import type {
   ConnectionCounts,
   GcTotals,
   OpenConnection,
-  SharedRequest,
   WorkerFigures,
-  WorkerMessage,
-} from '../../../protocol.js';
+} from '../../../protocol/measured.js';
+import type { SharedRequest, WorkerMessage } from '../../../protocol/worker.js';
 import {
   amount,
   list,

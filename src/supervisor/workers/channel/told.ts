@@ -2,7 +2,7 @@
  * What a worker has been told, and may therefore speak of: a forged message names an address, a socket or a question that it
  * never had. Pure; kept by the worker's channel.
  */
-import type { AddressKey, WorkerMessage } from '../../../protocol.js';
+import type { AddressKey, WorkerMessage } from '../../../protocol/worker.js';
 import { Mismatch } from './message-shape.js';
 import type { ClusterMessage } from './node-messages.js';
 

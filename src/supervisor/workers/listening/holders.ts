@@ -1,5 +1,5 @@
 /** Which workers have what all of them share: each as often as it was given it and has not closed it. */
-import type { AddressKey } from '../../../protocol.js';
+import type { AddressKey } from '../../../protocol/worker.js';
 
 export class Holders {
   readonly #workers = new Map<AddressKey, number[]>();

@@ -7,7 +7,7 @@ import type { AnyEvent } from '../../../core/supervision.js';
 import { HoldfastError } from '../../../errors.js';
 import type { Log } from '../../../logs/logger.js';
 import type { MonotonicMs } from '../../../monotonic.js';
-import type { AddressKey, AddressRequest, SharedRequest, WorkerMessage } from '../../../protocol.js';
+import type { AddressKey, AddressRequest, SharedRequest, WorkerMessage } from '../../../protocol/worker.js';
 import { addressKey, formatAddress, sharedKey } from '../../../sockets/address/address.js';
 import type { Owner } from '../../../sockets/address/owner.js';
 import { asNamed, rivalsOf } from '../../../sockets/address/rivals.js';

@@ -1,5 +1,5 @@
 /** Servers that look as if they listened, and what they asked for. */
-import type { AddressKey, AddressRequest } from '../../../protocol.js';
+import type { AddressKey, AddressRequest } from '../../../protocol/worker.js';
 
 export interface StandIn {
   readonly request: AddressRequest;

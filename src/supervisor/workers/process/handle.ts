@@ -4,7 +4,7 @@
 import type { Readable } from 'node:stream';
 import type { Log } from '../../../logs/logger.js';
 import { captureOutput, type WorkerOutput } from '../../../logs/worker-output.js';
-import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../../../protocol.js';
+import type { IpcCommand, SupervisorMessage, WorkerMessage } from '../../../protocol/worker.js';
 import type { TcpHandle } from '../../../sockets/handles/handle.js';
 import { fingerprintOf, type Release } from '../../deployments/release.js';
 import { Debugged } from './debugged.js';

@@ -2,7 +2,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { lstat, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { ControlResult, ProfileOptions, SupervisorMessage, WorkerMessage } from '../../../protocol.js';
+import type { ControlResult, ProfileOptions } from '../../../protocol/control.js';
+import type { SupervisorMessage, WorkerMessage } from '../../../protocol/worker.js';
 import type { WorkerHandle } from '../process/handle.js';
 import { endInspector, isInspectorUrl } from './hang-stack.js';
 

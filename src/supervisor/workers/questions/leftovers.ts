@@ -3,7 +3,8 @@
  * and on a busy machine its word comes after the time.
  */
 import type { Log } from '../../../logs/logger.js';
-import type { ConnectionKind, WorkerMessage } from '../../../protocol.js';
+import type { ConnectionKind } from '../../../protocol/measured.js';
+import type { WorkerMessage } from '../../../protocol/worker.js';
 import type { WorkerIdentity } from '../process/fork.js';
 
 /** How long its word is waited for at most; it may hang. */

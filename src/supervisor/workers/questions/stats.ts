@@ -1,5 +1,5 @@
 /** Asks the workers how they are, when somebody wants to know; nothing is measured in between. */
-import type { WorkerMessage } from '../../../protocol.js';
+import type { WorkerMessage } from '../../../protocol/worker.js';
 import type { WorkerHandle } from '../process/handle.js';
 
 export type Stats = Extract<WorkerMessage, { type: 'stats' }>;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { NO_HISTORY, observe } from '../../../../src/cli/top/model/history.js';
-import type { SupervisorStatus, WorkerStatus } from '../../../../src/protocol.js';
+import type { SupervisorStatus, WorkerStatus } from '../../../../src/protocol/status.js';
 import { status, worker } from '../support.js';
 
 const at = (uptimeMs: number, more: Partial<WorkerStatus>, of: Partial<SupervisorStatus> = {}) =>

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import type { WorkerMessage } from '../../../../src/protocol.js';
+import type { WorkerMessage } from '../../../../src/protocol/worker.js';
 import { type ChannelListener, pipeOf, WorkerChannel } from '../../../../src/supervisor/workers/channel/channel.js';
 import { readWorkerMessage } from '../../../../src/supervisor/workers/channel/messages.js';
 

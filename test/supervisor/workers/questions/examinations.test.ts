@@ -1,7 +1,8 @@
 import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { ProfileOptions, SupervisorMessage } from '../../../../src/protocol.js';
+import type { ProfileOptions } from '../../../../src/protocol/control.js';
+import type { SupervisorMessage } from '../../../../src/protocol/worker.js';
 import type { WorkerHandle } from '../../../../src/supervisor/workers/process/handle.js';
 import { Examinations } from '../../../../src/supervisor/workers/questions/examinations.js';
 
