@@ -2,7 +2,7 @@
 
 /**
  * Which rooms a room may import from. A room is a folder, without the rooms within it that are named here as well; of src itself
- * each file is one. Who may import from a folder may from all that is in it, unless the folder is around himself.
+ * each file is one. An arrow to a folder leads to all rooms in it; from a room within that folder, to the folder itself alone.
  */
 export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // From the state to what is done with it: `core` itself is the step and what is asked beside it.
