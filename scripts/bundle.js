@@ -2,7 +2,7 @@
 //
 // What every start needs is in the bundle, its libraries included, with their licences beside it. What few need (coloured
 // logs, metrics, the help, file watching, cron expressions, rotation) is loaded from its package when it is asked for.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -20,18 +20,18 @@ const API = { client: 'src/api/client.ts', supervisor: 'src/api/supervisor.ts' }
 const ENTRIES = {
   begin: 'src/cli/begin.ts',
   main: 'src/cli/main.ts',
-  prepare: 'src/cli/prepare.ts',
-  dispatch: 'src/cli/dispatch.ts',
+  prepare: 'src/cli/prepare/prepare.ts',
+  dispatch: 'src/cli/command-line/dispatch.ts',
   ...Object.fromEntries(Object.entries(API).map(([name, file]) => [`api-${name}`, file])),
 };
 /** Development dependencies that get in, each as a file of its own with what it depends on. */
 const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
-  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:context|leave|node-options|stack-traces|table|report-error)|config\/(?:config-name|duration|logical-cwd)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|server\/name-claim|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol|supervisor\/(?:takeover\/(?:orphans|own-orphans|snapshot)|workers\/message-shape))\.ts$/;
+  /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:output\/(?:report-error|table)|process\/(?:context|leave|node-options|stack-traces))|config\/(?:file\/config-name|logical-cwd|schema\/duration)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|server\/name-claim|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol\/logs|supervisor\/(?:takeover\/orphans\/(?:orphans|own-orphans|snapshot)|workers\/channel\/message-shape))\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
-  /\/(?:src\/(?:cli\/(?:catalog|dispatch|parse|quantity|status-view|commands\/(?:reload|request|restart|scale|status|stop))|control\/client\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
+  /\/(?:src\/(?:cli\/(?:command-line\/(?:catalog|dispatch|parse)|commands\/(?:reload|request|restart|scale|status|stop)|output\/(?:quantity|status-view))|control\/client\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
 const PACKED = new Set(
   [
@@ -118,7 +118,7 @@ export async function bundle(others) {
   });
   const { output } = await build.generate({
     dir: out,
-    // Loads faster than ES modules do, and can be forgotten: see src/cli/prepared-config.ts.
+    // Loads faster than ES modules do, and can be forgotten: see src/cli/prepare/prepared-config.ts.
     format: 'cjs',
     entryFileNames: '[name].cjs',
     sourcemap: true,
@@ -132,7 +132,7 @@ export async function bundle(others) {
         ...LIBRARIES.map((name) => ({ name: `lib-${name}`, test: new RegExp(`/node_modules/${name}/`) })),
         { name: 'common', test: COMMON },
         { name: 'command', test: COMMAND },
-        { name: 'top', test: /\/src\/cli\/(?:top\/|commands\/top\.ts$)/ },
+        { name: 'top', test: /\/src\/cli\/(?:top\/|(?:commands\/top|output\/runs)\.ts$)/ },
       ],
     },
   });
@@ -164,12 +164,28 @@ export async function writeCommonJsApi(output) {
       types.add(path.join(path.dirname(name), other));
   }
   const texts = [...types].map((name) => [name, typesOf(name)]);
-  const protocol = typesOf('protocol');
+  const protocol = messageTypes(typesOf);
   const all = texts.map(([, text]) => text).join('\n');
   for (const [name, text] of [...texts, ['protocol', declarationsFor(all, protocol)]]) {
-    writeFileSync(path.join(root, `dist/${name}.d.cts`), text.replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'"));
+    writeFileSync(path.join(root, `dist/${name}.d.cts`), commonJs(text));
   }
   writeApi(output);
+}
+
+/** Of all files about messages, in one and without comments, which are in the sources: only a part of them is published. */
+function messageTypes(typesOf) {
+  const files = readdirSync(path.join(root, 'dist/protocol')).filter((file) => file.endsWith('.d.ts'));
+  return files
+    .map((file) => typesOf(`protocol/${path.basename(file, '.d.ts')}`))
+    .map((text) => text.replaceAll(/^import type [^;]+ from '\.\/[^;]+;\n|^ *\/\*\*[\s\S]*?\*\/\n/gm, ''))
+    .map((text) => text.replaceAll("'../", "'./"))
+    .join('');
+}
+
+function commonJs(text) {
+  return text
+    .replaceAll(/'(\.{1,2})\/protocol\/\w+\.js'/g, "'$1/protocol.js'")
+    .replaceAll(/'(\.{1,2}\/[^']+)\.js'/g, "'$1.cjs'");
 }
 
 /** Those that are needed by others: what workers and supervisor say to each other is nobody else's. */

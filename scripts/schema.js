@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { jsonSchema } from '../dist/config/schema.js';
+import { jsonSchema } from '../dist/config/schema/schema.js';
 
 const file = fileURLToPath(new URL('../config/schema.json', import.meta.url));
 const biome = createRequire(import.meta.url).resolve('@biomejs/biome/bin/biome');

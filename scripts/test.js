@@ -26,7 +26,7 @@ const { values: flags, positionals: words } = parseArgs({
 const HEAVY =
   /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
 /** Tests of a folder share a process: of most, starting it is most of the work. Not these: they change what Node does. */
-const APART = /^(?:\.|worker)$/;
+const APART = /^(?:\.|worker(?:\/(?:channel|connections|datagrams|listen|outlive))?)$/;
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;
 /** What may run at a time, in shares of the machine: most tests wait most of the time. */

@@ -2,92 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { ARROWS, LISTS, OWNERS, RING, TABLES } from './arrows.js';
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));
-
-/** Which folders a folder may import from; files of src itself go by their own names. */
-const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  core: ['protocol', 'monotonic', 'latency'],
-  worker: ['protocol'],
-  page: ['protocol'],
-  native: ['errors'],
-  sockets: ['core', 'native', 'protocol', 'errors', 'monotonic'],
-  platform: ['native', 'sockets', 'protocol', 'errors'],
-  config: ['errors', 'nearest'],
-  logs: ['config', 'protocol', 'errors', 'terminal-text', 'make-folder'],
-  systemd: ['core', 'sockets', 'native', 'protocol', 'errors', 'spawn'],
-  monitor: ['protocol', 'latency'],
-  control: ['protocol', 'errors', 'nearest', 'make-folder'],
-  supervisor: [
-    'core',
-    'sockets',
-    'native',
-    'platform',
-    'systemd',
-    'config',
-    'logs',
-    'monitor',
-    'control',
-    'protocol',
-    'errors',
-    'monotonic',
-    'latency',
-    'spawn',
-    'replaced-slots',
-  ],
-  cli: [
-    'supervisor',
-    'platform',
-    'systemd',
-    'config',
-    'control',
-    'logs',
-    'protocol',
-    'errors',
-    'nearest',
-    'latency',
-    'replaced-slots',
-    'spawn',
-    'terminal-text',
-    'make-folder',
-  ],
-  // Of the command line only how a process begins without what NODE_OPTIONS preload.
-  api: ['control', 'protocol', 'errors', 'platform', 'cli'],
-  index: ['public'],
-  protocol: ['public'],
-  public: [],
-  errors: [],
-  nearest: [],
-  latency: [],
-  'replaced-slots': [],
-  spawn: [],
-  'make-folder': [],
-  'terminal-text': [],
-  monotonic: [],
-};
-
-/** Libraries that only these folders may know. */
-const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
-  koffi: 'native',
-  pino: 'logs',
-  'pino-pretty': 'logs',
-  'rotating-file-stream': 'logs',
-  pidusage: 'monitor',
-  uplot: 'page',
-  'zod/mini': 'config',
-  yaml: 'config',
-  'terminal-kit': 'cli',
-  yargs: 'cli',
-  'yargs-parser': 'cli',
-  croner: ['config', 'supervisor'],
-  chokidar: 'supervisor',
-  ws: 'supervisor',
-};
 
 const IMPORT = /(?:from|import|import\()\s*'([^']+)'/g;
 
 t.test('imports go one way', async (t) => {
   const wrong: string[] = [];
+  const used = new Set<string>();
   let count = 0;
   for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts')) continue;
@@ -96,25 +19,53 @@ t.test('imports go one way', async (t) => {
       if (specifier.startsWith('node:')) continue;
       count += 1;
       if (!specifier.startsWith('.')) {
-        if (![OWNERS[specifier]].flat().includes(from)) wrong.push(`${file} imports ${specifier}`);
+        const owners = [OWNERS[specifier] ?? []].flat();
+        if (!owners.some((owner) => isWithin(from, owner))) wrong.push(`${file} imports ${specifier}`);
         continue;
       }
       const to = roomOf(path.join(path.dirname(file), specifier));
-      if (to !== from && !ARROWS[from]?.includes(to)) wrong.push(`${file} imports ${to}`);
+      if (to === from) continue;
+      const arrows = ARROWS[from]?.filter((arrow) => leadsTo(from, arrow, to)) ?? [];
+      if (arrows.length === 0) wrong.push(`${file} imports ${to}`);
+      for (const arrow of arrows) used.add(`${from} → ${arrow}`);
     }
   }
   t.ok(count > 100, `${count} imports were looked at`);
   t.same(wrong, []);
+  const needless = Object.entries(ARROWS).flatMap(([from, tos]) => tos.map((to) => `${from} → ${to}`));
+  t.same(
+    needless.filter((arrow) => !used.has(arrow)),
+    [],
+    'arrows that no import needs',
+  );
 });
 
-/** Tables: one row after the other, of one thing. */
-const TABLES: ReadonlySet<string> = new Set([
-  'src/protocol.ts',
-  'src/core/types.ts',
-  'src/cli/catalog.ts',
-  'src/config/schema.ts',
-  'src/config/pm2/keys.ts',
-]);
+t.test('no room leads back to itself', async (t) => {
+  const rooms = Object.keys(ARROWS);
+  const leads = new Map(
+    rooms.map((from) => [
+      from,
+      rooms.filter((to) => to !== from && ARROWS[from]?.some((arrow) => leadsTo(from, arrow, to))),
+    ]),
+  );
+  const reachedFrom = (from: string): ReadonlySet<string> => {
+    const seen = new Set<string>();
+    const visit = (room: string) => {
+      for (const next of leads.get(room) ?? []) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        visit(next);
+      }
+    };
+    visit(from);
+    return seen;
+  };
+  t.same(
+    rooms.filter((room) => reachedFrom(room).has(room)),
+    RING,
+  );
+});
+
 const MOST_LINES = 300;
 
 t.test(`no file has more than ${MOST_LINES} lines, but tables`, async (t) => {
@@ -149,8 +100,31 @@ function filesIn(root: string, folder: string): string[] {
   });
 }
 
+const MOST_FILES = 12;
+
+t.test(`no folder has more than ${MOST_FILES} files side by side, but lists of like ones`, async (t) => {
+  const counts = new Map<string, number>();
+  for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const folder = path.relative(src, entry.parentPath);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  t.ok(counts.size > 20, `${counts.size} folders were looked at`);
+  const full = [...counts].filter(([, count]) => count > MOST_FILES).map(([folder]) => folder);
+  t.same(
+    full.filter((folder) => !LISTS.has(folder)),
+    [],
+    'give them rooms by what they are about',
+  );
+  t.same(
+    [...LISTS].filter((folder) => !full.includes(folder)),
+    [],
+    'a list that is short needs no exception',
+  );
+});
+
 t.test('the supervisor loads neither the command-line parser nor the schema library', async (t) => {
-  t.same(librariesOf('cli/start.ts'), [], 'before the first worker: none');
+  t.same(librariesOf('cli/start/start.ts'), [], 'before the first worker: none');
   t.same(librariesOf('supervisor/process/run.ts'), ['pino'], 'pidusage, too, waits until somebody asks');
 });
 
@@ -192,7 +166,23 @@ t.test('the core knows no clock, no timer, no chance and no input or output', as
   }
 });
 
+/** The innermost one that has arrows of its own. */
 function roomOf(file: string): string {
-  const [room = ''] = path.normalize(file).split(path.sep);
-  return room.replace(/\.[jt]s$/, '');
+  const names = path
+    .normalize(file)
+    .replace(/\.[jt]s$/, '')
+    .split(path.sep);
+  for (let length = names.length; length > 1; length--) {
+    const room = names.slice(0, length).join('/');
+    if (room in ARROWS) return room;
+  }
+  return names[0] ?? '';
+}
+
+function leadsTo(from: string, arrow: string, to: string): boolean {
+  return to === arrow || (isWithin(to, arrow) && !isWithin(from, arrow));
+}
+
+function isWithin(room: string, folder: string): boolean {
+  return room === folder || room.startsWith(`${folder}/`);
 }

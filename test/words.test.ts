@@ -132,7 +132,7 @@ t.test('messages are plain', async (t) => {
 
 /** Its message or its hint is made elsewhere: by whom it calls, or by another process. */
 const MADE_ELSEWHERE: Readonly<Record<string, RegExp>> = {
-  'src/cli/prepared-config.ts': /stderr\.replace/,
+  'src/cli/prepare/prepared-config.ts': /stderr\.replace/,
   'src/supervisor/insight/describe.ts': /there is no worker/,
 };
 

@@ -78,7 +78,7 @@ async function holdings({ pid, inspector }) {
 /** One step of the core: when nothing happens, and while a reload goes through all slots. */
 async function step(rounds) {
   const core = await import('../../dist/core/step.js');
-  const { initialState } = await import('../../dist/core/state.js');
+  const { initialState } = await import('../../dist/core/state/state.js');
   const table = {};
   for (const size of [2, 64, 256]) {
     const [idle, rolling] = [[], []];

@@ -1,10 +1,10 @@
 // docs/reference/commands.md: every command with its flags, from the catalogue that the parser and the help read.
-import { COMMANDS } from '../../dist/cli/catalog.js';
-import { EXIT_CODES } from '../../dist/cli/topics.js';
+import { COMMANDS } from '../../dist/cli/command-line/catalog.js';
+import { EXIT_CODES } from '../../dist/cli/command-line/topics.js';
 import { code, codes, page, table } from './markdown.js';
 
 export async function commandsPage() {
-  return page('Commands', 'src/cli/catalog.ts', [
+  return page('Commands', 'src/cli/command-line/catalog.ts', [
     '`holdfast COMMAND --help` shows the same in a terminal. [Using the command line](../commands.md) is the guide.',
     table(
       ['command', 'what it does'],

@@ -1,6 +1,6 @@
 // docs/reference/options.md: every option, by what it is about.
 import * as z from 'zod/mini';
-import { SETTING_NAMES, SETTINGS } from '../../dist/config/schema.js';
+import { SETTING_NAMES, SETTINGS } from '../../dist/config/schema/schema.js';
 import { code, codes, page, table } from './markdown.js';
 
 /** In the order in which one meets them. Every option is in one of them. */
@@ -94,7 +94,7 @@ export function optionsPage() {
   ];
   if (wrong.length > 0)
     throw new Error(`cannot write the options: ${wrong.join(', ')} must be in one group of scripts/docs/options.js`);
-  return page('Options', 'src/config/schema.ts', [
+  return page('Options', 'src/config/schema/schema.ts', [
     `Every option can stand in a configuration file (\`readyTimeout: 20s\`), in the environment
 (\`HOLDFAST_READY_TIMEOUT=20s\`) and on the command line (\`--ready-timeout 20s\`). The later of these three wins.
 [Configuration](../configuration.md) explains files and precedence.`,

@@ -1,9 +1,9 @@
 // docs/reference/signals.md: from the topics that `holdfast help` shows.
-import { SIGNALS } from '../../dist/cli/topics.js';
+import { SIGNALS } from '../../dist/cli/command-line/topics.js';
 import { codes, page, table } from './markdown.js';
 
 export function signalsPage() {
-  return page('Signals', 'src/cli/topics.ts', [
+  return page('Signals', 'src/cli/command-line/topics.ts', [
     'What the supervisor does when it gets a signal. `holdfast status` shows its PID.',
     table(
       ['signal', 'effect'],

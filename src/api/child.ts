@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { plainEnvironment } from '../cli/node-options.js';
+import { plainEnvironment } from '../cli/process/node-options.js';
 import { EXIT, type ExitCode, HoldfastError } from '../errors.js';
 import { ownFile } from '../platform/own-package.js';
 import type { Options } from './options.js';

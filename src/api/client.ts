@@ -14,38 +14,39 @@ import { EXIT, HoldfastError } from '../errors.js';
 import type {
   DescribeOptions,
   Description,
-  LogQuery,
   ProfileOptions,
   ReloadOptions,
-  SupervisorEvent,
-  SupervisorStatus,
   UpgradeOptions,
-} from '../protocol.js';
+} from '../protocol/control.js';
+import type { SupervisorEvent } from '../protocol/events.js';
+import type { LogQuery } from '../protocol/logs.js';
+import type { SupervisorStatus } from '../protocol/status.js';
 import { Task } from './task.js';
 
 export { HoldfastError } from '../errors.js';
 export type {
-  AddressStatus,
-  CanaryStatus,
   Change,
   ControlResult,
   DescribeOptions,
   Description,
-  LogFilter,
   ReloadOptions,
   RestartRecord,
-  RolloutStatus,
   SettingDescription,
-  SocketStatus,
-  SupervisorEvent,
-  SupervisorSnapshot,
-  SupervisorStatus,
-  TrialStatus,
   UpgradeOptions,
   VariableDescription,
-  WorkerFigures,
+} from '../protocol/control.js';
+export type { SupervisorEvent, SupervisorSnapshot } from '../protocol/events.js';
+export type { LogFilter } from '../protocol/logs.js';
+export type { WorkerFigures } from '../protocol/measured.js';
+export type {
+  AddressStatus,
+  CanaryStatus,
+  RolloutStatus,
+  SocketStatus,
+  SupervisorStatus,
+  TrialStatus,
   WorkerStatus,
-} from '../protocol.js';
+} from '../protocol/status.js';
 export type { Progress, Task } from './task.js';
 
 /** Where to look for a supervisor. */

@@ -1,6 +1,6 @@
 /** Passes the events of a supervisor on to a program, until there are no more. */
 import { HoldfastError } from '../errors.js';
-import type { SupervisorEvent } from '../protocol.js';
+import type { SupervisorEvent } from '../protocol/events.js';
 
 /**
  * A program whose event loop stood still for long is cut off, and connects again: it goes on with a snapshot.

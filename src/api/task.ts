@@ -1,6 +1,6 @@
 /** Something that was asked of a supervisor and takes its time: to be waited for, or watched while it goes on. */
 import type { HoldfastError } from '../errors.js';
-import type { ControlResult } from '../protocol.js';
+import type { ControlResult } from '../protocol/control.js';
 
 /** One step on the way, for people: a fixed message and fields. */
 export interface Progress {

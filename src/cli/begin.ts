@@ -1,5 +1,5 @@
 /** Where the program begins: signals first, then everything else, and a plain word where that cannot even be loaded. */
-import { isNextImage } from './early-signals.js';
+import { isNextImage } from './process/early-signals.js';
 
 /** What a program is to have loaded before its own first line: an APM, a loader. */
 const PRELOADS = /(?:^|\s)(?:-r|--require|--import|--(?:experimental-)?loader)(?=[\s=])/;
@@ -7,8 +7,8 @@ const PRELOADS = /(?:^|\s)(?:-r|--require|--import|--(?:experimental-)?loader)(?
 /** NODE_OPTIONS are meant for the applications. */
 async function begin(): Promise<void> {
   const { NODE_OPTIONS = '', HOLDFAST_NODE_OPTIONS } = process.env;
-  if (HOLDFAST_NODE_OPTIONS !== undefined) (await import('./node-options.js')).restoreOptions(process.env);
-  else if (PRELOADS.test(NODE_OPTIONS)) (await import('./plain-node.js')).becomePlain();
+  if (HOLDFAST_NODE_OPTIONS !== undefined) (await import('./process/node-options.js')).restoreOptions(process.env);
+  else if (PRELOADS.test(NODE_OPTIONS)) (await import('./process/plain-node.js')).becomePlain();
   // The next image of a supervisor: from here on its end is not that of the workers.
   if (isNextImage) (await import('../supervisor/upgrade/arrival.js')).arrive(process.env);
   await import('./main.js');

@@ -1,9 +1,9 @@
 /** The program: gives this process's words to the command line, and its exit code to the shell. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { processContext } from './context.js';
-import { leave } from './leave.js';
-import { nameSources } from './stack-traces.js';
+import { processContext } from './process/context.js';
+import { leave } from './process/leave.js';
+import { nameSources } from './process/stack-traces.js';
 
 nameSources(path.dirname(fileURLToPath(import.meta.url)));
 void run(process.argv.slice(2));
@@ -12,10 +12,10 @@ void run(process.argv.slice(2));
 async function run(argv: readonly string[]): Promise<void> {
   const context = processContext();
   if (argv[0] === 'start') {
-    const { start } = await import('./start.js');
+    const { start } = await import('./start/start.js');
     await leave(await start(argv, context));
   } else {
-    const { dispatch } = await import('./dispatch.js');
+    const { dispatch } = await import('./command-line/dispatch.js');
     await leave(await dispatch(argv, context));
   }
 }

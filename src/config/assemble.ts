@@ -2,15 +2,15 @@
  * Puts the validated options together: defaults, percentages, rules that concern two options at once, units in names.
  */
 import type { Config } from './config.js';
-import { formatDuration } from './duration.js';
-import { type Fault, show } from './fault.js';
-import { defaultOf } from './layer.js';
+import { defaultOf } from './layers/layer.js';
+import type { ChosenOptions } from './layers/precedence.js';
 import type { Found, Uncertainty } from './locate.js';
 import { shareMemory } from './memory.js';
-import type { ChosenOptions } from './precedence.js';
 import { programFaults } from './program-rules.js';
 import type { Resources } from './resources.js';
-import { MAX_INSTANCES, type SettingName, type Validated } from './schema.js';
+import { formatDuration } from './schema/duration.js';
+import { type Fault, show } from './schema/fault.js';
+import { MAX_INSTANCES, type SettingName, type Validated } from './schema/schema.js';
 
 export interface Circumstances {
   readonly isUncertain: Uncertainty;

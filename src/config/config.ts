@@ -1,4 +1,4 @@
-import type { ListenAddress, ListenTarget } from './listen-address.js';
+import type { ListenAddress, ListenTarget } from './schema/listen-address.js';
 
 /**
  * The configuration as everything behind the command line sees it: complete, validated, frozen, no defaults left.

@@ -4,21 +4,21 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { chooseApplications, type ReadFrom, readApplications, repeatedNames } from './applications.js';
 import { assemble } from './assemble.js';
 import type { Config } from './config.js';
-import { isConfigFile } from './config-name.js';
-import { ENVIRONMENT, readEnvironment, variableOf } from './environment.js';
-import { ConfigError, type Fault, show } from './fault.js';
-import { COMMAND_LINE, readFlags } from './flags.js';
-import { readGivenOptions } from './given-options.js';
-import { checkLayer, type Layer, Rejected } from './layer.js';
+import { chooseApplications, type ReadFrom, readApplications, repeatedNames } from './file/applications.js';
+import { isConfigFile } from './file/config-name.js';
+import { readGivenOptions } from './file/given-options.js';
+import { ENVIRONMENT, readEnvironment, variableOf } from './layers/environment.js';
+import { COMMAND_LINE, readFlags } from './layers/flags.js';
+import { checkLayer, type Layer, Rejected } from './layers/layer.js';
+import { choose } from './layers/precedence.js';
 import { locate, type Uncertainty } from './locate.js';
 import { type Origins, originsOf } from './origins.js';
 import type { Facts } from './pm2/keys.js';
 import type { Note } from './pm2/translate.js';
-import { choose } from './precedence.js';
 import type { Resources } from './resources.js';
+import { ConfigError, type Fault, show } from './schema/fault.js';
 
 export { logicalCwd } from './logical-cwd.js';
 

@@ -3,16 +3,16 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { readEnvFile } from './env-file.js';
-import { type Fault, show } from './fault.js';
-import { COMMAND_LINE } from './flags.js';
-import type { Chosen, ChosenOptions } from './precedence.js';
-import { isLauncher } from './program/launchers.js';
+import { COMMAND_LINE } from './layers/flags.js';
+import type { Chosen, ChosenOptions } from './layers/precedence.js';
+import { isLauncher } from './program/command/launchers.js';
 import type { Program } from './program/program.js';
-import type { SettingName } from './schema.js';
-import { findScript, plainScript, typesFault } from './script.js';
-import { reasonFor, Unreadable } from './text-file.js';
-import { readToken } from './token-file.js';
+import { findScript, plainScript, typesFault } from './program/script.js';
+import { type Fault, show } from './schema/fault.js';
+import type { SettingName } from './schema/schema.js';
+import { readEnvFile } from './text/env-file.js';
+import { reasonFor, Unreadable } from './text/text-file.js';
+import { readToken } from './text/token-file.js';
 
 /** All paths but `script` are absolute, symbolic links not resolved. Where there is a fault, a stand-in. */
 export interface Found {

@@ -1,10 +1,10 @@
 /** What `maxMemory` comes to for one worker. Pure. */
 import type { Config } from './config.js';
-import type { Fault } from './fault.js';
-import { MIN_MEMORY_BYTES } from './kinds.js';
+import type { ChosenOptions } from './layers/precedence.js';
 import type { Uncertainty } from './locate.js';
-import type { ChosenOptions } from './precedence.js';
 import type { Resources } from './resources.js';
+import type { Fault } from './schema/fault.js';
+import { MIN_MEMORY_BYTES } from './schema/kinds.js';
 
 export interface Division {
   readonly instances: number;

@@ -4,8 +4,8 @@
  * The defaults are for help texts alone: a flag that was not typed must arrive as undefined, or it would win over the
  * configuration file.
  */
-import { flagOf, mayRepeat } from './flags.js';
-import { SETTING_NAMES, SETTINGS, type Setting } from './schema.js';
+import { flagOf, mayRepeat } from './layers/flags.js';
+import { SETTING_NAMES, SETTINGS, type Setting } from './schema/schema.js';
 
 export interface Option {
   /** camelCase, as in a configuration file. */

@@ -2,10 +2,10 @@
  * Where each value of a configuration has come from, for people who ask why it is as it is. Pure.
  */
 import type { Config } from './config.js';
-import type { Checked } from './layer.js';
+import type { Checked } from './layers/layer.js';
+import type { ChosenOptions } from './layers/precedence.js';
 import type { Found } from './locate.js';
-import type { ChosenOptions } from './precedence.js';
-import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from './schema.js';
+import { SETTING_NAMES, SETTINGS, type Setting, type SettingName } from './schema/schema.js';
 
 export interface SettingOrigin {
   /** As in a configuration file. */

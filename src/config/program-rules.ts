@@ -1,7 +1,8 @@
 /** What fits an application that is not Node (`exec`), and what does not. Pure. */
-import { type Fault, show } from './fault.js';
-import type { ChosenOptions } from './precedence.js';
-import type { SettingName, Validated } from './schema.js';
+
+import type { ChosenOptions } from './layers/precedence.js';
+import { type Fault, show } from './schema/fault.js';
+import type { SettingName, Validated } from './schema/schema.js';
 
 type ValueOf = <K extends SettingName>(name: K) => NonNullable<Validated[K]>;
 

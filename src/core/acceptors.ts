@@ -1,8 +1,8 @@
 /** What the core tells the table of sockets: who accepts on what. The one thing that goes from the one to the other. */
 import type { Acceptors } from './adoption/types.js';
-import { seats, standing } from './standing.js';
-import { isSettled, targetPolicy, workersOf } from './state.js';
-import type { Slot, State } from './types.js';
+import { seats, standing } from './state/standing.js';
+import { isSettled, targetPolicy, workersOf } from './state/state.js';
+import type { Slot, State } from './state/types.js';
 
 export function acceptorsOf(state: State): Acceptors {
   const { phase, size, rollout } = state;

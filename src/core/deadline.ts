@@ -1,8 +1,9 @@
 /** Deadlines are data: this is where the loop finds out until when it may sleep. */
-import { readyByUptimeAt } from './readiness.js';
-import { seats, soakedAt } from './standing.js';
-import { targetPolicy, workersOf } from './state.js';
-import type { State, Worker } from './types.js';
+
+import { seats, soakedAt } from './state/standing.js';
+import { targetPolicy, workersOf } from './state/state.js';
+import type { State, Worker } from './state/types.js';
+import { readyByUptimeAt } from './worker/readiness.js';
 
 /**
  * The nearest time at which `ticked` has something to do, on the clock of `step`; null when nothing is waited for.

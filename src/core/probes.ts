@@ -4,9 +4,9 @@
  *
  * https://kubernetes.io/docs/concepts/workloads/pods/probes/
  */
-import type { ProbeAnswer, ProbeName } from '../protocol.js';
-import { serves } from './standing.js';
-import type { State } from './types.js';
+import type { ProbeAnswer, ProbeName } from '../protocol/admin.js';
+import { serves } from './state/standing.js';
+import type { State } from './state/types.js';
 
 export function judgeProbe(name: ProbeName, state: State): ProbeAnswer {
   return PROBES[name](state);

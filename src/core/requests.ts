@@ -1,10 +1,10 @@
 /** What a request sets going, what it cuts short, and what becomes of the requests before it. */
-import { forgiveCrashes } from './crash-loop.js';
-import { dismiss, kill } from './departure.js';
-import { beginRollout, forgetFaults, interruptRollout } from './rollout.js';
-import { answer, report } from './state.js';
-import { giveUpAll } from './takeover.js';
-import type { Draft, RequestEvent } from './types.js';
+import { forgiveCrashes } from './restarts/crash-loop.js';
+import { beginRollout, forgetFaults, interruptRollout } from './rollout/rollout.js';
+import { answer, report } from './state/state.js';
+import type { Draft, RequestEvent } from './state/types.js';
+import { dismiss, kill } from './worker/departure.js';
+import { giveUpAll } from './worker/takeover.js';
 
 type Request<T extends RequestEvent['type']> = Extract<RequestEvent, { type: T }>;
 

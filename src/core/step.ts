@@ -4,21 +4,21 @@
  * Pure: no clock, no timer, no chance, no input or output. The loop around it performs the effects, brings back what it
  * observes, and sleeps until `nextDeadline`.
  */
-import { advanceCanary, canaryJudged, decide } from './canary-rollout.js';
-import { reviewCrashLoop } from './crash-loop.js';
-import { overdue } from './departure.js';
-import { releaseHeld } from './held.js';
-import { observe } from './lifecycle.js';
-import { judgeLoss } from './loss.js';
-import { converge } from './plan.js';
-import { askHealth, checkReady, readyByUptimeAt } from './readiness.js';
+import { advanceCanary, canaryJudged, decide } from './plan/canary-rollout.js';
+import { converge } from './plan/plan.js';
+import { advanceTrial } from './plan/trial.js';
 import { beginQueuedReload, beginStop, finishStop, request, startAgain, stop, stopNow } from './requests.js';
-import { advanceRollout, forgetGenerations } from './rollout.js';
-import { seats, serves } from './standing.js';
-import { answer, isUp, isWantedSlot, report, workersOf } from './state.js';
-import { admit, isTakingOver, killReplaced, orphanEnded, orphansFound } from './takeover.js';
-import { advanceTrial } from './trial.js';
-import type { Draft, Effect, Event, Slot, State, WorkerEvent } from './types.js';
+import { reviewCrashLoop } from './restarts/crash-loop.js';
+import { advanceRollout, forgetGenerations } from './rollout/rollout.js';
+import { seats, serves } from './state/standing.js';
+import { answer, isUp, isWantedSlot, report, workersOf } from './state/state.js';
+import type { Draft, Effect, Event, Slot, State, WorkerEvent } from './state/types.js';
+import { overdue } from './worker/departure.js';
+import { releaseHeld } from './worker/held.js';
+import { observe } from './worker/lifecycle.js';
+import { judgeLoss } from './worker/loss.js';
+import { askHealth, checkReady, readyByUptimeAt } from './worker/readiness.js';
+import { admit, isTakingOver, killReplaced, orphanEnded, orphansFound } from './worker/takeover.js';
 
 export interface Fault {
   readonly error: unknown;

@@ -6,9 +6,9 @@ import { acceptorsOf } from './acceptors.js';
 import { initialTable, nextTableDeadline, stepTable } from './adoption/table.js';
 import type { Acceptors, SocketEffect, SocketEvent, SocketTable } from './adoption/types.js';
 import { nextDeadline } from './deadline.js';
-import { initialState } from './state.js';
+import { initialState } from './state/state.js';
+import type { Effect, Event, State } from './state/types.js';
 import { step } from './step.js';
-import type { Effect, Event, State } from './types.js';
 
 export type AnyEvent = Event | SocketEvent;
 export type AnyEffect = Effect | SocketEffect;

@@ -1,5 +1,5 @@
 /** Whether the supervisor can be replaced now: whatever the next one could not go on with is waited for, never cut. Pure. */
-import type { State, Worker } from './types.js';
+import type { State, Worker } from './state/types.js';
 
 export interface Hindrances {
   /** What has no end by itself, or none that is worth waiting for. */

@@ -5,7 +5,7 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { listArchives } from './archives.js';
+import { listArchives } from './sinks/archives.js';
 
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;

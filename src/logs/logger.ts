@@ -8,15 +8,15 @@ import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.js';
-import type { LogFilter, LogQuery, RecentLogs } from '../protocol.js';
+import type { LogFilter, LogQuery, RecentLogs } from '../protocol/logs.js';
 import { terminalText } from '../terminal-text.js';
-import { lineFilter } from './filter.js';
 import { History } from './history.js';
-import { isJournal, type JournalSocket, journalSink, withPriority } from './journal.js';
-import { openLogFile } from './log-file.js';
-import { Outlet } from './outlet.js';
-import { prettifier } from './pretty.js';
-import { sinkFor } from './sink.js';
+import { lineFilter } from './lines/filter.js';
+import { prettifier } from './lines/pretty.js';
+import { isJournal, type JournalSocket, journalSink, withPriority } from './sinks/journal.js';
+import { openLogFile } from './sinks/log-file.js';
+import { Outlet } from './sinks/outlet.js';
+import { sinkFor } from './sinks/sink.js';
 
 export interface Log {
   readonly logger: Logger;

@@ -7,10 +7,10 @@
  */
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
-import { Entries } from './entries.js';
-import { type Line, LineSplitter } from './lines.js';
+import { Entries } from './lines/entries.js';
+import { type Line, LineSplitter } from './lines/lines.js';
+import { type Labels, readStructured, withLabels } from './lines/structured.js';
 import type { Log } from './logger.js';
-import { type Labels, readStructured, withLabels } from './structured.js';
 
 export interface WorkerOutput {
   /** The last lines of standard error, oldest first: at most 32, each cut to 1 KiB. For error reports. */

@@ -1,7 +1,7 @@
 /** What workers say of their application's metrics: read as series, and series written as a worker would tell of them. Pure. */
-import type { ApplicationSchema } from '../protocol.js';
-import type { Family, Labels } from './family.js';
-import { labelText } from './text-format.js';
+import type { ApplicationSchema } from '../protocol/measured.js';
+import type { Family, Labels } from './formats/family.js';
+import { labelText } from './formats/text-format.js';
 
 /** So many families are known at most. */
 const MOST_FAMILIES = 4_000;

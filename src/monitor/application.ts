@@ -2,9 +2,9 @@
  * The application's own metrics, of all workers together or of each slot: merged as prom-client's `aggregator` says. What a worker
  * had counted is kept when it ends, so that a sum of counters never goes back. Pure.
  */
-import type { ApplicationMetrics } from '../protocol.js';
+import type { ApplicationMetrics } from '../protocol/measured.js';
 import { described, type Kind, readSeries, type Series } from './application-series.js';
-import type { Family, Labels, Sample } from './family.js';
+import type { Family, Labels, Sample } from './formats/family.js';
 import { GrowingSums } from './growing-sums.js';
 
 /** Kept of workers that have ended, in all slots: more are left out, and counted. */

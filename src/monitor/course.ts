@@ -2,7 +2,7 @@
  * The last hour of the application: each second of the last five minutes, every ten seconds of the last half hour, each minute of the
  * hour. Of a size that never changes. Pure.
  */
-import type { PageField, PageValues } from '../protocol.js';
+import type { PageField, PageValues } from '../protocol/page.js';
 
 export const PAGE_FIELDS = [
   'requests',

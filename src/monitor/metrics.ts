@@ -3,9 +3,10 @@
  * it is given, each of which the catalogue knows.
  */
 import { upperBound } from '../latency.js';
-import type { ConnectionKind, Measured, SupervisorStatus, WorkerState } from '../protocol.js';
+import type { ConnectionKind, Measured } from '../protocol/measured.js';
+import type { SupervisorStatus, WorkerState } from '../protocol/status.js';
 import { CATALOG, type Entry, type MetricName } from './catalog.js';
-import type { Family, NativeHistogram, Sample } from './family.js';
+import type { Family, NativeHistogram, Sample } from './formats/family.js';
 import { histogramOf, tallied } from './histograms.js';
 import { type KnownLabels, labelsOf, type Plain } from './known-labels.js';
 import { AT, addTo, GC_KINDS, gcOf, latencyOf, newRow, type Row } from './tallies.js';

@@ -2,7 +2,7 @@
  * What workers have counted, by slot: it never goes back. What a worker had last is kept when it ends, and the next one counts
  * on from there. Pure; as numbers in a row, since there may be 256 slots, and a row for each second of an hour.
  */
-import type { GcKind, Measured } from '../protocol.js';
+import type { GcKind, Measured } from '../protocol/measured.js';
 
 export const GC_KINDS = ['minor', 'major', 'incremental', 'weakcb'] as const satisfies readonly GcKind[];
 const STATUSES = 6;

@@ -1,6 +1,6 @@
 /** Charts of the last hour with one cursor, and marks for what happened: their reason where one points at them. */
 import uPlot from 'uplot';
-import type { PageField, PageMark } from '../protocol.js';
+import type { PageField, PageMark } from '../protocol/page.js';
 import { byId, make, say } from './dom.js';
 import { type Hour, shownS } from './hour.js';
 import { bytes, clock, count, type Known, ms } from './words.js';

@@ -1,5 +1,5 @@
 /** What who has the token may do here, each after a question. */
-import type { PageCommand, PageEvents, PageNow } from '../protocol.js';
+import type { PageCommand, PageEvents, PageNow } from '../protocol/page.js';
 import { byId, say } from './dom.js';
 
 interface Command {

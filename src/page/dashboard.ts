@@ -1,5 +1,5 @@
 /** The page of `holdfast dashboard`: all supervisors of a runtime folder, a line for each, which leads to its own page. */
-import type { DashboardFacts, DashboardList, DashboardRow } from '../protocol.js';
+import type { DashboardFacts, DashboardList, DashboardRow } from '../protocol/page.js';
 import { byId, say } from './dom.js';
 import { share, stateOf } from './states.js';
 import { type Column, Table } from './table.js';

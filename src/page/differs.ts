@@ -1,5 +1,5 @@
 /** Which worker is not like the others, and in what. Pure. */
-import type { PageWorker } from '../protocol.js';
+import type { PageWorker } from '../protocol/page.js';
 
 type Figure = 'requests' | 'errors' | 'p99Ms' | 'loopDelayMs' | 'cpu' | 'memoryBytes';
 

@@ -1,5 +1,5 @@
 /** The figures at the top, each with its last hour as a line. */
-import type { PageField } from '../protocol.js';
+import type { PageField } from '../protocol/page.js';
 import { byId, make, say } from './dom.js';
 import { type Column, HOUR_S, type Hour, shownS } from './hour.js';
 import { share } from './states.js';

@@ -1,5 +1,5 @@
 /** The last hour as it is known here: what came at first, and a point for each second since. Of bounded size. Pure. */
-import type { PageEvents, PageField, PageMark, PageNow } from '../protocol.js';
+import type { PageEvents, PageField, PageMark, PageNow } from '../protocol/page.js';
 
 /** In the order of the supervisor's. */
 export const FIELDS = [

@@ -1,5 +1,5 @@
 /** The page of the admin address: puts its parts together, and gives them what comes. */
-import type { PageEvents, PageMark, PageNow, PageWorker } from '../protocol.js';
+import type { PageEvents, PageMark, PageNow, PageWorker } from '../protocol/page.js';
 import { Charts, nameOf } from './charts.js';
 import { allowCommands, beginCommands, showCommands } from './commands.js';
 import { differences } from './differs.js';

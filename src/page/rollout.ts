@@ -1,5 +1,6 @@
 /** The rollout slot by slot, a canary beside the others, and why it ended as it did. */
-import type { CanaryFigures, PageNow } from '../protocol.js';
+import type { PageNow } from '../protocol/page.js';
+import type { CanaryFigures } from '../protocol/status.js';
 import { byId, make } from './dom.js';
 import { count, ms, percent, time } from './words.js';
 

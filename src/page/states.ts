@@ -1,5 +1,5 @@
 /** How a supervisor is, in words, and whether that is well. Pure. */
-import type { RolloutStatus, SupervisorStatus } from '../protocol.js';
+import type { RolloutStatus, SupervisorStatus } from '../protocol/status.js';
 
 export interface Standing extends Pick<SupervisorStatus, 'state' | 'size' | 'crashLoop'> {
   readonly ready: number;

@@ -2,7 +2,7 @@
  * What the supervisor tells, as it comes. Read by hand and not by EventSource, which cannot say why it was refused. A connection
  * that is lost is made again, ever more slowly, and at once when the browser is back on its network.
  */
-import type { PageEvents } from '../protocol.js';
+import type { PageEvents } from '../protocol/page.js';
 
 const FIRST_MS = 500;
 const LONGEST_MS = 15_000;

@@ -1,6 +1,6 @@
 /** Chooses the listen mode from what the owner wants and what the machine can do. Pure. */
 import { EXIT, HoldfastError } from '../errors.js';
-import type { ListenMode } from '../protocol.js';
+import type { ListenMode } from '../protocol/status.js';
 import type { Capabilities } from './probe.js';
 
 /** `reason` is for people: `status` shows it. */

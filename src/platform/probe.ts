@@ -5,7 +5,7 @@
 
 import { getSystemErrorName } from 'node:util';
 import { loadNative, type NativeLoad } from '../native/libc.js';
-import { type BoundSocket, bindSocket } from '../sockets/bind.js';
+import { type BoundSocket, bindSocket } from '../sockets/bind/bind.js';
 import { steeringProgram } from '../sockets/program.js';
 import { connectUntil } from './connect.js';
 

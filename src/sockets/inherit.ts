@@ -6,12 +6,12 @@
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { type Native, NativeError, type NativeLoad } from '../native/libc.js';
-import type { AddressKey, AddressRequest, SharedRequest } from '../protocol.js';
-import { formatAddress, overlaps } from './address.js';
-import type { BoundSocket } from './bind.js';
-import { type TcpHandle, wrapFd } from './handle.js';
-import type { SharedHandle } from './shared-bind.js';
-import { newUdpHandle } from './udp-handle.js';
+import type { AddressKey, AddressRequest, SharedRequest } from '../protocol/worker.js';
+import { formatAddress, overlaps } from './address/address.js';
+import type { BoundSocket } from './bind/bind.js';
+import type { SharedHandle } from './bind/shared-bind.js';
+import { type TcpHandle, wrapFd } from './handles/handle.js';
+import { newUdpHandle } from './handles/udp-handle.js';
 
 /** Whose a stored socket was. */
 export interface Kept {

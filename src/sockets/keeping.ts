@@ -2,7 +2,7 @@
  * Which sockets of custody are kept elsewhere, too, so that they outlive this process: under names that say whose they are
  * and which they are in their group. Tells the keeper; owns no socket.
  */
-import type { AddressKey } from '../protocol.js';
+import type { AddressKey } from '../protocol/worker.js';
 import { nameOf } from './inherit.js';
 
 export interface Keeper {

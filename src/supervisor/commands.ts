@@ -3,7 +3,7 @@
  * could not be asked.
  */
 import type { Log } from '../logs/logger.js';
-import type { ControlResult, ReloadOptions } from '../protocol.js';
+import type { ControlResult, ReloadOptions } from '../protocol/control.js';
 import { beforeReload } from './deployments/before-reload.js';
 import { whatWouldChange } from './deployments/changes.js';
 import { Deployments, type Ready } from './deployments/deployments.js';

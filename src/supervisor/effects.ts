@@ -1,9 +1,10 @@
 /** What the core decides, done by the part that does it: one case an effect, and nothing is weighed here. */
+
+import type { State } from '../core/state/types.js';
 import type { AnyEffect } from '../core/supervision.js';
-import type { State } from '../core/types.js';
 import type { Log } from '../logs/logger.js';
-import type { Custody } from '../sockets/custody.js';
-import type { SharedSockets } from '../sockets/shared.js';
+import type { Custody } from '../sockets/custody/custody.js';
+import type { SharedSockets } from '../sockets/custody/shared.js';
 import type { Releases } from './deployments/releases.js';
 import type { EventHub } from './events/event-hub.js';
 import type { Loop } from './loop.js';

@@ -7,8 +7,8 @@
  */
 import type { SocketTable } from '../core/adoption/types.js';
 import { failedEffect } from '../core/failed-effect.js';
+import type { State } from '../core/state/types.js';
 import { type AnyEffect, type AnyEvent, advance, nextWake, type Supervision } from '../core/supervision.js';
-import type { State } from '../core/types.js';
 
 /** Timers of Node count in 32 bits: a longer wait is slept in pieces. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1;

@@ -1,6 +1,6 @@
 /** Requests under way: who waits for which answer of the core, and who wants to see the progress. */
 import type { AnyEvent } from '../core/supervision.js';
-import type { ControlLine, ControlResult } from '../protocol.js';
+import type { ControlLine, ControlResult } from '../protocol/control.js';
 
 export type ProgressLine = ControlLine & { readonly type: 'progress' };
 export type Progress = (line: ProgressLine) => void;

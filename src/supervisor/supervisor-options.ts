@@ -1,18 +1,18 @@
 /** What a supervisor is made of, and what it tells once it has started. */
 import type { LoadedConfig } from '../config/load.js';
-import type { State } from '../core/types.js';
+import type { State } from '../core/state/types.js';
 import type { Log } from '../logs/logger.js';
 import type { NativeLoad } from '../native/libc.js';
 import type { SteeringChoice } from '../platform/mode.js';
-import type { ListenMode } from '../protocol.js';
-import type { Custody, CustodyOptions } from '../sockets/custody.js';
-import type { SharedOptions, SharedSockets } from '../sockets/shared.js';
+import type { ListenMode } from '../protocol/status.js';
+import type { Custody, CustodyOptions } from '../sockets/custody/custody.js';
+import type { SharedOptions, SharedSockets } from '../sockets/custody/shared.js';
 import type { Release } from './deployments/release.js';
 import type { Hooks } from './hooks/hooks.js';
 import type { Takeover } from './takeover/takeover.js';
 import type { PassedOn } from './upgrade/passed-state.js';
 import type { UpgraderOptions } from './upgrade/upgrader.js';
-import type { FirstWorker } from './workers/first-worker.js';
+import type { FirstWorker } from './workers/process/first-worker.js';
 
 export interface SupervisorOptions {
   readonly release: Release;

@@ -3,9 +3,10 @@
  *
  * Every decision is the core's; what is here is passed on, not weighed.
  */
+import type { Before, SocketId } from '../core/state/types.js';
 import { type AnyEffect, type AnyEvent, initialSupervision } from '../core/supervision.js';
-import { mayAttach } from '../core/takeover.js';
-import type { Before, SocketId } from '../core/types.js';
+import { mayAttach } from '../core/worker/takeover.js';
+import type { ProbeAnswer, ProbeName } from '../protocol/admin.js';
 import type {
   ControlResult,
   ControlTarget,
@@ -13,20 +14,16 @@ import type {
   Description,
   InspectOptions,
   LeaveOptions,
-  LogFilter,
-  LogQuery,
-  ProbeAnswer,
-  ProbeName,
   ProfileOptions,
-  RecentLogs,
   ReloadOptions,
-  SupervisorEvent,
-  SupervisorStatus,
   UpgradeOptions,
-} from '../protocol.js';
-import type { Custody } from '../sockets/custody.js';
-import type { SharedSockets } from '../sockets/shared.js';
-import { makeStreamPair } from '../sockets/stream-pair.js';
+} from '../protocol/control.js';
+import type { SupervisorEvent } from '../protocol/events.js';
+import type { LogFilter, LogQuery, RecentLogs } from '../protocol/logs.js';
+import type { SupervisorStatus } from '../protocol/status.js';
+import type { Custody } from '../sockets/custody/custody.js';
+import type { SharedSockets } from '../sockets/custody/shared.js';
+import { makeStreamPair } from '../sockets/handles/stream-pair.js';
 import { Commands } from './commands.js';
 import { policyFor } from './deployments/release.js';
 import { Releases } from './deployments/releases.js';
@@ -41,8 +38,8 @@ import type { Started, SupervisorOptions } from './supervisor-options.js';
 import { Replacement } from './upgrade/replacement.js';
 import { tidySoon } from './upkeep/tidy.js';
 import { Watchers } from './upkeep/watchers.js';
-import { Examinations } from './workers/examinations.js';
-import { Listening } from './workers/listening.js';
+import { Listening } from './workers/listening/listening.js';
+import { Examinations } from './workers/questions/examinations.js';
 import { Workforce } from './workers/workforce.js';
 
 export class Supervisor implements ControlTarget {

@@ -1,5 +1,5 @@
 /** What systemd has started, and what it has not, is told here alone: whoever runs a supervisor asks once, and goes by it. */
-import type { State } from '../core/types.js';
+import type { State } from '../core/state/types.js';
 import type { NativeLoad } from '../native/libc.js';
 import type { Keeper } from '../sockets/keeping.js';
 import type { ServiceEnvironment } from './environment.js';

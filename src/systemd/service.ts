@@ -4,7 +4,7 @@
  * A subscriber: told of every state of the core, it decides nothing there. Owns two timers, which keep no process alive.
  */
 import { judgeProbe } from '../core/probes.js';
-import type { State } from '../core/types.js';
+import type { State } from '../core/state/types.js';
 import type { Notifier } from './notify.js';
 import { failureOf, type Situation, situationOf } from './words.js';
 

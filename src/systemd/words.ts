@@ -1,7 +1,7 @@
 /** The state of the supervisor in the words that systemd is told: see sd_notify(3). Pure. */
 import os from 'node:os';
-import { servedSlots } from '../core/standing.js';
-import type { State } from '../core/types.js';
+import { servedSlots } from '../core/state/standing.js';
+import type { State } from '../core/state/types.js';
 
 /** What there is to tell apart: each change is told. */
 export interface Situation {

@@ -14,8 +14,8 @@ import type {
   GcKind,
   GcTotals,
   Measured,
-  SupervisorMessage,
-} from '../protocol.js';
+} from '../protocol/measured.js';
+import type { SupervisorMessage } from '../protocol/worker.js';
 import { Registries } from './registries.js';
 
 /** How often the delay of the event loop is looked at: often enough for a second, seldom enough for a worker that idles. */

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import type { Session } from 'node:inspector';
-import type { SupervisorMessage, WorkerMessage } from '../protocol.js';
+import type { SupervisorMessage, WorkerMessage } from '../protocol/worker.js';
 
 type Order = Extract<SupervisorMessage, { type: 'profile' }>;
 type Outcome = Omit<Extract<WorkerMessage, { type: 'profiled' }>, 'cmd' | 'type' | 'seq'>;

@@ -2,7 +2,7 @@
  * The application's own metrics, as prom-client keeps them: of its default registries, found among the modules that are loaded,
  * and of those that it has named. What is sent of them is their description, when it has changed, and otherwise numbers alone.
  */
-import type { ApplicationSchema } from '../protocol.js';
+import type { ApplicationSchema } from '../protocol/measured.js';
 
 /** More of a worker are left out, and counted: labels may be made of anything. */
 const MOST_SERIES = 2_000;

@@ -4,7 +4,7 @@
  */
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { UsualProperties } from './handover/movable.js';
+import { UsualProperties } from './connections/movable.js';
 import { Receiver } from './handover/receiver.js';
 import { Sender } from './handover/sender.js';
 import { tryOut } from './node/http.js';

@@ -1,8 +1,8 @@
 import t from 'tap';
 import type * as z from 'zod/mini';
 import type { Options } from '../../src/api/options.js';
-import { readGivenOptions } from '../../src/config/given-options.js';
-import { SETTING_NAMES, type SETTINGS, type SettingName } from '../../src/config/schema.js';
+import { readGivenOptions } from '../../src/config/file/given-options.js';
+import { SETTING_NAMES, type SETTINGS, type SettingName } from '../../src/config/schema/schema.js';
 
 /** What a configuration file may have, as the schema says it. */
 type Written = { readonly [K in SettingName]?: z.input<(typeof SETTINGS)[K]['schema']> };

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { passOn } from '../../src/api/pass-on.js';
 import { HoldfastError } from '../../src/errors.js';
-import type { SupervisorEvent } from '../../src/protocol.js';
+import type { SupervisorEvent } from '../../src/protocol/events.js';
 
 const event = (id: number) => ({ id, type: 'crashLoopOver' }) as SupervisorEvent;
 

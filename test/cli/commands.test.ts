@@ -1,6 +1,6 @@
 import path from 'node:path';
 import t from 'tap';
-import { describeError } from '../../src/cli/report-error.js';
+import { describeError } from '../../src/cli/output/report-error.js';
 import { deferred, makeFolder, open, statusOf } from '../control/support/fake-target.js';
 import { holdfast } from './support/command-line.js';
 

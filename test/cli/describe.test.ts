@@ -1,6 +1,6 @@
 import t from 'tap';
-import { describeApplication, moment } from '../../src/cli/describe-view.js';
-import type { Description } from '../../src/protocol.js';
+import { describeApplication, moment } from '../../src/cli/output/describe-view.js';
+import type { Description } from '../../src/protocol/control.js';
 import { open, statusOf } from '../control/support/fake-target.js';
 import { holdfast } from './support/command-line.js';
 

@@ -2,8 +2,8 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { grep } from '../../src/cli/grep.js';
-import { readLogFlags } from '../../src/cli/log-flags.js';
+import { grep } from '../../src/cli/logs/grep.js';
+import { readLogFlags } from '../../src/cli/logs/log-flags.js';
 import { deferred, open } from '../control/support/fake-target.js';
 import { holdfast } from './support/command-line.js';
 

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import type { Invocation } from '../../src/cli/context.js';
-import { parseCommandLine } from '../../src/cli/parse.js';
+import { parseCommandLine } from '../../src/cli/command-line/parse.js';
+import type { Invocation } from '../../src/cli/process/context.js';
 import { HoldfastError } from '../../src/errors.js';
 
 const DOCS = fileURLToPath(new URL('../../docs/pm2.md', import.meta.url));

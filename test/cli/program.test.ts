@@ -121,7 +121,7 @@ function importedBy(...files: readonly string[]): { own: number; outside: string
 }
 
 t.test('status loads nothing from outside but the parser of words', async (t) => {
-  const { own, outside } = importedBy('cli/dispatch.ts', 'cli/commands/status.ts');
+  const { own, outside } = importedBy('cli/command-line/dispatch.ts', 'cli/commands/status.ts');
   t.ok(own > 10, `${own} modules of its own`);
   t.same(
     outside.filter((specifier) => !specifier.startsWith('node:')),
@@ -130,7 +130,7 @@ t.test('status loads nothing from outside but the parser of words', async (t) =>
 });
 
 t.test('a supervisor loads of Node what every start needs', async (t) => {
-  const { own, outside } = importedBy('cli/start.ts', 'supervisor/process/run.ts');
+  const { own, outside } = importedBy('cli/start/start.ts', 'supervisor/process/run.ts');
   t.ok(own > 100, `${own} modules of its own`);
   const slow = ['node:crypto', 'node:zlib', 'node:http', 'node:https', 'node:http2', 'node:tls', 'node:readline'];
   t.same(

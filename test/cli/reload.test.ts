@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Change } from '../../src/protocol.js';
+import type { Change } from '../../src/protocol/control.js';
 import { OK, open } from '../control/support/fake-target.js';
 import { holdfast } from './support/command-line.js';
 

@@ -1,10 +1,10 @@
 /** Options of health, limits, canaries, hooks, schedules and --watch, from each source and at their bounds. */
 import t from 'tap';
-import { parseCommandLine } from '../../src/cli/parse.js';
+import { parseCommandLine } from '../../src/cli/command-line/parse.js';
 import type { Config } from '../../src/config/config.js';
-import { variableOf } from '../../src/config/environment.js';
+import { variableOf } from '../../src/config/layers/environment.js';
 import { loadConfig } from '../../src/config/load.js';
-import type { SettingName } from '../../src/config/schema.js';
+import type { SettingName } from '../../src/config/schema/schema.js';
 import { faultsOf, sourceIn } from './support.js';
 
 const MINUTE_MS = 60_000;

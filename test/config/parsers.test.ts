@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { defaultName } from '../../src/config/default-name.js';
-import { formatDuration, parseDuration } from '../../src/config/duration.js';
-import { JsonFault, parseJson } from '../../src/config/json-text.js';
-import { parseSize } from '../../src/config/size.js';
-import { splitWords } from '../../src/config/split-words.js';
+import { splitWords } from '../../src/config/layers/split-words.js';
+import { defaultName } from '../../src/config/program/default-name.js';
+import { formatDuration, parseDuration } from '../../src/config/schema/duration.js';
+import { parseSize } from '../../src/config/schema/size.js';
+import { JsonFault, parseJson } from '../../src/config/text/json-text.js';
 import { nearest } from '../../src/nearest.js';
 
 t.test('a duration is a whole number with a unit, or 0', async (t) => {

@@ -1,7 +1,7 @@
 /** Loads configurations out of a test's own folder. */
 
-import { ConfigError, type Fault } from '../../src/config/fault.js';
 import { type ConfigSource, loadConfig } from '../../src/config/load.js';
+import { ConfigError, type Fault } from '../../src/config/schema/fault.js';
 
 /** A machine of its own, so that what comes out is the same on every one. */
 export const RESOURCES = { processors: 6, memoryBytes: 4 * 1024 ** 3 };

@@ -1,8 +1,8 @@
 /** Courses of things for the simulation: what the owner asks for and what fate does, and when. */
 import fc from 'fast-check';
+import type { Policy } from '../../src/core/state/types.js';
 import type { AnyEffect } from '../../src/core/supervision.js';
-import type { Policy } from '../../src/core/types.js';
-import type { ListenMode } from '../../src/protocol.js';
+import type { ListenMode } from '../../src/protocol/status.js';
 import { QUALITIES, type Quality, STOP_EXIT_CODE } from './application.js';
 import { makePolicy } from './driver.js';
 

@@ -6,6 +6,7 @@
  */
 import { adoptersOf } from '../../src/core/adoption/loans.js';
 import type { SocketTable } from '../../src/core/adoption/types.js';
+import type { Policy, SocketId, State, Worker } from '../../src/core/state/types.js';
 import {
   type AnyEffect,
   type AnyEvent,
@@ -14,8 +15,7 @@ import {
   nextWake,
   type Supervision,
 } from '../../src/core/supervision.js';
-import type { Policy, SocketId, State, Worker } from '../../src/core/types.js';
-import type { ListenMode } from '../../src/protocol.js';
+import type { ListenMode } from '../../src/protocol/status.js';
 
 export const PORT = '0.0.0.0:8080';
 

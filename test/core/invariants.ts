@@ -2,9 +2,10 @@
  * What must hold after every step of the core, whatever happens around it. Asks the state itself and none of the core's
  * own questions: a wrong one must not excuse itself.
  */
-import { REOPEN_MS } from '../../src/core/loss.js';
+
+import type { Effect, Worker } from '../../src/core/state/types.js';
 import type { AnyEffect } from '../../src/core/supervision.js';
-import type { Effect, Worker } from '../../src/core/types.js';
+import { REOPEN_MS } from '../../src/core/worker/loss.js';
 import { check, SocketInvariants, type SocketStep } from './adoption/invariants.js';
 import {
   checkBounds,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { judgeProbe } from '../../src/core/probes.js';
-import type { ProbeName } from '../../src/protocol.js';
+import type { ProbeName } from '../../src/protocol/admin.js';
 import { Driver } from './driver.js';
 
 const NAMES = ['livez', 'readyz', 'startupz'] as const satisfies readonly ProbeName[];

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Policy } from '../../src/core/types.js';
+import type { Policy } from '../../src/core/state/types.js';
 import { Driver } from './driver.js';
 
 const RUNNING: Partial<Policy> = { ready: 'running', minUptimeMs: 1_000 };

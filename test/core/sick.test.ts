@@ -1,5 +1,5 @@
 import t from 'tap';
-import { DIAGNOSIS_MS } from '../../src/core/condition.js';
+import { DIAGNOSIS_MS } from '../../src/core/worker/condition.js';
 import { Driver } from './driver.js';
 
 t.test('a worker that hangs is replaced at once and killed when it is known where', async (t) => {

@@ -1,7 +1,7 @@
 /** The sockets that a simulated supervisor has: two addresses of port 80 get into each other's way. */
 import type { SocketEvent, SocketTable } from '../../src/core/adoption/types.js';
+import type { SocketId } from '../../src/core/state/types.js';
 import type { Supervision } from '../../src/core/supervision.js';
-import type { SocketId } from '../../src/core/types.js';
 import { check } from './adoption/invariants.js';
 import type { Clock } from './clock.js';
 import type { SimulatedProcess } from './process.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Driver, PORT } from './driver.js';
-import { TRIAL } from './trial.test.js';
+import { TRIAL } from './plan/trial.test.js';
 
 const SOAK = { soakMs: 3_000 };
 

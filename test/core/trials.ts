@@ -1,5 +1,5 @@
 /** What must hold of a release whose first worker has not been ready for as long as its trial. */
-import type { State } from '../../src/core/types.js';
+import type { State } from '../../src/core/state/types.js';
 import { check } from './adoption/invariants.js';
 import type { Step } from './step-invariants.js';
 

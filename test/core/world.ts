@@ -3,6 +3,7 @@
  * time as the real loop does. Every step is checked against the invariants.
  */
 import { failedEffect } from '../../src/core/failed-effect.js';
+import type { Effect, State } from '../../src/core/state/types.js';
 import {
   type AnyEffect,
   type AnyEvent,
@@ -11,7 +12,6 @@ import {
   nextWake,
   type Supervision,
 } from '../../src/core/supervision.js';
-import type { Effect, State } from '../../src/core/types.js';
 import { check } from './adoption/invariants.js';
 import { type Application, GOOD } from './application.js';
 import { Clock } from './clock.js';

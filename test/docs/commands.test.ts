@@ -1,7 +1,7 @@
 /** What the pages tell people to type can be typed: commands and flags exist, scripts exist, files can be read. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { parseCommandLine } from '../../src/cli/parse.js';
+import { parseCommandLine } from '../../src/cli/command-line/parse.js';
 import { OPTIONS } from '../../src/config/options.js';
 import { blocksOf, PAGES, proseOf, root } from './pages.js';
 
@@ -45,7 +45,7 @@ t.test('a command or a flag that does not exist is found', async (t) => {
 });
 
 t.test('flags in the text are flags of some command', async (t) => {
-  const { COMMANDS, GLOBAL_FLAGS } = await import('../../src/cli/catalog.js');
+  const { COMMANDS, GLOBAL_FLAGS } = await import('../../src/cli/command-line/catalog.js');
   const flags = (await Promise.all(COMMANDS.map((command) => command.flags()))).flat();
   const known = new Set([...flags, ...GLOBAL_FLAGS].map(({ flag }) => flag));
   for (const page of pages) {

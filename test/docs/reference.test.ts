@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { SIGNALS } from '../../src/cli/topics.js';
+import { SIGNALS } from '../../src/cli/command-line/topics.js';
 import { root } from './pages.js';
 
 t.test('the reference pages, and the figures of the README, are what the code and the benchmarks say', async (t) => {

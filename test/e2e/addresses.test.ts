@@ -8,7 +8,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { BEGINS_MS } from '../../src/core/addresses.js';
+import { BEGINS_MS } from '../../src/core/rollout/addresses.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { freePort } from './support/ports.js';

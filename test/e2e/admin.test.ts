@@ -5,7 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import type { SupervisorStatus } from '../../src/protocol.js';
+import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { metricsOf } from '../monitor/support/exposition.js';
 import { ask, askBegin } from './support/ask.js';
 import { Holdfast } from './support/holdfast.js';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
-import type { DashboardList } from '../../src/protocol.js';
+import type { DashboardList } from '../../src/protocol/page.js';
 import { ask } from './support/ask.js';
 import { barriers, lacksBrowser, open, picture, state } from './support/browser.js';
 import { apps, bin, Holdfast, makeRuntimeDir, plainly, run } from './support/holdfast.js';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import type { Description } from '../../src/protocol.js';
+import type { Description } from '../../src/protocol/control.js';
 import { askBegin } from './support/ask.js';
 import { Holdfast } from './support/holdfast.js';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { SupervisorStatus } from '../../src/protocol.js';
+import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { apps, bin, makeRuntimeDir, type Outcome, plainly, run } from './support/holdfast.js';
 
 const APP = path.join(apps, 'forger.cjs');

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { AdminServer } from '../../src/control/admin/admin.js';
-import type { PageEvent, PageWorker } from '../../src/protocol.js';
+import type { PageEvent, PageWorker } from '../../src/protocol/page.js';
 import { statusOf } from '../control/support/fake-target.js';
 import { barriers, lacksBrowser, open, picture, state } from './support/browser.js';
 import { apps, Holdfast, root } from './support/holdfast.js';

@@ -6,7 +6,7 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { SupervisorStatus } from '../../src/protocol.js';
+import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast, makeRuntimeDir, run } from './support/holdfast.js';
 import { installInto } from './support/install.js';

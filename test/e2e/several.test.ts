@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { SupervisorStatus } from '../../src/protocol.js';
+import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { ask } from './support/ask.js';
 import { bin, Holdfast, makeRuntimeDir, plainly, root, run } from './support/holdfast.js';
 import { freePort } from './support/ports.js';

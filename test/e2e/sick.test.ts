@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import type { PageEvents, PageMark } from '../../src/protocol.js';
+import type { PageEvents, PageMark } from '../../src/protocol/page.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';

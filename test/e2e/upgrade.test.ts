@@ -4,7 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
 import t from 'tap';
-import type { SupervisorStatus } from '../../src/protocol.js';
+import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Echo, Keeping, Probes } from './support/kept-clients.js';
 import { Load } from './support/load.js';

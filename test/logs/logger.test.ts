@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, renameSync, rmSync } from 'node:fs';
 import t from 'tap';
 import { createLog } from '../../src/logs/logger.js';
-import { maxBytes } from '../../src/logs/outlet.js';
+import { maxBytes } from '../../src/logs/sinks/outlet.js';
 import { defaults, fixture, pipe, plainEnv, take } from './support.js';
 
 t.test('a line is JSON with the time for people, the level by name, and the name', async (t) => {

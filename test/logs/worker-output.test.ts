@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import t, { type Test } from 'tap';
 import { createLog, type Log } from '../../src/logs/logger.js';
-import { maxBytes } from '../../src/logs/outlet.js';
+import { maxBytes } from '../../src/logs/sinks/outlet.js';
 import { captureOutput, type WorkerOutput } from '../../src/logs/worker-output.js';
 import { defaults, fixture, pipe, plainEnv, take, until } from './support.js';
 

@@ -3,7 +3,7 @@ import client from 'prom-client';
 import t from 'tap';
 import { Registries } from '../../dist/worker/registries.js';
 import { ApplicationTallies } from '../../src/monitor/application.js';
-import { textOf } from '../../src/monitor/text-format.js';
+import { textOf } from '../../src/monitor/formats/text-format.js';
 
 type Registry = client.Registry;
 const { aggregate } = client.AggregatorRegistry;

@@ -1,8 +1,8 @@
 import t from 'tap';
-import type { Family } from '../../src/monitor/family.js';
-import { chooseFormat } from '../../src/monitor/negotiate.js';
-import { protobufOf } from '../../src/monitor/protobuf.js';
-import { textOf } from '../../src/monitor/text-format.js';
+import type { Family } from '../../src/monitor/formats/family.js';
+import { chooseFormat } from '../../src/monitor/formats/negotiate.js';
+import { protobufOf } from '../../src/monitor/formats/protobuf.js';
+import { textOf } from '../../src/monitor/formats/text-format.js';
 
 const COUNTER: Family = {
   name: 'a_total',

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { CATALOG, type Entry } from '../../src/monitor/catalog.js';
+import { textOf } from '../../src/monitor/formats/text-format.js';
 import { KnownLabels } from '../../src/monitor/known-labels.js';
 import { familiesOf, type Observed } from '../../src/monitor/metrics.js';
 import { rowOf } from '../../src/monitor/tallies.js';
-import { textOf } from '../../src/monitor/text-format.js';
-import type { SupervisorStatus, WorkerStatus } from '../../src/protocol.js';
+import type { SupervisorStatus, WorkerStatus } from '../../src/protocol/status.js';
 import { statusOf } from '../control/support/fake-target.js';
 import { metricsOf } from './support/exposition.js';
 import { measuredOf } from './support/measured.js';

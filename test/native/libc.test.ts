@@ -5,7 +5,7 @@ import net from 'node:net';
 import os from 'node:os';
 import t from 'tap';
 import { load, loadNative, type Native, NativeError } from '../../src/native/libc.js';
-import { wrapFd } from '../../src/sockets/handle.js';
+import { wrapFd } from '../../src/sockets/handles/handle.js';
 import { freePort, nativeOf, openFds } from '../fixtures/sockets/support.js';
 
 const native = nativeOf();

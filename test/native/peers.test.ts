@@ -5,7 +5,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import t from 'tap';
-import { wrapFd } from '../../src/sockets/handle.js';
+import { wrapFd } from '../../src/sockets/handles/handle.js';
 import { nativeOf } from '../fixtures/sockets/support.js';
 
 const native = nativeOf();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
-import { bindSocket } from '../../src/sockets/bind.js';
+import { bindSocket } from '../../src/sockets/bind/bind.js';
 import { nativeOf, openFds, request } from '../fixtures/sockets/support.js';
 
 const native = nativeOf();

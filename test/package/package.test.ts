@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import type { SupervisorStatus } from '../../src/protocol.js';
+import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { ask } from '../e2e/support/ask.js';
 import { Holdfast, plainly, root } from '../e2e/support/holdfast.js';
 import { freePort } from '../e2e/support/ports.js';

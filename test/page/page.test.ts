@@ -3,7 +3,7 @@ import { differences } from '../../src/page/differs.js';
 import { Hour, shownS } from '../../src/page/hour.js';
 import { share, stateOf } from '../../src/page/states.js';
 import { bytes, count, firstLine, ms, percent, time } from '../../src/page/words.js';
-import type { PageMark, PageNow, PageWorker } from '../../src/protocol.js';
+import type { PageMark, PageNow, PageWorker } from '../../src/protocol/page.js';
 
 const worker = (id: number, more: Partial<PageWorker> = {}): PageWorker => ({
   ...{ id, slot: id, generation: 1, pid: 1, state: 'ready', uptimeMs: 1, restarts: 0, restartReason: null },

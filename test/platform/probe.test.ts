@@ -1,7 +1,7 @@
 import t from 'tap';
 import { load } from '../../src/native/libc.js';
 import { probe } from '../../src/platform/probe.js';
-import { createBoundHandle, UV_TCP_REUSEPORT } from '../../src/sockets/handle.js';
+import { createBoundHandle, UV_TCP_REUSEPORT } from '../../src/sockets/handles/handle.js';
 import { NO_NATIVE, nativeOf, openFds } from '../fixtures/sockets/support.js';
 
 const native = nativeOf();

@@ -2,8 +2,8 @@ import net from 'node:net';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { loadNative } from '../../src/native/libc.js';
-import { bindSocket } from '../../src/sockets/bind.js';
-import { Custody, type CustodySocket } from '../../src/sockets/custody.js';
+import { bindSocket } from '../../src/sockets/bind/bind.js';
+import { Custody, type CustodySocket } from '../../src/sockets/custody/custody.js';
 import {
   type InheritedShared,
   type InheritedSocket,

@@ -3,9 +3,9 @@ import type { Config } from '../../config/config.js';
 import { loadApplications, logicalCwd } from '../../config/load.js';
 import { EXIT } from '../../errors.js';
 import { readResources } from '../../platform/resources.js';
-import type { Command } from '../context.js';
-import { notesText, onlyOf } from '../pm2-notes.js';
-import { printable } from '../table.js';
+import { notesText, onlyOf } from '../output/pm2-notes.js';
+import { printable } from '../output/table.js';
+import type { Command } from '../process/context.js';
 
 /** @throws ConfigError, exit code 2, with every fault */
 export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => {

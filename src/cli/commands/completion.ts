@@ -2,10 +2,10 @@
 import { runningNames } from '../../control/client/find.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
-import { COMMANDS, SHELLS } from '../catalog.js';
-import { completionScript } from '../completion.js';
-import type { Command } from '../context.js';
-import { TOPICS } from '../topics.js';
+import { COMMANDS, SHELLS } from '../command-line/catalog.js';
+import { completionScript } from '../command-line/completion.js';
+import { TOPICS } from '../command-line/topics.js';
+import type { Command } from '../process/context.js';
 
 /** @throws HoldfastError USAGE for a shell that is not known */
 export const run: Command = async ({ operand = '' }, { stdout, runtimeDir }) => {

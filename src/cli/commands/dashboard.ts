@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { DashboardServer } from '../../control/admin/dashboard.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { ownFile } from '../../platform/own-package.js';
-import { type Command, flagText } from '../context.js';
 import { Watch } from '../dashboard/watch.js';
+import { type Command, flagText } from '../process/context.js';
 
 const DEFAULT_PORT = '9645';
 const LARGEST_PORT = 65_535;

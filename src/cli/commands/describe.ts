@@ -1,8 +1,8 @@
 /** `holdfast describe`: everything of one application, or of one of its workers. */
 import { connectTo } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
-import { type Command, flagText, looksOf } from '../context.js';
-import { describeApplication } from '../describe-view.js';
+import { describeApplication } from '../output/describe-view.js';
+import { type Command, flagText, looksOf } from '../process/context.js';
 
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), REFUSED where there is no such worker */
 export const run: Command = async (invocation, { stdout, env, runtimeDir }) => {

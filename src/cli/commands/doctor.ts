@@ -3,9 +3,9 @@ import { ensureRuntimeDir } from '../../control/runtime-dir.js';
 import { checkPathLength, controlSocketPath } from '../../control/socket-path.js';
 import { EXIT } from '../../errors.js';
 import { examine, thisMachine } from '../../platform/doctor.js';
-import { type Command, columnsOf, wantsColour } from '../context.js';
-import { complaints, describeReport } from '../doctor-view.js';
-import { errorText } from '../report-error.js';
+import { complaints, describeReport } from '../output/doctor-view.js';
+import { errorText } from '../output/report-error.js';
+import { type Command, columnsOf, wantsColour } from '../process/context.js';
 
 /** The report goes to stdout; why a promise is not kept, and what to do about it, to stderr. */
 export const run: Command = async (invocation, { stdout, stderr, env, runtimeDir }) => {

@@ -1,8 +1,8 @@
 /** `holdfast env`: the environment that a worker was started with. */
 import { connectTo } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
-import { type Command, columnsOf, flagText } from '../context.js';
-import { variableTable } from '../describe-view.js';
+import { variableTable } from '../output/describe-view.js';
+import { type Command, columnsOf, flagText } from '../process/context.js';
 
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), REFUSED where there is no such worker */
 export const run: Command = async (invocation, { stdout, stderr, runtimeDir }) => {

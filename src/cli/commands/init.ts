@@ -1,15 +1,15 @@
 /** `holdfast init`: writes a configuration to go on with. */
 import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { readApplications } from '../../config/applications.js';
-import { isConfigFile } from '../../config/config-name.js';
-import { ConfigError } from '../../config/fault.js';
+import { readApplications } from '../../config/file/applications.js';
+import { isConfigFile } from '../../config/file/config-name.js';
 import { fileFromPm2 } from '../../config/init/from-pm2.js';
 import { fileFromScript } from '../../config/init/from-script.js';
 import { factsOf, loadConfig, logicalCwd } from '../../config/load.js';
+import { ConfigError } from '../../config/schema/fault.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { readResources } from '../../platform/resources.js';
-import { type Command, type Context, flagText, type Invocation } from '../context.js';
+import { type Command, type Context, flagText, type Invocation } from '../process/context.js';
 
 const OUTPUT = 'holdfast.yaml';
 const PM2_FILES = [
@@ -130,7 +130,7 @@ async function fromScript(
 }
 
 async function hasStartScript(cwd: string): Promise<string | null> {
-  const { manifestIn, scriptOf } = await import('../../config/program/manifest.js');
+  const { manifestIn, scriptOf } = await import('../../config/program/package/manifest.js');
   const manifest = await manifestIn(cwd);
   return manifest !== null && scriptOf(manifest, 'start') !== null ? 'npm start' : null;
 }

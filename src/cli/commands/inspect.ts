@@ -3,9 +3,9 @@
 import type { ProgressLine } from '../../control/client/client.js';
 import { connectTo } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
-import { type Command, flagText } from '../context.js';
-import { errorText } from '../report-error.js';
-import { printable } from '../table.js';
+import { errorText } from '../output/report-error.js';
+import { printable } from '../output/table.js';
+import { type Command, flagText } from '../process/context.js';
 
 /** @throws HoldfastError NO_SUPERVISOR (exit code 3), CONNECTION_LOST */
 export const run: Command = async (invocation, context) => {

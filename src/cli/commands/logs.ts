@@ -7,15 +7,15 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Connection } from '../../control/client/client.js';
 import { MOST_LINES } from '../../control/options/log-query.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import { lineFilter } from '../../logs/filter.js';
-import type { LogHead, LogQuery } from '../../protocol.js';
+import { lineFilter } from '../../logs/lines/filter.js';
+import type { LogHead, LogQuery } from '../../protocol/logs.js';
 import { terminalText } from '../../terminal-text.js';
-import { comesBack } from '../coming-back.js';
-import { type Command, type Context, flagText, type Invocation, wantsColour } from '../context.js';
-import { grep } from '../grep.js';
-import { readLogFlags } from '../log-flags.js';
-import { describeError } from '../report-error.js';
-import { SeenLines } from '../seen-lines.js';
+import { comesBack } from '../gone/coming-back.js';
+import { grep } from '../logs/grep.js';
+import { readLogFlags } from '../logs/log-flags.js';
+import { SeenLines } from '../logs/seen-lines.js';
+import { describeError } from '../output/report-error.js';
+import { type Command, type Context, flagText, type Invocation, wantsColour } from '../process/context.js';
 import { connectToAll } from './request.js';
 
 /** Of some lines at once, which are wanted. */
@@ -171,7 +171,7 @@ interface Rendering {
 async function renderer(invocation: Invocation, { stdout, env }: Context): Promise<Rendering> {
   if (stdout.isTTY !== true) return { line: (line) => `${line}\n`, forPeople: false };
   if (invocation.flags.json === true) return { line: (line) => terminalText(`${line}\n`), forPeople: false };
-  const line = (await import('../../logs/pretty.js')).prettifier(wantsColour(stdout, env));
+  const line = (await import('../../logs/lines/pretty.js')).prettifier(wantsColour(stdout, env));
   return { line, forPeople: true };
 }
 

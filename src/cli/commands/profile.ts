@@ -1,17 +1,17 @@
 /** `holdfast profile`: a profile of a live worker, in a file that Chrome's tools open. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parseDuration } from '../../config/duration.js';
+import { parseDuration } from '../../config/schema/duration.js';
 import type { Connection, ProgressLine } from '../../control/client/client.js';
 import { connectTo } from '../../control/client/find.js';
 import { profileInto } from '../../control/client/profile-file.js';
 import { isProfileTimeMs, PROFILE_MS } from '../../control/options/profile-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { ProfileKind } from '../../protocol.js';
-import { type Command, flagText, type Invocation } from '../context.js';
-import { formatBytes, formatTime } from '../quantity.js';
-import { errorText } from '../report-error.js';
-import { printable } from '../table.js';
+import type { ProfileKind } from '../../protocol/worker.js';
+import { formatBytes, formatTime } from '../output/quantity.js';
+import { errorText } from '../output/report-error.js';
+import { printable } from '../output/table.js';
+import { type Command, flagText, type Invocation } from '../process/context.js';
 
 interface Wanted {
   readonly what: ProfileKind;

@@ -1,11 +1,11 @@
 /** `holdfast reload`: the next generation, rolling; as a canary first; or only what it would change. */
-import { parseDuration } from '../../config/duration.js';
+import { parseDuration } from '../../config/schema/duration.js';
 import type { ResultLine } from '../../control/client/client.js';
 import { isCanaryShare, isCanaryTimeMs } from '../../control/options/reload-options.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { Change } from '../../protocol.js';
-import { type Command, flagText, type Invocation } from '../context.js';
-import { type Column, formatTable, printable } from '../table.js';
+import type { Change } from '../../protocol/control.js';
+import { type Column, formatTable, printable } from '../output/table.js';
+import { type Command, flagText, type Invocation } from '../process/context.js';
 import { request } from './request.js';
 
 const DEFAULT_FOR = '2m';

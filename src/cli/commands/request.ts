@@ -2,10 +2,10 @@
 import type { Action, Connection, ProgressLine, ResultLine } from '../../control/client/client.js';
 import { connectTo, listSupervisors } from '../../control/client/find.js';
 import { EXIT, type ExitCode } from '../../errors.js';
-import type { Context, Invocation } from '../context.js';
-import { formatField } from '../quantity.js';
-import { describeError, errorText } from '../report-error.js';
-import { printable } from '../table.js';
+import { formatField } from '../output/quantity.js';
+import { describeError, errorText } from '../output/report-error.js';
+import { printable } from '../output/table.js';
+import type { Context, Invocation } from '../process/context.js';
 
 /** What takes its time: drawn on a terminal. */
 const DRAWN: ReadonlySet<string> = new Set(['reload', 'restart', 'scale', 'stop']);

@@ -1,6 +1,6 @@
 /** `holdfast scale`: another number of workers. */
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { Command } from '../context.js';
+import type { Command } from '../process/context.js';
 import { request } from './request.js';
 
 /** @throws HoldfastError USAGE for what is neither a number nor a difference */

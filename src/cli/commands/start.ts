@@ -7,9 +7,9 @@ import { type ConfigSource, loadApplications, logicalCwd } from '../../config/lo
 import { OPTIONS } from '../../config/options.js';
 import { EXIT } from '../../errors.js';
 import { readResources } from '../../platform/resources.js';
-import type { Command, Invocation } from '../context.js';
-import { notesText, onlyOf } from '../pm2-notes.js';
-import type { Several } from '../prepared-config.js';
+import { notesText, onlyOf } from '../output/pm2-notes.js';
+import type { Several } from '../prepare/prepared-config.js';
+import type { Command, Invocation } from '../process/context.js';
 
 /** @throws ConfigError */
 export const run: Command = async (invocation, { env, cwd, stderr, onPrepared }) => {

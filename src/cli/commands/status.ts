@@ -1,11 +1,11 @@
 /** `holdfast status`: the supervisors and their workers, for people or as JSON. */
 import { connectTo, type ListedSupervisor, listSupervisors } from '../../control/client/find.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { SupervisorStatus } from '../../protocol.js';
-import { giveAMoment } from '../coming-back.js';
-import { type Command, flagText, looksOf } from '../context.js';
-import { describeOrphans, isNoSupervisor, orphansAsJson, orphansIn } from '../orphans.js';
-import { describeSupervisor, listOfSupervisors } from '../status-view.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
+import { giveAMoment } from '../gone/coming-back.js';
+import { describeOrphans, isNoSupervisor, orphansAsJson, orphansIn } from '../gone/orphans.js';
+import { describeSupervisor, listOfSupervisors } from '../output/status-view.js';
+import { type Command, flagText, looksOf } from '../process/context.js';
 
 /** Words that ask for a line for each supervisor, also where there is one. */
 const LIST = /^(?:ls|list|ps)$/;

@@ -1,7 +1,7 @@
 /** `holdfast stop`: drains, and ends the supervisor; where it has died, the workers that it left behind. */
 import { EXIT, type ExitCode, HoldfastError } from '../../errors.js';
-import { type Command, type Context, flagText } from '../context.js';
-import { isNoSupervisor, type OrphanGroup, orphansIn } from '../orphans.js';
+import { isNoSupervisor, type OrphanGroup, orphansIn } from '../gone/orphans.js';
+import { type Command, type Context, flagText } from '../process/context.js';
 import { request } from './request.js';
 
 /** What became of a service that systemd starts again, and its workers serve on; systemd.exec(5), SERVICE_RESULT. */
@@ -41,7 +41,7 @@ const stop: Command = async (invocation, context) => {
 /** Of those that run nobody is left here: they are asked to stop as always. */
 async function endAll(left: readonly OrphanGroup[], { runtimeDir, stdout, stderr }: Context): Promise<ExitCode> {
   if (left.length === 0) return EXIT.done;
-  const { endOrphans } = await import('../../supervisor/takeover/end-orphans.js');
+  const { endOrphans } = await import('../../supervisor/takeover/orphans/end-orphans.js');
   for (const { name } of left) {
     const count = await endOrphans({
       ...{ runtimeDir, name },

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../control/client/client.js';
 import { connectTo, listSupervisors, runningNames } from '../../control/client/find.js';
 import { EXIT } from '../../errors.js';
-import { type Command, type Context, flagText, looksOf } from '../context.js';
-import { NO_HISTORY, observe } from '../top/history.js';
+import { type Command, type Context, flagText, looksOf } from '../process/context.js';
+import { NO_HISTORY, observe } from '../top/model/history.js';
 import { asJson, plainText } from '../top/plain.js';
 
 /** Between the two looks that a rate is made of. */
@@ -21,7 +21,7 @@ export const run: Command = async (invocation, context) => {
   const names = name === undefined ? await runningNames(runtimeDir) : [];
   if (names.length > 1) {
     if (isDrawn) return await draw(null, context);
-    const { listOfSupervisors } = await import('../status-view.js');
+    const { listOfSupervisors } = await import('../output/status-view.js');
     const several = await listSupervisors(runtimeDir);
     const shown = several.flatMap(({ status }) => status ?? []);
     stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : listOfSupervisors(several, looksOf(stdout, env)));

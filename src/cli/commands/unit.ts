@@ -5,10 +5,10 @@ import { EXIT, HoldfastError } from '../../errors.js';
 import { findInstallation } from '../../platform/installation.js';
 import { serviceUnit, socketUnit } from '../../systemd/unit.js';
 import { templateUnit } from '../../systemd/unit-template.js';
-import { type Command, type Context, flagText, type Invocation } from '../context.js';
-import { gatherFacts, type UnitFacts } from '../unit-facts.js';
-import { readUnitFlags, type UnitFlags } from '../unit-flags.js';
-import { installUnits, type UnitFile, uninstallUnits } from '../unit-install.js';
+import { type Command, type Context, flagText, type Invocation } from '../process/context.js';
+import { gatherFacts, type UnitFacts } from '../unit/unit-facts.js';
+import { readUnitFlags, type UnitFlags } from '../unit/unit-flags.js';
+import { installUnits, type UnitFile, uninstallUnits } from '../unit/unit-install.js';
 
 const FOLDER = '/etc/systemd/system';
 

@@ -1,8 +1,8 @@
 /** `holdfast upgrade`: the supervisor is replaced in place; the workers and their connections stay. */
 import path from 'node:path';
 import { upgradeOver } from '../../control/client/upgrade-arrival.js';
-import type { SupervisorStatus } from '../../protocol.js';
-import { type Command, flagText } from '../context.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
+import { type Command, flagText } from '../process/context.js';
 import { type Perform, request } from './request.js';
 
 export const run: Command = (invocation, context) => {

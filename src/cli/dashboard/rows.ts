@@ -1,6 +1,7 @@
 /** What the dashboard tells of each supervisor, out of its status and what is known of it from before. Pure. */
-import type { DashboardRow, SupervisorStatus } from '../../protocol.js';
-import type { History } from '../top/history.js';
+import type { DashboardRow } from '../../protocol/page.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
+import type { History } from '../top/model/history.js';
 
 /** An address without a host is on loopback, and one of all addresses is there as well. */
 const EVERYWHERE = /^(?:|\*|0\.0\.0\.0|\[::\])$/;

@@ -2,8 +2,8 @@
 import { Connection } from '../../control/client/client.js';
 import { runningNames } from '../../control/client/find.js';
 import { controlSocketPath } from '../../control/socket-path.js';
-import type { DashboardList, DashboardRow } from '../../protocol.js';
-import { type History, NO_HISTORY, observe } from '../top/history.js';
+import type { DashboardList, DashboardRow } from '../../protocol/page.js';
+import { type History, NO_HISTORY, observe } from '../top/model/history.js';
 import { pageOf, rowOf } from './rows.js';
 
 /** Who takes longer does not answer: the others are shown all the same. */

@@ -5,7 +5,7 @@
  * the terminal as it was. ECMA-48; synchronized output where the terminal knows it.
  */
 
-import { cellsOf } from '../cells.js';
+import { cellsOf } from '../output/cells.js';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours take no room
 const COLOUR = /\u001b\[[\d;]*m/g;

@@ -1,7 +1,7 @@
 /** `holdfast reload --follow`: the rollout that is under way, to its end, whoever has asked for it. */
 import type { Connection, ProgressLine, ResultLine } from '../../control/client/client.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import type { SupervisorEvent } from '../../protocol.js';
+import type { SupervisorEvent } from '../../protocol/events.js';
 
 /** @throws HoldfastError NO_ROLLOUT; CONNECTION_LOST */
 export async function followRollout(

@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, ResultLine } from '../../control/client/client.js';
-import type { SupervisorStatus } from '../../protocol.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import { replacedSlots } from '../../replaced-slots.js';
-import { type Context, wantsColour } from '../context.js';
+import { type Context, wantsColour } from '../process/context.js';
 import { drawOver } from './draw-over.js';
 import { type Pace, type ProgressView, progressLines, summaryLine, type Terminal } from './progress-view.js';
 

@@ -3,11 +3,11 @@
  *
  * A line a slot, those that move first where there is no room for all; no line is wider than the terminal.
  */
-import type { CanaryFigures, RolloutStatus, SupervisorStatus, WorkerStatus } from '../../protocol.js';
+import type { CanaryFigures, RolloutStatus, SupervisorStatus, WorkerStatus } from '../../protocol/status.js';
 import { replacedSlots } from '../../replaced-slots.js';
-import { cellsOf, cut } from '../cells.js';
-import { formatCount, formatDelay, formatDuration, formatPercent, formatRest } from '../quantity.js';
-import { type Paint, printable } from '../table.js';
+import { cellsOf, cut } from '../output/cells.js';
+import { formatCount, formatDelay, formatDuration, formatPercent, formatRest } from '../output/quantity.js';
+import { type Paint, printable } from '../output/table.js';
 
 export interface ProgressView {
   readonly name: string;

@@ -4,8 +4,8 @@
  */
 import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { Outlet } from '../../logs/outlet.js';
-import { type Sink, sinkFor } from '../../logs/sink.js';
+import { Outlet } from '../../logs/sinks/outlet.js';
+import { type Sink, sinkFor } from '../../logs/sinks/sink.js';
 import { terminalText } from '../../terminal-text.js';
 import type { Labels } from './labels.js';
 

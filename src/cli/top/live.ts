@@ -6,13 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection, type Action as Request } from '../../control/client/client.js';
 import { listSupervisors } from '../../control/client/find.js';
 import { absence, controlSocketPath } from '../../control/socket-path.js';
-import type { Context } from '../context.js';
-import { wantsColour } from '../context.js';
-import { formatField } from '../quantity.js';
-import { describeError } from '../report-error.js';
-import { begin, type Effect, isBusy, type State, type TopEvent, update } from './model.js';
+import { formatField } from '../output/quantity.js';
+import { describeError } from '../output/report-error.js';
+import type { Context } from '../process/context.js';
+import { wantsColour } from '../process/context.js';
+import { begin, type Effect, isBusy, type State, type TopEvent, update } from './model/model.js';
 import { Screen } from './screen.js';
-import { view } from './view.js';
+import { view } from './view/view.js';
 
 /** From one question to the next; a supervisor that takes longer is asked when it has answered. */
 const ASK_MS = 1_000;

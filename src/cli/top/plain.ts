@@ -1,9 +1,10 @@
 /** The same once, for what is no terminal: a table, or JSON. Pure. */
-import { formatTable, type Column as TableColumn } from '../table.js';
-import type { History } from './history.js';
-import { rolloutLine } from './rollout-line.js';
-import { COLUMNS, type Row, rowsOf } from './rows.js';
-import { textOf } from './runs.js';
+
+import { textOf } from '../output/runs.js';
+import { formatTable, type Column as TableColumn } from '../output/table.js';
+import type { History } from './model/history.js';
+import { COLUMNS, type Row, rowsOf } from './model/rows.js';
+import { rolloutLine } from './view/rollout-line.js';
 
 const ORDER = { sort: 'slot', reversed: false, filter: '' } as const;
 

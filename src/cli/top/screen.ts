@@ -3,9 +3,9 @@
  * terminal-kit is here.
  */
 import type { Writable } from 'node:stream';
-import type { Output } from '../context.js';
-import type { Line, Style } from './runs.js';
-import type { Size } from './view.js';
+import type { Line, Style } from '../output/runs.js';
+import type { Output } from '../process/context.js';
+import type { Size } from './view/view.js';
 
 type Kit = typeof import('terminal-kit');
 type Attributes = import('terminal-kit').ScreenBuffer.Attributes;

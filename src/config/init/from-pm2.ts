@@ -1,8 +1,8 @@
 /** holdfast's own file for what PM2's file has. Pure. */
 import path from 'node:path';
-import type { Application } from '../applications.js';
+import type { Application } from '../file/applications.js';
 import type { Note } from '../pm2/translate.js';
-import type { SettingName } from '../schema.js';
+import type { SettingName } from '../schema/schema.js';
 import { asListItem, commentLines, type Line, yamlLines } from './yaml-file.js';
 
 export interface Places {

@@ -3,8 +3,8 @@
  * test holds the two together. What concerns several keys at once is in `translate.ts`.
  */
 import path from 'node:path';
-import { formatDuration } from '../duration.js';
-import type { SettingName } from '../schema.js';
+import { formatDuration } from '../schema/duration.js';
+import type { SettingName } from '../schema/schema.js';
 import { argumentsOf, cronOf, homePath, instancesOf, isNowhere, sizeOf, timeOf } from './values.js';
 
 /** The same here; something else here; nothing here. */

@@ -1,6 +1,6 @@
 /** Whether a configuration is PM2's file or holdfast's own. Pure. */
 import path from 'node:path';
-import { SETTINGS } from '../schema.js';
+import { SETTINGS } from '../schema/schema.js';
 import { KEY_OF_NAME } from './keys.js';
 
 /** What PM2's own commands and documentation call it. */

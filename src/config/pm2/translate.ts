@@ -3,10 +3,10 @@
  */
 import path from 'node:path';
 import { didYouMean } from '../../nearest.js';
-import { formatDuration, parseDuration } from '../duration.js';
-import { type Fault, show } from '../fault.js';
-import type { Given } from '../layer.js';
-import type { SettingName } from '../schema.js';
+import type { Given } from '../layers/layer.js';
+import { formatDuration, parseDuration } from '../schema/duration.js';
+import { type Fault, show } from '../schema/fault.js';
+import type { SettingName } from '../schema/schema.js';
 import {
   type Facts,
   KEY_OF_NAME,

@@ -2,9 +2,9 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { didYouMean } from '../../nearest.js';
-import { reasonFor } from '../text-file.js';
-import { installedNames } from './installed.js';
-import { isFile, likelyEntry, nearestManifest } from './manifest.js';
+import { reasonFor } from '../text/text-file.js';
+import { installedNames } from './package/installed.js';
+import { isFile, likelyEntry, nearestManifest } from './package/manifest.js';
 
 export const GONE = Object.assign(new Error('there is none'), { code: 'ENOENT' });
 

@@ -1,8 +1,8 @@
 /** Finds a program that is not Node, as a shell does: by its path, or on the PATH. */
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
-import { defaultName } from '../default-name.js';
-import { reasonFor, Unreadable } from '../text-file.js';
+import { reasonFor, Unreadable } from '../text/text-file.js';
+import { defaultName } from './default-name.js';
 import type { Program } from './program.js';
 
 /**

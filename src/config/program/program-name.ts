@@ -1,6 +1,6 @@
 /** What a supervisor is called whose owner has named a program and no name. */
 import path from 'node:path';
-import { defaultName } from '../default-name.js';
+import { defaultName } from './default-name.js';
 
 /**
  * A script that only a package names, or that is installed, says less than the application's own folder.

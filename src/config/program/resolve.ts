@@ -4,11 +4,16 @@
  */
 import path from 'node:path';
 import { didYouMean } from '../../nearest.js';
-import { reasonFor, Unreadable } from '../text-file.js';
-import { stepOf } from './commands.js';
-import { refuseCompanions } from './companions.js';
-import { findInstalled, hasPackage, inspect, plugAndPlay, programFolders, throughLinks } from './installed.js';
-import { joinWords } from './launchers.js';
+import { reasonFor, Unreadable } from '../text/text-file.js';
+import { stepOf } from './command/commands.js';
+import { joinWords } from './command/launchers.js';
+import { preparationOf } from './command/preparation.js';
+import { readShellText } from './command/shell-text.js';
+import type { Step } from './command/step.js';
+import { labelOf, quoted, severalCommands } from './command/told.js';
+import { GONE, whyMissing } from './missing.js';
+import { refuseCompanions } from './package/companions.js';
+import { findInstalled, hasPackage, inspect, plugAndPlay, programFolders, throughLinks } from './package/installed.js';
 import {
   entryOf,
   isFile,
@@ -18,15 +23,10 @@ import {
   nearestManifest,
   scriptNames,
   scriptOf,
-} from './manifest.js';
-import { GONE, whyMissing } from './missing.js';
-import { preparationOf } from './preparation.js';
+} from './package/manifest.js';
+import { scriptVariables } from './package/script-variables.js';
 import type { Program } from './program.js';
 import { programName } from './program-name.js';
-import { scriptVariables } from './script-variables.js';
-import { readShellText } from './shell-text.js';
-import type { Step } from './step.js';
-import { labelOf, quoted, severalCommands } from './told.js';
 import { readVariables } from './variable-files.js';
 
 export interface ResolveOptions {

@@ -1,10 +1,10 @@
 /** Files of variables that a command reads before it starts something. Their values are secrets: nothing here may show one. */
 import path from 'node:path';
 import { parseEnv } from 'node:util';
-import { readTextFile, Unreadable } from '../text-file.js';
-import { isFile } from './manifest.js';
-import { expandVariables } from './shell-text.js';
-import type { EnvFile } from './step.js';
+import { readTextFile, Unreadable } from '../text/text-file.js';
+import { expandVariables } from './command/shell-text.js';
+import type { EnvFile } from './command/step.js';
+import { isFile } from './package/manifest.js';
 
 /**
  * @param env what there is already

@@ -4,7 +4,9 @@
  * Opened by the supervisor before its workers, and closed after them. It tells, and commands for who has the token. Nothing that a
  * client does may disturb the supervisor, or keep much of it busy.
  */
-import type { AdminTarget, ControlResult, PageCommand, ProbeName } from '../../protocol.js';
+import type { AdminTarget, ProbeName } from '../../protocol/admin.js';
+import type { ControlResult } from '../../protocol/control.js';
+import type { PageCommand } from '../../protocol/page.js';
 import { reasonOf } from '../lean-http.js';
 import type { Access, Tokens } from './admin-access.js';
 import { isFromAnotherSite, isOwnName } from './host-names.js';

@@ -2,7 +2,7 @@
  * The address of `holdfast dashboard`: a page over all supervisors of a runtime folder, and the list that it shows. On loopback
  * alone, and it only tells: there is nothing here by which anything is done.
  */
-import type { DashboardList } from '../../protocol.js';
+import type { DashboardList } from '../../protocol/page.js';
 import { reasonOf } from '../lean-http.js';
 import { isFromAnotherSite, isOwnName } from './host-names.js';
 import { type PageFile, pageFile } from './page.js';

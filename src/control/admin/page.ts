@@ -2,7 +2,7 @@
  * The page of the admin address, and what it hears. Its files hold nothing that is not in the package, so everybody may have
  * them: what they show takes the token.
  */
-import type { PageEvent, PageEvents } from '../../protocol.js';
+import type { PageEvent, PageEvents } from '../../protocol/page.js';
 import { EVENT_STREAM, HEARTBEAT, HEARTBEAT_MS } from '../server-sent-events.js';
 import type { PlainAnswer, PlainRequest, Sink } from './plain-http.js';
 

@@ -10,13 +10,13 @@ import type {
   Description,
   InspectOptions,
   LeaveOptions,
-  LogQuery,
   ProfileOptions,
   ReloadOptions,
-  SupervisorEvent,
-  SupervisorStatus,
   UpgradeOptions,
-} from '../../protocol.js';
+} from '../../protocol/control.js';
+import type { SupervisorEvent } from '../../protocol/events.js';
+import type { LogQuery } from '../../protocol/logs.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import { checkDescription } from '../options/describe-options.js';
 import { logQueryText } from '../options/log-query.js';
 import { readEvents } from '../server-sent-events.js';

@@ -1,7 +1,7 @@
 /** One exchange over a control socket: HTTP, one request a connection. */
 import net from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
-import type { SupervisorStatus } from '../../protocol.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import { AnswerReader } from './answer-reader.js';
 
 /** Far more than the status of 256 workers. */

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../../errors.js';
 import { nearest } from '../../nearest.js';
-import type { SupervisorStatus } from '../../protocol.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import { checkRuntimeDir } from '../runtime-dir.js';
 import { absence, controlSocketPath, nameOfSocket, probeSocket } from '../socket-path.js';
 import { ANSWER_TIMEOUT_MS, Connection } from './client.js';

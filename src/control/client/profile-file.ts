@@ -1,7 +1,7 @@
 /** A profile of a live worker in a file: the asker's half of it. */
 import { copyFile, open, rm } from 'node:fs/promises';
 import { HoldfastError } from '../../errors.js';
-import type { ProfileOptions } from '../../protocol.js';
+import type { ProfileOptions } from '../../protocol/control.js';
 import type { Connection, ProgressLine, ResultLine } from './client.js';
 
 /**

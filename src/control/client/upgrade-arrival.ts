@@ -1,7 +1,8 @@
 /** An upgrade, waited for to its end: the program that was asked has no answer where all goes well, its successor tells. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError } from '../../errors.js';
-import type { LastUpgrade, SupervisorStatus, UpgradeOptions } from '../../protocol.js';
+import type { UpgradeOptions } from '../../protocol/control.js';
+import type { LastUpgrade, SupervisorStatus } from '../../protocol/status.js';
 import { absence } from '../socket-path.js';
 import type { Connection, ProgressLine, ResultLine } from './client.js';
 

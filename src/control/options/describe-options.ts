@@ -1,5 +1,5 @@
 /** What a description may be asked for, and what one is: the reading of a request's body and of its answer. Pure. */
-import type { DescribeOptions, Description } from '../../protocol.js';
+import type { DescribeOptions, Description } from '../../protocol/control.js';
 
 /** For the answer to a body that is none. */
 export const DESCRIBE_BODY_ALLOWED =

@@ -1,5 +1,5 @@
 /** What a supervisor that is to leave its workers to another one may be asked: the reading of a request's body. Pure. */
-import type { LeaveOptions } from '../../protocol.js';
+import type { LeaveOptions } from '../../protocol/control.js';
 
 /** For the answer to a body that is none. */
 export const LEAVE_BODY_ALLOWED = 'must be empty, or {"dryRun":true}';

@@ -1,5 +1,5 @@
 /** What may stand behind `GET /logs?`, and how it is written. Pure. */
-import { LOG_LEVELS, type LogQuery } from '../../protocol.js';
+import { LOG_LEVELS, type LogQuery } from '../../protocol/logs.js';
 
 const NUMBER = /^\d{1,9}$/;
 const TIME = /^\d{1,15}$/;

@@ -1,6 +1,7 @@
 /** What a profile may be asked for: the reading of a request's body. Pure. */
 import path from 'node:path';
-import type { InspectOptions, ProfileKind, ProfileOptions } from '../../protocol.js';
+import type { InspectOptions, ProfileOptions } from '../../protocol/control.js';
+import type { ProfileKind } from '../../protocol/worker.js';
 
 /** For the answer to a body that is none. */
 export const PROFILE_BODY_ALLOWED =

@@ -1,7 +1,7 @@
 /**
  * What a reload may be asked for: the limits, for the command line too, and the reading of a request's body. Pure.
  */
-import type { ReloadOptions } from '../../protocol.js';
+import type { ReloadOptions } from '../../protocol/control.js';
 
 /** A canary with more of the new connections would be no canary. */
 export const MOST_CANARY_SHARE = 0.5;

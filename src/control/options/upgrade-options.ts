@@ -1,6 +1,6 @@
 /** What an upgrade may be asked for: the reading of a request's body. Pure. */
 import path from 'node:path';
-import type { UpgradeOptions } from '../../protocol.js';
+import type { UpgradeOptions } from '../../protocol/control.js';
 
 /** For the answer to a body that is none. */
 export const UPGRADE_BODY_ALLOWED = 'must be empty, or like {"node":"/opt/node-24/bin/node"}: an absolute path';

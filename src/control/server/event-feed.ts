@@ -4,7 +4,7 @@
  * Must never wait for it: a reader that does not read is told so and cut off, and connects again for how things are then.
  */
 import type { ServerResponse } from 'node:http';
-import type { ControlTarget } from '../../protocol.js';
+import type { ControlTarget } from '../../protocol/control.js';
 import { EVENT_STREAM, eventText, HEARTBEAT, HEARTBEAT_MS } from '../server-sent-events.js';
 
 /** What may wait for a reader: some thousand events. */

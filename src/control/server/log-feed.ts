@@ -1,6 +1,7 @@
 /** The answer to `GET /v1/logs`: the lines that have come already, where they are asked for, and then those that come. */
 import type http from 'node:http';
-import type { ControlTarget, LogHead, LogQuery } from '../../protocol.js';
+import type { ControlTarget } from '../../protocol/control.js';
+import type { LogHead, LogQuery } from '../../protocol/logs.js';
 import { LineStream } from '../line-stream.js';
 
 export interface LogFeed {

@@ -3,7 +3,7 @@
  * JSON for a command line of before the API had versions.
  */
 import type { ServerResponse } from 'node:http';
-import type { ControlLine, ControlResult } from '../../protocol.js';
+import type { ControlLine, ControlResult } from '../../protocol/control.js';
 import { LineStream } from '../line-stream.js';
 import { EVENT_STREAM, eventText, HEARTBEAT, HEARTBEAT_MS } from '../server-sent-events.js';
 

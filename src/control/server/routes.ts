@@ -3,7 +3,7 @@
  */
 import type http from 'node:http';
 import { HoldfastError } from '../../errors.js';
-import type { ControlLine, ControlResult, ControlTarget } from '../../protocol.js';
+import type { ControlLine, ControlResult, ControlTarget } from '../../protocol/control.js';
 import { reasonOf } from '../lean-http.js';
 import { DESCRIBE_BODY_ALLOWED, readDescribeOptions } from '../options/describe-options.js';
 import { LEAVE_BODY_ALLOWED, readLeaveOptions } from '../options/leave-options.js';

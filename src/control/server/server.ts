@@ -7,7 +7,7 @@
  */
 import type http from 'node:http';
 import type net from 'node:net';
-import type { ControlTarget } from '../../protocol.js';
+import type { ControlTarget } from '../../protocol/control.js';
 import { createServer, reasonOf } from '../lean-http.js';
 import { BODY_HINT, BODY_LIMIT_BYTES, readBody, refuse } from './answer.js';
 import { KeptSocket, type PassedSocket } from './kept-socket.js';

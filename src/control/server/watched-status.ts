@@ -2,7 +2,7 @@
  * The status with the figures of the workers, for those who look on all the time: made at most once a second, however many they
  * are, and only while one of them asks.
  */
-import type { SupervisorStatus } from '../../protocol.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 
 /** A little less than a second, so that who asks once a second has a new one each time. */
 const FRESH_MS = 900;

@@ -1,5 +1,5 @@
 /** Questions to what the core has told of the workers. */
-import type { SocketId } from '../types.js';
+import type { SocketId } from '../state/types.js';
 import type { Acceptor, Acceptors, Seat } from './types.js';
 
 interface Index {

@@ -2,7 +2,7 @@
  * Who accepts for whom: what waits in a socket whose own slot has nobody, or nobody who gets round to it, is accepted by
  * a sibling as well.
  */
-import type { SocketId } from '../types.js';
+import type { SocketId } from '../state/types.js';
 import { hasOwnAcceptor, inSlot } from './acceptors.js';
 import { adoptersOf, changeLoans } from './loans.js';
 import type { Acceptor, HeldSocket, TableDraft } from './types.js';

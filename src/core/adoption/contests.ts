@@ -2,8 +2,8 @@
  * Addresses of ours that get in each other's way: a look at 127.0.0.1 beside a served 0.0.0.0, another host after a restart.
  * Of two that overlap the kernel gives a connection to the narrower one, and without SO_REUSEPORT it refuses the second.
  */
-import type { AddressKey } from '../../protocol.js';
-import type { SocketId } from '../types.js';
+import type { AddressKey } from '../../protocol/worker.js';
+import type { SocketId } from '../state/types.js';
 import { acceptorOf, inSlot, isListenedOn } from './acceptors.js';
 import { coversKey, overlapsKey } from './overlap.js';
 import { close, isHeldByOthers } from './retirement.js';

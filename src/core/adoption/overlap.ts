@@ -1,5 +1,5 @@
 /** Which addresses get in each other's way, and which of them takes in the other. Pure. */
-import type { AddressKey } from '../../protocol.js';
+import type { AddressKey } from '../../protocol/worker.js';
 
 export interface Endpoint {
   /** null is any address, of IPv6 and IPv4. */

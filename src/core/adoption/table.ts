@@ -4,7 +4,7 @@
  *
  * Pure, as the core is. `supervision.ts` brings the two together.
  */
-import type { SocketId } from '../types.js';
+import type { SocketId } from '../state/types.js';
 import { acceptorOf } from './acceptors.js';
 import { arrangeAdoption } from './adoption.js';
 import { contest, LOOK_MS, settleContests, widen } from './contests.js';

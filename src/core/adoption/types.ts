@@ -4,9 +4,9 @@
  * It knows of workers only what the core tells of them; the core knows nothing of it. Times are milliseconds of the clock
  * that the core goes by.
  */
-import type { AddressKey } from '../../protocol.js';
-import type { Standing } from '../standing.js';
-import type { Effect, SocketId, WorkerEvent } from '../types.js';
+import type { AddressKey } from '../../protocol/worker.js';
+import type { Standing } from '../state/standing.js';
+import type { Effect, SocketId, WorkerEvent } from '../state/types.js';
 
 /** What the core tells of one worker. */
 export interface Acceptor {

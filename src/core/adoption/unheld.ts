@@ -1,5 +1,5 @@
 /** Sockets that only custody has: they go with the supervisor, and with them what waits in their queues. Pure. */
-import type { SocketId } from '../types.js';
+import type { SocketId } from '../state/types.js';
 import type { SocketTable } from './types.js';
 
 export function unheldSockets({ sockets }: SocketTable): SocketId[] {

@@ -1,7 +1,7 @@
 /** What steering needs to know of a slot, out of the core's state. */
-import { seats } from '../standing.js';
-import { isWantedSlot, policyOf } from '../state.js';
-import type { SocketId, State, Worker } from '../types.js';
+import { seats } from '../state/standing.js';
+import { isWantedSlot, policyOf } from '../state/state.js';
+import type { SocketId, State, Worker } from '../state/types.js';
 import { averageAt, type QueueState } from './congestion.js';
 import { nextWarmthStep, type SlotFacts, warmth } from './weights.js';
 

@@ -1,6 +1,6 @@
 /** Whether an open connection goes from one worker to another: tried, in a process of its own. */
 import { fork } from 'node:child_process';
-import { makeStreamPair } from '../../sockets/stream-pair.js';
+import { makeStreamPair } from '../../sockets/handles/stream-pair.js';
 import { ownFile } from '../own-package.js';
 import type { Check } from './check.js';
 

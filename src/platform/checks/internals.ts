@@ -1,7 +1,7 @@
 /** A check of what this Node has inside, as far as workers build on it: a worker is started, given a socket, and ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import net from 'node:net';
-import type { IpcCommand, WorkerMessage } from '../../protocol.js';
+import type { IpcCommand, WorkerMessage } from '../../protocol/worker.js';
 import { ownFile } from '../own-package.js';
 import type { Check, Machine } from './check.js';
 

@@ -1,7 +1,7 @@
 /** Checks of the kernel's own limits for TCP: read from /proc/sys, and tried where it can be tried. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { bindSocket } from '../../sockets/bind.js';
+import { bindSocket } from '../../sockets/bind/bind.js';
 import type { Check } from './check.js';
 import { LOOPBACK } from './loopback.js';
 

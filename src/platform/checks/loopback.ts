@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { getSystemErrorName } from 'node:util';
 import type { NativeLoad } from '../../native/libc.js';
-import { type BoundSocket, bindSocket, type ReusePortHow } from '../../sockets/bind.js';
+import { type BoundSocket, bindSocket, type ReusePortHow } from '../../sockets/bind/bind.js';
 import { connectUntil } from '../connect.js';
 
 export const LOOPBACK = { host: '127.0.0.1', family: 4, ipv6Only: false, ordinal: 0 } as const;

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { NativeError } from '../../native/libc.js';
-import { parseProcNetTcp } from '../../sockets/owner.js';
+import { parseProcNetTcp } from '../../sockets/address/owner.js';
 import { probe, type ReusePortCapability } from '../probe.js';
 import { type Check, INSTALL_KOFFI, type Machine, reasonOf } from './check.js';
 import { listenOnLoopback, visit } from './loopback.js';

@@ -3,7 +3,7 @@
  * is obeyed; and the accept queue as the kernel tells it, which says when to steer.
  */
 import { type ListenQueue, NativeError } from '../../native/libc.js';
-import { bindSocket } from '../../sockets/bind.js';
+import { bindSocket } from '../../sockets/bind/bind.js';
 import { type Choice, steeringProgram } from '../../sockets/program.js';
 import { type Check, type Finding, INSTALL_KOFFI, type Machine, reasonOf } from './check.js';
 import { connections, type Listening, LOOPBACK, listenOnLoopback, visits } from './loopback.js';

@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/config.js';
-import type { State } from '../../core/types.js';
-import type { Change, ControlResult } from '../../protocol.js';
+import type { State } from '../../core/state/types.js';
+import type { Change, ControlResult } from '../../protocol/control.js';
 import { spawning } from '../../spawn.js';
 import type { Release } from './release.js';
 import type { Releases } from './releases.js';

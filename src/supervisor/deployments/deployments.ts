@@ -5,8 +5,8 @@
  *
  * Called by the supervisor. Must never leave a request without an answer, nor a trace of a deployment that was refused.
  */
-import type { Policy } from '../../core/types.js';
-import type { ControlResult, ReloadOptions } from '../../protocol.js';
+import type { Policy } from '../../core/state/types.js';
+import type { ControlResult, ReloadOptions } from '../../protocol/control.js';
 import { type Progress, type ProgressLine, tell } from '../requests.js';
 import { policyFor, type Release } from './release.js';
 

@@ -7,7 +7,7 @@ import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_p
 import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Line, LineSplitter } from '../../logs/lines.js';
+import { type Line, LineSplitter } from '../../logs/lines/lines.js';
 import type { Log } from '../../logs/logger.js';
 import { spawning } from '../../spawn.js';
 

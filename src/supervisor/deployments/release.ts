@@ -7,7 +7,7 @@ import { access, constants, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../../config/config.js';
 import type { LoadedConfig } from '../../config/load.js';
-import type { Policy } from '../../core/types.js';
+import type { Policy } from '../../core/state/types.js';
 import { EXIT, HoldfastError } from '../../errors.js';
 
 export interface Release {

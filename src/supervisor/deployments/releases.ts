@@ -1,7 +1,7 @@
 /** The releases that some generation still needs, and how the next one comes to be. */
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../../config/load.js';
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import { HoldfastError } from '../../errors.js';
 import type { Log } from '../../logs/logger.js';
 import { type Release, resolveRelease } from './release.js';

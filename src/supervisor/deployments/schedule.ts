@@ -6,7 +6,7 @@
  */
 import type { Cron } from 'croner';
 import type { Log } from '../../logs/logger.js';
-import type { ControlResult } from '../../protocol.js';
+import type { ControlResult } from '../../protocol/control.js';
 
 export interface ScheduleOptions {
   /** Five fields: minute, hour, day of the month, month, day of the week. */

@@ -1,6 +1,7 @@
 /** What has happened between two looks at the core's state, for those who follow the supervisor's events. Pure. */
-import type { State } from '../../core/types.js';
-import type { SupervisorEvent, SupervisorSnapshot, WorkerLabel, WorkerState } from '../../protocol.js';
+import type { State } from '../../core/state/types.js';
+import type { SupervisorEvent, SupervisorSnapshot, WorkerLabel } from '../../protocol/events.js';
+import type { WorkerState } from '../../protocol/status.js';
 import { replacedSlots } from '../../replaced-slots.js';
 
 export type Sight = SupervisorSnapshot;

@@ -1,6 +1,6 @@
 /** Tells those who follow it what happens in the supervisor. Where nobody does, nothing is compared and nothing kept. */
-import type { State } from '../../core/types.js';
-import type { SupervisorEvent } from '../../protocol.js';
+import type { State } from '../../core/state/types.js';
+import type { SupervisorEvent } from '../../protocol/events.js';
 import { type Ending, type EventWithoutId, eventsBetween, type Sight, sightOf } from './changes.js';
 
 const UNTOLD: Ending = { code: null, signal: null, crashed: false };

@@ -1,16 +1,11 @@
 /** Everything of an application or one of its workers, and why it is so. */
-import { seats } from '../../core/standing.js';
-import type { State, Worker } from '../../core/types.js';
+import { seats } from '../../core/state/standing.js';
+import type { State, Worker } from '../../core/state/types.js';
 import { HoldfastError } from '../../errors.js';
-import type {
-  Description,
-  RestartRecord,
-  SettingDescription,
-  SupervisorStatus,
-  VariableDescription,
-} from '../../protocol.js';
+import type { Description, RestartRecord, SettingDescription, VariableDescription } from '../../protocol/control.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import type { Release } from '../deployments/release.js';
-import { workerVariables } from '../workers/variables.js';
+import { workerVariables } from '../workers/process/variables.js';
 import { MASK, masked, maskedUrls } from './secrets.js';
 
 export interface DescribeSource {

@@ -1,5 +1,5 @@
 /** What is asked about the application and its workers: descriptions, profiles, the inspector. Decides nothing. */
-import type { Before, State } from '../../core/types.js';
+import type { Before, State } from '../../core/state/types.js';
 import type {
   ControlResult,
   DescribeOptions,
@@ -7,12 +7,12 @@ import type {
   InspectOptions,
   ProfileOptions,
   RestartRecord,
-  SupervisorStatus,
-} from '../../protocol.js';
+} from '../../protocol/control.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import type { Releases } from '../deployments/releases.js';
 import type { Progress } from '../requests.js';
-import type { Examinations } from '../workers/examinations.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
+import type { Examinations } from '../workers/questions/examinations.js';
 import { chooseWorker, describe } from './describe.js';
 import { RestartHistory } from './restart-history.js';
 

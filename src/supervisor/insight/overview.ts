@@ -1,27 +1,17 @@
 /** How the supervisor is at this moment, as it tells whoever asks. Decides nothing. */
 import { judgeProbe } from '../../core/probes.js';
-import { servedSlots, serves } from '../../core/standing.js';
+import { servedSlots, serves } from '../../core/state/standing.js';
 import type { SteeringChoice } from '../../platform/mode.js';
-import type { ProbeAnswer, ProbeName, SupervisorStatus, UpgradeStatus } from '../../protocol.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
-import type { Releases } from '../deployments/releases.js';
-import type { Loop } from '../loop.js';
-import type { Started, SupervisorOptions } from '../supervisor-options.js';
+import type { ProbeAnswer, ProbeName } from '../../protocol/admin.js';
+import type { SupervisorStatus, UpgradeStatus } from '../../protocol/status.js';
+import type { Started } from '../supervisor-options.js';
+import type { SupervisorParts } from '../supervisor-parts.js';
 import { type SteeringState, steeringState } from '../upkeep/steering-state.js';
 import type { Watchers } from '../upkeep/watchers.js';
-import type { Workforce } from '../workers/workforce.js';
 import { collectStatus, type StatusExtent } from './status.js';
 
-export interface OverviewParts {
-  readonly options: SupervisorOptions;
-  readonly loop: Loop;
-  readonly releases: Releases;
-  readonly custody: Custody;
-  readonly shared: SharedSockets;
-  readonly workforce: Workforce;
+export interface OverviewParts extends SupervisorParts {
   readonly watchers: Watchers;
-  readonly startedAt: number;
   readonly upgrade: () => UpgradeStatus;
 }
 

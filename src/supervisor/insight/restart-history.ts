@@ -2,8 +2,8 @@
  * What has become of workers and reloads of late: read from the core's state whenever it has come to rest. The core itself
  * only knows how often, and the last reason.
  */
-import type { Before, State } from '../../core/types.js';
-import type { RestartRecord } from '../../protocol.js';
+import type { Before, State } from '../../core/state/types.js';
+import type { RestartRecord } from '../../protocol/control.js';
 
 /** The oldest are forgotten. */
 const MOST = 64;

@@ -1,11 +1,11 @@
 /** Puts the status together: from the core's state, from custody, from the workers and from the system. */
-import { isFirst, seats, soakedAt } from '../../core/standing.js';
-import type { State } from '../../core/types.js';
+import { isFirst, seats, soakedAt } from '../../core/state/standing.js';
+import type { State } from '../../core/state/types.js';
 import { type Usage, usage } from '../../monitor/usage.js';
+import type { ConnectionCounts } from '../../protocol/measured.js';
 import type {
   AddressStatus,
   CanaryStatus,
-  ConnectionCounts,
   HandoverTotals,
   ListenMode,
   ReleaseStatus,
@@ -13,12 +13,12 @@ import type {
   SupervisorStatus,
   TrialStatus,
   UpgradeStatus,
-} from '../../protocol.js';
-import type { Custody, CustodySocket } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
+} from '../../protocol/status.js';
+import type { Custody, CustodySocket } from '../../sockets/custody/custody.js';
+import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { SteeringState } from '../upkeep/steering-state.js';
-import type { WorkerHandle } from '../workers/handle.js';
-import type { WorkerStats } from '../workers/stats.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
+import type { WorkerStats } from '../workers/questions/stats.js';
 
 export interface StatusSource {
   readonly state: State;

@@ -2,8 +2,10 @@
  * What has happened, as the page marks it in its charts and tells it in its history: reloads and scales, and what became of workers
  * and rollouts, with the reason, the last lines of a worker, and where its JavaScript hung. Of bounded size.
  */
-import type { Before, State } from '../../core/types.js';
-import type { PageMark, RestartRecord, SupervisorEvent } from '../../protocol.js';
+import type { Before, State } from '../../core/state/types.js';
+import type { RestartRecord } from '../../protocol/control.js';
+import type { SupervisorEvent } from '../../protocol/events.js';
+import type { PageMark } from '../../protocol/page.js';
 import { RestartHistory } from '../insight/restart-history.js';
 
 const MOST = 200;

@@ -3,20 +3,21 @@
  * little is lost of one that crashes. Loaded when somebody observes; until then nothing of it is there.
  */
 import os from 'node:os';
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import type { Log } from '../../logs/logger.js';
 import { ApplicationTallies } from '../../monitor/application.js';
 import { CATALOG, type Entry } from '../../monitor/catalog.js';
-import type { Family } from '../../monitor/family.js';
+import type { Family } from '../../monitor/formats/family.js';
+import { chooseFormat, type Format } from '../../monitor/formats/negotiate.js';
+import { PROTOBUF, protobufOf } from '../../monitor/formats/protobuf.js';
+import { OPEN_METRICS, TEXT, textOf } from '../../monitor/formats/text-format.js';
 import { KnownLabels } from '../../monitor/known-labels.js';
 import { familiesOf, type Present } from '../../monitor/metrics.js';
-import { chooseFormat, type Format } from '../../monitor/negotiate.js';
-import { PROTOBUF, protobufOf } from '../../monitor/protobuf.js';
 import { rowOf, Tallies } from '../../monitor/tallies.js';
-import { OPEN_METRICS, TEXT, textOf } from '../../monitor/text-format.js';
-import type { MetricsRequest, Page, SupervisorStatus } from '../../protocol.js';
-import type { WorkerIdentity } from '../workers/fork.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { MetricsRequest, Page } from '../../protocol/admin.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
+import type { WorkerIdentity } from '../workers/process/fork.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
 import type { Figures, PageFeed } from './page-feed.js';
 import { type Answers, type MeasuredMessage, Questions } from './questions.js';
 import { ReadingTurns } from './reading-turns.js';

@@ -2,10 +2,10 @@
  * Whether anybody observes: until then nothing is measured, and what collects it is not even loaded. With an admin address that
  * is from the start; without one from when an application first asks for the metrics.
  */
-import type { State } from '../../core/types.js';
-import type { MetricsRequest, Page } from '../../protocol.js';
-import type { WorkerIdentity } from '../workers/fork.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { State } from '../../core/state/types.js';
+import type { MetricsRequest, Page } from '../../protocol/admin.js';
+import type { WorkerIdentity } from '../workers/process/fork.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
 import type { Observer, ObserverOptions } from './observer.js';
 import type { MeasuredMessage } from './questions.js';
 

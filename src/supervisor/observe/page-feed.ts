@@ -3,19 +3,14 @@
  * nobody looks only the hour is kept.
  */
 
-import type { Before, State } from '../../core/types.js';
+import type { Before, State } from '../../core/state/types.js';
 import { percentile } from '../../latency.js';
 import { Course, PAGE_FIELDS } from '../../monitor/course.js';
 import { AT, latencyOf, type Row } from '../../monitor/tallies.js';
-import type {
-  Measured,
-  PageEvent,
-  PageNow,
-  PageValues,
-  PageWorker,
-  SupervisorEvent,
-  SupervisorStatus,
-} from '../../protocol.js';
+import type { SupervisorEvent } from '../../protocol/events.js';
+import type { Measured } from '../../protocol/measured.js';
+import type { PageEvent, PageNow, PageValues, PageWorker } from '../../protocol/page.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
 import { Marks } from './marks.js';
 
 /** Of the log, at first and then in each second. */

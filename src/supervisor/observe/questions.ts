@@ -1,7 +1,7 @@
 /** Asks workers what they have measured, and waits for those that answer in time. */
-import type { WorkerMessage } from '../../protocol.js';
-import type { WorkerIdentity } from '../workers/fork.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { WorkerMessage } from '../../protocol/worker.js';
+import type { WorkerIdentity } from '../workers/process/fork.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
 
 export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
 export type Answers = ReadonlyMap<WorkerIdentity, MeasuredMessage>;

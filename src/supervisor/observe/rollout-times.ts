@@ -1,5 +1,5 @@
 /** How long rollouts took, in seconds, by outcome. */
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 
 const MOST = 100_000;
 

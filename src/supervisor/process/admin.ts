@@ -1,14 +1,15 @@
 /** Opens the admin address, and answers it for the supervisor. */
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../../config/config.js';
-import { readToken } from '../../config/token-file.js';
+import { readToken } from '../../config/text/token-file.js';
 import { AdminServer } from '../../control/admin/admin.js';
 import { AdminPage } from '../../control/admin/page.js';
 import { HoldfastError } from '../../errors.js';
 import { ownFile } from '../../platform/own-package.js';
-import type { PageCommand, SupervisorStatus } from '../../protocol.js';
-import { BindError } from '../../sockets/bind-error.js';
-import { findOwner } from '../../sockets/owner.js';
+import type { PageCommand } from '../../protocol/page.js';
+import type { SupervisorStatus } from '../../protocol/status.js';
+import { findOwner } from '../../sockets/address/owner.js';
+import { BindError } from '../../sockets/bind/bind-error.js';
 import type { Supervisor } from '../supervisor.js';
 
 /** @param fd listens there already. @throws BindError where it cannot listen there; HoldfastError where a token cannot be read */

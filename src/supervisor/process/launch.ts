@@ -4,7 +4,7 @@
  */
 import type { ExitCode } from '../../errors.js';
 import { takeServiceEnvironment } from '../../systemd/environment.js';
-import { forkFirstWorker } from '../workers/first-worker.js';
+import { forkFirstWorker } from '../workers/process/first-worker.js';
 import type { RunOptions } from './run.js';
 
 /**

@@ -1,9 +1,9 @@
 /** What a supervisor finds at its start: sockets that it was passed, and the journal. */
-import { JOURNAL_SOCKET } from '../../logs/journal.js';
+import { JOURNAL_SOCKET } from '../../logs/sinks/journal.js';
 import type { Datagrams } from '../../native/datagrams.js';
 import type { NativeLoad } from '../../native/libc.js';
 import type { SteeringChoice } from '../../platform/mode.js';
-import { formatAddress, formatShared } from '../../sockets/address.js';
+import { formatAddress, formatShared } from '../../sockets/address/address.js';
 import { type InheritedShared, type InheritedSocket, isOrderKnown } from '../../sockets/inherit.js';
 
 export function addressOf(socket: InheritedSocket | InheritedShared): string {

@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { inodesOf, sessionOf } from '../workers/look-around.js';
+import { inodesOf, sessionOf } from '../workers/listening/look-around.js';
 
 export interface Place {
   readonly host: string;

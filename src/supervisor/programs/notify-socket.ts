@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Native } from '../../native/libc.js';
-import { wrapPipe } from '../../sockets/handle.js';
+import { wrapPipe } from '../../sockets/handles/handle.js';
 
 /** `sizeof(sun_path)` of Linux, with its end. */
 const PATH_BYTES = 108;

@@ -6,9 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { spawning } from '../../spawn.js';
 import type { Release } from '../deployments/release.js';
-import type { ForkListener, WorkerProcess } from '../workers/fork.js';
-import { killGroup } from '../workers/process-groups.js';
-import { type WorkerIdentity, workerVariables } from '../workers/variables.js';
+import type { ForkListener, WorkerProcess } from '../workers/process/fork.js';
+import { killGroup } from '../workers/process/process-groups.js';
+import { type WorkerIdentity, workerVariables } from '../workers/process/variables.js';
 
 export const SHELL = '/bin/sh';
 /** Only the process itself knows its PID before it is another program. The PID stays. */

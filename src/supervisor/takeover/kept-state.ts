@@ -1,11 +1,11 @@
 /** What a supervisor leaves for the next one beside its workers, and what it has found of the one before. */
 import { readFile } from 'node:fs/promises';
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { Custody } from '../../sockets/custody.js';
-import { markOf, type ProcessMark } from './orphans.js';
-import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './snapshot.js';
+import type { Custody } from '../../sockets/custody/custody.js';
+import { markOf, type ProcessMark } from './orphans/orphans.js';
+import { type KeptSocket, readSnapshot, type Snapshot, SnapshotFile } from './orphans/snapshot.js';
 
 export interface KeptStateOptions {
   readonly path: string;

@@ -10,7 +10,7 @@ import { connectTo } from '../../control/client/find.js';
 import { ensureRuntimeDir } from '../../control/runtime-dir.js';
 import { HoldfastError } from '../../errors.js';
 import type { Log } from '../../logs/logger.js';
-import type { ListenMode, SupervisorStatus } from '../../protocol.js';
+import type { ListenMode, SupervisorStatus } from '../../protocol/status.js';
 import type { Release } from '../deployments/release.js';
 import {
   attachPath,
@@ -21,7 +21,7 @@ import {
   type ProcessMark,
   parentOf,
   signalProcess,
-} from './orphans.js';
+} from './orphans/orphans.js';
 
 /** How long it may take to end once it has left: then nothing is lost with it. */
 const END_MS = 5_000;

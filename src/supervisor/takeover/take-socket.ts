@@ -1,13 +1,14 @@
 /** A socket of an orphan goes into custody: one that it has handed over, or that was taken from it. */
+
+import type { SocketId } from '../../core/state/types.js';
 import type { AnyEvent } from '../../core/supervision.js';
-import type { SocketId } from '../../core/types.js';
 import type { NativeLoad } from '../../native/libc.js';
-import { addressKey } from '../../sockets/address.js';
-import type { Custody } from '../../sockets/custody.js';
-import { type TcpHandle, wrapFd } from '../../sockets/handle.js';
+import { addressKey } from '../../sockets/address/address.js';
+import type { SharedHandle } from '../../sockets/bind/shared-bind.js';
+import type { Custody } from '../../sockets/custody/custody.js';
+import type { SharedSockets } from '../../sockets/custody/shared.js';
+import { type TcpHandle, wrapFd } from '../../sockets/handles/handle.js';
 import { placeOf } from '../../sockets/inherit.js';
-import type { SharedSockets } from '../../sockets/shared.js';
-import type { SharedHandle } from '../../sockets/shared-bind.js';
 import type { KeptState } from './kept-state.js';
 
 /** @returns null where it cannot be kept: the worker goes on to hold it */

@@ -4,21 +4,22 @@
  *
  * Made before the supervisor, opened once it has its name: only then can no other supervisor of that name be there.
  */
+
+import type { State } from '../../core/state/types.js';
 import type { AnyEvent } from '../../core/supervision.js';
-import type { State } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import type { ExitStatus } from '../../native/exec.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { TcpHandle } from '../../sockets/handle.js';
-import type { SharedSockets } from '../../sockets/shared.js';
-import type { Arrival, AttachServer } from './attach-server.js';
-import { Ends } from './ends.js';
+import type { Custody } from '../../sockets/custody/custody.js';
+import type { SharedSockets } from '../../sockets/custody/shared.js';
+import type { TcpHandle } from '../../sockets/handles/handle.js';
+import type { Arrival, AttachServer } from './attach/attach-server.js';
 import { KeptState } from './kept-state.js';
-import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess, statePath } from './orphans.js';
-import { onlyOwn } from './own-orphans.js';
+import { Ends } from './orphans/ends.js';
+import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess, statePath } from './orphans/orphans.js';
+import { onlyOwn } from './orphans/own-orphans.js';
+import type { Snapshot } from './orphans/snapshot.js';
 import { seizeFrom } from './seize.js';
-import type { Snapshot } from './snapshot.js';
 import { takeSeized, takeSocket } from './take-socket.js';
 
 /** A supervisor that has passed on to this one, by exec: the workers are children of this process. */
@@ -89,7 +90,7 @@ export class Takeover {
     // Nobody can come then, and few starts need what lets them in.
     if (this.#orphans.length === 0) return false;
     try {
-      const { AttachServer } = await import('./attach-server.js');
+      const { AttachServer } = await import('./attach/attach-server.js');
       this.#server = await AttachServer.open({
         path: this.#attachAt,
         native,

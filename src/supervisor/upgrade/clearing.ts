@@ -1,8 +1,8 @@
 /** Whatever the next program could not go on with is waited for, before another one takes the place of this one. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { State } from '../../core/types.js';
+import type { State } from '../../core/state/types.js';
 import { hindrancesOf } from '../../core/upgrade.js';
-import type { WorkerHandle } from '../workers/handle.js';
+import type { WorkerHandle } from '../workers/process/handle.js';
 
 /** How long all that is in the way is waited for, in all. */
 export const WAIT_MS = 120_000;

@@ -1,6 +1,6 @@
 /** What goes from one program to the next by an upgrade, beside the workers' state: taken up here, and laid out for the next. */
 import { closeSync } from 'node:fs';
-import type { ListenAddress } from '../../config/listen-address.js';
+import type { ListenAddress } from '../../config/schema/listen-address.js';
 import type { AdminServer } from '../../control/admin/admin.js';
 import type { Log } from '../../logs/logger.js';
 import type { PassedWorkers } from '../takeover/takeover.js';

@@ -2,9 +2,20 @@
  * What a supervisor passes on to the one that takes its place by exec, as data in a file: what it keeps for any next one, and what
  * only an upgrade can pass on. Of one format with that, so that older and newer versions read each other's. Pure.
  */
-import type { ConnectionCounts, RestartRecord } from '../../protocol.js';
-import { or, type Read, readState, type Snapshot, snapshot, writeSnapshot } from '../takeover/snapshot.js';
-import { amount, list, nullOr, oneOf, type Reader, record, tally, text, whole } from '../workers/message-shape.js';
+import type { RestartRecord } from '../../protocol/control.js';
+import type { ConnectionCounts } from '../../protocol/measured.js';
+import { or, type Read, readState, type Snapshot, snapshot, writeSnapshot } from '../takeover/orphans/snapshot.js';
+import {
+  amount,
+  list,
+  nullOr,
+  oneOf,
+  type Reader,
+  record,
+  tally,
+  text,
+  whole,
+} from '../workers/channel/message-shape.js';
 
 /** Of the environment: where the file is. */
 export const UPGRADE_VARIABLE = 'HOLDFAST_UPGRADE';

@@ -3,33 +3,22 @@
  * leaves them. Knows what is in the way of that, and what is passed on.
  */
 import { unheldSockets } from '../../core/adoption/unheld.js';
-import type { ControlResult, LeaveOptions, UpgradeOptions, UpgradeStatus } from '../../protocol.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
-import type { Releases } from '../deployments/releases.js';
+import type { ControlResult, LeaveOptions, UpgradeOptions } from '../../protocol/control.js';
+import type { UpgradeStatus } from '../../protocol/status.js';
 import type { Insight } from '../insight/insight.js';
-import type { Loop } from '../loop.js';
 import type { Observing } from '../observe/observing.js';
 import { type Progress, tell } from '../requests.js';
-import type { SupervisorOptions } from '../supervisor-options.js';
-import type { Workforce } from '../workers/workforce.js';
+import type { SupervisorParts } from '../supervisor-parts.js';
 import { Upgrader, type UpgraderParts } from './upgrader.js';
 
 /** Of the log: all that is remembered. */
 const MOST_LINES = 100_000;
 
-export interface ReplacementParts {
-  readonly options: SupervisorOptions;
-  readonly loop: Loop;
-  readonly releases: Releases;
-  readonly custody: Custody;
-  readonly shared: SharedSockets;
-  readonly workforce: Workforce;
+export interface ReplacementParts extends SupervisorParts {
   readonly insight: Insight;
   readonly observing: Observing;
   /** Whether a reload is being prepared, of which the core does not know yet. */
   readonly isPreparing: () => boolean;
-  readonly startedAt: number;
   /** Ends whatever asks the workers by itself, and deployments that have not begun. */
   readonly closeWatchers: (reason: string) => void;
   /** The supervisor has left its workers. */

@@ -10,10 +10,11 @@ import {
   NO_FIGURES,
   subtract,
   type Verdict,
-} from '../../core/canary.js';
-import type { Event, State } from '../../core/types.js';
-import type { CanaryStatus, WorkerFigures } from '../../protocol.js';
-import type { Stats } from '../workers/stats.js';
+} from '../../core/plan/canary.js';
+import type { Event, State } from '../../core/state/types.js';
+import type { WorkerFigures } from '../../protocol/measured.js';
+import type { CanaryStatus } from '../../protocol/status.js';
+import type { Stats } from '../workers/questions/stats.js';
 
 const INTERVAL_MS = 1_000;
 /** A worker that does not answer within a second is late by at least that. */

@@ -1,8 +1,8 @@
 /** What a configuration expects of a worker that serves, in the words of those who watch over it. */
 import type { Config } from '../../config/config.js';
-import type { CanaryLimits } from '../../core/canary.js';
-import type { Limits } from '../../core/recycling.js';
-import { isForDebugging } from '../workers/debugged.js';
+import type { CanaryLimits } from '../../core/plan/canary.js';
+import type { Limits } from '../../core/restarts/recycling.js';
+import { isForDebugging } from '../workers/process/debugged.js';
 
 /** @param size how many slots there are */
 export function limitsOfWorker(config: Config, size: number): Limits & { readonly hangTimeoutMs: number } {

@@ -2,10 +2,10 @@
  * Asks the workers for a sign of life from time to time: finds those whose event loop hangs, and those that have come to a
  * limit. What follows from it is the core's.
  */
-import { hasLimits, judgeSample, type Limits, NO_STREAKS, type Streaks } from '../../core/recycling.js';
-import type { Event, State, Worker } from '../../core/types.js';
+import { hasLimits, judgeSample, type Limits, NO_STREAKS, type Streaks } from '../../core/restarts/recycling.js';
+import type { Event, State, Worker } from '../../core/state/types.js';
 import type { Usage } from '../../monitor/usage.js';
-import type { Stats } from '../workers/stats.js';
+import type { Stats } from '../workers/questions/stats.js';
 
 /** How often workers are asked at most and at least, in milliseconds: idle means idle. */
 const SHORTEST_MS = 250;

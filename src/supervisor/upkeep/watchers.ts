@@ -1,10 +1,11 @@
 /** Who looks at the workers again and again: their vital signs, the canary's figures, the queues that are steered by. */
+
+import type { State, Worker } from '../../core/state/types.js';
 import type { AnyEvent } from '../../core/supervision.js';
-import type { State, Worker } from '../../core/types.js';
 import type { Log } from '../../logs/logger.js';
 import { usage } from '../../monitor/usage.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { Custody } from '../../sockets/custody.js';
+import type { Custody } from '../../sockets/custody/custody.js';
 import type { Release } from '../deployments/release.js';
 import type { Releases } from '../deployments/releases.js';
 import type { Workforce } from '../workers/workforce.js';

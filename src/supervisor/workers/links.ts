@@ -3,10 +3,11 @@
  * Counts what the workers tell of it afterwards.
  */
 import type { Log } from '../../logs/logger.js';
-import type { AddressKey, HandoverTotals, WorkerMessage } from '../../protocol.js';
-import type { StreamPair } from '../../sockets/stream-pair.js';
-import type { WorkerIdentity } from './fork.js';
-import type { WorkerHandle } from './handle.js';
+import type { HandoverTotals } from '../../protocol/status.js';
+import type { AddressKey, WorkerMessage } from '../../protocol/worker.js';
+import type { StreamPair } from '../../sockets/handles/stream-pair.js';
+import type { WorkerIdentity } from './process/fork.js';
+import type { WorkerHandle } from './process/handle.js';
 
 export type OpenStreamPair = () => Promise<StreamPair>;
 export type HandoverFigures = Omit<HandoverTotals, 'on'>;

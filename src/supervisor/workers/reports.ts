@@ -1,11 +1,11 @@
 /** What workers say: each message goes to the part that it concerns, or to the core as an event. Decides nothing. */
-import type { WorkerMessage } from '../../protocol.js';
-import type { WorkerHandle } from './handle.js';
+import type { WorkerMessage } from '../../protocol/worker.js';
 import type { HandlesUnderWay } from './handles-under-way.js';
-import type { WorkerHealth } from './health.js';
-import type { Leftovers } from './leftovers.js';
 import { HANDOVER_LACK, type Links } from './links.js';
-import type { Stats, WorkerStats } from './stats.js';
+import type { WorkerHandle } from './process/handle.js';
+import type { WorkerHealth } from './questions/health.js';
+import type { Leftovers } from './questions/leftovers.js';
+import type { Stats, WorkerStats } from './questions/stats.js';
 import type { WorkforceOptions } from './workforce-options.js';
 
 export interface ReportsParts {

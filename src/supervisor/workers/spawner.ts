@@ -1,15 +1,15 @@
 /** Starts workers, and takes in those of a supervisor before: however one begins, it is enrolled in the same way. */
-import type { Effect } from '../../core/types.js';
-import type { WorkerMessage } from '../../protocol.js';
-import { addressKey } from '../../sockets/address.js';
+import type { Effect } from '../../core/state/types.js';
+import type { WorkerMessage } from '../../protocol/worker.js';
+import { addressKey } from '../../sockets/address/address.js';
 import type { Release } from '../deployments/release.js';
 import type { Programs } from '../programs/programs.js';
-import { attachedFrom } from '../takeover/arrived.js';
+import { attachedFrom } from '../takeover/attach/arrived.js';
 import { OomWatch } from '../upkeep/oom.js';
-import { Fork, type WorkerIdentity, type WorkerProcess } from './fork.js';
-import { WorkerHandle } from './handle.js';
-import { reasonOf } from './listening.js';
-import type { ProcessGroups } from './process-groups.js';
+import { reasonOf } from './listening/listening.js';
+import { Fork, type WorkerIdentity, type WorkerProcess } from './process/fork.js';
+import { WorkerHandle } from './process/handle.js';
+import type { ProcessGroups } from './process/process-groups.js';
 import type { TicketKey } from './ticket-key.js';
 import type { WorkforceOptions } from './workforce-options.js';
 

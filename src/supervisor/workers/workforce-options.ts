@@ -2,14 +2,14 @@
 import type { AnyEvent } from '../../core/supervision.js';
 import type { Log } from '../../logs/logger.js';
 import type { NativeLoad } from '../../native/libc.js';
-import type { Custody } from '../../sockets/custody.js';
-import type { SharedSockets } from '../../sockets/shared.js';
+import type { Custody } from '../../sockets/custody/custody.js';
+import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { Observing } from '../observe/observing.js';
 import type { Takeover } from '../takeover/takeover.js';
-import type { Examinations } from './examinations.js';
-import type { FirstWorker } from './first-worker.js';
 import type { OpenStreamPair } from './links.js';
-import type { Listening } from './listening.js';
+import type { Listening } from './listening/listening.js';
+import type { FirstWorker } from './process/first-worker.js';
+import type { Examinations } from './questions/examinations.js';
 
 export interface WorkforceOptions {
   readonly name: string;

@@ -1,22 +1,23 @@
 /** The workers, and what is asked of them: does what the core decides, one method an effect. */
-import { DIAGNOSIS_MS } from '../../core/condition.js';
-import type { Effect, SocketId } from '../../core/types.js';
-import type { AddressKey, SupervisorMessage } from '../../protocol.js';
+
+import type { Effect, SocketId } from '../../core/state/types.js';
+import { DIAGNOSIS_MS } from '../../core/worker/condition.js';
+import type { AddressKey, SupervisorMessage } from '../../protocol/worker.js';
 import type { Release } from '../deployments/release.js';
 import type { Programs } from '../programs/programs.js';
 import type { PassedOn } from '../upgrade/passed-state.js';
-import type { Examinations } from './examinations.js';
-import type { WorkerHandle } from './handle.js';
 import { HandlesUnderWay } from './handles-under-way.js';
-import { hangStack } from './hang-stack.js';
-import { WorkerHealth } from './health.js';
-import { Leftovers } from './leftovers.js';
 import { type HandoverFigures, Links } from './links.js';
-import { whatIsSeenOf } from './look-around.js';
-import { ProcessGroups } from './process-groups.js';
+import { whatIsSeenOf } from './listening/look-around.js';
+import type { WorkerHandle } from './process/handle.js';
+import { ProcessGroups } from './process/process-groups.js';
+import type { Examinations } from './questions/examinations.js';
+import { hangStack } from './questions/hang-stack.js';
+import { WorkerHealth } from './questions/health.js';
+import { Leftovers } from './questions/leftovers.js';
+import { type Stats, WorkerStats } from './questions/stats.js';
 import { Reports } from './reports.js';
 import { Spawner } from './spawner.js';
-import { type Stats, WorkerStats } from './stats.js';
 import { TicketKey } from './ticket-key.js';
 import type { WorkforceOptions } from './workforce-options.js';
 

@@ -5,14 +5,14 @@
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { SupervisorMessage } from '../../protocol.js';
-import type { Application } from '../api.js';
-import type { Channel } from '../channel.js';
-import { type Connections, isHttp, kindOf } from '../connections.js';
-import type { Datagrams } from '../datagrams.js';
+import type { SupervisorMessage } from '../../protocol/worker.js';
+import type { Application } from '../application/api.js';
+import type { Resignation } from '../application/resign.js';
+import type { Channel } from '../channel/channel.js';
+import { type Connections, isHttp, kindOf } from '../connections/connections.js';
+import type { Datagrams } from '../datagrams/datagrams.js';
 import type { Handover } from '../handover/handover.js';
-import type { Listeners } from '../listen.js';
-import type { Resignation } from '../resign.js';
+import type { Listeners } from '../listen/listen.js';
 import { answerLater, LastAnswers } from './last-answer.js';
 import { Shutdown } from './shutdown.js';
 

@@ -9,10 +9,10 @@
  */
 import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import type { DrainReason } from '../../protocol.js';
-import { type Connection, kindOf } from '../connections.js';
+import type { DrainReason } from '../../public.js';
+import { type Connection, kindOf } from '../connections/connections.js';
+import { webSocketOf } from '../connections/websocket.js';
 import type { ServerSocket } from '../node/socket.js';
-import { webSocketOf } from '../websocket.js';
 import { leaveSession } from './session-goaway.js';
 import { isSilent, moved } from './silence.js';
 import { isEventSource, isStream, leaveStream } from './stream-end.js';

@@ -11,7 +11,7 @@
  */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { WebSocketLike } from '../websocket.js';
+import type { WebSocketLike } from '../connections/websocket.js';
 import { watchTraffic } from './websocket-traffic.js';
 
 export interface WebSocketClose {

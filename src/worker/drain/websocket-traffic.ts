@@ -3,7 +3,7 @@
  * afterwards: before its turn nothing is looked at.
  */
 import type { Socket } from 'node:net';
-import type { Receiver, Sender, WebSocketLike } from '../websocket.js';
+import type { Receiver, Sender, WebSocketLike } from '../connections/websocket.js';
 
 export interface TrafficListener {
   received(): void;

@@ -4,11 +4,11 @@
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
-import type { SupervisorMessage } from '../../protocol.js';
-import type { Application } from '../api.js';
-import type { Channel } from '../channel.js';
-import { type Connection, type Connections, kindOf } from '../connections.js';
-import type { Listeners } from '../listen.js';
+import type { SupervisorMessage } from '../../protocol/worker.js';
+import type { Application } from '../application/api.js';
+import type { Channel } from '../channel/channel.js';
+import { type Connection, type Connections, kindOf } from '../connections/connections.js';
+import type { Listeners } from '../listen/listen.js';
 import { tryOut } from '../node/http.js';
 import type { PipeHandle } from '../node/pipe.js';
 import type { ServerSocket } from '../node/socket.js';

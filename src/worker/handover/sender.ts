@@ -5,11 +5,11 @@
  * One that is under way is not read here: what the client sends meanwhile stays in the kernel, for whoever has it in the end.
  */
 import type { Server } from 'node:net';
-import { isHttp } from '../connections.js';
+import { isHttp } from '../connections/connections.js';
+import { type Stay, whyConversationStays, whyStays } from '../connections/movable.js';
 import { connectionsOf } from '../node/http.js';
 import type { MovableSocket } from '../node/socket.js';
 import { detach, freeze, thaw } from './freeze.js';
-import { type Stay, whyConversationStays, whyStays } from './movable.js';
 import { type Entry, type Recipient, Recipients, type Return, WINDOW } from './recipients.js';
 
 /** Names that applications give are among them. */

@@ -6,7 +6,7 @@
  */
 import http from 'node:http';
 import type { Server } from 'node:net';
-import { MemorySocket } from '../memory-stream.js';
+import { MemorySocket } from './memory-stream.js';
 import type { ServerSocket } from './socket.js';
 import { symbolOf } from './symbols.js';
 

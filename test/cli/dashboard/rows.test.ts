@@ -1,6 +1,6 @@
 import t from 'tap';
 import { pageOf, rowOf } from '../../../src/cli/dashboard/rows.js';
-import { NO_HISTORY, observe } from '../../../src/cli/top/history.js';
+import { NO_HISTORY, observe } from '../../../src/cli/top/model/history.js';
 import { status, worker } from '../top/support.js';
 
 t.test('the page of an admin address is where a browser on this machine finds it', async (t) => {

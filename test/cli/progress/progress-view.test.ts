@@ -1,6 +1,6 @@
 import t from 'tap';
 import { expectedMs, type ProgressView, progressLines, summaryLine } from '../../../src/cli/progress/progress-view.js';
-import type { RolloutStatus, SupervisorStatus, WorkerState, WorkerStatus } from '../../../src/protocol.js';
+import type { RolloutStatus, SupervisorStatus, WorkerState, WorkerStatus } from '../../../src/protocol/status.js';
 import { statusOf } from '../../control/support/fake-target.js';
 
 const SIZES = [

@@ -1,7 +1,7 @@
 /** The command line inside the test: words in, exit code and texts out. */
 import { PassThrough } from 'node:stream';
-import type { Context, Output } from '../../../src/cli/context.js';
-import { dispatch } from '../../../src/cli/dispatch.js';
+import { dispatch } from '../../../src/cli/command-line/dispatch.js';
+import type { Context, Output } from '../../../src/cli/process/context.js';
 import type { ExitCode } from '../../../src/errors.js';
 
 export interface Outcome {

@@ -1,10 +1,10 @@
 /** Statuses, and what is to be seen of a state. */
 
-import { cellsOf } from '../../../src/cli/cells.js';
-import { begin, type State, type TopEvent, update } from '../../../src/cli/top/model.js';
-import { type Line, textOf } from '../../../src/cli/top/runs.js';
-import { view } from '../../../src/cli/top/view.js';
-import type { SupervisorStatus, WorkerStatus } from '../../../src/protocol.js';
+import { cellsOf } from '../../../src/cli/output/cells.js';
+import { type Line, textOf } from '../../../src/cli/output/runs.js';
+import { begin, type State, type TopEvent, update } from '../../../src/cli/top/model/model.js';
+import { view } from '../../../src/cli/top/view/view.js';
+import type { SupervisorStatus, WorkerStatus } from '../../../src/protocol/status.js';
 import { statusOf } from '../../control/support/fake-target.js';
 
 export function worker(slot: number, more: Partial<WorkerStatus> = {}): WorkerStatus {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { checkLayer } from '../../../src/config/layer.js';
+import { checkLayer } from '../../../src/config/layers/layer.js';
 import { KEY_OF_NAME, PM2_KEYS, type Verdict } from '../../../src/config/pm2/keys.js';
 import { optionsOf, translated, verdictOf } from './support/translated.js';
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { checkLayer } from '../../../src/config/layer.js';
+import { checkLayer } from '../../../src/config/layers/layer.js';
 import { PM2_KEYS } from '../../../src/config/pm2/keys.js';
 import { translateApp } from '../../../src/config/pm2/translate.js';
-import type { SettingName } from '../../../src/config/schema.js';
+import type { SettingName } from '../../../src/config/schema/schema.js';
 import { FACTS, optionsOf, translated, verdictOf } from './support/translated.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { parseListenTarget } from '../../../src/config/listen-address.js';
 import { loadConfig } from '../../../src/config/load.js';
+import { parseListenTarget } from '../../../src/config/schema/listen-address.js';
 import { faultsOf, sourceIn } from '../support.js';
 
 const cwd = t.testdir({ shopd: '#!/bin/sh\n', 'notes.txt': 'text', folder: {} });

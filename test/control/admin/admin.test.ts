@@ -2,7 +2,7 @@ import http from 'node:http';
 import { brotliDecompressSync } from 'node:zlib';
 import t from 'tap';
 import { AdminServer } from '../../../src/control/admin/admin.js';
-import type { MetricsRequest } from '../../../src/protocol.js';
+import type { MetricsRequest } from '../../../src/protocol/admin.js';
 import { statusOf } from '../support/fake-target.js';
 import { ask, FakeAdmin, NO_TOKENS, open, raw, readPage } from '../support/open-admin.js';
 

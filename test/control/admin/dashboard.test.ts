@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { brotliCompressSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { DashboardServer } from '../../../src/control/admin/dashboard.js';
-import type { DashboardList } from '../../../src/protocol.js';
+import type { DashboardList } from '../../../src/protocol/page.js';
 
 const readPage = async (name: string) => brotliCompressSync(`the file ${name}`);
 const EMPTY: DashboardList = { folder: '/run/holdfast', rows: [] };

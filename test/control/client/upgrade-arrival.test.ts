@@ -4,7 +4,7 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { connectTo } from '../../../src/control/client/find.js';
 import { upgradeOver } from '../../../src/control/client/upgrade-arrival.js';
-import type { LastUpgrade, SupervisorStatus } from '../../../src/protocol.js';
+import type { LastUpgrade, SupervisorStatus } from '../../../src/protocol/status.js';
 import { makeFolder, statusOf } from '../support/fake-target.js';
 
 const LAST: LastUpgrade = { id: 'this', version: '1.2.2', nodeVersion: 'v20.0.0', failure: null, done: true };

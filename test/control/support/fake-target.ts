@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Test } from 'tap';
 import { ControlServer } from '../../../src/control/server/server.js';
 import { HoldfastError } from '../../../src/errors.js';
-import { lineFilter } from '../../../src/logs/filter.js';
+import { lineFilter } from '../../../src/logs/lines/filter.js';
 import type {
   ControlLine,
   ControlResult,
@@ -14,15 +14,13 @@ import type {
   Description,
   InspectOptions,
   LeaveOptions,
-  LogFilter,
-  LogQuery,
   ProfileOptions,
-  RecentLogs,
   ReloadOptions,
-  SupervisorEvent,
-  SupervisorStatus,
   UpgradeOptions,
-} from '../../../src/protocol.js';
+} from '../../../src/protocol/control.js';
+import type { SupervisorEvent } from '../../../src/protocol/events.js';
+import type { LogFilter, LogQuery, RecentLogs } from '../../../src/protocol/logs.js';
+import type { SupervisorStatus } from '../../../src/protocol/status.js';
 
 type Progress = (line: ControlLine & { type: 'progress' }) => void;
 

@@ -6,7 +6,9 @@ import { text } from 'node:stream/consumers';
 import { brotliCompressSync } from 'node:zlib';
 import type { Test } from 'tap';
 import { AdminServer, type AdminServerOptions } from '../../../src/control/admin/admin.js';
-import type { AdminTarget, ControlResult, MetricsRequest, PageCommand, PageEvent } from '../../../src/protocol.js';
+import type { AdminTarget, MetricsRequest } from '../../../src/protocol/admin.js';
+import type { ControlResult } from '../../../src/protocol/control.js';
+import type { PageCommand, PageEvent } from '../../../src/protocol/page.js';
 import { freePort } from '../../e2e/support/ports.js';
 import { statusOf } from './fake-target.js';
 

@@ -3,7 +3,7 @@ import t from 'tap';
 import { LOOK_MS } from '../../../src/core/adoption/contests.js';
 import { initialTable, nextTableDeadline, stepTable } from '../../../src/core/adoption/table.js';
 import type { Acceptor, SocketEffect, SocketEvent } from '../../../src/core/adoption/types.js';
-import type { Standing } from '../../../src/core/standing.js';
+import type { Standing } from '../../../src/core/state/standing.js';
 
 const NARROW = '127.0.0.1:80';
 const WIDE = '0.0.0.0:80';

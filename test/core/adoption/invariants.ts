@@ -4,8 +4,8 @@
  */
 import { HANDSHAKE_MS } from '../../../src/core/adoption/retirement.js';
 import type { HeldSocket, SocketTable } from '../../../src/core/adoption/types.js';
+import type { SocketId } from '../../../src/core/state/types.js';
 import type { AnyEffect, AnyEvent } from '../../../src/core/supervision.js';
-import type { SocketId } from '../../../src/core/types.js';
 
 export function check(condition: boolean, rule: string, details: unknown = ''): asserts condition {
   if (!condition) throw new Error(`${rule} ${JSON.stringify(details)}`);

@@ -1,6 +1,6 @@
 /** The sockets that really are there, as the kernel knows them. */
 import type { SocketEvent, SocketTable } from '../../../src/core/adoption/types.js';
-import type { SocketId } from '../../../src/core/types.js';
+import type { SocketId } from '../../../src/core/state/types.js';
 import type { Clock } from '../clock.js';
 import { check } from './invariants.js';
 import { isOwn, isWider, nameOf, type Puppet } from './puppet.js';

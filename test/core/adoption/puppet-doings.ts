@@ -1,6 +1,6 @@
 /** What workers do, of themselves and as they are told, and how it is heard: in order, each way, and after a while. */
 import type { SocketEvent } from '../../../src/core/adoption/types.js';
-import type { SocketId } from '../../../src/core/types.js';
+import type { SocketId } from '../../../src/core/state/types.js';
 import type { Clock } from '../clock.js';
 import { HOSTS, isGoing, isWider, type Puppet, uses, without } from './puppet.js';
 import type { PuppetCustody } from './puppet-custody.js';

@@ -1,6 +1,6 @@
 /** A worker without a process: what is known of it, and how it is. */
-import type { Standing } from '../../../src/core/standing.js';
-import type { SocketId } from '../../../src/core/types.js';
+import type { Standing } from '../../../src/core/state/standing.js';
+import type { SocketId } from '../../../src/core/state/types.js';
 
 /** The addresses of one port, each of which takes in those before it. */
 export const HOSTS = ['127.0.0.1:80', '0.0.0.0:80', '[::]:80'];

@@ -3,7 +3,7 @@ import t from 'tap';
 import { HANDSHAKE_MS } from '../../../src/core/adoption/retirement.js';
 import { initialTable, nextTableDeadline, stepTable } from '../../../src/core/adoption/table.js';
 import type { Acceptor, Acceptors, SocketEffect, SocketEvent } from '../../../src/core/adoption/types.js';
-import type { Standing } from '../../../src/core/standing.js';
+import type { Standing } from '../../../src/core/state/standing.js';
 
 const KEY = '0.0.0.0:80';
 const socket = (slot: number) => ({ slot, key: KEY });

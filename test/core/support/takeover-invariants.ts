@@ -1,7 +1,8 @@
 /** What must hold after every step of a take-over. */
+
+import type { State, Worker } from '../../../src/core/state/types.js';
 import type { AnyEffect, AnyEvent } from '../../../src/core/supervision.js';
-import { ATTACH_MS, SEIZE_MS } from '../../../src/core/takeover.js';
-import type { State, Worker } from '../../../src/core/types.js';
+import { ATTACH_MS, SEIZE_MS } from '../../../src/core/worker/takeover.js';
 import { check } from '../adoption/invariants.js';
 
 interface TakeoverStep {

@@ -1,6 +1,6 @@
 /** A world around a core that takes workers over: they come, serve, drain and end as chance has it. Every step is checked. */
 import { type AnyEffect, type AnyEvent, advance, initialSupervision, nextWake } from '../../../src/core/supervision.js';
-import { ATTACH_MS, SEIZE_MS } from '../../../src/core/takeover.js';
+import { ATTACH_MS, SEIZE_MS } from '../../../src/core/worker/takeover.js';
 import { check } from '../adoption/invariants.js';
 import { Clock } from '../clock.js';
 import { copyOf } from '../copy.js';

@@ -1,5 +1,5 @@
 /** A supervisor that takes over the workers of another one. */
-import type { Orphan, Policy, WorkerEvent } from '../../../src/core/types.js';
+import type { Orphan, Policy, WorkerEvent } from '../../../src/core/state/types.js';
 import { Driver, PORT } from '../driver.js';
 
 type Attached = Extract<WorkerEvent, { type: 'attached' }>;

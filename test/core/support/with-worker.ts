@@ -1,5 +1,5 @@
 /** Supervisors of which one worker is in a given state. */
-import type { LiveState, Policy } from '../../../src/core/types.js';
+import type { LiveState, Policy } from '../../../src/core/state/types.js';
 import { Driver } from '../driver.js';
 
 export const OTHER = '0.0.0.0:9090';

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import type { SupervisorStatus } from '../../../src/protocol.js';
+import type { SupervisorStatus } from '../../../src/protocol/status.js';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const bin = path.join(root, 'bin/holdfast.js');

@@ -1,7 +1,7 @@
 /** Starts a supervisor with sockets that somebody else has opened, as systemd does: sd_listen_fds(3). */
 import { isIPv6 } from 'node:net';
 import type { Test } from 'tap';
-import { bindPath, bindUdp, type SharedHandle } from '../../../src/sockets/shared-bind.js';
+import { bindPath, bindUdp, type SharedHandle } from '../../../src/sockets/bind/shared-bind.js';
 import { nativeOf } from '../../fixtures/sockets/support.js';
 
 export interface Passed {

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Test } from 'tap';
-import { archivesAmong } from '../../../src/logs/archives.js';
-import { type RotatingSink, type Rotation, rotatingSink } from '../../../src/logs/rotating-sink.js';
+import { archivesAmong } from '../../../src/logs/sinks/archives.js';
+import { type RotatingSink, type Rotation, rotatingSink } from '../../../src/logs/sinks/rotating-sink.js';
 
 export const HOUR_MS = 3_600_000;
 

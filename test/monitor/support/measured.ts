@@ -1,5 +1,5 @@
 /** What a worker may have measured. */
-import type { Measured } from '../../../src/protocol.js';
+import type { Measured } from '../../../src/protocol/measured.js';
 
 export function measuredOf(more: Partial<Measured> = {}): Measured {
   return {

@@ -1,8 +1,8 @@
 /** Custodies that end with their test, and a clock that the test moves. */
 import type { Test } from 'tap';
 import type { MonotonicMs } from '../../../src/monotonic.js';
-import type { ReusePortHow } from '../../../src/sockets/bind.js';
-import { Custody, type CustodyOptions, type CustodySocket } from '../../../src/sockets/custody.js';
+import type { ReusePortHow } from '../../../src/sockets/bind/bind.js';
+import { Custody, type CustodyOptions, type CustodySocket } from '../../../src/sockets/custody/custody.js';
 import { nativeOf, reusePortWays } from '../../fixtures/sockets/support.js';
 
 export const native = { ok: true, native: nativeOf() } as const;

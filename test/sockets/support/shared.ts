@@ -4,10 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
 import { loadNative } from '../../../src/native/libc.js';
+import { bindPath, bindUdp, withoutName } from '../../../src/sockets/bind/shared-bind.js';
+import { SharedSockets } from '../../../src/sockets/custody/shared.js';
 import { type InheritedShared, nameOf } from '../../../src/sockets/inherit.js';
 import type { Keeper } from '../../../src/sockets/keeping.js';
-import { SharedSockets } from '../../../src/sockets/shared.js';
-import { bindPath, bindUdp, withoutName } from '../../../src/sockets/shared-bind.js';
 
 export const native = loadNative();
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ControlResult } from '../../../src/protocol.js';
+import type { ControlResult } from '../../../src/protocol/control.js';
 import { Deployments, type Ready } from '../../../src/supervisor/deployments/deployments.js';
 import type { Release } from '../../../src/supervisor/deployments/release.js';
 import type { ProgressLine } from '../../../src/supervisor/requests.js';

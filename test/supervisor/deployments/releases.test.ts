@@ -2,7 +2,7 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { Config } from '../../../src/config/config.js';
 import type { LoadedConfig } from '../../../src/config/load.js';
-import { initialState } from '../../../src/core/state.js';
+import { initialState } from '../../../src/core/state/state.js';
 import type { Log } from '../../../src/logs/logger.js';
 import { policyFor, type Release } from '../../../src/supervisor/deployments/release.js';
 import { Releases } from '../../../src/supervisor/deployments/releases.js';

@@ -1,6 +1,6 @@
 import { mock } from 'node:test';
 import t, { type Test } from 'tap';
-import { cronFault } from '../../../src/config/cron.js';
+import { cronFault } from '../../../src/config/schema/cron.js';
 import type { Log } from '../../../src/logs/logger.js';
 import { type ScheduleOptions, scheduleReloads } from '../../../src/supervisor/deployments/schedule.js';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { initialState } from '../../../src/core/state.js';
-import type { State } from '../../../src/core/types.js';
-import type { SupervisorEvent } from '../../../src/protocol.js';
+import { initialState } from '../../../src/core/state/state.js';
+import type { State } from '../../../src/core/state/types.js';
+import type { SupervisorEvent } from '../../../src/protocol/events.js';
 import { EventHub } from '../../../src/supervisor/events/event-hub.js';
 
 function world() {

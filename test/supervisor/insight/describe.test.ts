@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Config } from '../../../src/config/config.js';
-import type { Worker } from '../../../src/core/types.js';
+import type { Worker } from '../../../src/core/state/types.js';
 import { chooseWorker, describe } from '../../../src/supervisor/insight/describe.js';
 import { statusOf } from '../../control/support/fake-target.js';
 import { releaseWith } from '../support/release.js';

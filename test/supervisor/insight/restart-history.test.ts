@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { State } from '../../../src/core/types.js';
+import type { State } from '../../../src/core/state/types.js';
 import { RestartHistory } from '../../../src/supervisor/insight/restart-history.js';
 
 const slot = (number: number, restarts: number, recycled = 0, reason: string | null = null) =>

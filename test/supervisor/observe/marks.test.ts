@@ -1,6 +1,7 @@
 import t from 'tap';
-import type { State } from '../../../src/core/types.js';
-import type { PageMark, SupervisorEvent } from '../../../src/protocol.js';
+import type { State } from '../../../src/core/state/types.js';
+import type { SupervisorEvent } from '../../../src/protocol/events.js';
+import type { PageMark } from '../../../src/protocol/page.js';
 import { Marks } from '../../../src/supervisor/observe/marks.js';
 
 function rig() {

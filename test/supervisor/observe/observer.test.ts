@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import type { State } from '../../../src/core/types.js';
+import type { State } from '../../../src/core/state/types.js';
 import type { Log } from '../../../src/logs/logger.js';
 import { Observer } from '../../../src/supervisor/observe/observer.js';
-import type { WorkerHandle } from '../../../src/supervisor/workers/handle.js';
+import type { WorkerHandle } from '../../../src/supervisor/workers/process/handle.js';
 import { statusOf } from '../../control/support/fake-target.js';
 import { metricsOf } from '../../monitor/support/exposition.js';
 import { measuredOf } from '../../monitor/support/measured.js';

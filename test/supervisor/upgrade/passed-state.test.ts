@@ -1,5 +1,5 @@
 import t from 'tap';
-import { readSnapshot } from '../../../src/supervisor/takeover/snapshot.js';
+import { readSnapshot } from '../../../src/supervisor/takeover/orphans/snapshot.js';
 import { type PassedState, readPassedState, writePassedState } from '../../../src/supervisor/upgrade/passed-state.js';
 
 const STATE: PassedState = {

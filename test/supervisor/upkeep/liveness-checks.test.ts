@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
-import { initialState } from '../../../src/core/state.js';
-import type { Event, State, Worker } from '../../../src/core/types.js';
+import { initialState } from '../../../src/core/state/state.js';
+import type { Event, State, Worker } from '../../../src/core/state/types.js';
 import { LivenessChecks, type LivenessOptions } from '../../../src/supervisor/upkeep/liveness-checks.js';
-import type { Stats } from '../../../src/supervisor/workers/stats.js';
+import type { Stats } from '../../../src/supervisor/workers/questions/stats.js';
 import { Driver } from '../../core/driver.js';
 
 const NONE = { maxMemoryBytes: null, maxRequests: null, maxAgeMs: null, maxEventLoopDelayMs: null, hangTimeoutMs: 0 };

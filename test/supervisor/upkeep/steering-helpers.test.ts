@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { CustodySocket } from '../../../src/sockets/custody.js';
+import type { CustodySocket } from '../../../src/sockets/custody/custody.js';
 import { type Helper, Helpers } from '../../../src/supervisor/upkeep/steering-helpers.js';
 
 const socketOf = (slot: number, key = '0.0.0.0:80') => ({ slot, key }) as CustodySocket;

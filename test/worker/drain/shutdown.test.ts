@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
-import type { Connection } from '../../../dist/worker/connections.js';
+import type { Connection } from '../../../dist/worker/connections/connections.js';
 import { type Schedule, Shutdown } from '../../../dist/worker/drain/shutdown.js';
 import type { ServerSocket } from '../../../dist/worker/node/socket.js';
 

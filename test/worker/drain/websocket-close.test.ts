@@ -4,9 +4,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { WebSocket, WebSocketServer } from 'ws';
+import { webSocketOf } from '../../../dist/worker/connections/websocket.js';
 import { Conversation, leaveWebSocket } from '../../../dist/worker/drain/websocket-close.js';
 import { watchTraffic } from '../../../dist/worker/drain/websocket-traffic.js';
-import { webSocketOf } from '../../../dist/worker/websocket.js';
 
 const SPAN = 1_000;
 

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { loadNative } from '../../../src/native/libc.js';
-import { makeStreamPair } from '../../../src/sockets/stream-pair.js';
+import { makeStreamPair } from '../../../src/sockets/handles/stream-pair.js';
 import { RawClient } from './raw-client.js';
 
 const FIXTURE = fileURLToPath(new URL('../../fixtures/handover/worker.cjs', import.meta.url));

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import type { AddressRequest, SharedRequest, WorkerMessage } from '../../../src/protocol.js';
+import type { AddressRequest, SharedRequest, WorkerMessage } from '../../../src/protocol/worker.js';
 
 const PRELOAD = fileURLToPath(new URL('../../../dist/worker/preload.js', import.meta.url));
 

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Test } from 'tap';
 import { resolveProgram } from '../../../../src/config/program/resolve.js';
-import { Unreadable } from '../../../../src/config/text-file.js';
+import { Unreadable } from '../../../../src/config/text/text-file.js';
 
 /** A project with a program of a package, installed as each package manager does it. */
 export function project(t: Test, manifest: object, files: Readonly<Record<string, string>> = {}): string {

@@ -1,0 +1,77 @@
+import t from 'tap';
+import { openFds, request, startStranger } from '../../fixtures/sockets/support.js';
+import { custodyFor, listen, testClock, ways } from '../support/custody.js';
+
+t.test('looks for strangers on an address that its own ones leave free', async (t) => {
+  const stranger = await startStranger(t, '127.0.0.1', 0, 'reuseport');
+  for (const how of ways) {
+    const custody = custodyFor(t, how);
+    listen(t, await custody.acquire(0, request('::', stranger.port, { ipv6Only: true })));
+    await t.rejects(custody.acquire(0, request('0.0.0.0', stranger.port)), { code: 'EADDRINUSE' });
+    custody.closeAll();
+  }
+});
+
+t.test('stops waiting when the listener is no longer wanted, and lets the next one in', async (t) => {
+  const stranger = await startStranger(t, '127.0.0.1', 0);
+  const clock = testClock();
+  const custody = custodyFor(t, null, { ...clock, bindTimeoutMs: 60_000, onWaiting: () => {} });
+  const wanted = request('127.0.0.1', stranger.port);
+  const [one, queued, patient] = [new AbortController(), new AbortController(), new AbortController()];
+  const first = custody.acquire(0, wanted, one.signal);
+  const second = custody.acquire(1, wanted, queued.signal);
+  const third = custody.acquire(2, wanted, patient.signal);
+  await clock.nextSleep();
+  queued.abort();
+  await t.rejects(second, { code: 'ECANCELED' }, 'one that has not had its turn');
+  one.abort();
+  await t.rejects(first, { name: 'BindError', code: 'ECANCELED', message: /no longer wanted/ });
+  const sleep = await clock.nextSleep();
+  await stranger.end();
+  sleep.wake();
+  t.equal((await third).port, stranger.port);
+});
+
+t.test('tells what its own sockets refuse, as it was when that was found', async (t) => {
+  const custody = custodyFor(t, null);
+  const look = await custody.acquire(0, request('127.0.0.1', 0));
+  listen(t, look);
+  const asked = custody.acquire(0, request('0.0.0.0', look.port));
+  // While it is still found out who has the port.
+  setImmediate(() => custody.releaseAddress(look.key));
+  await t.rejects(asked, { code: 'EADDRINUSE', isOurs: true });
+  const stranger = await startStranger(t, '127.0.0.1', 0, 'plain');
+  await t.rejects(custody.acquire(0, request('0.0.0.0', stranger.port)), { code: 'EADDRINUSE', isOurs: false });
+});
+
+t.test('binds nothing for a listener that is not wanted from the start', async (t) => {
+  const custody = custodyFor(t, null);
+  await t.rejects(custody.acquire(0, request('127.0.0.1', 0), AbortSignal.abort()), { code: 'ECANCELED' });
+  t.same(custody.list(), []);
+});
+
+t.test('closes everything for good', async (t) => {
+  const stranger = await startStranger(t, '127.0.0.1', 0);
+  const clock = testClock();
+  const custody = custodyFor(t, null, { ...clock, bindTimeoutMs: 60_000, onWaiting: () => {} });
+  const before = openFds();
+  await custody.acquire(0, request('127.0.0.1', 0));
+  const waiting = custody.acquire(0, request('127.0.0.1', stranger.port));
+  await clock.nextSleep();
+  custody.closeAll();
+  await t.rejects(waiting, { code: 'ECANCELED' });
+  await t.rejects(custody.acquire(0, request('127.0.0.1', 0)), { code: 'ECANCELED' });
+  t.same(custody.list(), []);
+  t.equal(openFds(), before);
+});
+
+t.test('does not wait where waiting cannot help', async (t) => {
+  const custody = custodyFor(t, null, { bindTimeoutMs: 60_000 });
+  await t.rejects(custody.acquire(0, request('203.0.113.9', 80)), { code: 'EADDRNOTAVAIL' });
+});
+
+t.test('waits by the real clock as well', async (t) => {
+  const stranger = await startStranger(t, '127.0.0.1', 0);
+  const custody = custodyFor(t, null, { bindTimeoutMs: 60_000, onWaiting: () => void stranger.end() });
+  t.equal((await custody.acquire(0, request('127.0.0.1', stranger.port))).port, stranger.port);
+});
