@@ -221,6 +221,8 @@ export type SupervisorMessage = {
       readonly seq: number;
       /** Whether its connections are wanted by kind, too: each of them has to be looked at. Not asked by older supervisors. */
       readonly kinds?: boolean;
+      /** How often it looks how late its event loop is, in milliseconds. Not told by older supervisors. */
+      readonly resolutionMs?: number;
       readonly application: boolean;
       readonly known: number;
     }

@@ -5,7 +5,7 @@
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
-import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
+import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type {
   AcceptedCounts,
@@ -18,7 +18,7 @@ import type {
 import type { SupervisorMessage } from '../protocol/worker.js';
 import { Registries } from './registries.js';
 
-/** How often the delay of the event loop is looked at: often enough for a second, seldom enough for a worker that idles. */
+/** How often the delay of the event loop is looked at until the supervisor says otherwise. */
 const RESOLUTION_MS = 50;
 /** An application's metrics that take longer are left out. */
 const PATIENCE_MS = 400;
@@ -41,7 +41,7 @@ export interface MeasureSources {
   readonly registries: () => Iterable<unknown>;
 }
 
-type Wanted = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'kinds' | 'application' | 'known'>;
+type Wanted = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'kinds' | 'resolutionMs' | 'application' | 'known'>;
 
 interface Counted {
   _handle?: { readonly bytesRead?: number; readonly bytesWritten?: number } | null;
@@ -51,11 +51,12 @@ interface Counted {
 export class Measure {
   readonly #sources: MeasureSources;
   /** The one that is read is begun anew, and is blind until its next look: so the other one is read the next time. */
-  readonly #delays = [1, 2].map(() => monitorEventLoopDelay({ resolution: RESOLUTION_MS }));
+  #delays: IntervalHistogram[] = [];
+  #resolutionMs = 0;
   readonly #accepted: Record<keyof AcceptedCounts, number> = { http1: 0, http2: 0, other: 0 };
   readonly #gc: Partial<Record<GcKind, { count: number; ms: number; buckets: number[] }>> = {};
   /** Of each handle, when it was looked at last. Not on the socket: one that has more on it than usual is not handed over. */
-  readonly #counted = new WeakMap<object, { readonly read: number; readonly written: number }>();
+  readonly #counted = new WeakMap<object, { read: number; written: number }>();
   #received = 0;
   #sent = 0;
   readonly #registries: Registries;
@@ -63,7 +64,7 @@ export class Measure {
   constructor(sources: MeasureSources) {
     this.#sources = sources;
     this.#registries = new Registries(sources.registries);
-    for (const delay of this.#delays) delay.enable();
+    this.#lookEvery(RESOLUTION_MS);
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) {
         const { duration, detail } = entry as typeof entry & { detail?: { kind?: number } };
@@ -90,11 +91,13 @@ export class Measure {
   }
 
   /** @param known version of the description of the application's metrics that is known */
-  async read({ kinds = false, application, known }: Wanted): Promise<Measured> {
+  async read({ kinds = false, resolutionMs, application, known }: Wanted): Promise<Measured> {
     const { figures, latency, countConnections, countKinds } = this.#sources;
     const { user, system } = process.cpuUsage();
     const heap = getHeapStatistics();
     const { active, idle } = performance.eventLoopUtilization();
+    const loopDelayMs = this.#readDelay();
+    if (resolutionMs !== undefined) this.#lookEvery(resolutionMs);
     return {
       requests: figures.requests,
       statuses: [...figures.statuses],
@@ -112,7 +115,7 @@ export class Measure {
       externalBytes: heap.external_memory,
       loopActiveMs: active,
       loopIdleMs: idle,
-      loopDelayMs: this.#readDelay(),
+      loopDelayMs,
       gc: Object.entries(this.#gc).map(
         ([kind, { count, ms, buckets }]): GcTotals => ({ kind: kind as GcKind, count, ms, buckets: [...buckets] }),
       ),
@@ -142,15 +145,26 @@ export class Measure {
     }
   }
 
+  /** What was being looked at is lost: it changes seldom. */
+  #lookEvery(resolutionMs: number): void {
+    if (resolutionMs === this.#resolutionMs) return;
+    for (const delay of this.#delays) delay.disable();
+    this.#resolutionMs = resolutionMs;
+    this.#delays = [1, 2].map(() => monitorEventLoopDelay({ resolution: resolutionMs }));
+    // Their timers are due in the same turns, so that two cost no more than one.
+    for (const delay of this.#delays) delay.enable();
+  }
+
   #readDelay(): number[] {
     const [delay] = this.#delays.splice(0, 1);
     if (delay === undefined) return [];
     this.#delays.push(delay);
     const { mean, max } = delay;
     const found = [mean, delay.percentile(50), delay.percentile(99), max];
+    // Each look is told with the time in between; without any there is nothing to tell, and who asks often waits for one.
+    if (max === 0) return [];
     delay.reset();
-    // Each look is told with the time in between; without any there is nothing to tell.
-    return max === 0 ? [] : found.map((ns) => Math.max(0, ns / 1e6 - RESOLUTION_MS));
+    return found.map((ns) => Math.max(0, ns / 1e6 - this.#resolutionMs));
   }
 
   #collected(kind: number, ms: number): void {
@@ -169,9 +183,14 @@ export class Measure {
     const handle = socket?._handle;
     if (socket == null || typeof handle?.bytesRead !== 'number') return;
     const { bytesRead, bytesWritten = 0 } = handle;
-    const before = this.#counted.get(handle);
-    this.#received += bytesRead - (before?.read ?? 0);
-    this.#sent += bytesWritten - (before?.written ?? 0);
-    this.#counted.set(handle, { read: bytesRead, written: bytesWritten });
+    let before = this.#counted.get(handle);
+    if (before === undefined) {
+      before = { read: 0, written: 0 };
+      this.#counted.set(handle, before);
+    }
+    this.#received += bytesRead - before.read;
+    this.#sent += bytesWritten - before.written;
+    before.read = bytesRead;
+    before.written = bytesWritten;
   }
 }

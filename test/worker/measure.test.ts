@@ -123,6 +123,19 @@ t.test('the event loop, garbage collections, memory and CPU time', async (t) => 
   for (const bytes of [after.rssBytes, after.heapUsedBytes, after.heapLimitBytes]) t.ok(bytes > 1e6);
 });
 
+t.test('the event loop is looked at as often as the supervisor says', async (t) => {
+  const measure = measuring([]);
+  const looks = { ...FIGURES, resolutionMs: 400 };
+  t.same((await measure.read(looks)).loopDelayMs, [], 'looks begin anew');
+  let after = await measure.read(looks);
+  while (after.loopDelayMs.length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    after = await measure.read(looks);
+  }
+  const [mean = -1, median = -1] = after.loopDelayMs;
+  t.ok(mean >= 0 && median >= 0 && median < 350, `what is between two looks is no delay: ${after.loopDelayMs}`);
+});
+
 t.test(
   "the application's registries: the default one is found, named ones are added, numbers alone follow",
   async (t) => {

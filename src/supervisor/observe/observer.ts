@@ -18,6 +18,8 @@ import type { MetricsRequest, Page } from '../../protocol/admin.js';
 import type { SupervisorStatus } from '../../protocol/status.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
+import { Courses } from './courses.js';
+import { loopResolutionMs } from './loop-looks.js';
 import type { Figures, PageFeed } from './page-feed.js';
 import { type Answers, type MeasuredMessage, Questions } from './questions.js';
 import { ReadingTurns } from './reading-turns.js';
@@ -29,10 +31,9 @@ const PATIENCE_MS = 500;
 const INTERVAL_MS = 1_000;
 /** How late a timer may be. */
 const LATE_MS = 100;
-/** What gauges of the last seconds are made of. */
-const SECONDS = 15;
 /** A scrape is made no more often than this, however many ask: until then all have the last one. */
 export const FRESH_MS = 250;
+const PROCESSORS = os.availableParallelism();
 const CONTENT_TYPES: Readonly<Record<Format, string>> = { text: TEXT, openMetrics: OPEN_METRICS, protobuf: PROTOBUF };
 
 export interface ObserverOptions {
@@ -42,13 +43,6 @@ export interface ObserverOptions {
   readonly outline: () => Promise<SupervisorStatus>;
   readonly names: 'holdfast' | 'otel';
   readonly log: Log;
-}
-
-/** The last seconds of a worker. */
-interface Course {
-  readonly delays: (readonly number[])[];
-  /** Active and idle, at each look. */
-  readonly loop: (readonly [activeMs: number, idleMs: number])[];
 }
 
 /** What the supervisor that takes over counts on from; read as something of anybody's. */
@@ -70,12 +64,15 @@ export class Observer {
   readonly #options: ObserverOptions;
   readonly #tallies: Tallies;
   readonly #application: ApplicationTallies;
-  readonly #courses = new Map<number, Course>();
+  readonly #courses = new Courses();
   /** The last answer of each worker that is there. */
   readonly #latest = new Map<number, Omit<Figures, 'silentMs'> & { readonly heardAt: number }>();
-  readonly #questions = new Questions((worker) => this.#application.version(worker));
+  readonly #questions = new Questions(
+    (worker) => this.#application.version(worker),
+    () => loopResolutionMs(this.#options.state().size, PROCESSORS),
+  );
   readonly #rhythm = new Rhythm();
-  readonly #turns = new ReadingTurns(os.availableParallelism());
+  readonly #turns = new ReadingTurns(PROCESSORS);
   readonly #labels: KnownLabels;
   /** What has been asked of all workers for a scrape that is expected, and when. */
   #ahead: (Pick<Gathered, 'awaited'> & { readonly at: number; readonly answer: Promise<Gathered> }) | null = null;
@@ -137,7 +134,7 @@ export class Observer {
 
   /** Every answer counts, whoever has asked. */
   heard({ worker, slot }: WorkerIdentity, message: MeasuredMessage): void {
-    const { loopDelayMs, loopActiveMs, loopIdleMs, application } = message;
+    const { application } = message;
     const row = rowOf(message);
     this.#latest.set(worker, { row, measured: message, heardAt: performance.now() });
     // The row is theirs from now on, and grows.
@@ -147,12 +144,7 @@ export class Observer {
       const { costMs = 0, failure } = application;
       this.#turns.read(worker, { at: performance.now(), costMs, failed: failure !== null });
     }
-    const course = this.#courses.get(worker) ?? { delays: [], loop: [] };
-    this.#courses.set(worker, course);
-    if (loopDelayMs.length === 4) course.delays.push(loopDelayMs);
-    course.loop.push([loopActiveMs, loopIdleMs]);
-    if (course.delays.length > SECONDS) course.delays.shift();
-    if (course.loop.length > SECONDS + 1) course.loop.shift();
+    this.#courses.heard(worker, message);
     this.#questions.heard(worker, message);
   }
 
@@ -161,7 +153,7 @@ export class Observer {
     this.#tallies.gone(worker);
     this.#application.gone(worker);
     this.#turns.gone(worker);
-    this.#courses.delete(worker);
+    this.#courses.gone(worker);
     this.#latest.delete(worker);
   }
 
@@ -230,8 +222,7 @@ export class Observer {
     const [status, { answers, awaited }] = await Promise.all([outline(), gathered]);
     const present = [...answers].flatMap(([{ worker, slot }, measured]): Present[] => {
       if (!workers().has(worker)) return [];
-      const { delays, loop } = this.#courses.get(worker) ?? { delays: [], loop: [] };
-      return [{ slot, measured, delays, utilization: utilizationOf(loop) }];
+      return [{ slot, measured, ...this.#courses.of(worker) }];
     });
     const answered = new Set([...answers.keys()].map(({ worker }) => worker));
     const merged = this.#application.merge(false);
@@ -287,11 +278,4 @@ export class Observer {
     const hint = 'series beyond 2,000 of a worker and names that are taken are left out: have fewer values of labels';
     this.#options.log.logger.warn({ leftOut: left, hint }, 'metrics of the application left out');
   }
-}
-
-function utilizationOf(loop: Course['loop']): number | null {
-  const [first, last] = [loop[0], loop.at(-1)];
-  if (first === undefined || last === undefined) return null;
-  const [active, idle] = [last[0] - first[0], last[1] - first[1]];
-  return active + idle <= 0 ? null : active / (active + idle);
 }

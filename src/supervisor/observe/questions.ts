@@ -8,22 +8,28 @@ export type Answers = ReadonlyMap<WorkerIdentity, MeasuredMessage>;
 
 export class Questions {
   readonly #known: (worker: number) => number;
+  readonly #resolutionMs: () => number;
   readonly #waiting = new Map<
     number,
     { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
   >();
   #asked = 0;
 
-  /** @param known the version of the application's metrics whose description a worker has told */
-  constructor(known: (worker: number) => number) {
+  /**
+   * @param known the version of the application's metrics whose description a worker has told
+   * @param resolutionMs how often workers look how late their event loops are
+   */
+  constructor(known: (worker: number) => number, resolutionMs: () => number) {
     this.#known = known;
+    this.#resolutionMs = resolutionMs;
   }
 
   /** What a worker has at hand, and of the rest what is wanted. */
   ask(handle: WorkerHandle, wanted: { readonly kinds: boolean; readonly application: boolean }): number {
     this.#asked += 1;
     const known = this.#known(handle.identity.worker);
-    void handle.send({ type: 'measure', seq: this.#asked, ...wanted, known });
+    const resolutionMs = this.#resolutionMs();
+    void handle.send({ type: 'measure', seq: this.#asked, ...wanted, resolutionMs, known });
     return this.#asked;
   }
 

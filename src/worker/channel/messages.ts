@@ -24,6 +24,9 @@ const isCount: Check = (value) => Number.isSafeInteger(value) && (value as numbe
 const isTimeMs: Check = (value) => typeof value === 'number' && value >= 0 && value <= LONGEST_MS;
 const isAmount: Check = (value) => typeof value === 'number' && Number.isFinite(value);
 const isTruth: Check = (value) => typeof value === 'boolean';
+/** Node's own bounds are wider: what is shorter costs too much, and what is longer tells too little. */
+const isResolution: Check = (value) =>
+  value === undefined || (Number.isSafeInteger(value) && (value as number) >= 10 && (value as number) <= 1_000);
 const isTruthOrNothing: Check = (value) => value === undefined || typeof value === 'boolean';
 
 const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
@@ -61,7 +64,7 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   endProfile: { seq: isCount },
   inspect: { seq: isCount },
   health: { path: isText, timeoutMs: isTimeMs },
-  measure: { seq: isCount, kinds: isTruthOrNothing, application: isTruth, known: isCount },
+  measure: { seq: isCount, kinds: isTruthOrNothing, resolutionMs: isResolution, application: isTruth, known: isCount },
   metrics: { seq: isCount, contentType: isText, text: isPage, reason: isText },
   stats: { seq: isCount, sentAtMs: isAmount, figures: isTruthOrNothing },
 };
