@@ -6,7 +6,7 @@ import type { ProbeAnswer, ProbeName } from '../../protocol/admin.js';
 import type { SupervisorStatus, UpgradeStatus } from '../../protocol/status.js';
 import type { Started } from '../supervisor-options.js';
 import type { SupervisorParts } from '../supervisor-parts.js';
-import { type SteeringState, steeringState } from '../upkeep/steering-state.js';
+import { type SteeringState, steeringState } from '../upkeep/steering/steering-state.js';
 import type { Watchers } from '../upkeep/watchers.js';
 import { collectStatus, type StatusExtent } from './status.js';
 

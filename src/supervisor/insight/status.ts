@@ -16,7 +16,7 @@ import type {
 } from '../../protocol/status.js';
 import type { Custody, CustodySocket } from '../../sockets/custody/custody.js';
 import type { SharedSockets } from '../../sockets/custody/shared.js';
-import type { SteeringState } from '../upkeep/steering-state.js';
+import type { SteeringState } from '../upkeep/steering/steering-state.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 import type { WorkerStats } from '../workers/questions/stats.js';
 

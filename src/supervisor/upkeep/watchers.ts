@@ -12,7 +12,7 @@ import type { Workforce } from '../workers/workforce.js';
 import { CanaryWatch } from './canary-watch.js';
 import { limitsOfCanary, limitsOfWorker } from './limits.js';
 import { LivenessChecks } from './liveness-checks.js';
-import { Steering } from './steering.js';
+import { Steering } from './steering/steering.js';
 
 export interface WatchersOptions {
   /** What the supervisor began with. */

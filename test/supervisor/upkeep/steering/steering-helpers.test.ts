@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { CustodySocket } from '../../../src/sockets/custody/custody.js';
-import { type Helper, Helpers } from '../../../src/supervisor/upkeep/steering-helpers.js';
+import type { CustodySocket } from '../../../../src/sockets/custody/custody.js';
+import { type Helper, Helpers } from '../../../../src/supervisor/upkeep/steering/steering-helpers.js';
 
 const socketOf = (slot: number, key = '0.0.0.0:80') => ({ slot, key }) as CustodySocket;
 const helper = (slot: number, idle: boolean, key?: string): Helper => {

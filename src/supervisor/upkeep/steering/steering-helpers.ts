@@ -1,5 +1,5 @@
 /** Who has time for what waits elsewhere: found out once for all that a look has found, if anybody asks. */
-import type { CustodySocket } from '../../sockets/custody/custody.js';
+import type { CustodySocket } from '../../../sockets/custody/custody.js';
 
 export interface Helper {
   readonly socket: CustodySocket;

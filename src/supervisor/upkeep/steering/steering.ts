@@ -5,9 +5,9 @@
  * Nothing is decided here: `core/steering` does. The looks go past the core, which hears nothing of them: they are many a
  * second. What they find and is new is told to the table of sockets (`core/adoption`).
  */
-import type { SocketEvent } from '../../core/adoption/types.js';
-import type { State } from '../../core/state/types.js';
-import { nextLook, type Seen } from '../../core/steering/cadence.js';
+import type { SocketEvent } from '../../../core/adoption/types.js';
+import type { State } from '../../../core/state/types.js';
+import { nextLook, type Seen } from '../../../core/steering/cadence.js';
 import {
   answered,
   averageAt,
@@ -21,12 +21,12 @@ import {
   quietQueue,
   reliefAt,
   sample,
-} from '../../core/steering/congestion.js';
-import { ownAcceptors } from '../../core/steering/facts.js';
-import type { Log } from '../../logs/logger.js';
-import type { Native } from '../../native/libc.js';
-import type { CustodySocket, SteeredSockets } from '../../sockets/custody/custody.js';
-import type { Stats } from '../workers/questions/stats.js';
+} from '../../../core/steering/congestion.js';
+import { ownAcceptors } from '../../../core/steering/facts.js';
+import type { Log } from '../../../logs/logger.js';
+import type { Native } from '../../../native/libc.js';
+import type { CustodySocket, SteeredSockets } from '../../../sockets/custody/custody.js';
+import type { Stats } from '../../workers/questions/stats.js';
 import { OpenConnections } from './open-connections.js';
 import { type Helper, Helpers } from './steering-helpers.js';
 import { SteeringPrograms } from './steering-programs.js';

@@ -1,12 +1,12 @@
 /** Has the kernel choose by the weights of the slots: one program for each group of sockets, made when it changes. */
 
-import type { State } from '../../core/state/types.js';
-import { nextWarmthChange, type Observed, slotFacts } from '../../core/steering/facts.js';
-import { isUrgent, type SlotFacts, weigh } from '../../core/steering/weights.js';
-import type { Log } from '../../logs/logger.js';
-import type { Native } from '../../native/libc.js';
-import type { CustodySocket, SteeredSockets } from '../../sockets/custody/custody.js';
-import { type Choice, steeringProgram } from '../../sockets/program.js';
+import type { State } from '../../../core/state/types.js';
+import { nextWarmthChange, type Observed, slotFacts } from '../../../core/steering/facts.js';
+import { isUrgent, type SlotFacts, weigh } from '../../../core/steering/weights.js';
+import type { Log } from '../../../logs/logger.js';
+import type { Native } from '../../../native/libc.js';
+import type { CustodySocket, SteeredSockets } from '../../../sockets/custody/custody.js';
+import { type Choice, steeringProgram } from '../../../sockets/program.js';
 
 export interface SteeringProgramsOptions {
   readonly groups: SteeredSockets;

@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap';
-import type { SocketEvent } from '../../../src/core/adoption/types.js';
-import type { Log } from '../../../src/logs/logger.js';
-import type { Native } from '../../../src/native/libc.js';
-import type { Instruction } from '../../../src/native/reuse-port-program.js';
-import type { CustodySocket, SteeredSockets } from '../../../src/sockets/custody/custody.js';
-import { Steering } from '../../../src/supervisor/upkeep/steering.js';
-import { Driver, PORT } from '../../core/driver.js';
+import type { SocketEvent } from '../../../../src/core/adoption/types.js';
+import type { Log } from '../../../../src/logs/logger.js';
+import type { Native } from '../../../../src/native/libc.js';
+import type { Instruction } from '../../../../src/native/reuse-port-program.js';
+import type { CustodySocket, SteeredSockets } from '../../../../src/sockets/custody/custody.js';
+import { Steering } from '../../../../src/supervisor/upkeep/steering/steering.js';
+import { Driver, PORT } from '../../../core/driver.js';
 
 /** Steering over queues that the test fills, before a kernel that it watches. */
 function steered(t: Test, driver: Driver) {

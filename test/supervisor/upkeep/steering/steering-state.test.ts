@@ -1,6 +1,6 @@
 import t from 'tap';
-import { steeringState } from '../../../src/supervisor/upkeep/steering-state.js';
-import { Driver, PORT } from '../../core/driver.js';
+import { steeringState } from '../../../../src/supervisor/upkeep/steering/steering-state.js';
+import { Driver, PORT } from '../../../core/driver.js';
 
 const choice = { steered: true, reason: 'this kernel takes a program' };
 

@@ -1,9 +1,9 @@
 /** Whether steering is all that it is said to be, and why not: a pure function of what is known. */
-import { refusals } from '../../core/adoption/loans.js';
-import type { SocketTable } from '../../core/adoption/types.js';
-import { seats } from '../../core/state/standing.js';
-import type { State } from '../../core/state/types.js';
-import type { SteeringChoice } from '../../platform/mode.js';
+import { refusals } from '../../../core/adoption/loans.js';
+import type { SocketTable } from '../../../core/adoption/types.js';
+import { seats } from '../../../core/state/standing.js';
+import type { State } from '../../../core/state/types.js';
+import type { SteeringChoice } from '../../../platform/mode.js';
 
 /** What a worker calls it when it lacks one of these (`src/worker/preload.ts`), and what that means. */
 const LACKS: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 /** How many connections each worker has open, as the workers say: asked often enough to steer by, and no more often. */
-import type { State } from '../../core/state/types.js';
+import type { State } from '../../../core/state/types.js';
 
 /** How often workers are asked how many connections they have, while new ones come. */
 const COUNT_MS = 500;
