@@ -233,13 +233,17 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     check(fcntl(fd, F_SETFL, 'int', flags & ~constants.O_NONBLOCK), task, 'fcntl');
   }
 
+  // Steering asks a hundred times a second: one buffer serves all calls.
+  const info = new Uint32Array(TCP_INFO_WORDS);
+  const infoBytes = new Uint8Array(info.buffer);
+  const infoLength = new Uint32Array(1);
+
   function tcpListenQueue(fd: number): ListenQueue | null {
     if (constants.tcpInfo === null) return null;
     const { level, name } = constants.tcpInfo;
-    const info = new Uint32Array(TCP_INFO_WORDS);
-    if (getsockopt(fd, level, name, info, new Uint32Array([info.byteLength])) < 0) return null;
-    const [state] = new Uint8Array(info.buffer);
-    if (state !== TCP_LISTEN) return null;
+    infoLength[0] = info.byteLength;
+    if (getsockopt(fd, level, name, info, infoLength) < 0) return null;
+    if (infoBytes[0] !== TCP_LISTEN) return null;
     return { length: info[TCPI_UNACKED]!, limit: info[TCPI_SACKED]! };
   }
 

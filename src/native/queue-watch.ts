@@ -4,6 +4,7 @@
  *
  * Not poll(2): while it sleeps it would hold every socket, and one that is closed meanwhile would go on to listen.
  */
+import os from 'node:os';
 import type koffi from 'koffi';
 
 export interface QueueWatch {
@@ -31,6 +32,7 @@ const EFD_NONBLOCK = 0o4000;
 /** `struct epoll_event` is packed on x86-64 alone: Linux `include/uapi/linux/eventpoll.h`. */
 const DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
 const EVENT_BYTES = DATA_OFFSET + 8;
+const LITTLE_ENDIAN = os.endianness() === 'LE';
 /** How many sockets are told at once; who is left over is told the next time. */
 const MAX_EVENTS = 256;
 
@@ -54,14 +56,13 @@ export function openQueueWatch(
   const events = new DataView(new ArrayBuffer(EVENT_BYTES * MAX_EVENTS));
   /** For the sleeping thread alone. */
   const slept = new Uint8Array(EVENT_BYTES);
-  const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
   let waiting = false;
   let closed = false;
 
   function control(operation: number, fd: number): void {
     const event = new DataView(new ArrayBuffer(EVENT_BYTES));
-    event.setUint32(0, EPOLLIN, littleEndian);
-    event.setBigUint64(DATA_OFFSET, BigInt(fd), littleEndian);
+    event.setUint32(0, EPOLLIN, LITTLE_ENDIAN);
+    event.setInt32(DATA_OFFSET, fd, LITTLE_ENDIAN);
     check(epollCtl(epfd, operation, fd, event), task, 'epoll_ctl');
   }
 
@@ -69,7 +70,7 @@ export function openQueueWatch(
     const count = epollWait(epfd, events, MAX_EVENTS, 0) as number;
     const fds: number[] = [];
     for (let i = 0; i < count; i++) {
-      const fd = Number(events.getBigUint64(i * EVENT_BYTES + DATA_OFFSET, littleEndian));
+      const fd = events.getInt32(i * EVENT_BYTES + DATA_OFFSET, LITTLE_ENDIAN);
       if (fd !== waker) fds.push(fd);
     }
     return fds;

@@ -12,6 +12,11 @@ import { GroupOrder } from './group-order.js';
 /** Node's own default; the worker's `listen` puts the application's in its place. */
 const BACKLOG = 511;
 
+interface Listed<T> {
+  readonly groups: readonly (readonly T[])[];
+  readonly byFd: ReadonlyMap<number, T>;
+}
+
 export class SteeredGroups<T extends BoundSocket> {
   readonly #native: Native;
   readonly #watch: QueueWatch;
@@ -19,15 +24,17 @@ export class SteeredGroups<T extends BoundSocket> {
   readonly #groups = new Map<string, GroupOrder<T>>();
   /** Those whose order is not known. */
   readonly #unknown = new Set<string>();
+  /** What a look at the queues goes through, a hundred times a second: made anew only when a socket has come or gone. */
+  #listed: Listed<T> | undefined;
 
   constructor(native: Native) {
     this.#native = native;
     this.#watch = native.openQueueWatch();
   }
 
-  /** The sockets of each group, in the order that a steering program counts in. */
+  /** The sockets of each group, in the order that a steering program counts in; the same array as long as none comes or goes. */
   list(): readonly (readonly T[])[] {
-    return [...this.#groups.values()].map((group) => group.members);
+    return this.#list().groups;
   }
 
   /**
@@ -46,6 +53,7 @@ export class SteeredGroups<T extends BoundSocket> {
     const group = this.#groups.get(endpoint(socket)) ?? new GroupOrder<T>();
     this.#groups.set(endpoint(socket), group);
     group.join(socket);
+    this.#listed = undefined;
     this.#watch.add(socket.handle.fd);
   }
 
@@ -71,6 +79,7 @@ export class SteeredGroups<T extends BoundSocket> {
       else {
         this.#unknown.add(name);
         this.#groups.delete(name);
+        this.#listed = undefined;
         unknown.push(members[0]!);
         unsteer(this.#native, members[0]!.handle.fd);
       }
@@ -90,6 +99,7 @@ export class SteeredGroups<T extends BoundSocket> {
     if (group === undefined || group.indexOf(socket) === -1) return;
     this.#watch.remove(socket.handle.fd);
     group.leave(socket);
+    this.#listed = undefined;
     if (group.members.length === 0) this.#groups.delete(endpoint(socket));
   }
 
@@ -99,9 +109,18 @@ export class SteeredGroups<T extends BoundSocket> {
 
   /** The sockets in whose queues connections wait now. */
   readable(): T[] {
-    const fds = new Set(this.#watch.ready());
-    if (fds.size === 0) return [];
-    return this.list().flatMap((group) => group.filter(({ handle }) => fds.has(handle.fd)));
+    const fds = this.#watch.ready();
+    if (fds.length === 0) return [];
+    const { byFd } = this.#list();
+    return fds.flatMap((fd) => byFd.get(fd) ?? []);
+  }
+
+  #list(): Listed<T> {
+    if (this.#listed === undefined) {
+      const groups = [...this.#groups.values()].map(({ members }) => members);
+      this.#listed = { groups, byFd: new Map(groups.flat().map((socket) => [socket.handle.fd, socket])) };
+    }
+    return this.#listed;
   }
 
   /** Resolves with true when a connection comes, with false after a while without any. One call at a time. */

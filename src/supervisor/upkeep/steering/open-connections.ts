@@ -1,18 +1,31 @@
 /** How many connections each worker has open, as the workers say: asked often enough to steer by, and no more often. */
 import type { State } from '../../../core/state/types.js';
+import type { Stats } from '../../workers/questions/stats.js';
 
 /** How often workers are asked how many connections they have, while new ones come. */
 const COUNT_MS = 500;
 /** The same while the numbers change a lot: in a reload all connections of a worker go elsewhere at once. */
 const COUNT_MOVING_MS = 100;
 const MOVING = 8;
+/** Of those that came meanwhile: where fewer have stayed, the number goes up and down by chance, however often it is asked for. */
+const STAYING = 1 / 16;
+/** A number that is chance counts for so much, beside those before it. */
+const LEAST_TELLING = 1 / 4;
 /** As many workers are asked that often. */
 const OFTEN_WORKERS = 4;
+
+/** What a worker has told last. */
+interface Told {
+  readonly accepted: number;
+  readonly connections: number;
+  /** The same, smoothed. */
+  readonly open: number;
+}
 
 export class OpenConnections {
   readonly #question: (worker: number) => void;
   /** By worker. */
-  readonly #open = new Map<number, number>();
+  readonly #open = new Map<number, Told>();
   /** Workers that owe an answer: one question at a time, or those for a worker that hangs would pile up. */
   readonly #asked = new Set<number>();
   #countAt = 0;
@@ -32,12 +45,15 @@ export class OpenConnections {
   }
 
   /** @returns whether it is another number than before */
-  told(worker: number, connections: number): boolean {
+  told(worker: number, { connections, accepted }: Pick<Stats, 'connections' | 'accepted'>): boolean {
     this.#asked.delete(worker);
     const before = this.#open.get(worker);
-    this.#moving ||= Math.abs(connections - (before ?? 0)) >= MOVING;
-    this.#open.set(worker, connections);
-    return connections !== before;
+    const came = Math.max(0, accepted - (before?.accepted ?? accepted));
+    const change = Math.abs(connections - (before?.connections ?? 0));
+    this.#moving ||= change >= MOVING && change >= came * STAYING;
+    const open = before === undefined ? connections : smoothed(before.open, connections, came);
+    this.#open.set(worker, { accepted, connections, open });
+    return open !== before?.open;
   }
 
   /** Connections come: all are asked, if it is time. */
@@ -60,10 +76,16 @@ export class OpenConnections {
   openIn(state: State, slot: number): number | null {
     let sum: number | null = null;
     for (const worker of state.workers) {
-      const count = worker.slot === slot ? this.#open.get(worker.id) : undefined;
+      const count = worker.slot === slot ? this.#open.get(worker.id)?.open : undefined;
       // Those of a worker that drains will be gone soon.
       if (count !== undefined && worker.state === 'ready') sum = (sum ?? 0) + count;
     }
     return sum;
   }
+}
+
+/** Where more have come than are open, most of them have closed as well: how many are open at one moment tells little. */
+function smoothed(before: number, connections: number, came: number): number {
+  if (came <= connections) return connections;
+  return before + (connections - before) * Math.max(LEAST_TELLING, connections / came);
 }

@@ -22,7 +22,8 @@ const SETTLE_MS = 50;
 interface InForce {
   readonly group: readonly CustodySocket[];
   readonly weights: readonly number[];
-  readonly text: string;
+  /** What the program was made of. */
+  readonly choice: Choice;
   readonly since: number;
 }
 
@@ -30,6 +31,9 @@ export class SteeringPrograms {
   readonly #options: SteeringProgramsOptions;
   /** By the first socket of each group. */
   #inForce = new Map<CustodySocket, InForce>();
+  /** What they were made for: as long as it is the same, no change is urgent. */
+  #groups: readonly (readonly CustodySocket[])[] = [];
+  #avoided: ReadonlySet<number | null> = new Set();
   #failure: string | null = null;
   /** Told already. */
   #lastFailure: string | null = null;
@@ -55,10 +59,16 @@ export class SteeringPrograms {
 
   /**
    * @param observe what is known of the worker behind a socket
+   * @param avoided slots in which a worker owes a sign of life, on account of whatever socket
    * @throws NativeError where the kernel takes no more programs
    * @returns when it is to be called again at the latest, on the clock of `now`; null where it need not
    */
-  apply(state: State, observe: (socket: CustodySocket) => Observed, now: number): number | null {
+  apply(
+    state: State,
+    observe: (socket: CustodySocket) => Omit<Observed, 'avoided'>,
+    avoided: ReadonlySet<number | null>,
+    now: number,
+  ): number | null {
     if (this.#failure !== null) return null;
     let againAt = nextWarmthChange(state, now);
     const groups = this.#options.groups.list();
@@ -66,7 +76,10 @@ export class SteeringPrograms {
     for (const group of groups) {
       const [first] = group;
       if (first === undefined) continue;
-      const facts = group.map((socket) => slotFacts(state, socket, observe(socket), now));
+      const facts = group.map((socket) => {
+        const observed = { ...observe(socket), avoided: avoided.has(socket.slot) };
+        return slotFacts(state, socket, observed, now);
+      });
       const weights = weigh(facts);
       const before = this.#inForce.get(first);
       const same = before !== undefined && group.every((socket, i) => before.group[i] === socket);
@@ -77,15 +90,34 @@ export class SteeringPrograms {
         continue;
       }
       const choice = this.#choose(group, facts, weights);
-      const text = JSON.stringify(choice);
-      if (before?.text !== text) {
+      if (before === undefined || !isSame(before.choice, choice)) {
         this.#options.native.attachReusePortProgram(first.handle.fd, steeringProgram(choice));
         this.#report(group, facts, weights);
       }
-      inForce.set(first, { group: [...group], weights, text, since: now });
+      inForce.set(first, { group: [...group], weights, choice, since: now });
     }
     this.#inForce = inForce;
+    this.#groups = groups;
+    this.#avoided = avoided;
     return againAt;
+  }
+
+  /** When the first of them may be replaced for a change that is not urgent. */
+  get settledAt(): number {
+    let since = Number.POSITIVE_INFINITY;
+    for (const one of this.#inForce.values()) since = Math.min(since, one.since);
+    return since + SETTLE_MS;
+  }
+
+  /**
+   * Whether `apply` would leave all as it is, though queues and connections may have changed: only who gets nothing, or something
+   * again, is worth a program before `settledAt` (`isUrgent`), and that depends on workers, sockets, and who is avoided.
+   */
+  keep(avoided: ReadonlySet<number | null>, now: number): boolean {
+    if (this.#inForce.size === 0 || now >= this.settledAt || this.#options.groups.list() !== this.#groups) return false;
+    if (avoided.size !== this.#avoided.size) return false;
+    for (const slot of avoided) if (!this.#avoided.has(slot)) return false;
+    return true;
   }
 
   #choose(group: readonly CustodySocket[], facts: readonly SlotFacts[], weights: readonly number[]): Choice {
@@ -122,10 +154,21 @@ export class SteeringPrograms {
       slot: socket.slot,
       weight: weights[i],
       queue: Math.round(facts[i]?.queue ?? 0),
-      connections: facts[i]?.connections ?? null,
+      connections: rounded(facts[i]?.connections ?? null),
     }));
     logger.debug({ address: group[0]?.key, sockets }, 'steered');
   }
+}
+
+function isSame(one: Choice, other: Choice): boolean {
+  if (one.kind !== 'random' || other.kind !== 'random') return JSON.stringify(one) === JSON.stringify(other);
+  const { weights } = other;
+  return one.weights.length === weights.length && one.weights.every((weight, i) => weight === weights[i]);
+}
+
+/** They are smoothed. */
+function rounded(connections: number | null): number | null {
+  return connections === null ? null : Math.round(connections);
 }
 
 /** A seat for each slot, whether anybody sits there or not: a client keeps its own through every absence. */

@@ -27,6 +27,7 @@ import type { Log } from '../../../logs/logger.js';
 import type { Native } from '../../../native/libc.js';
 import type { CustodySocket, SteeredSockets } from '../../../sockets/custody/custody.js';
 import type { Stats } from '../../workers/questions/stats.js';
+import { Alarm } from './alarm.js';
 import { OpenConnections } from './open-connections.js';
 import { type Helper, Helpers } from './steering-helpers.js';
 import { SteeringPrograms } from './steering-programs.js';
@@ -51,6 +52,15 @@ export interface SteeringOptions {
   readonly ask: (worker: number) => void;
 }
 
+/** What a look has found in a queue, and what was there before. */
+interface Looked {
+  readonly socket: CustodySocket;
+  readonly before: QueueState | undefined;
+  readonly after: QueueState;
+}
+
+const NOBODY: ReadonlySet<number | null> = new Set();
+
 export class Steering {
   readonly #options: SteeringOptions;
   readonly #patience: Patience;
@@ -59,7 +69,7 @@ export class Steering {
   readonly #programs: SteeringPrograms;
   readonly #connections: OpenConnections;
   readonly #toldCongested = new Map<CustodySocket, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #alarm = new Alarm(() => this.#look(false));
   #seen: Seen = { lastAt: Number.NEGATIVE_INFINITY, beforeAt: Number.NEGATIVE_INFINITY };
   /** Whether the next connection is being waited for. */
   #waiting = false;
@@ -101,9 +111,9 @@ export class Steering {
   }
 
   /** A worker has told its figures: a sign of life on all sockets that it accepts on as their own. */
-  heard(id: number, { connections }: Stats): void {
+  heard(id: number, stats: Stats): void {
     if (!this.#state.workers.some((worker) => worker.id === id)) return;
-    const isNews = this.#connections.told(id, connections);
+    const isNews = this.#connections.told(id, stats);
     this.#guarded(() => {
       const now = performance.now();
       let changed = isNews;
@@ -114,13 +124,13 @@ export class Steering {
         changed = true;
       }
       // Most answers of workers that have nothing to do are news to nobody.
-      if (changed) this.#program();
+      if (changed) this.#program(true);
     });
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#alarm.stop();
     clearTimeout(this.#retry);
   }
 
@@ -137,7 +147,7 @@ export class Steering {
 
   /** The kernel chooses by its hash for a while. */
   #pause(error: unknown): void {
-    clearTimeout(this.#timer);
+    this.#alarm.stop();
     this.#programs.giveUp(error instanceof Error ? error.message : String(error));
     this.#retry = setTimeout(() => this.#tryAgain(), this.#retryMs);
     this.#retryMs = Math.min(MOST_RETRY_MS, 2 * this.#retryMs);
@@ -168,32 +178,43 @@ export class Steering {
   #lookAt(hasCome: boolean): void {
     const { groups } = this.#options;
     const now = performance.now();
-    const sockets = groups.list().flat();
     const readable = new Set(groups.readable());
     if (hasCome || readable.size > 0) {
       this.#seen = { lastAt: now, beforeAt: this.#seen.lastAt };
       this.#connections.count(this.#state, now);
     }
-    const seen: { socket: CustodySocket; before: QueueState | undefined; after: QueueState }[] = [];
-    for (const socket of sockets) {
-      const before = this.#queues.get(socket);
-      const waits = readable.has(socket);
-      if (!waits && (before === undefined || isAtRest(before))) continue;
-      const length = waits ? (groups.queue(socket)?.length ?? 0) : 0;
-      const sampled = sample(before ?? quietQueue(now), length, now, this.#patience);
-      const acceptors = ownAcceptors(this.#state, socket);
-      const after = acceptors.length === 0 ? excused(sampled) : sampled;
-      this.#queues.set(socket, after);
-      if (after.askedAt !== null) for (const worker of acceptors) this.#connections.ask(worker.id);
-      seen.push({ socket, before, after });
+    let changed = false;
+    const congested: Looked[] = [];
+    for (const group of groups.list()) {
+      for (const socket of group) {
+        const before = this.#queues.get(socket);
+        const waits = readable.has(socket);
+        if (!waits && (before === undefined || isAtRest(before))) continue;
+        const length = waits ? (groups.queue(socket)?.length ?? 0) : 0;
+        const sampled = sample(before ?? quietQueue(now), length, now, this.#patience);
+        const after = sampled.askedAt === null ? sampled : this.#askBehind(socket, sampled);
+        this.#queues.set(socket, after);
+        changed = true;
+        if (after.congested || before?.congested) congested.push({ socket, before, after });
+      }
     }
     // Only now is it known who has time.
-    const helpers = new Helpers(() => this.#helpers(sockets, now));
-    const news = seen.flatMap(({ socket, before, after }) => this.#newsOf(socket, before, after, helpers, now));
-    const changed = seen.length > 0;
-    if (news.length > 0) this.#options.dispatch(...news);
-    if (changed || (this.#programAt !== null && now >= this.#programAt)) this.#program();
+    if (congested.length > 0) this.#tell(congested, now);
+    if (changed || (this.#programAt !== null && now >= this.#programAt)) this.#program(true);
     this.#sleep(now);
+  }
+
+  /** For a sign of life. */
+  #askBehind(socket: CustodySocket, queue: QueueState): QueueState {
+    const acceptors = ownAcceptors(this.#state, socket);
+    for (const worker of acceptors) this.#connections.ask(worker.id);
+    return acceptors.length === 0 ? excused(queue) : queue;
+  }
+
+  #tell(congested: readonly Looked[], now: number): void {
+    const helpers = new Helpers(() => this.#helpers(this.#options.groups.list().flat(), now));
+    const news = congested.flatMap(({ socket, before, after }) => this.#newsOf(socket, before, after, helpers, now));
+    if (news.length > 0) this.#options.dispatch(...news);
   }
 
   #newsOf(
@@ -231,36 +252,43 @@ export class Steering {
   }
 
   /** A worker has one event loop, however many sockets it accepts on. */
-  #avoidedSlots(now: number): Set<number | null> {
-    const slots = new Set<number | null>();
-    for (const [socket, queue] of this.#queues) if (isAvoided(queue, this.#patience, now)) slots.add(socket.slot);
-    return slots;
+  #avoidedSlots(now: number): ReadonlySet<number | null> {
+    let slots: Set<number | null> | undefined;
+    for (const [socket, queue] of this.#queues) {
+      if (!isAvoided(queue, this.#patience, now)) continue;
+      slots ??= new Set();
+      slots.add(socket.slot);
+    }
+    return slots ?? NOBODY;
   }
 
-  #program(): void {
+  /** @param mayWait nothing has changed but queues, connections, and who is avoided */
+  #program(mayWait = false): void {
     const now = performance.now();
     const avoided = this.#avoidedSlots(now);
+    if (mayWait && this.#programs.keep(avoided, now)) {
+      this.#programAt = this.#programs.settledAt;
+      return;
+    }
     const observe = (socket: CustodySocket) => ({
       queue: this.#queues.get(socket),
       connections: socket.slot === null ? null : this.#connections.openIn(this.#state, socket.slot),
-      avoided: avoided.has(socket.slot),
     });
-    this.#programAt = this.#programs.apply(this.#state, observe, now);
+    this.#programAt = this.#programs.apply(this.#state, observe, avoided, now);
   }
 
   /** Until the next look: for a time, or for the next connection. */
   #sleep(now: number): void {
-    clearTimeout(this.#timer);
     if (this.#closed) return;
-    const look = () => this.#look(false);
     const delayMs = nextLook(this.#queues.values(), this.#seen, this.#patience, now);
     if (delayMs !== null) {
-      this.#timer = setTimeout(look, delayMs);
+      this.#alarm.set(delayMs);
       return;
     }
     let dueAt = this.#programAt ?? Number.POSITIVE_INFINITY;
     for (const queue of this.#queues.values()) dueAt = Math.min(dueAt, reliefAt(queue));
-    if (dueAt < Number.POSITIVE_INFINITY) this.#timer = setTimeout(look, Math.max(1, Math.ceil(dueAt - now)));
+    if (dueAt < Number.POSITIVE_INFINITY) this.#alarm.set(Math.max(1, Math.ceil(dueAt - now)));
+    else this.#alarm.stop();
     if (this.#waiting) return;
     this.#waiting = true;
     void this.#options.groups.wait().then((hasCome) => {

@@ -17,8 +17,9 @@ function steered(t: Test, driver: Driver) {
   const length = (slot: number) => queues.get(slot) ?? 0;
   let wake: (hasCome: boolean) => void = () => {};
   let waits = 0;
+  const lists = [sockets];
   const groups = {
-    list: () => [sockets],
+    list: () => lists,
     queue: ({ slot }: CustodySocket) => ({ length: length(slot ?? 0), limit: 511 }),
     readable: () => sockets.filter(({ slot }) => length(slot) > 0),
     wait: () =>
