@@ -87,23 +87,28 @@ export function quietQueue(now: number): QueueState {
 
 /** The queue has been looked at. Where `askedAt` becomes a time by it, the worker is to be asked for a sign of life. */
 export function sample(queue: QueueState, length: number, now: number, patience: Patience): QueueState {
-  const faded = fade(queue, now);
+  const falseAlarms = fade(queue, now);
   const average = smooth(queue, length, now);
-  if (length === 0) return seenEmpty(faded, average, now);
+  if (length === 0) return seenEmpty(queue, average, falseAlarms, now);
   const standingSince = queue.standingSince ?? now;
   // After a sign of life the worker gets its time anew.
   const silentMs = now - Math.max(standingSince, queue.answeredAt);
-  const suspicious = silentMs >= suspectAfter(faded, patience);
-  const congested = queue.congested || waitsTooLong(faded, now - standingSince, silentMs, patience);
+  const suspicious = silentMs >= suspectAfter(falseAlarms, patience);
+  const congested = queue.congested || waitsTooLong(falseAlarms, now - standingSince, silentMs, patience);
+  const begins = congested && !queue.congested;
+  // Field by field: what a look makes is made anew a hundred times a second.
   return {
-    ...faded,
     average,
     sampledAt: now,
     standingSince,
-    stoodAt: suspicious ? now : queue.stoodAt,
     askedAt: queue.askedAt ?? (suspicious ? now : null),
+    answeredAt: queue.answeredAt,
     congested,
-    ...(congested && !queue.congested && { reliefMs: nextRelief(queue, now), proved: false }),
+    reliefMs: begins ? nextRelief(queue, now) : queue.reliefMs,
+    relievedAt: queue.relievedAt,
+    proved: begins ? false : queue.proved,
+    stoodAt: suspicious ? now : queue.stoodAt,
+    falseAlarms,
   };
 }
 
@@ -143,7 +148,7 @@ export function isAvoided(queue: QueueState, patience: Patience, now: number): b
 export function untilTooLong(queue: QueueState, patience: Patience, now: number): number {
   if (queue.standingSince === null) return Number.POSITIVE_INFINITY;
   const silentSince = Math.max(queue.standingSince, queue.answeredAt);
-  return Math.max(0, silentSince + longestSilence(queue, patience) - now);
+  return Math.max(0, silentSince + longestSilence(queue.falseAlarms, patience) - now);
 }
 
 /**
@@ -190,17 +195,21 @@ export function reliefAt(queue: QueueState): number {
   return queue.congested && isCalm(queue) ? queue.stoodAt + queue.reliefMs : Number.POSITIVE_INFINITY;
 }
 
-function seenEmpty(queue: QueueState, average: number, now: number): QueueState {
+function seenEmpty(queue: QueueState, average: number, falseAlarms: number, now: number): QueueState {
   const vain = queue.standingSince !== null && queue.askedAt === null;
   const relieved = queue.congested && queue.askedAt === null && now - queue.stoodAt >= queue.reliefMs;
   return {
-    ...queue,
     average,
     sampledAt: now,
     standingSince: null,
+    askedAt: queue.askedAt,
+    answeredAt: queue.answeredAt,
     congested: queue.congested && !relieved,
+    reliefMs: queue.reliefMs,
     relievedAt: relieved ? now : queue.relievedAt,
-    falseAlarms: vain ? Math.min(MOST_ALARMS, queue.falseAlarms + VAIN_LOOK) : queue.falseAlarms,
+    proved: queue.proved,
+    stoodAt: queue.stoodAt,
+    falseAlarms: vain ? Math.min(MOST_ALARMS, falseAlarms + VAIN_LOOK) : falseAlarms,
   };
 }
 
@@ -210,28 +219,27 @@ function nextRelief({ reliefMs, relievedAt, proved }: QueueState, now: number): 
   return proved ? Math.min(MOST_RELIEF_MS, 2 * reliefMs) : reliefMs;
 }
 
-function suspectAfter(queue: QueueState, { suspectAfterMs }: Patience): number {
-  return suspectAfterMs * 2 ** queue.falseAlarms;
+function suspectAfter(falseAlarms: number, { suspectAfterMs }: Patience): number {
+  return suspectAfterMs * 2 ** falseAlarms;
 }
 
 /**
  * Of a worker that says nothing for so long, what waits waits for it. One that is busy and answers gets round to its
  * queue by itself: only if that takes far longer is there more than it can do.
  */
-function waitsTooLong(queue: QueueState, stoodMs: number, silentMs: number, patience: Patience): boolean {
-  return silentMs >= longestSilence(queue, patience) || stoodMs >= patience.adoptAfterMs * 2 ** (MOST_ALARMS + 1);
+function waitsTooLong(falseAlarms: number, stoodMs: number, silentMs: number, patience: Patience): boolean {
+  return silentMs >= longestSilence(falseAlarms, patience) || stoodMs >= patience.adoptAfterMs * 2 ** (MOST_ALARMS + 1);
 }
 
-function longestSilence(queue: QueueState, patience: Patience): number {
+function longestSilence(falseAlarms: number, patience: Patience): number {
   const { adoptAfterMs } = patience;
   // Where all are busy a worker may just not have had its turn, and whoever helps it is not idle for long either.
-  return queue.falseAlarms < 1 ? adoptAfterMs : adoptAfterMs + 2 * suspectAfter(queue, patience);
+  return falseAlarms < 1 ? adoptAfterMs : adoptAfterMs + 2 * suspectAfter(falseAlarms, patience);
 }
 
-function fade(queue: QueueState, now: number): QueueState {
-  if (queue.falseAlarms === 0) return queue;
-  const left = 0.5 ** ((now - queue.sampledAt) / FORGET_MS);
-  return { ...queue, falseAlarms: faint(queue.falseAlarms * left) };
+/** Its false alarms, as far as they are not forgotten. */
+function fade({ falseAlarms, sampledAt }: QueueState, now: number): number {
+  return falseAlarms === 0 ? 0 : faint(falseAlarms * 0.5 ** ((now - sampledAt) / FORGET_MS));
 }
 
 function faint(count: number): number {

@@ -161,6 +161,34 @@ t.test('a slot without a worker owes no answer: an empty queue there is not look
   t.pass('it waits for the next connection');
 });
 
+t.test('while a program is new only who is avoided, or no longer, is worth another one', async (t) => {
+  const driver = Driver.running({ size: 3, steered: true });
+  const s = steered(t, driver);
+  const told = (worker: number, connections: number) =>
+    s.steering.heard(worker, { ...stats, connections, accepted: connections });
+  const before = s.kernel.programs.length;
+  told(1, 0);
+  told(2, 0);
+  told(3, 400);
+  t.equal(s.kernel.programs.length, before, 'other changes wait');
+  s.fill(0, 1);
+  await until(() => s.weight(0) === 0);
+  t.equal(s.kernel.programs.length, before + 1);
+  t.ok((s.weight(1) ?? 0) > (s.weight(2) ?? 0), 'and are in the next one');
+});
+
+t.test('what could wait is done in the end, though nothing more happens', async (t) => {
+  const driver = Driver.running({ size: 2, steered: true });
+  const s = steered(t, driver);
+  for (const worker of [1, 2]) {
+    s.steering.heard(worker, { ...stats, connections: 400 * worker, accepted: 400 * worker });
+  }
+  t.equal(s.weight(0), s.weight(1));
+  s.fill(0, 0);
+  await until(() => (s.weight(0) ?? 0) > (s.weight(1) ?? 0));
+  t.pass('who has fewer connections gets more');
+});
+
 t.test('when the kernel takes no more programs the core is told, and the hash chooses', async (t) => {
   const driver = Driver.running({ size: 2, steered: true });
   const s = steered(t, driver);
