@@ -51,7 +51,7 @@ export class OpenConnections {
     const came = Math.max(0, accepted - (before?.accepted ?? accepted));
     const change = Math.abs(connections - (before?.connections ?? 0));
     this.#moving ||= change >= MOVING && change >= came * STAYING;
-    const open = before === undefined ? connections : smoothed(before.open, connections, came);
+    const open = before === undefined ? connections : smoothed(before, connections, came);
     this.#open.set(worker, { accepted, connections, open });
     return open !== before?.open;
   }
@@ -84,8 +84,11 @@ export class OpenConnections {
   }
 }
 
-/** Where more have come than are open, most of them have closed as well: how many are open at one moment tells little. */
-function smoothed(before: number, connections: number, came: number): number {
-  if (came <= connections) return connections;
-  return before + (connections - before) * Math.max(LEAST_TELLING, connections / came);
+/**
+ * Where more have come than are open, most of them have closed as well: how many are open at one moment tells little. Where more
+ * have left than came, some of those that stayed are gone.
+ */
+function smoothed(before: Told, connections: number, came: number): number {
+  if (came <= connections || before.connections - connections > came) return connections;
+  return before.open + (connections - before.open) * Math.max(LEAST_TELLING, connections / came);
 }

@@ -62,6 +62,16 @@ t.test('what stays counts at once, what is chance counts in the long run', async
   t.equal(open.openIn(state, 1), null, 'the other one has told nothing');
 });
 
+t.test('where more have left than short ones could be, the number counts at once', async (t) => {
+  const { state, open } = counted();
+  open.told(1, { accepted: 400, connections: 400 });
+  open.told(1, { accepted: 410, connections: 3 });
+  t.equal(open.openIn(state, 0), 3);
+  open.told(1, { accepted: 2_000, connections: 30 });
+  open.told(1, { accepted: 2_001, connections: 0 });
+  t.equal(open.openIn(state, 0), 0, 'the load has ended');
+});
+
 t.test('tells whether there is news', async (t) => {
   const { open } = counted();
   t.equal(open.told(1, { accepted: 1, connections: 1 }), true);
