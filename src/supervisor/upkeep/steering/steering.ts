@@ -59,8 +59,6 @@ interface Looked {
   readonly after: QueueState;
 }
 
-const NOBODY: ReadonlySet<number | null> = new Set();
-
 export class Steering {
   readonly #options: SteeringOptions;
   readonly #patience: Patience;
@@ -75,6 +73,8 @@ export class Steering {
   #waiting = false;
   /** When the programs are to be looked over, whether connections come or not: a slow start goes on. */
   #programAt: number | null = null;
+  /** Whether the programs were left as they are unseen: what would change is not known. */
+  #kept = false;
   /** Set after a fault: until then the kernel chooses by its hash. */
   #retry: NodeJS.Timeout | undefined;
   #retryMs = RETRY_MS;
@@ -253,20 +253,17 @@ export class Steering {
 
   /** A worker has one event loop, however many sockets it accepts on. */
   #avoidedSlots(now: number): ReadonlySet<number | null> {
-    let slots: Set<number | null> | undefined;
-    for (const [socket, queue] of this.#queues) {
-      if (!isAvoided(queue, this.#patience, now)) continue;
-      slots ??= new Set();
-      slots.add(socket.slot);
-    }
-    return slots ?? NOBODY;
+    const slots = new Set<number | null>();
+    for (const [socket, queue] of this.#queues) if (isAvoided(queue, this.#patience, now)) slots.add(socket.slot);
+    return slots;
   }
 
   /** @param mayWait nothing has changed but queues, connections, and who is avoided */
   #program(mayWait = false): void {
     const now = performance.now();
     const avoided = this.#avoidedSlots(now);
-    if (mayWait && this.#programs.keep(avoided, now)) {
+    this.#kept = mayWait && this.#programs.keep(avoided, now);
+    if (this.#kept) {
       this.#programAt = this.#programs.settledAt;
       return;
     }
@@ -285,6 +282,8 @@ export class Steering {
       this.#alarm.set(delayMs);
       return;
     }
+    // It is not woken up for a change that there may not be.
+    if (this.#kept) this.#program();
     let dueAt = this.#programAt ?? Number.POSITIVE_INFINITY;
     for (const queue of this.#queues.values()) dueAt = Math.min(dueAt, reliefAt(queue));
     if (dueAt < Number.POSITIVE_INFINITY) this.#alarm.set(Math.max(1, Math.ceil(dueAt - now)));

@@ -8,7 +8,7 @@ import { Steering } from '../../../../src/supervisor/upkeep/steering/steering.js
 import { Driver, PORT } from '../../../core/driver.js';
 
 /** Steering over queues that the test fills, before a kernel that it watches. */
-function steered(t: Test, driver: Driver) {
+function steered(t: Test, driver: Driver, affinity: 'none' | 'client-ip' = 'none') {
   const sockets = Array.from({ length: driver.state.size }, (_none, slot) => {
     const handle = { fd: slot } as CustodySocket['handle'];
     return { key: PORT, slot, order: slot, handle, host: '0.0.0.0', port: 8080, family: 4, ipv6Only: false } as const;
@@ -17,11 +17,15 @@ function steered(t: Test, driver: Driver) {
   const length = (slot: number) => queues.get(slot) ?? 0;
   let wake: (hasCome: boolean) => void = () => {};
   let waits = 0;
+  let looks = 0;
   const lists = [sockets];
   const groups = {
     list: () => lists,
     queue: ({ slot }: CustodySocket) => ({ length: length(slot ?? 0), limit: 511 }),
-    readable: () => sockets.filter(({ slot }) => length(slot) > 0),
+    readable: () => {
+      looks += 1;
+      return sockets.filter(({ slot }) => length(slot) > 0);
+    },
     wait: () =>
       new Promise<boolean>((resolve) => {
         waits += 1;
@@ -46,7 +50,7 @@ function steered(t: Test, driver: Driver) {
       groups,
       native,
       log: { logger } as unknown as Log,
-      affinity: 'none',
+      affinity,
       adoptAfterMs: 5,
       dispatch: (...news) => events.push(...news),
       ask: (worker) => asked.push(worker),
@@ -62,6 +66,7 @@ function steered(t: Test, driver: Driver) {
     kernel,
     /** How often the next connection was waited for. */
     waits: () => waits,
+    looks: () => looks,
     fill(slot: number, count: number) {
       queues.set(slot, count);
       wake(true);
@@ -176,6 +181,20 @@ t.test('while a program is new only who is avoided, or no longer, is worth anoth
   t.equal(s.kernel.programs.length, before + 1);
   t.ok((s.weight(1) ?? 0) > (s.weight(2) ?? 0), 'and are in the next one');
 });
+
+for (const affinity of ['none', 'client-ip'] as const) {
+  t.test(`a single connection is looked at twice, and no change is waited for in vain (${affinity})`, async (t) => {
+    const driver = Driver.running({ size: 2, steered: true });
+    const s = steered(t, driver, affinity);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const before = s.looks();
+    s.fill(0, 1);
+    await until(() => s.looks() === before + 1);
+    s.fill(0, 0);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    t.equal(s.looks(), before + 2);
+  });
+}
 
 t.test('what could wait is done in the end, though nothing more happens', async (t) => {
   const driver = Driver.running({ size: 2, steered: true });
