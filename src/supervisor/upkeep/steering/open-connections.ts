@@ -11,6 +11,8 @@ const MOVING = 8;
 const STAYING = 1 / 16;
 /** A number that is chance counts for so much, beside those before it. */
 const LEAST_TELLING = 1 / 4;
+/** Where no more have come, little is chance, and what was before may be long ago: nobody is asked while none come. */
+const FEW = 16;
 /** As many workers are asked that often. */
 const OFTEN_WORKERS = 4;
 
@@ -89,6 +91,6 @@ export class OpenConnections {
  * have left than came, some of those that stayed are gone.
  */
 function smoothed(before: Told, connections: number, came: number): number {
-  if (came <= connections || before.connections - connections > came) return connections;
+  if (came <= Math.max(FEW, connections) || before.connections - connections > came) return connections;
   return before.open + (connections - before.open) * Math.max(LEAST_TELLING, connections / came);
 }

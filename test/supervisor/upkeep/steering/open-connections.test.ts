@@ -72,6 +72,15 @@ t.test('where more have left than short ones could be, the number counts at once
   t.equal(open.openIn(state, 0), 0, 'the load has ended');
 });
 
+t.test('what was chance before a pause does not outlive it', async (t) => {
+  const { state, open } = counted();
+  open.told(1, { accepted: 1_000, connections: 61 });
+  open.told(1, { accepted: 2_000, connections: 1 });
+  t.equal(open.openIn(state, 0), 46);
+  open.told(1, { accepted: 2_002, connections: 1 });
+  t.equal(open.openIn(state, 0), 1, 'two have come, and one is left');
+});
+
 t.test('tells whether there is news', async (t) => {
   const { open } = counted();
   t.equal(open.told(1, { accepted: 1, connections: 1 }), true);
