@@ -3,33 +3,10 @@
  * it finds that all of them do: `node bench/step.js`, after a build.
  */
 import { advance, initialSupervision } from '../dist/core/supervision.js';
+import { policy } from './support/policy.js';
 
 const ROUNDS = 400;
 const KEY = '0.0.0.0:80';
-
-const policy = {
-  ready: 'listening',
-  readyTimeoutMs: 30_000,
-  minUptimeMs: 1_000,
-  health: false,
-  healthIntervalMs: 1_000,
-  soakMs: 0,
-  trialMs: 0,
-  surge: 1,
-  maxDraining: 3,
-  drainTimeoutMs: 30_000,
-  spreadMs: 5_000,
-  killTimeoutMs: 5_000,
-  backoffBaseMs: 100,
-  backoffMaxMs: 30_000,
-  backoffFactor: 2,
-  backoffResetMs: 60_000,
-  maxRestarts: 10,
-  restartWindowMs: 60_000,
-  onCrashLoop: 'keep',
-  stopExitCodes: [],
-  slowStartMs: 0,
-};
 
 /** A supervisor whose slots are all ready. */
 function running(size) {

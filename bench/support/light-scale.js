@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText, median } from './figures.js';
 import { end, launch } from './launch.js';
+import { policy } from './policy.js';
 import { withClients } from './standing-clients.js';
 import { openFiles, privateMb, startSupervisor } from './supervisor.js';
 
@@ -77,13 +78,12 @@ async function holdings({ pid, inspector }) {
 
 /** One step of the core: when nothing happens, and while a reload goes through all slots. */
 async function step(rounds) {
-  const core = await import('../../dist/core/step.js');
-  const { initialState } = await import('../../dist/core/state/state.js');
+  const core = await import('../../dist/core/supervision.js');
   const table = {};
   for (const size of [2, 64, 256]) {
     const [idle, rolling] = [[], []];
     for (let round = 0; round < rounds; round++) {
-      const world = new World(core.step, initialState, size);
+      const world = new World(core, size);
       idle.push(world.time(() => world.send({ type: 'ticked' }), 2_000));
       rolling.push(world.timeReload());
     }
@@ -97,45 +97,24 @@ async function step(rounds) {
 
 const KEY = '0.0.0.0:8080';
 
+/** Workers that do at once what the core asks of them. */
 class World {
-  #step;
+  #core;
+  #supervision;
   #now = 1_000;
-  #policy = {
-    release: 1,
-    ready: 'listening',
-    readyTimeoutMs: 10_000,
-    minUptimeMs: 1_000,
-    health: false,
-    healthIntervalMs: 1_000,
-    soakMs: 0,
-    trialMs: 0,
-    surge: 1,
-    drainTimeoutMs: 30_000,
-    spreadMs: 5_000,
-    killTimeoutMs: 5_000,
-    backoffBaseMs: 100,
-    backoffMaxMs: 10_000,
-    backoffFactor: 2,
-    backoffResetMs: 60_000,
-    maxRestarts: 5,
-    restartWindowMs: 60_000,
-    onCrashLoop: 'keep',
-    stopExitCodes: [],
-    slowStartMs: 0,
-  };
   steps = 0;
 
-  constructor(step, initialState, size) {
-    this.#step = step;
-    this.state = initialState({ size, listenMode: 'reuseport', steered: true, policy: this.#policy });
+  constructor(core, size) {
+    this.#core = core;
+    this.#supervision = core.initialSupervision({ size, listenMode: 'reuseport', steered: true, policy });
     this.run({ type: 'start' });
   }
 
   send(event) {
     this.steps += 1;
     this.#now += 1;
-    const { state, effects } = this.#step(this.state, event, this.#now);
-    this.state = state;
+    const { effects, faults } = this.#core.advance(this.#supervision, [event], this.#now);
+    if (faults.length > 0) throw faults[0].error;
     return effects;
   }
 
@@ -172,8 +151,9 @@ class World {
   timeReload() {
     const before = this.steps;
     const from = performance.now();
-    this.run({ type: 'reload', request: 1, policy: this.#policy, size: null, canary: null });
-    if (this.state.rollout.state !== 'done') throw new Error(`the reload is ${this.state.rollout.state}`);
+    this.run({ type: 'reload', request: 1, policy, size: null, canary: null });
+    const { rollout } = this.#supervision.state;
+    if (rollout.state !== 'done') throw new Error(`the reload is ${rollout.state}`);
     return ((performance.now() - from) * 1_000) / (this.steps - before);
   }
 }
