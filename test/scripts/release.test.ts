@@ -6,8 +6,22 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const COPIED = ['package.json', 'package-lock.json', 'CHANGELOG.md', '.gitignore', 'scripts/release.js', 'bin'];
+const COPIED = ['package.json', 'package-lock.json', '.gitignore', 'scripts/release.js', 'bin'];
 const version = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version;
+/** Its own: what is unreleased in that of the project must not decide what these tests see. */
+const CHANGELOG = `# Changelog
+
+## [Unreleased]
+
+## [${version}] - 2026-01-01
+
+### Added
+
+- All of it.
+
+[Unreleased]: ../../compare/v${version}...HEAD
+[${version}]: ../../releases/tag/v${version}
+`;
 const skip = spawnSync('git', ['--version']).status === 0 ? false : 'git is not installed';
 
 /** A repository with what a release touches. Its own checks are stand-ins: the real ones run for this repository anyway. */
@@ -17,6 +31,7 @@ class Repository {
   constructor(t: Test, checks: Record<string, string> = {}) {
     t.teardown(() => rmSync(this.dir, { recursive: true, force: true }));
     for (const file of COPIED) cpSync(path.join(root, file), path.join(this.dir, file), { recursive: true });
+    writeFileSync(path.join(this.dir, 'CHANGELOG.md'), CHANGELOG);
     this.edit('package.json', (text) => {
       const manifest = JSON.parse(text);
       const scripts = { lint: 'exit 0', types: 'exit 0', test: 'exit 0', ...checks, release: manifest.scripts.release };
