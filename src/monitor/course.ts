@@ -2,19 +2,7 @@
  * The last hour of the application: each second of the last five minutes, every ten seconds of the last half hour, each minute of the
  * hour. Of a size that never changes. Pure.
  */
-import type { PageField, PageValues } from '../protocol/page.js';
-
-export const PAGE_FIELDS = [
-  'requests',
-  'errors',
-  'p50Ms',
-  'p99Ms',
-  'loopDelayMs',
-  'memoryBytes',
-  'cpu',
-  'connections',
-  'queue',
-] as const satisfies readonly PageField[];
+import { PAGE_FIELDS, type PageField, type PageValues } from '../protocol/page.js';
 
 /** Of these the worst is what matters, of the others the mean. */
 const WORST: ReadonlySet<PageField> = new Set(['p99Ms', 'loopDelayMs', 'queue']);

@@ -1,18 +1,5 @@
 /** The last hour as it is known here: what came at first, and a point for each second since. Of bounded size. Pure. */
-import type { PageEvents, PageField, PageMark, PageNow } from '../protocol/page.js';
-
-/** In the order of the supervisor's. */
-export const FIELDS = [
-  'requests',
-  'errors',
-  'p50Ms',
-  'p99Ms',
-  'loopDelayMs',
-  'memoryBytes',
-  'cpu',
-  'connections',
-  'queue',
-] as const satisfies readonly PageField[];
+import { PAGE_FIELDS, type PageEvents, type PageField, type PageMark, type PageNow } from '../protocol/page.js';
 
 const MOST_MARKS = 200;
 /** What is older than that may have a point a minute. */
@@ -40,12 +27,12 @@ export class Hour {
     this.at = [...at];
     this.marks = [...marks];
     this.#columns = empty();
-    for (const [i, field] of FIELDS.entries()) this.#columns[field] = values.map((point) => point[i] ?? null);
+    for (const [i, field] of PAGE_FIELDS.entries()) this.#columns[field] = values.map((point) => point[i] ?? null);
   }
 
   add({ at, values }: PageNow): void {
     this.at.push(at);
-    for (const [i, field] of FIELDS.entries()) this.#columns[field].push(values[i] ?? null);
+    for (const [i, field] of PAGE_FIELDS.entries()) this.#columns[field].push(values[i] ?? null);
     this.#thin(at);
   }
 
@@ -74,10 +61,10 @@ export class Hour {
       return now - at <= FINE_S || before === undefined || Math.floor(before / COARSE_S) !== Math.floor(at / COARSE_S);
     });
     this.at = this.at.filter((_at, i) => keep[i]);
-    for (const field of FIELDS) this.#columns[field] = this.#columns[field].filter((_value, i) => keep[i]);
+    for (const field of PAGE_FIELDS) this.#columns[field] = this.#columns[field].filter((_value, i) => keep[i]);
   }
 }
 
 function empty(): Record<PageField, Column> {
-  return Object.fromEntries(FIELDS.map((field): [PageField, Column] => [field, []])) as Record<PageField, Column>;
+  return Object.fromEntries(PAGE_FIELDS.map((field): [PageField, Column] => [field, []])) as Record<PageField, Column>;
 }

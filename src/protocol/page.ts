@@ -1,19 +1,22 @@
 /** What the pages show: that of a supervisor at its admin address, and the dashboard of all. */
-import type { RolloutStatus, SupervisorState, SupervisorStatus, WorkerState } from './status.js';
+import type { RolloutStatus, SupervisorState, SupervisorStatus, WorkerStatus } from './status.js';
 
 /** What the last hour is told of, in this order: rates by second, latency and delay in ms, CPU in processors. */
-export type PageField =
-  | 'requests'
-  | 'errors'
-  | 'p50Ms'
-  | 'p99Ms'
-  | 'loopDelayMs'
-  | 'memoryBytes'
-  | 'cpu'
-  | 'connections'
-  | 'queue';
+export const PAGE_FIELDS = [
+  'requests',
+  'errors',
+  'p50Ms',
+  'p99Ms',
+  'loopDelayMs',
+  'memoryBytes',
+  'cpu',
+  'connections',
+  'queue',
+] as const;
 
-/** null where it is not known. */
+export type PageField = (typeof PAGE_FIELDS)[number];
+
+/** One for each of `PAGE_FIELDS`; null where it is not known. */
 export type PageValues = readonly (number | null)[];
 
 export interface PageMark {
@@ -28,15 +31,11 @@ export interface PageMark {
   readonly details: readonly string[];
 }
 
-export interface PageWorker {
-  readonly id: number;
-  readonly slot: number;
-  readonly generation: number;
-  readonly pid: number | null;
-  readonly state: WorkerState;
-  readonly uptimeMs: number;
-  readonly restarts: number;
-  readonly restartReason: string | null;
+export interface PageWorker
+  extends Pick<
+    WorkerStatus,
+    'id' | 'slot' | 'generation' | 'pid' | 'state' | 'uptimeMs' | 'restarts' | 'restartReason'
+  > {
   /** By second. */
   readonly requests: number | null;
   readonly errors: number | null;

@@ -46,6 +46,20 @@ export type SharedRequest =
 /** Names an address within one application: the same in every slot and generation. */
 export type AddressKey = string;
 
+/** What an orphan tells the next supervisor of itself: what it does, and how far it has come. */
+export interface OrphanAccount {
+  readonly uptimeMs: number;
+  readonly saidReady: boolean;
+  /** It is not to accept before `accept`. */
+  readonly held: boolean;
+  readonly listening: readonly AddressKey[];
+  /** Those of them that were open for a moment, at least. */
+  readonly steady: readonly AddressKey[];
+  /** It was asked to drain, and whether that is done. */
+  readonly draining: boolean;
+  readonly drained: boolean;
+}
+
 export type WorkerMessage = {
   readonly cmd: IpcCommand;
 } /** What it cannot do, in words for people: told at its start, and again when more turns out to be missing. */ & (
@@ -54,24 +68,17 @@ export type WorkerMessage = {
    * The first that an orphan says to a supervisor that has taken its place; two `output` follow and as many `mine` as there are
    * `sockets`, each with a handle. `stdout` and `stderr` are what it has printed meanwhile, a character for each byte.
    */
-  | {
+  | ({
       readonly type: 'attach';
       readonly worker: number;
       readonly slot: number;
       readonly generation: number;
       readonly pid: number;
-      readonly uptimeMs: number;
-      readonly saidReady: boolean;
-      readonly held: boolean;
-      readonly listening: readonly AddressKey[];
-      readonly steady: readonly AddressKey[];
-      readonly draining: boolean;
-      readonly drained: boolean;
       readonly missing: readonly string[];
       readonly sockets: number;
       readonly stdout: string;
       readonly stderr: string;
-    }
+    } & OrphanAccount)
   /** Between the two: where its output can be read. */
   | { readonly type: 'output'; readonly stream: 'stdout' | 'stderr' }
   /** It accepts there, or is to. */

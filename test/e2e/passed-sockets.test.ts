@@ -1,28 +1,16 @@
 /** Unix sockets and sockets for datagrams that come from outside: of a socket unit, and from the store of a supervisor before. */
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { loadNative } from '../../src/native/libc.js';
 import { nameOf } from '../../src/sockets/inherit.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { openUdp, openUnix, passing } from './support/passed.js';
 import { freePort } from './support/ports.js';
+import { udpAsker } from './support/udp-asker.js';
 
 const skip = loadNative().ok ? false : 'the name of a unix socket needs a call to libc';
-
-async function asker(t: Test, port: number) {
-  const client = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(client, 'listening');
-  t.teardown(() => client.close());
-  return async (text: string) => {
-    client.send(text, port, '127.0.0.1');
-    const [message] = (await once(client, 'message')) as [Buffer];
-    return String(message);
-  };
-}
 
 for (const from of ['unit', 'store']) {
   t.test(`sockets from the ${from} are served, and kept over reload, crash and restart`, { skip }, async (t) => {
@@ -34,7 +22,7 @@ for (const from of ['unit', 'store']) {
       { name: named(`unix:${SOCKET}`), fd: openUnix(t, SOCKET) },
       { name: named(`udp:127.0.0.1:${port}`), fd: openUdp(t, port) },
     ];
-    const ask = await asker(t, port);
+    const ask = await udpAsker(t, port);
     const early = ask('early');
     const load = new Load({ socketPath: SOCKET, fresh: 4, keepAlive: 0 });
     t.teardown(() => load.stop());

@@ -1,13 +1,9 @@
 import t from 'tap';
-import { Course, PAGE_FIELDS } from '../../src/monitor/course.js';
-import { FIELDS } from '../../src/page/hour.js';
+import { Course } from '../../src/monitor/course.js';
+import { PAGE_FIELDS } from '../../src/protocol/page.js';
 
 const point = (requests: number | null, p99Ms: number | null) =>
   PAGE_FIELDS.map((field) => (field === 'requests' ? requests : field === 'p99Ms' ? p99Ms : 0));
-
-t.test('the page and the supervisor have the same order of fields', async (t) => {
-  t.same(FIELDS, PAGE_FIELDS);
-});
 
 t.test('an hour is kept in three resolutions, of a size that does not grow', async (t) => {
   const course = new Course();

@@ -14,8 +14,8 @@ import {
   nameOf,
   parseName,
 } from '../../src/sockets/inherit.js';
-import type { Keeper } from '../../src/sockets/keeping.js';
 import { freePort, request, reusePortWays } from '../fixtures/sockets/support.js';
+import { keeper } from './support/shared.js';
 
 const native = loadNative();
 const [how = 'native'] = await reusePortWays();
@@ -126,22 +126,6 @@ function bound(t: Test, port: number, kept: Kept | null, reusePort = true): Inhe
   socket.handle.listen(16);
   t.teardown(() => socket.handle.close());
   return { ...socket, name: kept === null ? 'web' : nameOf(kept), kept };
-}
-
-/** What the keeper has been told, in its order. */
-function keeper() {
-  const said: string[] = [];
-  let dropped = () => {};
-  const it: Keeper = {
-    keep: (name) => void said.push(`keep ${name}`),
-    drop(name) {
-      said.push(`drop ${name}`);
-      return new Promise((resolve) => {
-        dropped = resolve;
-      });
-    },
-  };
-  return { it, said, finish: () => dropped() };
 }
 
 function custodyOf(

@@ -4,10 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { Load } from '../e2e/support/load.js';
 import { freePort } from '../e2e/support/ports.js';
+import { udpAsker } from '../e2e/support/udp-asker.js';
 import { bootLab, ROOT } from './support/lab.js';
 import {
   APPS,
-  asker,
   HOLDFAST,
   inside,
   install,
@@ -216,7 +216,7 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     await install(t, 'units', ['--user', 'nobody', '-i', '2', ...env, ...sockets], '', 'passed');
     await systemctl('start', 'units.socket');
     t.equal(await show('units', 'ActiveState'), 'inactive');
-    t.match(await (await asker(t, port))('early'), /^\d+ early$/, 'a datagram has started it');
+    t.match(await (await udpAsker(t, port))('early'), /^\d+ early$/, 'a datagram has started it');
     await keptOver(t, 'units', socket, port);
     t.equal(await show('units', 'NFileDescriptorStore'), '0', 'they are systemd’s own');
     await systemctl('stop', 'units.socket', 'units');

@@ -5,7 +5,7 @@
  */
 import type { MonotonicMs } from '../../monotonic.js';
 import type { ListenMode, SupervisorState, Totals, WorkerState } from '../../protocol/status.js';
-import type { AddressKey } from '../../protocol/worker.js';
+import type { AddressKey, OrphanAccount } from '../../protocol/worker.js';
 import type { DrainReason } from '../../public.js';
 
 /** What a generation asks of its workers. Comes from the configuration, one for each generation. */
@@ -304,18 +304,7 @@ export type RequestEvent =
 export type WorkerEvent = {
   readonly worker: number;
 } /** It has lost the supervisor that had started it, has come to this one, and has told what it is and does. */ & (
-  | ({ readonly type: 'attached' } & Omit<Orphan, 'worker'> & {
-        readonly uptimeMs: number;
-        readonly saidReady: boolean;
-        /** It is not to accept before `accept`. */
-        readonly held: boolean;
-        readonly listening: readonly AddressKey[];
-        /** Those of them that were open for a moment, at least. */
-        readonly steady: readonly AddressKey[];
-        /** It was asked to drain, and whether that is done. */
-        readonly draining: boolean;
-        readonly drained: boolean;
-      })
+  | ({ readonly type: 'attached' } & Omit<Orphan, 'worker'> & OrphanAccount)
   /** The sockets of one that did not attach are in custody, or `reason` says why they cannot be had. Answers `seize`. */
   | { readonly type: 'seized'; readonly reason: string | null }
   | { readonly type: 'spawned'; readonly pid: number }

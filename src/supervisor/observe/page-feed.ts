@@ -5,11 +5,11 @@
 
 import type { Before, State } from '../../core/state/types.js';
 import { percentile } from '../../latency.js';
-import { Course, PAGE_FIELDS } from '../../monitor/course.js';
+import { Course } from '../../monitor/course.js';
 import { AT, latencyOf, type Row } from '../../monitor/tallies.js';
 import type { SupervisorEvent } from '../../protocol/events.js';
 import type { Measured } from '../../protocol/measured.js';
-import type { PageEvent, PageNow, PageValues, PageWorker } from '../../protocol/page.js';
+import { PAGE_FIELDS, type PageEvent, type PageNow, type PageValues, type PageWorker } from '../../protocol/page.js';
 import type { SupervisorStatus } from '../../protocol/status.js';
 import { Marks } from './marks.js';
 

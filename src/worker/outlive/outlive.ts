@@ -9,7 +9,7 @@
  * Must not throw: where this Node lacks something, the worker ends with its supervisor, as under node:cluster.
  */
 import { performance } from 'node:perf_hooks';
-import type { AddressKey, WorkerMessage } from '../../protocol/worker.js';
+import type { AddressKey, OrphanAccount, WorkerMessage } from '../../protocol/worker.js';
 import {
   type ChannelPipe,
   channelPipe,
@@ -22,13 +22,8 @@ import { openPlace, socketMark } from './attach-place.js';
 import { OwnOutput, STREAMS } from './own-output.js';
 import { CMD, type Message, type Sent, Unheard } from './unheard.js';
 
-/** What of a worker the supervisor that takes it over has to know. */
-export interface Account {
-  readonly held: boolean;
-  readonly listening: readonly AddressKey[];
-  readonly steady: readonly AddressKey[];
-  readonly draining: boolean;
-  readonly drained: boolean;
+/** What of a worker the supervisor that takes it over has to know, besides what is known here. */
+export interface Account extends Omit<OrphanAccount, 'uptimeMs' | 'saidReady'> {
   readonly missing: readonly string[];
   readonly sockets: readonly { readonly key: AddressKey; readonly slot: number; readonly handle: unknown }[];
 }

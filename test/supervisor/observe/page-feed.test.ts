@@ -1,9 +1,9 @@
 import t from 'tap';
-import { PAGE_FIELDS } from '../../../src/monitor/course.js';
 import { rowOf, Tallies } from '../../../src/monitor/tallies.js';
 import type { SupervisorEvent } from '../../../src/protocol/events.js';
 import type { Measured } from '../../../src/protocol/measured.js';
 import type { PageEvent, PageNow } from '../../../src/protocol/page.js';
+import { PAGE_FIELDS } from '../../../src/protocol/page.js';
 import type { WorkerStatus } from '../../../src/protocol/status.js';
 import { type Figures, PageFeed } from '../../../src/supervisor/observe/page-feed.js';
 import { statusOf } from '../../control/support/fake-target.js';

@@ -1,9 +1,8 @@
 /** Services of a systemd, and what is asked of them from inside and outside. */
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { Load } from '../../e2e/support/load.js';
+import { udpAsker } from '../../e2e/support/udp-asker.js';
 import { openLab } from './lab.js';
 
 export const lab = openLab('service', 'host');
@@ -49,23 +48,12 @@ export async function until(what: string, holds: () => Promise<boolean>): Promis
   }
 }
 
-export async function asker(t: Test, port: number) {
-  const client = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(client, 'listening');
-  t.teardown(() => client.close());
-  return async (text: string) => {
-    client.send(text, port, '127.0.0.1');
-    const [message] = (await once(client, 'message')) as [Buffer];
-    return String(message);
-  };
-}
-
 /** Restarts and kills of a service with the application `passed.cjs`, under load from outside. */
 export async function keptOver(t: Test, name: string, socket: string, port: number): Promise<void> {
   const socketPath = `/proc/${(await run(['pid'])).stdout.trim()}/root${socket}`;
   let load = new Load({ socketPath, fresh: 4, keepAlive: 0 });
   t.teardown(() => load.stop());
-  const ask = await asker(t, port);
+  const ask = await udpAsker(t, port);
   for (let i = 0; i < 3; i++) {
     await systemctl('restart', name);
     t.match(await ask(`restart ${i}`), new RegExp(` restart ${i}$`));
