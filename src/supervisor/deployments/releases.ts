@@ -4,28 +4,8 @@ import type { LoadedConfig } from '../../config/load.js';
 import type { State } from '../../core/state/types.js';
 import { HoldfastError } from '../../errors.js';
 import type { Log } from '../../logs/logger.js';
+import { FIXED } from './fixed-options.js';
 import { type Release, resolveRelease } from './release.js';
-
-/** Settings that belong to the supervisor itself, not to a generation. */
-const FIXED = [
-  'name',
-  'listenMode',
-  'steering',
-  'affinity',
-  'adoptAfterMs',
-  'bindTimeoutMs',
-  'logFile',
-  'logFormat',
-  'logLevel',
-  'admin',
-  'adminNames',
-  'adminTokenFile',
-  'adminMetricsTokenFile',
-  'metricsNames',
-  'reloadCron',
-  'reloadCronTimeZone',
-  'watch',
-] as const;
 
 export class Releases {
   readonly #first: Release;

@@ -11,6 +11,7 @@ import { ensureRuntimeDir } from '../../control/runtime-dir.js';
 import { HoldfastError } from '../../errors.js';
 import type { Log } from '../../logs/logger.js';
 import type { ListenMode, SupervisorStatus } from '../../protocol/status.js';
+import { OF_SUPERVISOR } from '../deployments/fixed-options.js';
 import type { Release } from '../deployments/release.js';
 import {
   attachPath,
@@ -26,19 +27,6 @@ import {
 /** How long it may take to end once it has left: then nothing is lost with it. */
 const END_MS = 5_000;
 const LOOK_MS = 10;
-/** Options of the supervisor itself that do not concern sockets. */
-const OWN = [
-  'bindTimeoutMs',
-  'logFile',
-  'logFormat',
-  'logLevel',
-  'admin',
-  'adminNames',
-  'reloadCron',
-  'reloadCronTimeZone',
-  'watch',
-] as const;
-
 type Admin = Config['admin'];
 
 export interface Replaced {
@@ -132,8 +120,8 @@ async function newLack(mode: ListenMode, before: ListenMode, admin: Admin, admin
 }
 
 /** What it has of its own comes from its own configuration, what its sockets are bound by stays. */
-function beforeRollout({ config, ...release }: Release, wanted: Release): Release {
-  const own = Object.fromEntries(OWN.map((option) => [option, wanted.config[option]]));
+export function beforeRollout({ config, ...release }: Release, wanted: Release): Release {
+  const own = Object.fromEntries(OF_SUPERVISOR.map((option) => [option, wanted.config[option]]));
   return { ...release, config: { ...config, ...own } };
 }
 

@@ -53,10 +53,10 @@ t.test('a release is kept while it is held, and for as long as the core has it',
 t.test(
   'a setting of the supervisor itself is warned of where it has changed, not where it reads the same',
   async (t) => {
-    const { releases, warned } = rig(t, [{}, { admin: { host: '127.0.0.1', port: 2 } }]);
+    const { releases, warned } = rig(t, [{}, { admin: { host: '127.0.0.1', port: 2 }, logKeep: 3 }]);
     await releases.next();
     t.same(warned, []);
     await releases.next();
-    t.same(warned, [{ option: 'admin' }]);
+    t.same(warned, [{ option: 'logKeep' }, { option: 'admin' }]);
   },
 );

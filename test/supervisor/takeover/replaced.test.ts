@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Config } from '../../../src/config/config.js';
-import { readRelease } from '../../../src/supervisor/takeover/replaced.js';
+import type { Release } from '../../../src/supervisor/deployments/release.js';
+import { beforeRollout, readRelease } from '../../../src/supervisor/takeover/replaced.js';
 
 const like = { name: 'shop', instances: 2, args: ['a'], admin: null, handover: 'on' } as unknown as Config;
 const RELEASE = {
@@ -31,3 +32,16 @@ t.test('what another version says in another way is not relied on', async (t) =>
     t.equal(readRelease(value, like), null, JSON.stringify(value));
   }
 });
+
+t.test(
+  'until the rollout its workers run what they ran, with the options of the supervisor that has come',
+  async (t) => {
+    const shared = { name: 'shop', listenMode: 'auto' };
+    const before = { ...RELEASE, config: { ...shared, affinity: 'none', maxRequests: 1, metricsNames: 'holdfast' } };
+    const wanted = { config: { ...shared, affinity: 'client-ip', maxRequests: 2, metricsNames: 'nodejs', logKeep: 3 } };
+    t.match(beforeRollout(before as unknown as Release, wanted as unknown as Release), {
+      script: '/srv/app.js',
+      config: { affinity: 'none', maxRequests: 1, metricsNames: 'nodejs', logKeep: 3 },
+    });
+  },
+);
