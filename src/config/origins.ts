@@ -38,7 +38,9 @@ export function originsOf(
     const { secret = false, default: fallback }: Setting = SETTINGS[name];
     const given = layers.findLast(({ values }) => values[name] !== undefined)?.layer;
     const raw = given?.given.get(name)?.raw ?? derived(name, config) ?? fallback;
-    const value = name === 'instances' && raw === 'max' ? `max (${config.instances})` : textOf(raw);
+    const text = textOf(raw);
+    const result = resultOf(name, raw, config);
+    const value = result === null ? text : `${text} (${result})`;
     const at = chosen.get(name);
     return { name, value, source: at?.source ?? DEFAULT, path: at?.path ?? '', isSecret: secret };
   });
@@ -49,6 +51,14 @@ export function originsOf(
 function derived(name: SettingName, config: Config): unknown {
   if (name === 'ready' && config.exec) return config.ready;
   return name === 'name' || name === 'cwd' || name === 'script' ? config[name] : undefined;
+}
+
+/** What a value comes to that goes by the machine or by another option; null for every other. */
+function resultOf(name: SettingName, raw: unknown, { instances, surge, maxMemoryBytes }: Config): string | null {
+  if (name === 'instances' && raw === 'max') return String(instances);
+  if (!String(raw).endsWith('%')) return null;
+  if (name === 'surge') return String(surge);
+  return name === 'maxMemory' ? `${Math.floor((maxMemoryBytes ?? 0) / 1024 ** 2)}M for each worker` : null;
 }
 
 function textOf(raw: unknown): string | null {

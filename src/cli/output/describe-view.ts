@@ -1,13 +1,11 @@
 /** A description as text for people: pure. */
-import type { Description, RestartRecord, SettingDescription, VariableDescription } from '../../protocol/control.js';
+import type { Description, RestartRecord, VariableDescription } from '../../protocol/control.js';
 import type { Looks } from '../process/context.js';
 import { formatDuration } from './quantity.js';
+import { column, LEAST_VALUE, settingTable } from './setting-table.js';
 import { describeSupervisor, factLines } from './status-view.js';
-import { type Column, formatTable, printable } from './table.js';
+import { formatTable } from './table.js';
 
-const DEFAULT = 'default';
-/** No value is cut to less. */
-const LEAST_VALUE = 16;
 const WHAT: Readonly<Record<RestartRecord['what'], string>> = {
   crashed: 'replaced',
   recycled: 'recycled',
@@ -34,10 +32,7 @@ export function describeApplication(description: Description, looks: Looks): str
     describeSupervisor(shown, looks),
     section('release', factLines(facts, columns)),
     section('last restarts and reloads', restarts.length === 0 ? '  none\n' : restartTable(restarts, atMs)),
-    section(
-      'configuration',
-      settings.length === 0 ? '  not told\n' : formatTable(SETTING_COLUMNS, settings, { room: columns }),
-    ),
+    section('configuration', settings.length === 0 ? '  not told\n' : settingTable(settings, columns)),
     section('environment', environment.length === 0 ? '  as inherited\n' : variableTable(environment, columns)),
   ].join('');
 }
@@ -54,12 +49,6 @@ export function variableTable(environment: readonly VariableDescription[], colum
   );
 }
 
-const SETTING_COLUMNS: readonly Column<SettingDescription>[] = [
-  column('option', ({ name }) => name),
-  { ...column('value', ({ value }) => value ?? '-'), least: LEAST_VALUE },
-  column('source', ({ source, path }) => (source === DEFAULT || path === '' ? source : `${source}: ${path}`)),
-];
-
 /** The newest first: that is what one looks for. */
 function restartTable(restarts: readonly RestartRecord[], atMs: number): string {
   return formatTable<RestartRecord>(
@@ -71,10 +60,6 @@ function restartTable(restarts: readonly RestartRecord[], atMs: number): string 
     ],
     [...restarts].reverse(),
   );
-}
-
-function column<Row>(title: string, text: (row: Row) => string): Column<Row> {
-  return { title, align: 'left', cell: (row) => ({ text: printable(text(row)) }) };
 }
 
 /** `2026-11-26 14:05:35 (2h 14m ago)`, in the time zone of who looks at it. */
