@@ -148,7 +148,7 @@ export class Client {
     return this.#connection.status(undefined, figures);
   }
 
-  /** The next generation, rolling; rejects with the reason where it was taken back. */
+  /** The next generation, rolling; rejects with the reason where it was rolled back. */
   reload(options: ReloadOptions = {}): Task {
     return this.#ask('reload', { reload: options });
   }
@@ -158,7 +158,7 @@ export class Client {
     return this.#ask('promote', 'promote');
   }
 
-  /** The rollout that is under way is taken back. */
+  /** The rollout that is under way is rolled back. */
   abort(): Task {
     return this.#ask('abort', 'abort');
   }

@@ -41,7 +41,7 @@ const MARKS: Readonly<
   Record<PageMark['kind'], { readonly sign: string; readonly name: string; readonly color: string }>
 > = {
   reload: { sign: '↻', name: 'Reload', color: '--mark' },
-  takenBack: { sign: '↩', name: 'Taken back', color: '--bad' },
+  rolledBack: { sign: '↩', name: 'Rolled back', color: '--bad' },
   crash: { sign: '✕', name: 'Crash', color: '--bad' },
   recycled: { sign: '⟳', name: 'Recycled', color: '--mark' },
   scale: { sign: '↕', name: 'Scale', color: '--mark' },

@@ -49,7 +49,7 @@ const COLUMNS: readonly Column<DashboardRow>[] = [
 ];
 
 function lastRollout({ state, reason }: DashboardFacts['rollout']): string {
-  if (state === 'rolledBack') return `taken back: ${reason ?? 'no reason given'}`;
+  if (state === 'rolledBack') return `rolled back: ${reason ?? 'no reason given'}`;
   return { none: '–', running: 'under way', done: 'done' }[state];
 }
 

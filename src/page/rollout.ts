@@ -19,9 +19,9 @@ export function showRollout({ status, workers }: PageNow): void {
   });
   const words = {
     none: '',
-    running: `From generation ${from} to ${to}${reason === null ? '' : `, is being taken back: ${reason}`}`,
+    running: `From generation ${from} to ${to}${reason === null ? '' : `, is being rolled back: ${reason}`}`,
     done: `Generation ${to} has taken over from ${from}`,
-    rolledBack: `Generation ${to} was taken back: ${reason ?? 'no reason given'}`,
+    rolledBack: `Generation ${to} was rolled back: ${reason ?? 'no reason given'}`,
   };
   const isRunning = state === 'running';
   // Built anew only where something is other than before.

@@ -133,7 +133,7 @@ export interface ControlTarget {
   reload(progress: (line: ControlLine & { type: 'progress' }) => void, options?: ReloadOptions): Promise<ControlResult>;
   /** The canary's release is to take over before its time is over. */
   promote(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
-  /** The rollout that is under way is to be taken back. */
+  /** The rollout that is under way is to be rolled back. */
   abort(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   restart(progress: (line: ControlLine & { type: 'progress' }) => void): Promise<ControlResult>;
   /** `change` is an absolute size ("4") or a difference ("+2", "-1"). */

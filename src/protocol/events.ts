@@ -41,7 +41,7 @@ export type SupervisorEvent = { readonly id: number } & (
       readonly size: number;
     }
   | { readonly type: 'rolloutDone'; readonly from: number; readonly to: number }
-  /** It is being taken back. */
+  /** It is being rolled back. */
   | { readonly type: 'rolloutFailed'; readonly from: number; readonly to: number; readonly reason: string }
   /** All slots are served by `from` again. */
   | { readonly type: 'rolloutTakenBack'; readonly from: number; readonly to: number; readonly reason: string | null }

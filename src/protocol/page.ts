@@ -24,7 +24,7 @@ export interface PageMark {
   readonly id: number;
   /** Seconds since 1970. */
   readonly at: number;
-  readonly kind: 'reload' | 'takenBack' | 'crash' | 'recycled' | 'scale';
+  readonly kind: 'reload' | 'rolledBack' | 'crash' | 'recycled' | 'scale';
   /** Why, for people, in a line. */
   readonly text: string;
   /** The last that a worker wrote, or where its JavaScript hung, the innermost call first. */

@@ -79,7 +79,7 @@ export interface CanaryStatus {
   readonly share: number;
   /** Whether steering gives it just that share. */
   readonly exact: boolean;
-  /** Until it is promoted or taken back; null before it is ready. */
+  /** Until it is promoted or rolled back; null before it is ready. */
   readonly remainingMs: number | null;
   /** What it has done beside the others since it is ready; null before the first look. */
   readonly figures: { readonly canary: CanaryFigures; readonly others: CanaryFigures } | null;

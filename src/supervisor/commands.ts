@@ -74,9 +74,9 @@ export class Commands {
     const cancelled = this.#deployments.cancel('aborted by hand');
     const { state } = loop.state.rollout;
     if (cancelled && state !== 'running' && state !== 'rollingBack') {
-      return Promise.resolve({ ok: true, message: 'taken back', reason: null });
+      return Promise.resolve({ ok: true, message: 'rolled back', reason: null });
     }
-    return requests.open('taken back', progress, (request) => loop.dispatch({ type: 'abort', request }));
+    return requests.open('rolled back', progress, (request) => loop.dispatch({ type: 'abort', request }));
   }
 
   restart(progress: Progress): Promise<ControlResult> {

@@ -44,7 +44,7 @@ export function situationOf(state: State): Situation {
     };
   }
   const failed =
-    rollout.state === 'rolledBack' ? `; generation ${rollout.to} was taken back: ${firstLine(rollout.reason)}` : '';
+    rollout.state === 'rolledBack' ? `; generation ${rollout.to} was rolled back: ${firstLine(rollout.reason)}` : '';
   return { phase: 'ready', status: `${present}${failed}${state.crashLoop ? '; crash loop' : ''}` };
 }
 

@@ -62,7 +62,7 @@ t.test('reload shows progress on stderr and the result on stdout', async (t) => 
   t.equal(stderr, '  worker ready slot=1 reason=it said so after=55 ms\n');
 });
 
-t.test('a reload that was taken back ends with 1 and the reason', async (t) => {
+t.test('a reload that was rolled back ends with 1 and the reason', async (t) => {
   const { dir, target } = await open(t);
   target.perform = async () => ({ ok: false, message: 'failed', reason: 'worker 3 crashed\nSyntaxError' });
   const { code, stdout, stderr } = await holdfast(['reload'], { runtimeDir: dir });

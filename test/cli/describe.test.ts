@@ -40,7 +40,7 @@ t.test('shows the release, what was restarted and why, each option with its sour
   const [, restarts = ''] = text.split('last restarts and reloads\n');
   t.match(
     restarts,
-    /^time +slot {2}what +why\n.*\(1m 2s ago\) +- +taken back {2}not ready\n.* 0 +replaced +boom at line 1\n/,
+    /^time +slot {2}what +why\n.*\(1m 2s ago\) +- +rolled back {2}not ready\n.* 0 +replaced +boom at line 1\n/,
   );
   t.match(text, /\nsurge +2 +command line: --surge\nhealth +- +default\n/);
   t.match(text, /\nEVIL +a \[2Jb +env\n/);

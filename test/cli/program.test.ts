@@ -43,8 +43,8 @@ t.test('the exit code of a command is that of the program', async (t) => {
   t.same(target.calls, ['scale -1']);
   t.match(await outcome(start(t, ['scale', 'abc'], dir)), { code: 2, stdout: '', stderr: /^holdfast: cannot scale/ });
   t.match(await outcome(start(t, ['status'], makeFolder(t))), { code: 3, stdout: '' });
-  target.perform = async () => ({ ok: false, message: 'failed', reason: 'taken back' });
-  t.match(await outcome(start(t, ['reload'], dir)), { code: 1, stderr: /taken back/ });
+  target.perform = async () => ({ ok: false, message: 'failed', reason: 'rolled back' });
+  t.match(await outcome(start(t, ['reload'], dir)), { code: 1, stderr: /rolled back/ });
 });
 
 t.test('what cannot be written is a failure', { skip: existsSync('/dev/full') ? false : 'no /dev/full' }, async (t) => {

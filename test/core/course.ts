@@ -94,7 +94,7 @@ export function actions(release: fc.Arbitrary<Release>): fc.Arbitrary<Action> {
   ) as fc.Arbitrary<Action>;
 }
 
-/** @param faults whether effects may fail: then a good release can be taken back, too */
+/** @param faults whether effects may fail: then a good release can be rolled back, too */
 export function setups(
   first: fc.Arbitrary<Release>,
   action: fc.Arbitrary<Action>,

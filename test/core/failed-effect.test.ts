@@ -16,7 +16,7 @@ t.test('a worker that cannot be started has exited, and is tried again later', a
   t.same(d.slots(), ['1 starting', '1 ready']);
 });
 
-t.test('a reload whose workers cannot be started is taken back with the reason', async (t) => {
+t.test('a reload whose workers cannot be started is rolled back with the reason', async (t) => {
   const d = Driver.running();
   const request = d.reload();
   const [spawn] = d.done('spawn');

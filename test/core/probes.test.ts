@@ -28,7 +28,7 @@ t.test('while it starts it is alive, and neither ready nor started', async (t) =
   t.equal(reason(d, 'readyz'), '2 of 2 workers are ready');
 });
 
-t.test('a reload is nothing to be seen, nor is one that is taken back', async (t) => {
+t.test('a reload is nothing to be seen, nor is one that is rolled back', async (t) => {
   const d = Driver.running({ size: 2 });
   d.reload();
   for (let turn = 0; turn < 4; turn++) {

@@ -26,7 +26,7 @@ t.test('a crash half-way brings all slots back to the old generation', async (t)
   t.equal(d.state.rollout.state, 'rolledBack');
 });
 
-t.test('what is taken back serves until its slot has a worker of the old generation', async (t) => {
+t.test('what is rolled back serves until its slot has a worker of the old generation', async (t) => {
   const { d } = halfWay();
   d.crash(d.in(2));
   for (const slot of [0, 1]) {
@@ -36,7 +36,7 @@ t.test('what is taken back serves until its slot has a worker of the old generat
   t.same(d.slots(), ['2 draining, 1 ready', '2 draining, 1 ready', '1 ready', '1 ready']);
 });
 
-t.test('what is taken back goes even if it would fill a gap elsewhere', async (t) => {
+t.test('what is rolled back goes even if it would fill a gap elsewhere', async (t) => {
   const d = Driver.running({ size: 2, policy: { soakMs: 1_000, surge: 2 } });
   d.wait(1_000);
   d.reload();
@@ -125,7 +125,7 @@ t.test('a rollback does not count against the old generation', async (t) => {
   );
 });
 
-t.test('a fix may be reloaded while a failed release is still being taken back', async (t) => {
+t.test('a fix may be reloaded while a failed release is still being rolled back', async (t) => {
   const { d, request } = halfWay();
   d.crash(d.in(2), 'boom');
   const fix = d.reload();

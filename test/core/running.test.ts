@@ -53,7 +53,7 @@ t.test('a reload replaces one by one, each only after its successor has been up'
   t.same(d.answers.get(request), { ok: true, reason: null });
 });
 
-t.test('a release that ends before it has been up is taken back', async (t) => {
+t.test('a release that ends before it has been up is rolled back', async (t) => {
   const d = running(2);
   const request = d.reload(RUNNING);
   d.wait(500);

@@ -54,7 +54,7 @@ t.test('a rollout goes first, and recycles on the way', async (t) => {
   t.equal(d.done('spawn').length, 2);
 });
 
-t.test('a release that comes to a limit while it is on trial is taken back', async (t) => {
+t.test('a release that comes to a limit while it is on trial is rolled back', async (t) => {
   const d = Driver.running({ size: 1 });
   d.reload({ soakMs: 5_000 });
   d.bind(2);

@@ -119,7 +119,7 @@ export function checkDismissals(step: Step): void {
 /** In this step or before it; the next rollout may have begun in this step, too. */
 function isTakenBack({ before, effects }: Step): boolean {
   if (before.rollout.state === 'rollingBack') return true;
-  return effects.some((effect) => effect.do === 'report' && effect.message === 'rollout taken back');
+  return effects.some((effect) => effect.do === 'report' && effect.message === 'rollback started');
 }
 
 export function checkGenerations({ after, now }: Step): void {

@@ -174,7 +174,7 @@ t.test(
   },
 );
 
-t.test('a release whose health is bad is taken back', { skip: skipC }, async (t) => {
+t.test('a release whose health is bad is rolled back', { skip: skipC }, async (t) => {
   const port = await freePort();
   const dir = t.testdir();
   const file = path.join(dir, 'holdfast.json');

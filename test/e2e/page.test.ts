@@ -21,7 +21,7 @@ function beginQuiet(): Promise<Shop> {
 }
 
 t.test(
-  'it shows how things are, and what happens: a reload, a crash, a canary that is taken back',
+  'it shows how things are, and what happens: a reload, a crash, a canary that is rolled back',
   { skip },
   async (t) => {
     const { holdfast, port, admin, stopLoad } = await begin(t);
@@ -55,7 +55,7 @@ t.test(
     await picture(page, 'canary-light');
     t.equal((await holdfast.run('reload', '--abort')).code, 0);
     await canary;
-    await page.locator('#rollout', { hasText: 'was taken back' }).waitFor();
+    await page.locator('#rollout', { hasText: 'was rolled back' }).waitFor();
     await page.locator('#history li', { hasText: 'Taken back: generation 3' }).waitFor();
 
     t.equal((await holdfast.run('scale', '2')).code, 0);

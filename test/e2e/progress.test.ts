@@ -91,8 +91,8 @@ t.test('reload, scale and stop are drawn slot by slot, and leave one line behind
   t.match(stop.screen.lines.join('\n'), /^shop {2}stop {2}\S+ gone\nshop: stopped/);
 });
 
-t.test('Ctrl-C leaves the view and not the rollout, which can be followed and taken back', { skip }, async (t) => {
-  // Long enough that it is under way until it is taken back.
+t.test('Ctrl-C leaves the view and not the rollout, which can be followed and rolled back', { skip }, async (t) => {
+  // Long enough that it is under way until it is rolled back.
   const { holdfast, port } = await running(t, [], '5m');
   const reload = new View(t, holdfast.runtimeDir, ['reload']);
   await reload.shows(/on trial, .* left, old one ready/);

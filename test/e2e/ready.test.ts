@@ -32,7 +32,7 @@ function timeOf({ time }: LogLine): number {
 
 for (const mode of ['reuseport', 'reuseaddr']) {
   t.test(
-    `a release that throws 400 ms after listen is taken back, and no connection is lost (${mode})`,
+    `a release that throws 400 ms after listen is rolled back, and no connection is lost (${mode})`,
     { buffered: true },
     async (t) => {
       const { holdfast, port, become } = await begin(t, 'good', ['-i', '2', '--listen-mode', mode, '--surge', '2']);
@@ -104,7 +104,7 @@ t.test('a trial is to be seen, and can be aborted', { buffered: true }, async (t
   t.match(await reload, { code: 1, stderr: /aborted by hand/ });
 });
 
-t.test('a release that looks for its port, boots and dies is taken back', { buffered: true }, async (t) => {
+t.test('a release that looks for its port, boots and dies is rolled back', { buffered: true }, async (t) => {
   // Without a trial: it never counts as ready.
   const { holdfast, port, become } = await begin(t, 'good', ['-i', '2', '--trial', '0']);
   await holdfast.message('started');

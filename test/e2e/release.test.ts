@@ -16,7 +16,7 @@ for (const [mood, expected] of [
   ['deaf', /not ready within 4 s: it did not listen on any address/],
   ['elsewhere', /not ready within 4 s: it listens on 127\.0\.0\.1:[1-9]\d*, but not on 127\.0\.0\.1:\d+/],
 ] as const) {
-  t.test(`a release that ${mood} is taken back, and the old one has never stopped`, async (t) => {
+  t.test(`a release that ${mood} is rolled back, and the old one has never stopped`, async (t) => {
     const port = await freePort();
     const moodFile = path.join(t.testdir({ mood: 'good' }), 'mood');
     const holdfast = new Holdfast(t, moody, {
@@ -48,7 +48,7 @@ for (const [mood, expected] of [
   });
 }
 
-t.test('a release that goes wrong in the second slot is taken back in the first one, too', async (t) => {
+t.test('a release that goes wrong in the second slot is rolled back in the first one, too', async (t) => {
   const port = await freePort();
   const moodFile = path.join(t.testdir({ mood: 'good' }), 'mood');
   const holdfast = new Holdfast(t, moody, { args: ['-i', '2'], env: { PORT: String(port), MOOD_FILE: moodFile } });
@@ -57,7 +57,7 @@ t.test('a release that goes wrong in the second slot is taken back in the first 
   t.teardown(() => load.stop());
   writeFileSync(moodFile, 'slot1-throws');
   const reload = holdfast.run('reload');
-  await holdfast.message('rollout taken back');
+  await holdfast.message('rollback started');
   // The old generation's code is the file as it is now, as everywhere where a file is overwritten in place.
   writeFileSync(moodFile, 'good');
   const { code, stdout, stderr } = await reload;

@@ -146,7 +146,7 @@ t.test('what cannot start changes nothing, and the one that runs goes on', async
   t.equal(after.pid, first.pid);
   t.same(pidsOf(after), pids);
 
-  // Whatever has asked for it: a release that does not get up is taken back, and the workers stay.
+  // Whatever has asked for it: a release that does not get up is rolled back, and the workers stay.
   const bad = path.join(t.testdir({ 'bad.cjs': 'process.exit(3);' }), 'bad.cjs');
   const second = shop.start(['--replace', '--min-uptime', '1ms', '--max-restarts', '1'], { script: bad });
   await second.message('rollback done');

@@ -92,7 +92,7 @@ t.test('queue workers are reloaded one by one, and no job is lost', async (t) =>
   t.same(holdfast.lines('kill timeout'), []);
 });
 
-t.test('a release that ends before it has been up is taken back, and a crash is replaced', async (t) => {
+t.test('a release that ends before it has been up is rolled back, and a crash is replaced', async (t) => {
   const broker = await Broker.start(t);
   const dir = t.testdir({ '.env': `BROKER=${broker.port}\nWORK_MS=5\n` });
   const args = ['--ready', 'running', '--min-uptime', '5s', '--env-file', path.join(dir, '.env')];

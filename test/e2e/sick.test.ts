@@ -45,7 +45,7 @@ async function markOf(admin: number, kind: PageMark['kind']): Promise<PageMark |
 }
 
 t.test(
-  'a release that is not healthy, or does not stay so, is taken back with what it answered',
+  'a release that is not healthy, or does not stay so, is rolled back with what it answered',
   { buffered: true },
   async (t) => {
     const { holdfast, become } = await start(
@@ -117,7 +117,7 @@ t.test(
   },
 );
 
-t.test('a canary that answers worse than the others is taken back with the figures', { buffered: true }, async (t) => {
+t.test('a canary that answers worse than the others is rolled back with the figures', { buffered: true }, async (t) => {
   const { holdfast, port, become } = await start(t, '-i', '2', '--canary-min-requests', '20');
   become('errors');
   const reload = holdfast.run('reload', '--canary', '20%', '--for', '30s');
@@ -150,7 +150,7 @@ t.test('a canary that is as good as the others is promoted, and the rollout goes
   t.ok(shares > 0.2, `${Math.round(100 * shares)} % were answered by the new generation`);
 });
 
-t.test('a canary is promoted and taken back by hand as well', { buffered: true }, async (t) => {
+t.test('a canary is promoted and rolled back by hand as well', { buffered: true }, async (t) => {
   const { holdfast } = await start(t, '-i', '1');
   t.match(await holdfast.run('reload', '--promote'), { code: 1, stderr: /no canary is running/ });
   t.match(await holdfast.run('reload', '--abort'), { code: 1, stderr: /no rollout is running/ });

@@ -136,7 +136,7 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     t.equal((await unit('--name', 'set-up', '--uninstall')).code, 0);
   });
 
-  await t.test('a release that is taken back is to be seen, and the service goes on', async (t) => {
+  await t.test('a release that is rolled back is to be seen, and the service goes on', async (t) => {
     const port = await freePort();
     await shell('mkdir -p /srv/tried && cp /opt/holdfast/test/fixtures/apps/busy.cjs /srv/tried/app.cjs');
     const more = `ExecStart=\nExecStart=${node} ${HOLDFAST} start /srv/tried/app.cjs --name tried -i 1 --env PORT=${port}\n`;
@@ -144,7 +144,7 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     await systemctl('start', 'tried');
     await shell('echo "throw new Error(\'not today\')" > /srv/tried/app.cjs');
     await inside(['systemctl', 'reload', 'tried']);
-    t.match(await show('tried', 'StatusText'), /^1 worker ready, generation 1; generation 2 was taken back: /);
+    t.match(await show('tried', 'StatusText'), /^1 worker ready, generation 1; generation 2 was rolled back: /);
     t.equal(await show('tried', 'ActiveState'), 'active');
     const { stdout } = await inside(['journalctl', '-u', 'tried', '-o', 'json', '--no-pager']);
     const entries = stdout
@@ -158,7 +158,7 @@ t.test('a service of a real systemd', { skip: reason ?? false }, async (t) => {
     t.match(error, { PRIORITY: '4', HOLDFAST_GENERATION: '2', SYSLOG_IDENTIFIER: 'tried' });
     t.match(error?.MESSAGE, /\n {4}at /, 'its stack is in the same entry');
     t.match(
-      entries.find(({ MESSAGE }) => MESSAGE?.startsWith('rollout taken back')),
+      entries.find(({ MESSAGE }) => MESSAGE?.startsWith('rollback started')),
       { PRIORITY: /[34]/ },
     );
   });

@@ -20,7 +20,7 @@ t.test('the situation is told in words, from the start to the end', async (t) =>
   d.crash(3, 'Error: no database', '    at here');
   t.match(situationOf(d.state), {
     phase: 'ready',
-    status: /^2 workers ready, generation 1; generation 2 was taken back: a worker exited with code 1 [^\n:]*$/,
+    status: /^2 workers ready, generation 1; generation 2 was rolled back: a worker exited with code 1 [^\n:]*$/,
   });
   d.send({ type: 'stop', request: 9 });
   t.same(situationOf(d.state), { phase: 'stopping', status: 'stopping: 2 of 2 workers still draining' });

@@ -58,10 +58,10 @@ Durations are 500ms, 30s, 5m, 1h; sizes are 300M, 1G.
   3. replaces the others one by one: the new one listens and is ready before the old one drains
   4. hands open HTTP/1.1 connections over; others are asked to leave in the way of their protocol
 
-A release that does not get ready or crashes on trial is taken back; the old one has served all the time.
+A release that does not get ready or crashes on trial is rolled back; the old one has served all the time.
   holdfast reload --dry-run              what would change
   holdfast reload --canary 5% --for 10m  one new worker first, compared with the others
-  holdfast reload --abort                take back what is under way`,
+  holdfast reload --abort                roll back what is under way`,
   ],
   [
     'ready',

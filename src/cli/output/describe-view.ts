@@ -10,7 +10,7 @@ const WHAT: Readonly<Record<RestartRecord['what'], string>> = {
   crashed: 'replaced',
   recycled: 'recycled',
   reloaded: 'reloaded',
-  rolledBack: 'taken back',
+  rolledBack: 'rolled back',
 };
 
 /** On a terminal values are cut to its width. */

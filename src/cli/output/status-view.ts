@@ -58,7 +58,7 @@ export function describeSupervisor(status: SupervisorStatus, { colour, columns }
   if (cutOff !== '') facts.push(['cut off', `${cutOff}: still open when their worker's drain was over`]);
   const { upgrade } = status;
   if (upgrade && !upgrade.possible) facts.push(['upgrade', `not possible: ${upgrade.reason}`]);
-  if (upgrade?.last?.failure) facts.push(['upgrade', `taken back: ${upgrade.last.failure}`]);
+  if (upgrade?.last?.failure) facts.push(['upgrade', `rolled back: ${upgrade.last.failure}`]);
   for (const worker of replacedWorkers(status)) facts.push(['replaced', replacedText(worker)]);
   for (const { id, generation, scriptChanged, missing } of status.workers) {
     const text = `since generation ${generation} was loaded: worker ${id} runs the new file`;

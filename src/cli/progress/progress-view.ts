@@ -85,7 +85,7 @@ function headOf({ name, verb, status, elapsedMs, since = null }: ProgressView, p
     if (isRolling(status) && rollout.from !== null && rollout.to !== null) {
       add(`generation ${rollout.from} to ${rollout.to}`);
       add(`${replacedSlots(status)} of ${size} replaced`);
-      if (rollout.reason !== null) add('being taken back', paint.bad);
+      if (rollout.reason !== null) add('being rolled back', paint.bad);
     } else if (verb === 'stop') {
       add(`${workers.length} of ${Math.max(size, workers.length)} workers left`);
     } else {

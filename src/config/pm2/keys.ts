@@ -112,7 +112,7 @@ export const PM2_KEYS: Readonly<Record<string, Pm2Key>> = {
   listen_timeout: {
     kinds: ['number'],
     verdict: 'other',
-    says: 'readyTimeout: a worker that is not ready by then has failed, and a reload is taken back',
+    says: 'readyTimeout: a worker that is not ready by then has failed, and a reload is rolled back',
     options: (value: number) => (value > 0 ? { readyTimeout: ms(value) } : {}),
   },
   kill_timeout: {

@@ -61,7 +61,7 @@ function stopReplaced(draft: Draft): void {
   for (let slot = 0; slot < state.size; slot++) {
     if (successor(state, slot, now) === undefined) continue;
     for (const worker of predecessors(state, slot).sort((a, b) => trust(state, a) - trust(state, b))) {
-      // What is taken back goes as soon as its slot has a proven worker: it is not trusted to fill a gap elsewhere.
+      // What is rolled back goes as soon as its slot has a proven worker: it is not trusted to fill a gap elsewhere.
       if (mayStop <= 0 && state.rollout.state !== 'rollingBack') return;
       if (worker.recycleReason !== null && worker.generation === state.target) noteRecycled(state, worker);
       dismiss(draft, worker);

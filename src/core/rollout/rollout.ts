@@ -62,7 +62,7 @@ export function slotForTrial({ workers, size }: State): number {
   return served.length === 0 ? 0 : Math.min(...served);
 }
 
-/** The rollout runs and its generation has not been accepted yet: a fault of one of its workers takes it back. */
+/** The rollout runs and its generation has not been accepted yet: a fault of one of its workers rolls it back. */
 export function isOnTrial(state: State, generation: number): boolean {
   return state.rollout.state === 'running' && state.rollout.to === generation && !isReached(state);
 }
@@ -74,7 +74,7 @@ export function takeBack(draft: Draft, reason: string): void {
   state.rollout.canary = null;
   state.rollout.trial = null;
   state.target = state.stable;
-  report(draft, 'error', 'rollout taken back', { generation: state.rollout.to, to: state.stable, reason });
+  report(draft, 'error', 'rollback started', { generation: state.rollout.to, to: state.stable, reason });
 }
 
 /** A worker of the generation that was gone back to does not come up either: whoever waits must not wait for ever. */

@@ -60,7 +60,7 @@ function isLastOnAny(state: State, worker: Worker): boolean {
   return worker.listening.some((key) => wasServed(key) && !isServed(key));
 }
 
-/** Its release was superseded or taken back before it had proved itself: it only waits for its end. */
+/** Its release was superseded or rolled back before it had proved itself: it only waits for its end. */
 function isPassedOver({ target, rollout }: State, { generation }: Worker): boolean {
   return generation !== target && !(rollout.state === 'running' && rollout.to === generation);
 }

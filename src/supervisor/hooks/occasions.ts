@@ -7,7 +7,7 @@ export interface Occasion {
   readonly event: HookEvent;
   /** The generation that serves. */
   readonly generation: number;
-  /** The one before it, or the one that was taken back; null where there is none. */
+  /** The one before it, or the one that was rolled back; null where there is none. */
   readonly otherGeneration: number | null;
   readonly slot: number | null;
   /** One sentence or more, for people; null where all is well. */
@@ -32,7 +32,7 @@ export class Occasions {
         return null;
       case 'rollout done':
         return { ...blank, event: 'reloaded', otherGeneration: this.#from };
-      case 'rollout taken back':
+      case 'rollback started':
         this.#failed = numberIn(fields.generation);
         return null;
       case 'rollback done':

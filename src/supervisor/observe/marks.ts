@@ -13,7 +13,7 @@ const MOST = 200;
 const MOST_DETAILED = 50;
 const MOST_LINES = 20;
 const LONGEST = 400;
-const KINDS: ReadonlySet<unknown> = new Set<PageMark['kind']>(['reload', 'takenBack', 'scale', 'recycled', 'crash']);
+const KINDS: ReadonlySet<unknown> = new Set<PageMark['kind']>(['reload', 'rolledBack', 'scale', 'recycled', 'crash']);
 const UNKNOWN = 'no reason given';
 /** Those are details here. */
 const BEFORE_LAST_LINES = /; the last it wrote:$/;
@@ -68,7 +68,7 @@ export class Marks {
         this.#add('reload', `generation ${event.to}${event.canary === null ? '' : ', a canary first'}`);
         break;
       case 'rolloutTakenBack':
-        this.#add('takenBack', `generation ${event.to}: ${event.reason ?? UNKNOWN}`);
+        this.#add('rolledBack', `generation ${event.to}: ${event.reason ?? UNKNOWN}`);
         break;
       case 'sizeChanged':
         this.#add('scale', `from ${event.from} to ${event.to} slots`);

@@ -123,10 +123,10 @@ t.test("a canary's figures stand beside those of the old generation", async (t) 
   ]);
 });
 
-t.test('a rollout that is being taken back, a scale, a stop, and nothing known yet', async (t) => {
+t.test('a rollout that is being rolled back, a scale, a stop, and nothing known yet', async (t) => {
   const lines = (view: ProgressView) => progressLines(view, { ...SIZES[0], colour: false });
   const back = viewOf({ generation: 1, rollout: { ...ROLLING, reason: 'exit code 1' }, workers: workersOf(2, 0) });
-  t.equal(lines(back)[0], 'shop  reload  generation 1 to 2  1 of 2 replaced  being taken back  12s gone');
+  t.equal(lines(back)[0], 'shop  reload  generation 1 to 2  1 of 2 replaced  being rolled back  12s gone');
   const none: RolloutStatus = { ...ROLLING, state: 'none', from: null, to: null };
   const scale = viewOf(
     { rollout: none, generation: 1, size: 3, workers: [worker(1, 0, 1, 'ready'), worker(2, 1, 1, 'starting')] },

@@ -32,7 +32,7 @@ t.test('a good one leads to the rollout of all', async (t) => {
   t.match(d.answers.get(request), { ok: true });
 });
 
-t.test('one that is worse is taken back at any time', async (t) => {
+t.test('one that is worse is rolled back at any time', async (t) => {
   const { d, request } = withCanary();
   d.send(judged('good', false));
   t.same(d.slots()[2], '2 ready', 'good so far is no reason to go on');

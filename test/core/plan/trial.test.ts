@@ -189,7 +189,7 @@ t.test('what its predecessor gives up while it is on trial has clients, and they
   t.same(d.done('accept'), [{ do: 'accept', worker: 2 }]);
 });
 
-t.test('a release that is taken back or superseded on trial accepts nobody any more', async (t) => {
+t.test('a release that is rolled back or superseded on trial accepts nobody any more', async (t) => {
   for (const end of ['abort', 'reload'] as const) {
     const d = Driver.running();
     d.reload(TRIAL);

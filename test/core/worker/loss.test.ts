@@ -29,7 +29,7 @@ t.test('who only looks whether the port is free is not ready, and is once it rea
   t.same(d.slots(), ['1 ready']);
 });
 
-t.test('a release that looks and then dies, or never listens, is taken back with the reason', async (t) => {
+t.test('a release that looks and then dies, or never listens, is rolled back with the reason', async (t) => {
   for (const end of ['exit', 'time'] as const) {
     const d = Driver.running({ size: 2 });
     const request = d.reload();
@@ -57,7 +57,7 @@ t.test('on trial a closed address takes readiness back, and with it the time tha
   t.same(d.slots(), ['1 draining, 2 ready']);
 });
 
-t.test('on trial it has its time to become ready, and is then taken back', async (t) => {
+t.test('on trial it has its time to become ready, and is then rolled back', async (t) => {
   const d = Driver.running({ size: 1 });
   const request = d.reload({ trialMs: 2_000 });
   d.wait(1_000);

@@ -37,7 +37,7 @@ t.test('a slot that goes has its siblings for recipients, four at most', async (
   t.not(String(recipients(d)[0]?.[1]), String(recipients(d)[1]?.[1]), 'not all to the same ones');
 });
 
-t.test('the connections of a canary that is taken back go to the others', async (t) => {
+t.test('the connections of a canary that is rolled back go to the others', async (t) => {
   const d = Driver.running({ size: 2 });
   const { policy } = d;
   d.send({ type: 'reload', request: 1, policy, size: null, canary: { share: 0.05, forMs: 60_000 } });

@@ -15,7 +15,7 @@ t.test('a rollout that was under way goes on', async (t) => {
   t.equal(d.state.rollout.state, 'done');
 });
 
-t.test('a release that was on trial is so again, and is taken back as any other', async (t) => {
+t.test('a release that was on trial is so again, and is rolled back as any other', async (t) => {
   const d = taking([orphan(1, 0, 1), orphan(2, 1, 1), orphan(3, 0, 2)], 2, { trialMs: 1_000 });
   attach(d, orphan(1, 0, 1));
   attach(d, orphan(2, 1, 1));
@@ -108,7 +108,7 @@ t.test('what only the supervisor knew goes on: numbers, counts, and a size that 
   t.match(
     d.done('spawn'),
     [{ worker: 40, generation: 6 }],
-    'the generation that was taken back has its number for good',
+    'the generation that was rolled back has its number for good',
   );
 
   const changed = new Driver({ size: 4 });

@@ -96,7 +96,7 @@ t.test('a time that comes while the last reload has not ended is passed over', a
 
 t.test('a reload that fails is told with its reason, and the next one comes all the same', async (t) => {
   const outcomes = [
-    async () => ({ ok: false, reason: 'taken back' }),
+    async () => ({ ok: false, reason: 'rolled back' }),
     () => Promise.reject(new Error('no loop')),
     async () => ({ ok: true, reason: null }),
   ];
@@ -108,7 +108,7 @@ t.test('a reload that fails is told with its reason, and the next one comes all 
   await pass(3 * MINUTE_MS);
   t.match(told, [
     { msg: 'scheduled reload' },
-    { level: 'error', reason: 'taken back' },
+    { level: 'error', reason: 'rolled back' },
     { msg: 'scheduled reload' },
     { level: 'error', reason: 'no loop' },
     { msg: 'scheduled reload' },

@@ -106,7 +106,7 @@ t.test('a rollout is told from its beginning to its end', async (t) => {
   );
 });
 
-t.test('a rollout that is taken back says so when that begins, and when it is done', async (t) => {
+t.test('a rollout that is rolled back says so when that begins, and when it is done', async (t) => {
   const { state, hub } = world();
   const { take } = follow(hub);
   take();

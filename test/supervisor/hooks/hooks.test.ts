@@ -41,7 +41,7 @@ t.test('a hook has the facts as JSON on its standard input and as variables', as
   const hooks = new Hooks({ log });
   const command = 'cat > in.json; env > out.env; echo "$HOLDFAST_EVENT $OWN" > done';
   const release = releaseWith(t, { rolledBack: command });
-  hooks.heard('rollout taken back', { generation: 3 }, 2, () => release);
+  hooks.heard('rollback started', { generation: 3 }, 2, () => release);
   hooks.heard('rollback done', { reason: 'worker 5 crashed\nError: \0no' }, 2, () => release);
   await hooks.close();
   const file = (name: string) => readFileSync(path.join(release.cwd, name), 'utf8');

@@ -10,10 +10,10 @@ t.test('a rollout that is done is an occasion, with the generation before', asyn
   });
 });
 
-t.test('one that was taken back is an occasion when that is done, with its generation and the reason', async (t) => {
+t.test('one that was rolled back is an occasion when that is done, with its generation and the reason', async (t) => {
   const occasions = new Occasions();
   occasions.take('rollout started', { generation: 4, from: 2 }, 2);
-  t.equal(occasions.take('rollout taken back', { generation: 4, to: 2, reason: 'it crashed' }, 2), null);
+  t.equal(occasions.take('rollback started', { generation: 4, to: 2, reason: 'it crashed' }, 2), null);
   t.same(occasions.take('rollback done', { generation: 2, reason: 'it crashed' }, 2), {
     ...{ event: 'rolledBack', generation: 2, otherGeneration: 4, slot: null, reason: 'it crashed' },
   });

@@ -43,10 +43,10 @@ t.test('what happened is told with its reason; the last lines of a worker are de
   t.same(marks.all, [
     { id: 1, at: 5, kind: 'reload', text: 'generation 2, a canary first', details: [] },
     {
-      ...{ id: 2, at: 5, kind: 'takenBack', details: ['bad', 'end'] },
+      ...{ id: 2, at: 5, kind: 'rolledBack', details: ['bad', 'end'] },
       text: 'generation 2: a worker exited with code 5',
     },
-    { id: 3, at: 5, kind: 'takenBack', text: 'generation 3: no reason given', details: [] },
+    { id: 3, at: 5, kind: 'rolledBack', text: 'generation 3: no reason given', details: [] },
     { id: 4, at: 5, kind: 'scale', text: 'from 2 to 3 slots', details: [] },
     {
       ...{ id: 5, at: 6, kind: 'crash', details: ['TypeError: x', '    at y'] },

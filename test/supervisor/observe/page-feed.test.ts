@@ -145,7 +145,7 @@ t.test('who begins to look is told of the hour, of what happened and of the log'
         at: [1_001, 1_002, 1_003, 1_004, 1_005],
         marks: [
           { kind: 'reload', text: 'generation 2' },
-          { kind: 'takenBack', text: 'generation 2: it crashed' },
+          { kind: 'rolledBack', text: 'generation 2: it crashed' },
         ],
       },
     },

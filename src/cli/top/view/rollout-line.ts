@@ -15,13 +15,13 @@ export function rolloutLine(status: SupervisorStatus): Line[] {
   const generations = from === null || to === null ? '' : ` from generation ${from} to ${to}`;
   if (state === 'done') return [...lines, [run('rollout', 'dim'), run(` done${generations}`, 'dim')]];
   if (state === 'rolledBack') {
-    return [...lines, [run('rollout', 'dim'), run(` taken back${generations}`, 'bad'), ...reasonOf(reason)]];
+    return [...lines, [run('rollout', 'dim'), run(` rolled back${generations}`, 'bad'), ...reasonOf(reason)]];
   }
   const going: Run[] = [
     run('rollout', 'dim'),
     run(`${generations}  ${replacedSlots(status)} of ${size} replaced`, 'busy'),
   ];
-  if (reason !== null) going.push(run('  being taken back', 'bad'), ...reasonOf(reason));
+  if (reason !== null) going.push(run('  being rolled back', 'bad'), ...reasonOf(reason));
   if (trial !== null) going.push(run(`  slot ${trial.slot} on trial${left(trial.remainingMs)}`, 'busy'));
   lines.push(going);
   if (canary !== null) {

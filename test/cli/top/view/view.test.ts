@@ -106,7 +106,7 @@ t.test('40x10 is too small, and says what is needed', async (t) => {
   t.same(lines.slice(0, 3), ['The terminal is too small', '40x10; needs 60x12', 'q quits']);
 });
 
-t.test('a rollout, a canary, a crash loop and a release that was taken back are told', async (t) => {
+t.test('a rollout, a canary, a crash loop and a release that was rolled back are told', async (t) => {
   const figures = {
     canary: { answers: 100, serverErrors: 5, p99Ms: 12, loopDelayMs: 1 },
     others: { answers: 1000, serverErrors: 0, p99Ms: 3, loopDelayMs: 1 },
@@ -127,7 +127,7 @@ t.test('a rollout, a canary, a crash loop and a release that was taken back are 
   const back = { ...rollout, state: 'rolledBack', reason: 'exit\u001b[2J code 1', canary: null, trial: null } as const;
   t.match(
     picture(lookedAt(2, { rollout: back }), 80, 24).text,
-    /^rollout taken back from generation 2 to 3: exit.* code 1$/m,
+    /^rollout rolled back from generation 2 to 3: exit.* code 1$/m,
   );
 });
 
