@@ -155,7 +155,7 @@ t.test('a large surge does not hinder the way back to a generation with a small 
   t.equal(d.answers.get(request)?.ok, false);
 });
 
-t.test('the crash of a worker after its release was accepted does not take it back', async (t) => {
+t.test('the crash of a worker after its release was accepted does not roll it back', async (t) => {
   const d = Driver.running({ size: 2 });
   const request = d.reload();
   d.bindAll();

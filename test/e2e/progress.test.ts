@@ -101,7 +101,7 @@ t.test('Ctrl-C leaves the view and not the rollout, which can be followed and ro
   const left = reload.screen.lines.join('\n');
   t.match(
     left,
-    /holdfast: the reload of shop goes on\n {2}follow it {6}holdfast reload --follow --name shop\n {2}take it back {3}holdfast reload --abort --name shop/,
+    /holdfast: the reload of shop goes on\n {2}follow it {6}holdfast reload --follow --name shop\n {2}roll it back {3}holdfast reload --abort --name shop/,
   );
   t.same([reload.screen.unknown, reload.doubled], [[], []]);
   t.match(await holdfast.status(), { rollout: { state: 'running', trial: { slot: 0 } } });

@@ -118,7 +118,7 @@ function whatGoesOn(name: string, verb: string): string {
     verb === 'reload'
       ? [
           `follow it      holdfast reload --follow --name ${name}`,
-          `take it back   holdfast reload --abort --name ${name}`,
+          `roll it back   holdfast reload --abort --name ${name}`,
         ]
       : [`how it stands  holdfast status --name ${name}`];
   return `holdfast: the ${verb} of ${name} goes on\n${hints.map((hint) => `  ${hint}\n`).join('')}`;

@@ -11,7 +11,7 @@ export interface Found {
 
 export function fileFromScript({ name, script, cwd }: Found): string {
   const given: readonly Line[] = [
-    { key: 'name', value: name, comments: ['For holdfast reload --name; needed only where several supervisors run.'] },
+    { key: 'name', value: name, comments: ['As in holdfast reload NAME; needed only where several supervisors run.'] },
     {
       key: 'script',
       value: script,
@@ -25,10 +25,10 @@ export function fileFromScript({ name, script, cwd }: Found): string {
       key: 'ready',
       value: 'listening',
       comments: [
-        "When a worker is ready: it listens; message, it called process.send('ready'); running, for what serves nothing.",
+        "When a worker is ready: it listens; message, it called process.send('ready'); running, for a program that does not listen.",
       ],
     },
-    { key: 'health', value: '/healthz', comments: ['A path that a new worker must answer well before it takes over.'] },
+    { key: 'health', value: '/healthz', comments: ['A path that a new worker must answer with 200 to 399 before it takes over.'] },
     {
       key: 'drainTimeout',
       value: '75s',
@@ -45,7 +45,7 @@ export function fileFromScript({ name, script, cwd }: Found): string {
     ),
     ...given.flatMap((line) => ['', ...yamlLines([line])]),
     '',
-    ...commentLines('What there is besides, with its default or an example:'),
+    ...commentLines('More options, each with its default or an example:'),
     ...offered.flatMap(({ comments = [], ...line }) => [
       '#',
       ...comments.flatMap((comment) => commentLines(comment)),

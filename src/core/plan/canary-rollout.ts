@@ -3,7 +3,7 @@
  * socket of its own and can be given its share. The slots stay with the generation that they have until it is promoted.
  */
 
-import { forgetFaults, slotForTrial, takeBack } from '../rollout/rollout.js';
+import { forgetFaults, slotForTrial, rollBack } from '../rollout/rollout.js';
 import { isSoaked, seats } from '../state/standing.js';
 import { answer, report } from '../state/state.js';
 import type { Draft, Event, State, Worker } from '../state/types.js';
@@ -42,7 +42,7 @@ export function canaryJudged(draft: Draft, event: Extract<Event, { type: 'canary
   // Of another rollout, or decided by hand since.
   if (rollout.canary === null || rollout.state !== 'running' || event.generation !== rollout.to) return;
   if (event.verdict === 'worse') {
-    takeBack(draft, `the canary was worse: ${event.reason}`);
+    rollBack(draft, `the canary was worse: ${event.reason}`);
     return;
   }
   if (!event.final) return;
@@ -70,7 +70,7 @@ export function decide(draft: Draft, { type, request }: Extract<Event, { type: '
     rollout.aborts.push(request);
   } else if (running) {
     rollout.aborts.push(request);
-    takeBack(draft, 'aborted by hand');
+    rollBack(draft, 'aborted by hand');
   } else {
     answer(draft, [request], false, 'no rollout is running');
   }

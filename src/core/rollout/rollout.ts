@@ -67,7 +67,7 @@ export function isOnTrial(state: State, generation: number): boolean {
   return state.rollout.state === 'running' && state.rollout.to === generation && !isReached(state);
 }
 
-export function takeBack(draft: Draft, reason: string): void {
+export function rollBack(draft: Draft, reason: string): void {
   const { state } = draft;
   state.rollout.state = 'rollingBack';
   state.rollout.reason = reason;

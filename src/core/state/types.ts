@@ -227,7 +227,7 @@ export interface Rollout {
   trial: { slot: number } | null;
   /** A worker of it has closed what counted already, as one that looks at its port for long does: each gets a trial of its own. */
   trialForEach: boolean;
-  /** Requests to take it back, answered when that is done. */
+  /** Requests to roll it back, answered when that is done. */
   aborts: number[];
 }
 

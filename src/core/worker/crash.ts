@@ -3,7 +3,7 @@ import type { RestartCause } from '../../protocol/status.js';
 import { causeOfDeath, type Facts } from '../restarts/cause-of-death.js';
 import { countCrash } from '../restarts/crash-loop.js';
 import { backoff } from '../restarts/restart-policy.js';
-import { answerFailedRollback, isOnTrial, takeBack } from '../rollout/rollout.js';
+import { answerFailedRollback, isOnTrial, rollBack } from '../rollout/rollout.js';
 import { seats } from '../state/standing.js';
 import { answer, policyOf, report, slotOf, workersOf } from '../state/state.js';
 import type { Draft, Worker, WorkerEvent } from '../state/types.js';
@@ -66,7 +66,7 @@ export function crashed(
     state.failureReason ??= reason;
   }
   if (isOnTrial(state, worker.generation)) {
-    takeBack(draft, reason);
+    rollBack(draft, reason);
     return;
   }
   // A generation that is on its way out: nobody will replace it by its like.

@@ -22,7 +22,7 @@ const PROMISES: readonly Pick<PromiseReport, 'promise' | 'checks'>[] = [
   { promise: 'A bad release never takes over', checks: SERVING },
   { promise: 'A crash costs only the requests inside the crashed worker', checks: SERVING },
   {
-    promise: 'The kernel balances, holdfast steers: a stuck worker gets no new connections',
+    promise: 'The kernel balances, holdfast steers: a blocked worker gets no new connections',
     checks: ['reusePort', 'steering', 'runtimeFolder'],
   },
   // A fallback that is written in the code: there is nothing in a machine that could take it away.

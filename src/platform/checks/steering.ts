@@ -35,18 +35,18 @@ export const steering: Check<Untried | SteeringFacts> = {
   },
 
   judge(facts) {
-    if ('why' in facts) return untried(facts, 'the kernel chooses by its hash: connections wait behind a stuck worker');
+    if ('why' in facts) return untried(facts, 'the kernel chooses by its hash: connections wait behind a blocked worker');
     const { weights, received } = facts;
     const total = received.reduce((sum, count) => sum + count, 0);
     const found = `weights ${weights.join(' : ')} gave ${received.join(' : ')} of ${total} connections`;
     if (total > 0 && holds(weights, received)) {
-      const meaning = 'a stuck, draining or cold worker gets no new connections';
+      const meaning = 'a worker that is blocked, starts or drains gets no new connections';
       return { result: 'ok', found, meaning, remedy: null };
     }
     return {
       result: 'missing',
       found: `the kernel takes a program and does not go by it: ${found}`,
-      meaning: 'the kernel chooses as it likes: connections wait behind a stuck worker',
+      meaning: 'the kernel chooses as it likes: connections wait behind a blocked worker',
       remedy: ON_LINUX,
     };
   },
@@ -138,7 +138,7 @@ export const acceptQueue: Check<QueueFacts> = {
     return {
       result: 'ok',
       found: `TCP_INFO counts the ${waiting} connections that wait, without the help of the process that accepts them`,
-      meaning: 'a worker that is stuck is noticed, and others serve what waits for it',
+      meaning: 'a blocked worker is noticed, and others serve what waits for it',
       remedy: null,
     };
   },

@@ -1,6 +1,7 @@
 /**
  * The drain of each open connection: how its client is asked to go elsewhere, and when; for a silent client of HTTP/1.1, when
- * it has been silent for so long that the connection is closed. Spread over a time, so that they do not all come back at once. What is handed over to another worker (handover/) is left alone here.
+ * it has been silent for so long that the connection is closed. Spread over a time, so that they do not all come back at once.
+ * What is handed over to another worker (handover/) is left alone here.
  *
  * HTTP/1.1 clients that have something to say are told by the answer (last-answer.ts). Those that are silent are cut off when
  * they have been so for longer than they were promised, and not earlier: they may be about to send.

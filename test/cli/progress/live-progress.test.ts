@@ -20,7 +20,7 @@ t.test('who leaves the view of one of several asks for no more of them', async (
   t.equal(stdout, '');
   t.match(
     stderr,
-    /holdfast: the reload of api goes on\n {2}follow it .* --name api\n {2}take it back .* --name api\n {2}not asked yet {2}shop\n$/,
+    /holdfast: the reload of api goes on\n {2}follow it .* --name api\n {2}roll it back .* --name api\n {2}not asked yet {2}shop\n$/,
   );
   t.same([first.target.calls, second.target.calls], [['reload'], []]);
 });

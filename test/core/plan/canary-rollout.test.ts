@@ -50,7 +50,7 @@ t.test('one that could not be compared goes on: it has neither crashed nor hung'
   t.match(d.answers.get(request), { ok: true });
 });
 
-t.test('a crash of it takes the release back', async (t) => {
+t.test('a crash of it rolls the release back', async (t) => {
   const { d, request } = withCanary();
   d.crash(3, 'boom');
   d.settle();

@@ -61,7 +61,7 @@ t.test('an old worker stays until the new one has soaked', async (t) => {
   t.equal(d.answers.get(request)?.ok, true);
 });
 
-t.test('the crash of a new worker that soaks takes the release back', async (t) => {
+t.test('the crash of a new worker that soaks rolls the release back', async (t) => {
   const d = Driver.running({ size: 2, policy: { soakMs: 2_000 } });
   const request = d.reload();
   d.bindAll();
