@@ -1,7 +1,23 @@
 import { join } from 'node:path';
 import t from 'tap';
+import type { Config } from '../../src/config/config.js';
 import { loadConfig } from '../../src/config/load.js';
+import type { SettingName } from '../../src/config/schema/schema.js';
 import { sourceIn } from './support.js';
+
+/** What an option is called in the configuration: with its unit, if it has one. */
+type Place<N extends string> = N | `${N}Ms` | `${N}Bytes` | `${N}Ratio`;
+type Unplaced = { [N in SettingName]: Extract<keyof Config, Place<N>> extends never ? N : never }[SettingName];
+/** The compiler names an option that no configuration has: whoever gave it would be ignored. */
+const UNPLACED: { readonly [N in Unplaced]: string } = {
+  interpreter: 'in script and nodeArgs',
+  envFile: 'in env',
+  logMaxSize: 'logMaxBytes',
+};
+
+t.test('an option that has another name in the configuration, or none, is known', async (t) => {
+  t.same(Object.keys(UNPLACED), ['interpreter', 'envFile', 'logMaxSize']);
+});
 
 t.test('a script alone gets every default', async (t) => {
   const cwd = t.testdir({ shop: { 'app.js': '' } });
