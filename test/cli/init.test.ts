@@ -191,9 +191,9 @@ t.test('check shows each application of a file', async (t) => {
     env,
   });
   t.equal(code, 0, stderr);
-  t.match(stdout, /^HTTP-API\n {2}name +HTTP-API$/m);
-  t.match(stdout, /^worker\n {2}name +worker$/m);
-  t.match(stdout, /^ {2}env +NODE_ENV ON PORT SECRET$/m);
+  t.match(stdout, /^HTTP-API\noption +value +source\nname +HTTP-API +\S+: apps\[0\]\.name$/m);
+  t.match(stdout, /^worker\noption +value +source\nname +worker +\S/m);
+  t.match(stdout, /^env +NODE_ENV ON PORT SECRET$/m);
   t.match(
     stderr,
     /HTTP-API, from PM2's file; taken over: script, args, instances, exec_mode, restart_delay, env, env_production$/m,

@@ -28,7 +28,11 @@ export function fileFromScript({ name, script, cwd }: Found): string {
         "When a worker is ready: it listens; message, it called process.send('ready'); running, for a program that does not listen.",
       ],
     },
-    { key: 'health', value: '/healthz', comments: ['A path that a new worker must answer with 200 to 399 before it takes over.'] },
+    {
+      key: 'health',
+      value: '/healthz',
+      comments: ['A path that a new worker must answer with 200 to 399 before it takes over.'],
+    },
     {
       key: 'drainTimeout',
       value: '75s',

@@ -3,7 +3,7 @@
  * socket of its own and can be given its share. The slots stay with the generation that they have until it is promoted.
  */
 
-import { forgetFaults, slotForTrial, rollBack } from '../rollout/rollout.js';
+import { forgetFaults, rollBack, slotForTrial } from '../rollout/rollout.js';
 import { isSoaked, seats } from '../state/standing.js';
 import { answer, report } from '../state/state.js';
 import type { Draft, Event, State, Worker } from '../state/types.js';

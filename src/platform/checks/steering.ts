@@ -35,7 +35,8 @@ export const steering: Check<Untried | SteeringFacts> = {
   },
 
   judge(facts) {
-    if ('why' in facts) return untried(facts, 'the kernel chooses by its hash: connections wait behind a blocked worker');
+    if ('why' in facts)
+      return untried(facts, 'the kernel chooses by its hash: connections wait behind a blocked worker');
     const { weights, received } = facts;
     const total = received.reduce((sum, count) => sum + count, 0);
     const found = `weights ${weights.join(' : ')} gave ${received.join(' : ')} of ${total} connections`;
