@@ -56,7 +56,7 @@ t.test(
     t.equal((await holdfast.run('reload', '--abort')).code, 0);
     await canary;
     await page.locator('#rollout', { hasText: 'was rolled back' }).waitFor();
-    await page.locator('#history li', { hasText: 'Taken back: generation 3' }).waitFor();
+    await page.locator('#history li', { hasText: 'Rolled back: generation 3' }).waitFor();
 
     t.equal((await holdfast.run('scale', '2')).code, 0);
     await page.locator('#history li', { hasText: 'Scale: from 3 to 2 slots' }).waitFor();
