@@ -66,7 +66,7 @@ t.test(
     const box = await over.boundingBox();
     for (let x = (box?.width ?? 0) - 1; x > 0 && (await page.locator('#tip').isHidden()); x -= 4)
       await over.hover({ position: { x, y: 20 } });
-    t.match(await page.locator('#tip').textContent(), /(?:Reload|Crash|Taken back|Scale): /);
+    t.match(await page.locator('#tip').textContent(), /(?:Reload|Crash|Rolled back|Scale): /);
 
     await stopLoad();
     t.equal((await holdfast.run('stop')).code, 0);
