@@ -1,7 +1,8 @@
 /**
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
- * many requests as go, of two such supervisors in turn: ROUNDS (9) of 3 s each. Needs Linux.
+ * many requests as go, of two such supervisors in turn, while the other one is stopped: ROUNDS (9) of 3 s each. COUNTING=off
+ * does without prom-client. Needs Linux.
  */
 import { createRequire } from 'node:module';
 import { percentiles } from './support/figures.js';
@@ -30,8 +31,20 @@ await compareThroughput();
 async function start(isObserved) {
   const admin = isObserved ? await freePort() : null;
   const args = isObserved ? ['--admin', String(admin)] : [];
-  const supervisor = await startSupervisor(WORKERS, { args, env: { NODE_OPTIONS: `--require=${counting}` } });
-  return { supervisor, admin };
+  const env = process.env.COUNTING === 'off' ? {} : { NODE_OPTIONS: `--require=${counting}` };
+  const supervisor = await startSupervisor(WORKERS, { args, env });
+  const pids = (await supervisor.status()).workers.map(({ pid }) => pid);
+  const signal = (name, order) => {
+    for (const pid of order) process.kill(pid, name);
+  };
+  return {
+    supervisor,
+    admin,
+    pids: [supervisor.pid, ...pids],
+    // Nobody is missed by a supervisor that does not run.
+    pause: () => signal('SIGSTOP', [supervisor.pid, ...pids]),
+    resume: () => signal('SIGCONT', [...pids, supervisor.pid]),
+  };
 }
 
 async function measure(how) {
@@ -81,35 +94,62 @@ async function measure(how) {
   }
 }
 
-/** Requests a second of one that is scraped and looked at, to those of one without an admin address; paired by round. */
+/**
+ * Of one that is scraped and looked at, to one without an admin address, paired by round: requests a second, and processor time of
+ * supervisor and workers for each.
+ */
 async function compareThroughput() {
   const [plain, observed] = [await start(false), await start(true)];
-  const ratios = { short: [], 'keep-alive': [] };
-  const kinds = Object.keys(ratios);
+  const kinds = ['short', 'keep-alive'];
+  const ratios = Object.fromEntries(kinds.map((kind) => [kind, { rate: [], cost: [] }]));
+  const run = async ({ supervisor, pids }) => {
+    const found = {};
+    const spentMs = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+    for (const kind of kinds) {
+      const before = spentMs();
+      const { requests, errors, seconds } = await load(supervisor.port, 3, 64, kind);
+      if (errors > 0) throw new Error(`${errors} errors under load`);
+      found[kind] = { rate: requests / seconds, cost: (spentMs() - before) / requests };
+    }
+    return found;
+  };
+  const turnOf = async (who, task) => {
+    who.resume();
+    try {
+      return await task();
+    } finally {
+      who.pause();
+    }
+  };
+  const turns = {
+    plain: () => turnOf(plain, () => run(plain)),
+    observed: () => turnOf(observed, () => whileObserved(observed.admin, () => run(observed))),
+  };
   try {
-    for (let round = 0; round < ROUNDS; round++) {
-      const rates = {};
-      const run = async (who, { supervisor }) => {
-        for (const kind of kinds) {
-          const { requests, errors, seconds } = await load(supervisor.port, 3, 64, kind);
-          if (errors > 0) throw new Error(`${errors} errors under load`);
-          rates[`${who} ${kind}`] = requests / seconds;
-        }
-      };
-      const runObserved = () => whileObserved(observed.admin, () => run('observed', observed));
-      const turns = [() => run('plain', plain), runObserved];
-      for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
-      for (const kind of kinds) ratios[kind].push(rates[`observed ${kind}`] / rates[`plain ${kind}`]);
+    for (const one of [plain, observed]) one.pause();
+    // The first round is not counted: code is compiled in it.
+    for (let round = 0; round <= ROUNDS; round++) {
+      const found = {};
+      const order = round % 2 === 0 ? ['plain', 'observed'] : ['observed', 'plain'];
+      for (const who of order) found[who] = await turns[who]();
+      for (const kind of round === 0 ? [] : kinds) {
+        ratios[kind].rate.push(found.observed[kind].rate / found.plain[kind].rate);
+        ratios[kind].cost.push(found.observed[kind].cost / found.plain[kind].cost);
+      }
     }
   } finally {
-    for (const { supervisor } of [plain, observed]) await supervisor.stop();
+    for (const { resume, supervisor } of [plain, observed]) {
+      resume();
+      await supervisor.stop();
+    }
   }
-  console.log(
-    `\nRequests/s with page and scraper to those without an admin address, ${ROUNDS} rounds: median (quartiles)`,
-  );
+  const text = (values) => {
+    const [low, median, high] = percentiles(values, [0.25, 0.5, 0.75]).map((ratio) => ratio.toFixed(3));
+    return `${median}  (${low} to ${high})`;
+  };
+  console.log(`\nWith page and scraper, to that without an admin address; ${ROUNDS} rounds: median (quartiles)`);
   for (const kind of kinds) {
-    const [low, median, high] = percentiles(ratios[kind], [0.25, 0.5, 0.75]).map((ratio) => ratio.toFixed(3));
-    console.log(`  ${kind.padEnd(10)}  ${median}  (${low} to ${high})`);
+    console.log(`  ${kind.padEnd(10)}  requests/s ${text(ratios[kind].rate)}, CPU of each ${text(ratios[kind].cost)}`);
   }
 }
 
