@@ -163,8 +163,9 @@ async function whileObserved(admin, task) {
   }, 1000);
   try {
     await wait(LEAD_IN_MS);
-    await task();
+    const found = await task();
     await scraped;
+    return found;
   } finally {
     clearInterval(timer);
     control.abort();
