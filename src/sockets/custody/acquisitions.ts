@@ -84,6 +84,11 @@ export class Acquisitions {
       await parts.gone((other) => overlaps(other, request) && (other.slot === null || other.slot === slot));
       const found = parts.find(slot, key, request);
       if (found !== undefined) return found;
+      // The system binds both where neither listens yet, and would refuse the second worker that listens.
+      const isShared = ({ slot: of }: CustodySocket) => of === null;
+      if (rivalsOf(parts.list(), slot, request).some(isShared)) {
+        throw new BindError(request, EADDRINUSE, { isOurs: true });
+      }
       try {
         return parts.bind(slot, key, request);
       } catch (error) {

@@ -44,6 +44,20 @@ t.test('tells what its own sockets refuse, as it was when that was found', async
   await t.rejects(custody.acquire(0, request('0.0.0.0', stranger.port)), { code: 'EADDRINUSE', isOurs: false });
 });
 
+t.test('of two that overlap and are asked for at once the second is refused, before anybody listens', async (t) => {
+  const custody = custodyFor(t, null);
+  const before = await startStranger(t, '127.0.0.1', 0);
+  const { port } = before;
+  await before.end();
+  const [first, second] = await Promise.allSettled([
+    custody.acquire(0, request('0.0.0.0', port)),
+    custody.acquire(1, request('127.0.0.1', port)),
+  ]);
+  t.match(first, { status: 'fulfilled' });
+  t.match(second, { status: 'rejected', reason: { code: 'EADDRINUSE', isOurs: true } });
+  t.equal(custody.list().length, 1);
+});
+
 t.test('binds nothing for a listener that is not wanted from the start', async (t) => {
   const custody = custodyFor(t, null);
   await t.rejects(custody.acquire(0, request('127.0.0.1', 0), AbortSignal.abort()), { code: 'ECANCELED' });
