@@ -10,7 +10,10 @@ import type { Connection, ProgressLine, ResultLine } from './client.js';
 const ARRIVAL_MS = 60_000;
 const LOOK_MS = 50;
 const ANSWER_MS = 5_000;
-/** The control socket goes on to listen from one program to the next: where nobody does for so long, it has ended. */
+/**
+ * Where nobody listens on the control socket for so long, and no process of that PID is to be seen, it has ended. One that goes back
+ * to the program before has no socket until that has booted, which takes as long as the machine is busy.
+ */
 const GONE_MS = 3_000;
 
 /**
@@ -24,8 +27,10 @@ export async function upgradeOver(
   { signal, onArrived }: { readonly signal?: AbortSignal; readonly onArrived?: (now: SupervisorStatus) => void } = {},
 ): Promise<ResultLine> {
   let id: string | null = null;
+  let pid: number | null = null;
   const note = (line: ProgressLine) => {
     if (typeof line.fields.upgrade === 'string') id = line.fields.upgrade;
+    if (typeof line.fields.pid === 'number') pid = line.fields.pid;
     onProgress(line);
   };
   try {
@@ -34,7 +39,7 @@ export async function upgradeOver(
     // Its end is that of the program that has answered.
     if (id === null || !(error instanceof HoldfastError) || error.code !== 'CONNECTION_LOST') throw error;
   }
-  const { status, last } = await arrivalOf(connection, id);
+  const { status, last } = await arrivalOf(connection, id, pid);
   onArrived?.(status);
   const { failure } = last;
   const reason = failure === null ? null : again(failure);
@@ -44,6 +49,7 @@ export async function upgradeOver(
 async function arrivalOf(
   connection: Connection,
   id: string,
+  pid: number | null,
 ): Promise<{ readonly status: SupervisorStatus; readonly last: LastUpgrade }> {
   const { name } = connection;
   const until = performance.now() + ARRIVAL_MS;
@@ -59,7 +65,7 @@ async function arrivalOf(
     if (status !== null && last?.id === id && last.done) return { status, last };
     const now = performance.now();
     const isOther = status !== null && last?.id !== id;
-    if (!isGone && !isOther) hopeAt = now;
+    if (!isOther && (!isGone || lives(pid))) hopeAt = now;
     if (now - hopeAt > GONE_MS) {
       throw lost(
         isOther
@@ -74,6 +80,17 @@ async function arrivalOf(
   function lost(message: string): HoldfastError {
     const hint = `the workers serve on; look at its log, then: holdfast status --name ${name}`;
     return new HoldfastError('CONNECTION_LOST', message, { hint });
+  }
+}
+
+/** As far as can be seen from here; an older supervisor does not tell its PID. */
+function lives(pid: number | null): boolean {
+  if (pid === null || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -167,7 +167,7 @@ export class Upgrader {
       const { version, nodeVersion } = checked;
       tell('new version would start', { version, nodeVersion });
       await this.#way.clear(tell, until);
-      tell('supervisor is being replaced', { upgrade: id, version, nodeVersion });
+      tell('supervisor is being replaced', { upgrade: id, pid: process.pid, version, nodeVersion });
       for (;;) {
         await this.#way.clear(tell, until);
         await log.flush();

@@ -12,7 +12,11 @@ const LAST: LastUpgrade = { id: 'this', version: '1.2.2', nodeVersion: 'v20.0.0'
 /** A supervisor that says that it has begun and is gone then; its successor says each of `told`, the last one again and again. */
 async function replaced(
   t: Test,
-  { begins = true, told }: { readonly begins?: boolean; readonly told: (LastUpgrade | null)[] },
+  {
+    begins = true,
+    pid,
+    told,
+  }: { readonly begins?: boolean; readonly pid?: number; readonly told: (LastUpgrade | null)[] },
 ) {
   const dir = makeFolder(t);
   let asked = 0;
@@ -23,11 +27,12 @@ async function replaced(
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    const fields = begins ? { upgrade: 'this' } : {};
+    const fields = begins ? { upgrade: 'this', pid } : {};
     response.write(`event: progress\ndata: ${JSON.stringify({ message: 'upgrading', fields })}\n\n`);
     setImmediate(() => response.destroy());
   });
-  server.listen(path.join(dir, 'shop.sock'));
+  const listen = () => server.listen(path.join(dir, 'shop.sock'));
+  listen();
   await once(server, 'listening');
   t.teardown(() => server.close());
   const steps: string[] = [];
@@ -35,7 +40,7 @@ async function replaced(
   const result = upgradeOver(await connectTo(dir, 'shop'), {}, ({ message }) => steps.push(message), {
     onArrived: (now) => arrived.push(now),
   });
-  return { result, steps, arrived, server };
+  return { result, steps, arrived, server, listen };
 }
 
 t.test(
@@ -68,4 +73,18 @@ t.test('where another program has taken its place, or it has ended, that is told
   ended.server.once('connection', () => ended.server.close());
   await t.rejects(ended.result, { message: 'cannot upgrade shop: it has ended in the middle of it' });
   t.ok(performance.now() - from < 30_000, 'long before the time that it has');
+});
+
+t.test('one that has no socket for some seconds, and is still there, is waited for', async (t) => {
+  const told = [
+    { ...LAST, done: false },
+    { ...LAST, failure: 'a fault of its own' },
+  ];
+  const { result, server, listen } = await replaced(t, { pid: process.pid, told });
+  server.once('connection', () => {
+    server.close();
+    // Longer than where nobody is there.
+    setTimeout(listen, 4_000);
+  });
+  t.match(await result, { ok: false, reason: /the previous one goes on: a fault of its own$/ });
 });
