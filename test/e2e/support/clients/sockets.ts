@@ -30,6 +30,8 @@ export class WebSockets extends PortClient {
       this.#open.delete(socket);
       if (this.running) this.closed.push({ at: performance.now(), code: code as number });
     });
+    // It was stopped while it connected: nobody else closes it.
+    if (!this.running) socket.close();
     while (socket.readyState === WebSocket.OPEN) {
       const answer = once(socket, 'message').then(([word]) => String(word));
       answer.catch(() => {});
