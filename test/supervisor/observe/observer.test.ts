@@ -20,21 +20,22 @@ function begin(t: Test) {
       return { unref() {} };
     },
   });
-  const asked: { at: number; worker: number; application: boolean }[] = [];
+  const asked: { at: number; worker: number; application: boolean; resolutionMs: number }[] = [];
   const mute = new Set<number>();
   const workers = new Map<number, WorkerHandle>();
   const ready: { id: number; state: string }[] = [];
   const join = (worker: number) => {
     ready.push({ id: worker, state: 'ready' });
     const identity = { worker, slot: worker - 1 };
-    const send = ({ seq, application }: { seq: number; application: boolean }) => {
-      asked.push({ at: now, worker, application });
+    const send = ({ seq, ...wanted }: { seq: number; application: boolean; resolutionMs: number }) => {
+      asked.push({ at: now, worker, ...wanted });
       const measured = measuredOf({ requests: now });
       if (!mute.has(worker)) queueMicrotask(() => observer.heard(identity as never, { ...MEASURED, seq, ...measured }));
     };
     workers.set(worker, { identity, connected: true, send } as unknown as WorkerHandle);
   };
-  const state = { workers: ready } as unknown as State;
+  // More than any machine has processors for.
+  const state = { workers: ready, size: 1_000_000 } as unknown as State;
   const observer = new Observer({
     state: () => state,
     workers: () => workers,
@@ -65,6 +66,15 @@ function begin(t: Test) {
   };
 }
 const MEASURED = { cmd: 'NODE_HOLDFAST', type: 'measured' } as const;
+
+t.test('many workers are told to look seldom how late their loops are', async (t) => {
+  const { asked, until } = begin(t);
+  await until(INTERVAL_MS);
+  t.same(
+    asked.map(({ resolutionMs }) => resolutionMs),
+    [500, 500],
+  );
+});
 
 t.test('a scrape that was expected is answered with what was asked before it came; any other asks', async (t) => {
   const { asked, until, scrape } = begin(t);
