@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { freePort } from '../e2e/support/ports.js';
+import { freePort } from '../support/ports.js';
 import { answerOf } from './support/answer.js';
 import { execForm, ignoring, parseDockerfile } from './support/dockerfile.js';
 import { buildImage, Container, whyNot } from './support/image.js';

@@ -9,7 +9,7 @@ import { parseDuration } from '../../src/config/schema/duration.js';
 import { parseSize } from '../../src/config/schema/size.js';
 import { sourceIn } from '../config/support.js';
 import { Holdfast, plainly, root } from '../e2e/support/holdfast.js';
-import { freePort } from '../e2e/support/ports.js';
+import { freePort } from '../support/ports.js';
 import { answerOf } from './support/answer.js';
 import { execForm, parseDockerfile } from './support/dockerfile.js';
 import { buildImage, Container, whyNot } from './support/image.js';

@@ -9,9 +9,9 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { BEGINS_MS } from '../../src/core/rollout/addresses.js';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 import { get } from './support/servers.js';
 
 const script = path.join(apps, 'addresses.cjs');

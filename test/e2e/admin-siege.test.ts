@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const PIPELINED = 'GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(13_000);
 

@@ -7,9 +7,9 @@ import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { metricsOf } from '../monitor/support/exposition.js';
+import { freePort } from '../support/ports.js';
 import { ask, askBegin } from './support/ask.js';
 import { Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 /** Listens when the file GATE is there, and answers /slow when the file SLOW is; SECRET is nobody's business. */
 const APPLICATION = `

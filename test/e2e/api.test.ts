@@ -6,10 +6,10 @@ import path from 'node:path';
 import t from 'tap';
 import { connect, list, type SupervisorEvent } from '../../src/api/client.js';
 import { faultsOf } from '../control/support/api.js';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { accepts, ENV, EXAMPLE, hostOf, SERVER, supervisorOf } from './support/embedded.js';
 import { Holdfast, makeRuntimeDir, plainly, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith, haveEnded, isRunning } from './support/processes.js';
 
 t.jobs = 2;

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask, askBegin } from './support/ask.js';
 import { apps, Holdfast, plainly, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith, haveEnded, isRunning } from './support/processes.js';
 
 t.jobs = 2;

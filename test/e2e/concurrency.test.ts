@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast, root } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 import { listeners } from './support/tcp-state.js';
 
 const busy = path.join(apps, 'busy.cjs');

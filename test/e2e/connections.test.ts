@@ -1,5 +1,6 @@
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import type { Client } from './support/clients/client.js';
 import {
   Download,
@@ -22,7 +23,6 @@ import {
 } from './support/clients/sockets.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 import { serversEnv } from './support/servers.js';
 
 const RELOADS = 5;

@@ -5,10 +5,10 @@ import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { block } from './support/block.js';
 import { apps, bin, Holdfast, makeRuntimeDir, plainly } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { queued } from './support/tcp-state.js';
 
 const moody = path.join(apps, 'moody.cjs');

@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import type { DashboardList } from '../../src/protocol/page.js';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { barriers, lacksBrowser, open, picture, state } from './support/browser.js';
 import { apps, bin, Holdfast, makeRuntimeDir, plainly, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 async function begin(t: Test, runtimeDir: string, ...args: string[]) {
   const command = plainly([bin, 'dashboard', '--port', '0', ...args], { HOLDFAST_RUNTIME_DIR: runtimeDir });

@@ -5,8 +5,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const datagrams = path.join(apps, 'datagrams.cjs');
 

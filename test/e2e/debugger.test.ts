@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import WebSocket from 'ws';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 t.test(
   'a worker that stands at a breakpoint is left alone, and is watched again once its debugger has gone',

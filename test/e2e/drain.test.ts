@@ -6,9 +6,9 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const require = createRequire(import.meta.url);
 const moody = path.join(apps, 'moody.cjs');

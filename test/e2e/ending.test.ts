@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, bin, Holdfast, makeRuntimeDir, plainly, root, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const forger = path.join(apps, 'forger.cjs');
 

@@ -4,9 +4,9 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { Holdfast, makeRuntimeDir, root, run } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 import { endWith, haveEnded } from './support/processes.js';
 
 const example = path.join(root, 'examples/program');

@@ -2,8 +2,8 @@ import http from 'node:http';
 import path from 'node:path';
 import { json } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const ours = (fields: object) => ['/message', JSON.stringify({ cmd: 'NODE_HOLDFAST', ...fields })] as const;
 const nodes = (fields: object) => ['/message', JSON.stringify({ cmd: 'NODE_CLUSTER', ...fields })] as const;

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { GrpcCalls } from './support/clients/grpc.js';
 import { FRAME_TYPES, FrameReader } from './support/frames.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { type Passage, relay } from './support/relay.js';
 
 const RELOADS = 20;

@@ -3,10 +3,10 @@ import http from 'node:http';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { FuzzClients } from './support/fuzz-clients.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { PausingClients } from './support/pausing-clients.js';
-import { freePort } from './support/ports.js';
 import { relay } from './support/relay.js';
 import { serversEnv } from './support/servers.js';
 

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { haveEnded } from './support/processes.js';
 
 async function start(t: Test, hooks: Record<string, string>, ...args: string[]) {

@@ -11,10 +11,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { Holdfast } from './support/holdfast.js';
 import { installInto } from './support/install.js';
-import { freePort } from './support/ports.js';
 
 const APP = `require('node:http').createServer((_request, response) =>
   response.end(JSON.stringify({ release: __dirname.split('/').at(-1), pid: process.pid })),

@@ -4,9 +4,9 @@ import http from 'node:http';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 
 const RELOADS = 5;
 const WORKERS = 2;

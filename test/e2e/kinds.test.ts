@@ -1,9 +1,9 @@
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { Acknowledgements, Echoes, EventRow, EventSourceRow, LineRow, SlowDatagrams } from './support/clients/kinds.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 
 const RELOADS = 20;
 

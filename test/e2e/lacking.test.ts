@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const preload = fileURLToPath(new URL('../fixtures/preloads/lacking.cjs', import.meta.url));
 

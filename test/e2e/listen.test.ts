@@ -4,8 +4,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { get, overHttp2, overUdp, type Ports, portsIn, serversEnv } from './support/servers.js';
 
 for (const mode of ['reuseport', 'reuseaddr']) {

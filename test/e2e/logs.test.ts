@@ -6,9 +6,9 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, bin, Holdfast, type LogLine, makeRuntimeDir, plainly, root, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith } from './support/processes.js';
 
 t.jobs = 2;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 
 const script = path.join(apps, 'addresses.cjs');
 /** As get-port has them. */

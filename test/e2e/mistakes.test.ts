@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, bin, Holdfast, makeRuntimeDir, type Outcome, plainly, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const moody = path.join(apps, 'moody.cjs');
 

@@ -8,9 +8,9 @@ import net from 'node:net';
 import path from 'node:path';
 import { json, text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast, makeRuntimeDir, plainly } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { serversEnv } from './support/servers.js';
 
 const script = path.join(apps, 'observed.cjs');

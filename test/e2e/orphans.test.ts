@@ -3,9 +3,9 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask, askBegin } from './support/ask.js';
 import { Holdfast, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { haveEnded, isRunning } from './support/processes.js';
 import { kill, openShop, survivor, workersOf } from './support/survivors.js';
 

@@ -16,9 +16,9 @@ import net from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir, plainly } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 
 t.test('a program whose first wait is a unix socket or UDP stays', async (t) => {
   const dir = makeRuntimeDir(t);

@@ -5,9 +5,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast, makeRuntimeDir, plainly, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith } from './support/processes.js';
 
 const survivor = path.join(apps, 'survivor.cjs');

@@ -8,9 +8,9 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { askBegin } from './support/ask.js';
 import { makeRuntimeDir } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith, haveEnded, isRunning } from './support/processes.js';
 import { asked, kill, openShop, type Survivor, workersOf } from './support/survivors.js';
 

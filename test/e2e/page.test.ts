@@ -5,9 +5,9 @@ import t, { type Test } from 'tap';
 import { AdminServer } from '../../src/control/admin/admin.js';
 import type { PageEvent, PageWorker } from '../../src/protocol/page.js';
 import { statusOf } from '../control/support/fake-target.js';
+import { freePort } from '../support/ports.js';
 import { barriers, lacksBrowser, open, picture, state } from './support/browser.js';
 import { apps, Holdfast, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { type Shop, startShop } from './support/shop.js';
 
 const skip = lacksBrowser;

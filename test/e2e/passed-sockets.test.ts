@@ -4,10 +4,10 @@ import path from 'node:path';
 import t from 'tap';
 import { loadNative } from '../../src/native/libc.js';
 import { nameOf } from '../../src/sockets/inherit.js';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { Load } from './support/load.js';
 import { openUdp, openUnix, passing } from './support/passed.js';
-import { freePort } from './support/ports.js';
 import { udpAsker } from './support/udp-asker.js';
 
 const skip = loadNative().ok ? false : 'the name of a unix socket needs a call to libc';

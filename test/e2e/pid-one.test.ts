@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, type StartOptions } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 // unshare lets SIGTERM pass it by: a test that is cut off by its time limit takes it along all the same.
 const WRAPPER = [

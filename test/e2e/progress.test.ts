@@ -3,9 +3,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { bin, Holdfast, plainly, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith } from './support/processes.js';
 import { Screen } from './support/screen.js';
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { PausingClients } from './support/pausing-clients.js';
-import { freePort } from './support/ports.js';
 import { has, startHaproxy, startNginx } from './support/proxies.js';
 
 const RELOADS = 50;

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { makeRuntimeDir, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 t.test("README's quick start does what it says", async (t) => {
   const port = await freePort();

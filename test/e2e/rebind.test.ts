@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { Holdfast, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { bindWithoutReuseAddr, timeWaits } from './support/tcp-state.js';
 
 const chat = path.join(root, 'examples/chat/server.js');

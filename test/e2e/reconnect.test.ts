@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, bin, Holdfast, type LogLine, makeRuntimeDir, plainly, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith } from './support/processes.js';
 
 t.test('logs -f goes on after the supervisor was killed, and ends with one that is stopped', async (t) => {

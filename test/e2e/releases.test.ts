@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 
 // Side by side: most of the time they wait.
 t.jobs = 2;

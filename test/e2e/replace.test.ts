@@ -7,12 +7,12 @@ import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { SupervisorStatus } from '../../src/protocol/status.js';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast, makeRuntimeDir, run } from './support/holdfast.js';
 import { installInto } from './support/install.js';
 import { Echo, haveAnswered, Keeping } from './support/kept-clients.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 import { endWith, haveEnded } from './support/processes.js';
 import { serversEnv } from './support/servers.js';
 

@@ -4,9 +4,9 @@ import http from 'node:http';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, plainly } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 import { get } from './support/servers.js';
 
 const app = path.join(apps, 'resigns.cjs');

@@ -4,8 +4,8 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const app = path.join(apps, 'queue-worker.cjs');
 

@@ -5,9 +5,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { SupervisorStatus } from '../../src/protocol/status.js';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { bin, Holdfast, makeRuntimeDir, plainly, root, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith } from './support/processes.js';
 
 t.jobs = 2;

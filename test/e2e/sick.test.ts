@@ -3,10 +3,10 @@ import http from 'node:http';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { PageEvents, PageMark } from '../../src/protocol/page.js';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 
 // Side by side: most of the time they wait.
 t.jobs = 3;

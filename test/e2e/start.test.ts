@@ -3,8 +3,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 const moody = path.join(apps, 'moody.cjs');
 

@@ -7,11 +7,11 @@ import path from 'node:path';
 import { json, text } from 'node:stream/consumers';
 import t from 'tap';
 import { connect } from '../../src/api/client.js';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { blockOne } from './support/block.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { Load } from './support/load.js';
-import { freePort } from './support/ports.js';
 import { get, overHttp2, portsIn, serversEnv } from './support/servers.js';
 import { acceptedBy, listeners } from './support/tcp-state.js';
 

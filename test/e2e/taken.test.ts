@@ -4,8 +4,8 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { get } from './support/servers.js';
 
 const script = path.join(apps, 'addresses.cjs');

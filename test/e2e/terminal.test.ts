@@ -5,9 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { bin, type LogLine, makeRuntimeDir, plainly, root, run } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith, haveEnded } from './support/processes.js';
 
 t.jobs = 2;

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { bin, Holdfast, makeRuntimeDir, plainly, root } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 import { endWith, haveEnded } from './support/processes.js';
 import { Screen } from './support/screen.js';
 

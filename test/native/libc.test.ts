@@ -6,7 +6,8 @@ import os from 'node:os';
 import t from 'tap';
 import { load, loadNative, type Native, NativeError } from '../../src/native/libc.js';
 import { wrapFd } from '../../src/sockets/handles/handle.js';
-import { freePort, nativeOf, openFds } from '../fixtures/sockets/support.js';
+import { nativeOf, openFds } from '../fixtures/sockets/support.js';
+import { freePort } from '../support/ports.js';
 
 const native = nativeOf();
 const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, SOCK_CLOEXEC, SOCK_NONBLOCK } = native.constants;

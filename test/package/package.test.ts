@@ -7,7 +7,7 @@ import t from 'tap';
 import type { SupervisorStatus } from '../../src/protocol/status.js';
 import { ask } from '../e2e/support/ask.js';
 import { Holdfast, plainly, root } from '../e2e/support/holdfast.js';
-import { freePort } from '../e2e/support/ports.js';
+import { freePort } from '../support/ports.js';
 
 const execute = promisify(execFile);
 const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));

@@ -3,7 +3,7 @@ import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { Holdfast } from '../e2e/support/holdfast.js';
-import { freePort } from '../e2e/support/ports.js';
+import { freePort } from '../support/ports.js';
 import { install, startCommand } from './install.js';
 import type { Beside, Program, Question } from './program.js';
 import { type Answer, ask, Visitors } from './visitors.js';

@@ -14,7 +14,8 @@ import {
   nameOf,
   parseName,
 } from '../../src/sockets/inherit.js';
-import { freePort, request, reusePortWays } from '../fixtures/sockets/support.js';
+import { request, reusePortWays } from '../fixtures/sockets/support.js';
+import { freePort } from '../support/ports.js';
 import { keeper } from './support/shared.js';
 
 const native = loadNative();

@@ -3,8 +3,8 @@ import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { Load } from '../e2e/support/load.js';
-import { freePort } from '../e2e/support/ports.js';
 import { udpAsker } from '../e2e/support/udp-asker.js';
+import { freePort } from '../support/ports.js';
 import { bootLab, ROOT } from './support/lab.js';
 import {
   APPS,

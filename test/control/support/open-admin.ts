@@ -9,7 +9,7 @@ import { AdminServer, type AdminServerOptions } from '../../../src/control/admin
 import type { AdminTarget, MetricsRequest } from '../../../src/protocol/admin.js';
 import type { ControlResult } from '../../../src/protocol/control.js';
 import type { PageCommand, PageEvent } from '../../../src/protocol/page.js';
-import { freePort } from '../../e2e/support/ports.js';
+import { freePort } from '../../support/ports.js';
 import { statusOf } from './fake-target.js';
 
 export class FakeAdmin implements AdminTarget {

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { freePort } from './ports.js';
+import { freePort } from '../../support/ports.js';
 
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;

@@ -2,9 +2,9 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { freePort } from '../../support/ports.js';
 import { ask } from './ask.js';
 import { apps, Holdfast } from './holdfast.js';
-import { freePort } from './ports.js';
 
 /** As fast as it can, asking would take a whole processor. */
 const PAUSE_MS = 10;

@@ -1,9 +1,9 @@
 /** A supervisor that is killed and started again, and its workers. */
 import path from 'node:path';
 import type { Test } from 'tap';
+import { freePort } from '../../support/ports.js';
 import { ask } from './ask.js';
 import { apps, Holdfast, makeRuntimeDir } from './holdfast.js';
-import { freePort } from './ports.js';
 import { endWith } from './processes.js';
 
 export const survivor = path.join(apps, 'survivor.cjs');

@@ -2,7 +2,8 @@ import { chownSync } from 'node:fs';
 import { basename } from 'node:path';
 import t from 'tap';
 import { findOwner, parseProcNetTcp } from '../../../src/sockets/address/owner.js';
-import { freePort, startStranger } from '../../fixtures/sockets/support.js';
+import { startStranger } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 
 const isRoot = process.getuid?.() === 0;
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';

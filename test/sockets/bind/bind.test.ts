@@ -4,7 +4,8 @@ import { load } from '../../../src/native/libc.js';
 import type { AddressRequest } from '../../../src/protocol/worker.js';
 import { type BoundSocket, bindSocket, isAddressFree, type ReusePortHow } from '../../../src/sockets/bind/bind.js';
 import { BindError } from '../../../src/sockets/bind/bind-error.js';
-import { freePort, NO_NATIVE, nativeOf, openFds, request, reusePortWays } from '../../fixtures/sockets/support.js';
+import { NO_NATIVE, nativeOf, openFds, request, reusePortWays } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 
 const native = nativeOf();
 const loaded = { ok: true, native } as const;

@@ -1,6 +1,7 @@
 import net from 'node:net';
 import t from 'tap';
-import { freePort, NO_NATIVE, request } from '../../fixtures/sockets/support.js';
+import { NO_NATIVE, request } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 import { custodyFor, listen } from '../support/custody.js';
 
 t.test('where connections are steered sockets listen at once, and their order is known', async (t) => {

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { addressKey, type CustodySocket } from '../../../src/sockets/custody/custody.js';
 import { wrapFd } from '../../../src/sockets/handles/handle.js';
-import { freePort, request } from '../../fixtures/sockets/support.js';
+import { request } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 import { custodyFor, native, ways } from '../support/custody.js';
 
 t.test('sockets that are taken over join their groups in the order that they had', async (t) => {

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { load, type Native } from '../../../src/native/libc.js';
 import type { Waiting } from '../../../src/sockets/custody/custody.js';
-import { freePort, NO_NATIVE, nativeOf, openFds, request, startStranger } from '../../fixtures/sockets/support.js';
+import { NO_NATIVE, nativeOf, openFds, request, startStranger } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 import {
   custodyFor,
   listen,

@@ -3,7 +3,8 @@ import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
 import { nameOf } from '../../../src/sockets/inherit.js';
-import { freePort, openFds } from '../../fixtures/sockets/support.js';
+import { openFds } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 import { folder, keeper, native, of, sharedOf, udp, unix } from '../support/shared.js';
 
 t.test('what is bound is kept, and given up when its end has come', { skip: !native.ok }, async (t) => {
@@ -107,7 +108,7 @@ t.test(
 
 t.test('what a worker hands over is served on, once', { skip: !native.ok }, async (t) => {
   const at = path.join(folder(t), 'app.sock');
-  const port = await freePort();
+  const [port, otherPort] = [await freePort(), await freePort()];
   const keys = { unix: `unix:${at}`, udp: `udp:127.0.0.1:${port}` };
   const { shared } = sharedOf(t);
   const { name: _name, kept: _kept, ...socket } = of('unix', at, 0, null);
@@ -118,7 +119,7 @@ t.test('what a worker hands over is served on, once', { skip: !native.ok }, asyn
   const received = shared.takeOver(datagrams, keys.udp);
   t.equal(await shared.acquire(udp(port)), received);
   const fds = openFds();
-  const { name: _n, kept: _k, ...again } = of('udp', '127.0.0.1', await freePort(), null);
+  const { name: _n, kept: _k, ...again } = of('udp', '127.0.0.1', otherPort, null);
   t.equal(shared.takeOver(again, keys.udp), null);
   t.same(openFds(), fds, 'a second one is closed');
   const { name: _a, kept: _b, ...nameless } = of('unix', path.join(folder(t), 'gone.sock'), 0, null);

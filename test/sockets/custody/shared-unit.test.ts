@@ -2,7 +2,7 @@ import { existsSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { bindUdp } from '../../../src/sockets/bind/shared-bind.js';
-import { freePort } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 import { folder, keeper, native, of, sharedOf, udp, unix } from '../support/shared.js';
 
 t.test('the sockets of a unit are given to who asks for them, and are never closed to others', async (t) => {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import t from 'tap';
 import { BindError } from '../../../src/sockets/bind/bind-error.js';
 import { bindPath } from '../../../src/sockets/bind/shared-bind.js';
-import { freePort } from '../../fixtures/sockets/support.js';
+import { freePort } from '../../support/ports.js';
 import { folder, keeper, sharedOf, udp, unix } from '../support/shared.js';
 
 t.test('what one supervisor removes at its end is not the name that another has come to have', async (t) => {

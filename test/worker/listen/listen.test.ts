@@ -2,7 +2,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { freePort } from '../../e2e/support/ports.js';
+import { freePort } from '../../support/ports.js';
 import { makeFolder, runPlain, runPreloaded, type Setup } from '../support/preloaded.js';
 
 const { EACCES, EADDRINUSE } = os.constants.errno;
