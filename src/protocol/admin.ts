@@ -28,6 +28,8 @@ export interface MetricsRequest {
   readonly accept: string | null;
   /** Whether the application's metrics are told for each slot, and not together. */
   readonly byWorker: boolean;
+  /** Whether workers are asked now, though a scrape was expected and they have told a second ago. */
+  readonly noCache: boolean;
 }
 
 /** What is answered to it; bytes, as there are formats that are no text. */

@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { FRESH_MS } from '../../src/supervisor/observe/observer.js';
 import { metricsOf } from '../monitor/support/exposition.js';
+import { freePort } from '../support/ports.js';
 import { ask } from './support/ask.js';
 import { apps, Holdfast } from './support/holdfast.js';
-import { freePort } from './support/ports.js';
 
 interface Scene {
   readonly holdfast: Holdfast;
@@ -21,11 +21,14 @@ async function begin(t: Test, ...args: string[]): Promise<Scene> {
     env: { PORT: String(port) },
   });
   await holdfast.message('started');
-  // The last answer is given for a moment to whoever asks: what has happened since the last scrape is in one after that.
+  // What has happened since the last scrape is to be in this one: the last answer is given for a moment to whoever asks, and a
+  // scrape that comes at even distances is answered with what was asked before it.
   let scrapedAt = 0;
   const scrape = async (query = '') => {
     await delay(Math.max(0, scrapedAt + FRESH_MS - performance.now()));
-    const text = await (await fetch(`http://127.0.0.1:${admin}/metrics${query}`)).text();
+    const text = await (
+      await fetch(`http://127.0.0.1:${admin}/metrics${query}`, { headers: { 'cache-control': 'no-cache' } })
+    ).text();
     scrapedAt = performance.now();
     return metricsOf(text);
   };

@@ -22,6 +22,8 @@ const COMMANDS = ['reload', 'promote', 'abort', 'scale'] as const satisfies read
 /** So long is waited for what has become of a command; how it goes on is told by the stream. */
 const COMMAND_MS = 3_000;
 const PLAIN = 'text/plain; charset=utf-8';
+/** Of a request: RFC 9111, section 5.2.1.4. */
+const NO_CACHE = /(?:^|[,\s])no-cache(?:$|[,\s])/i;
 
 export interface AdminServerOptions {
   /** null is every address of the machine. */
@@ -65,8 +67,11 @@ export class AdminServer {
     this.#isLocal = host !== null && isLoopback(host);
     const status = new SharedAnswer(async () => asBytes(json(200, await target.status())), FRESH_MS);
     const metrics = async ({ headers, query }: PlainRequest) => {
-      const byWorker = new URLSearchParams(query).get('scope') === 'worker';
-      const { contentType, body } = await target.metrics({ accept: headers.get('accept') ?? null, byWorker });
+      const { contentType, body } = await target.metrics({
+        accept: headers.get('accept') ?? null,
+        byWorker: new URLSearchParams(query).get('scope') === 'worker',
+        noCache: NO_CACHE.test(headers.get('cache-control') ?? ''),
+      });
       return { statusCode: 200, contentType, text: body };
     };
     const page = new AdminPage({ read: readPage, follow: (onEvent) => target.follow(onEvent) });

@@ -183,9 +183,9 @@ export class Observer {
     this.#rollouts.review(settled);
   }
 
-  async page({ accept, byWorker }: MetricsRequest): Promise<Page> {
+  async page({ accept, byWorker, noCache }: MetricsRequest): Promise<Page> {
     const format = chooseFormat(accept);
-    const { families, application, pages } = await this.#collect();
+    const { families, application, pages } = await this.#collect(noCache);
     const key = `${format} ${byWorker}`;
     const known = pages.get(key);
     if (known !== undefined) return known;
@@ -196,11 +196,12 @@ export class Observer {
     return page;
   }
 
-  #collect(): Promise<Collected> {
+  #collect(noCache: boolean): Promise<Collected> {
     const now = performance.now();
     if (this.#collected !== null && now - this.#collected.madeAt < FRESH_MS) return this.#collected.answer;
-    this.#rhythm.scraped(now);
-    const answer = this.#make(now);
+    // Who wants what is so now has no use for what was asked before.
+    if (!noCache) this.#rhythm.scraped(now);
+    const answer = this.#make(now, !noCache);
     const collected = { madeAt: now, answer };
     this.#collected = collected;
     answer.catch(() => {
@@ -209,12 +210,13 @@ export class Observer {
     return answer;
   }
 
-  async #make(now: number): Promise<Collected> {
+  async #make(now: number, mayBeAhead: boolean): Promise<Collected> {
     const { workers, outline } = this.#options;
     // One that was expected has been asked for already; not of a worker that has become ready since.
     const ahead = this.#ahead;
     const wanted = this.#awaited();
     const isAhead =
+      mayBeAhead &&
       ahead !== null &&
       now - ahead.at < INTERVAL_MS + LATE_MS &&
       wanted.every((worker) => ahead.awaited.includes(worker));

@@ -77,7 +77,7 @@ export class Observing {
     }
     this.#asking.add(worker);
     try {
-      const { contentType, body } = await this.page({ accept: null, byWorker: false });
+      const { contentType, body } = await this.page({ accept: null, byWorker: false, noCache: false });
       void handle.send({ ...answer, contentType, text: body.toString() });
     } catch (error) {
       void handle.send({ ...answer, reason: error instanceof Error ? error.message : String(error) });

@@ -88,13 +88,16 @@ t.test('metrics are asked for with what the scraper accepts, and for each worker
     return { contentType: 'text/plain', body: Buffer.from([0, 255]) };
   };
   const head = 'host: localhost\r\n';
-  t.match(await raw(port, `GET /metrics HTTP/1.1\r\n${head}\r\n`), /content-length: 2\r\n/);
+  t.match(
+    await raw(port, `GET /metrics HTTP/1.1\r\n${head}Cache-Control: max-age=0,No-Cache\r\n\r\n`),
+    /content-length: 2\r\n/,
+  );
   await raw(port, `GET /metrics?scope=worker HTTP/1.1\r\n${head}accept: a/b;q=0.5\r\nAccept: c/d\r\n\r\n`);
   await raw(port, `GET http://localhost/metrics?scope=all&scope=worker#x HTTP/1.1\r\n${head}\r\n`);
   t.same(asked, [
-    { accept: null, byWorker: false },
-    { accept: 'a/b;q=0.5, c/d', byWorker: true },
-    { accept: null, byWorker: false },
+    { accept: null, byWorker: false, noCache: true },
+    { accept: 'a/b;q=0.5, c/d', byWorker: true, noCache: false },
+    { accept: null, byWorker: false, noCache: false },
   ]);
 });
 

@@ -59,9 +59,9 @@ function begin(t: Test) {
         await new Promise(setImmediate);
       }
     },
-    async scrape(at: number) {
+    async scrape(at: number, noCache = false) {
       now = at;
-      return metricsOf((await observer.page({ accept: null, byWorker: false })).body.toString());
+      return metricsOf((await observer.page({ accept: null, byWorker: false, noCache })).body.toString());
     },
   };
 }
@@ -105,6 +105,25 @@ t.test('a scrape that was expected is answered with what was asked before it cam
     asked.map(({ application }) => application),
     [true, true],
   );
+});
+
+t.test('who does not want what was asked before is told how it is now', async (t) => {
+  const { asked, until, scrape } = begin(t);
+  const requests = 'holdfast_worker_requests_total{slot="0"}';
+  for (const second of [10, 20, 30]) {
+    await until(second * INTERVAL_MS);
+    await scrape(second * INTERVAL_MS);
+  }
+  await until(39_500);
+  asked.length = 0;
+  t.equal((await scrape(39_600, true))[requests], 39_600);
+  t.match(asked, [
+    { worker: 1, application: true },
+    { worker: 2, application: true },
+  ]);
+  asked.length = 0;
+  await scrape(40_000);
+  t.same(asked, [], 'the one that was expected is so still');
 });
 
 t.test('who was silent then is left out, and so is who has ended since', async (t) => {
