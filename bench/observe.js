@@ -17,6 +17,8 @@ const ROUNDS = Number(process.env.ROUNDS ?? 9);
 const FIRST = 5;
 /** A scraper is expected from its third scrape on. */
 const LEAD_IN_MS = 4_000;
+/** Before the rounds, of a second each: connections come to other workers in each, and code is compiled where they come. */
+const WARM_UP_BURSTS = 20;
 const counting = createRequire(import.meta.url).resolve('./apps/counting.cjs');
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -127,7 +129,8 @@ async function compareThroughput() {
   };
   try {
     for (const one of [plain, observed]) one.pause();
-    // The first round is not counted: code is compiled in it.
+    for (const one of [plain, observed]) await turnOf(one, () => warmUp(one));
+    // The first round is not counted: who has just been asked for the first time is dear.
     for (let round = 0; round <= ROUNDS; round++) {
       const found = {};
       const order = round % 2 === 0 ? ['plain', 'observed'] : ['observed', 'plain'];
@@ -150,6 +153,12 @@ async function compareThroughput() {
   console.log(`\nWith page and scraper, to that without an admin address; ${ROUNDS} rounds: median (quartiles)`);
   for (const kind of kinds) {
     console.log(`  ${kind.padEnd(10)}  requests/s ${text(ratios[kind].rate)}, CPU of each ${text(ratios[kind].cost)}`);
+  }
+}
+
+async function warmUp({ supervisor }) {
+  for (let burst = 0; burst < WARM_UP_BURSTS; burst++) {
+    for (const kind of ['short', 'keep-alive']) await load(supervisor.port, 1, 64, kind);
   }
 }
 
