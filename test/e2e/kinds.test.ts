@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { freePort } from '../support/ports.js';
 import { Acknowledgements, Echoes, EventRow, EventSourceRow, LineRow, SlowDatagrams } from './support/clients/kinds.js';
@@ -16,11 +17,13 @@ async function start(t: Test, mode: string, args: readonly string[]) {
   await holdfast.message('started');
   const { msg } = await holdfast.line(({ msg }) => msg.startsWith('PORTS '));
   const { web, chat } = JSON.parse(msg.slice(6)) as { web: number; chat: number };
-  const reload = async () => {
-    for (let i = 0; i < RELOADS; i++) {
+  /** @param sources that have come back before the next reload begins: they wait before they connect again */
+  const reload = async (sources: readonly EventSourceRow[] = []) => {
+    for (let done = 1; done <= RELOADS; done++) {
       const from = holdfast.log.length;
       holdfast.child.kill('SIGHUP');
       await holdfast.message('rollout done', from);
+      while (sources.some(({ opened }) => opened <= done)) await delay(5);
     }
   };
   return { holdfast, web, chat, udpPort, reload };
@@ -41,7 +44,7 @@ async function conversations(t: Test, mode: string): Promise<void> {
   const load = new Load({ port: web, fresh: 2, keepAlive: 0, perSecond: 100 });
   t.teardown(() => Promise.allSettled([...clients.map((client) => client.stop()), load.stop()]));
 
-  await reload();
+  await reload(sources);
   await Promise.all([...clients.map((client) => client.stop()), load.stop()]);
   t.same(load.errors, {}, `HTTP beside it, ${load.answers.length} answers`);
   for (const client of clients) t.same(client.errors, {}, client.name);
