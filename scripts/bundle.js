@@ -35,7 +35,7 @@ const COMMAND =
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
 const PACKED = new Set(
   [
-    'admin api-client api-supervisor attach-server check-upgrade completion dashboard describe-view detach doctor end-orphans file-history help init',
+    'admin api-client api-supervisor archives attach-server check-upgrade completion dashboard describe-view detach doctor dry-run end-orphans file-history help init',
     'lib-pidusage lib-yaml live-progress logs manifest observer page-feed parent profile programs replaced resolve',
     'shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
