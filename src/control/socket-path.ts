@@ -1,4 +1,5 @@
 /** Where a supervisor's control socket lies, and whether somebody listens on it. */
+import { statSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
@@ -53,6 +54,8 @@ export type Absence = 'refused' | 'missing';
  * What cannot be told (no rights, a full queue) counts as listening.
  */
 export function probeSocket(file: string): Promise<'listening' | Absence> {
+  // Before a start there is none as a rule, and what connects takes milliseconds to load.
+  if (isMissing(file)) return Promise.resolve('missing');
   return new Promise((resolve) => {
     const socket = net.connect(file);
     socket.once('connect', () => {
@@ -61,6 +64,15 @@ export function probeSocket(file: string): Promise<'listening' | Absence> {
     });
     socket.once('error', (error) => resolve(absence(error) ?? 'listening'));
   });
+}
+
+/** False where that cannot be told. */
+function isMissing(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** null for an error that does not mean that nobody listens. */

@@ -7,8 +7,8 @@ import { readCgroupLimits } from './checks/cgroup.js';
  *
  * @param root where the root of the file system is
  */
-export async function readResources(root = '/'): Promise<{ processors: number; memoryBytes: number }> {
-  const { cpus, memoryBytes } = await readCgroupLimits(root);
+export function readResources(root = '/'): { processors: number; memoryBytes: number } {
+  const { cpus, memoryBytes } = readCgroupLimits(root);
   return {
     processors: usableProcessors(cpus, availableParallelism()),
     memoryBytes: Math.min(memoryBytes ?? Number.POSITIVE_INFINITY, totalmem()),

@@ -17,7 +17,7 @@ export const run: Command = async (invocation, { stdout, stderr, env, cwd }) => 
     only,
     env,
     cwd: logicalCwd(env, cwd),
-    resources: await readResources(),
+    resources: readResources(),
   });
   if (invocation.flags.json) {
     const shown = applications.map(({ config }) => withoutSecrets(config));

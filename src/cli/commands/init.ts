@@ -74,7 +74,7 @@ async function fromPm2(invocation: Invocation, { cwd, file }: Place) {
       exitCode: EXIT.usage,
     });
   }
-  const facts = factsOf(await readResources());
+  const facts = factsOf(readResources());
   const environment = flagText(invocation, 'env') ?? null;
   const read = await readApplications(path.resolve(cwd, from), { cwd, environment, facts });
   // Whose they are is for the one who starts them, and is said in the file.
@@ -104,7 +104,7 @@ async function fromScript(
       exitCode: EXIT.usage,
     });
   }
-  const resources = await readResources();
+  const resources = readResources();
   // What is in this shell's environment is not for the file.
   const load = (target: string) => loadConfig({ target, args: [], flags: {}, env: { PATH: env.PATH }, cwd, resources });
   const byManifest = operand === undefined ? await hasStartScript(cwd) : null;

@@ -12,7 +12,8 @@ import type { Several } from '../prepare/prepared-config.js';
 import type { Command, Invocation } from '../process/context.js';
 
 /** @throws ConfigError */
-export const run: Command = async (invocation, { env, cwd, stderr, onPrepared }) => {
+export const run: Command = async (invocation, context) => {
+  const { env, cwd, onPrepared } = context;
   const source: ConfigSource = {
     target: invocation.operand,
     args: invocation.applicationArgs,
@@ -20,7 +21,7 @@ export const run: Command = async (invocation, { env, cwd, stderr, onPrepared })
     only: onlyOf(invocation),
     env,
     cwd: logicalCwd(env, cwd),
-    resources: await readResources(),
+    resources: readResources(),
   };
   const { applications, file } = await loadApplications(source);
   const [one, second] = applications;
@@ -29,8 +30,10 @@ export const run: Command = async (invocation, { env, cwd, stderr, onPrepared })
     onPrepared?.(JSON.stringify({ file, several: applications.map(({ config }) => partOf(config)) } satisfies Several));
     return EXIT.done;
   }
-  stderr.write(notesText(one));
-  if (one.resolved !== null) stderr.write(`holdfast: ${one.resolved}\n`);
+  const notes = notesText(one);
+  // Whoever names the stream opens it, which takes milliseconds: the first worker is not forked yet.
+  if (notes !== '') context.stderr.write(notes);
+  if (one.resolved !== null) context.stderr.write(`holdfast: ${one.resolved}\n`);
   onPrepared?.(JSON.stringify(one));
   return EXIT.done;
 };

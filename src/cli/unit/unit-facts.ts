@@ -56,7 +56,7 @@ export async function gatherFacts(
     runsAs: { ...(flags.user !== null && { user: flags.user }), ...(flags.group !== null && { group: flags.group }) },
     env: {},
     cwd: folder,
-    resources: await readResources(),
+    resources: readResources(),
   });
   const isSeveral = applications.length > 1;
   if (isSeveral && flags.listen.length > 0) {

@@ -1,5 +1,9 @@
-/** Reads the limits of this process's control group, of both versions; see cgroups(7) of Linux. Never throws. */
-import { readFile } from 'node:fs/promises';
+/**
+ * Reads the limits of this process's control group, of both versions; see cgroups(7) of Linux. Never throws.
+ *
+ * All at once: the kernel makes these files from memory, and passing each to another thread and back takes longer than reading it.
+ */
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 export interface CgroupLimits {
@@ -15,8 +19,8 @@ export interface CgroupLimits {
 const NO_LIMIT_BYTES = 2 ** 60;
 
 /** @param root where the root of the file system is */
-export async function readCgroupLimits(root: string): Promise<CgroupLimits> {
-  const groups = parseGroups(await textOf(path.join(root, 'proc/self/cgroup')));
+export function readCgroupLimits(root: string): CgroupLimits {
+  const groups = parseGroups(textOf(path.join(root, 'proc/self/cgroup')));
   const mount = path.join(root, 'sys/fs/cgroup');
   const unified = groups.find(({ controllers }) => controllers.length === 0);
   const cpu = groups.find(({ controllers }) => controllers.includes('cpu'));
@@ -25,19 +29,19 @@ export async function readCgroupLimits(root: string): Promise<CgroupLimits> {
   const bytes: number[] = [];
   if (unified !== undefined) {
     for (const folder of upwards(mount, unified.path)) {
-      cpus.push(...cpuMax(await textOf(path.join(folder, 'cpu.max'))));
-      bytes.push(...limitOf(await textOf(path.join(folder, 'memory.max'))));
+      cpus.push(...cpuMax(textOf(path.join(folder, 'cpu.max'))));
+      bytes.push(...limitOf(textOf(path.join(folder, 'memory.max'))));
     }
   }
   if (cpu !== undefined) {
     for (const folder of upwards(path.join(mount, cpu.controllers.join(',')), cpu.path)) {
-      const quota = await textOf(path.join(folder, 'cpu.cfs_quota_us'));
-      cpus.push(...cpuMax(`${quota.trim()} ${await textOf(path.join(folder, 'cpu.cfs_period_us'))}`));
+      const quota = textOf(path.join(folder, 'cpu.cfs_quota_us'));
+      cpus.push(...cpuMax(`${quota.trim()} ${textOf(path.join(folder, 'cpu.cfs_period_us'))}`));
     }
   }
   if (memory !== undefined) {
     for (const folder of upwards(path.join(mount, memory.controllers.join(',')), memory.path)) {
-      bytes.push(...limitOf(await textOf(path.join(folder, 'memory.limit_in_bytes'))));
+      bytes.push(...limitOf(textOf(path.join(folder, 'memory.limit_in_bytes'))));
     }
   }
   // The tightest of the group and those above it is what counts.
@@ -80,6 +84,10 @@ function limitOf(text: string): number[] {
   return bytes < NO_LIMIT_BYTES ? [bytes] : [];
 }
 
-async function textOf(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => '');
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }

@@ -77,7 +77,7 @@ export const container: Check<ContainerFacts> = {
   title: 'container and control group',
 
   async collect({ root, env, processors }) {
-    const limits = await readCgroupLimits(root);
+    const limits = readCgroupLimits(root);
     for (const file of SIGNS) {
       const there = await access(path.join(root, file)).then(
         () => true,

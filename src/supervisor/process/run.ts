@@ -87,7 +87,10 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
   const leaveOrphans = reapOrphans(native, log.logger);
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
-    const wanted = await resolveRelease(1, config, options.loaded);
+    // As the first worker has been started: it must not be of another release than the others.
+    const wanted = firstWorker
+      ? { ...firstWorker.release, source: options.loaded }
+      : await resolveRelease(1, config, options.loaded);
     const replaced = options.replace && arrival === null ? await lookForReplaced(options, wanted, log) : null;
     const release = replaced?.release ?? wanted;
     const capabilities = await probe(native);

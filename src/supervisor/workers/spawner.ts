@@ -8,6 +8,7 @@ import { attachedFrom } from '../takeover/attach/arrived.js';
 import { OomWatch } from '../upkeep/oom.js';
 import { reasonOf } from './listening/listening.js';
 import { Fork, type WorkerIdentity, type WorkerProcess } from './process/fork.js';
+import { ForkQueue } from './process/fork-queue.js';
 import { WorkerHandle } from './process/handle.js';
 import type { ProcessGroups } from './process/process-groups.js';
 import type { TicketKey } from './ticket-key.js';
@@ -29,6 +30,7 @@ export class Spawner {
   readonly #options: WorkforceOptions;
   readonly #parts: SpawnerParts;
   readonly #oom = new OomWatch();
+  readonly #queue = new ForkQueue();
 
   constructor(options: WorkforceOptions, parts: SpawnerParts) {
     this.#options = options;
@@ -42,9 +44,18 @@ export class Spawner {
       void this.#spawnProgram(identity, release, held);
       return;
     }
-    this.#begin(identity, release, held, () => {
-      return firstWorker?.take(identity) ?? new Fork(identity, release, { keptPaths: shared.paths, attachAt });
-    });
+    const first = firstWorker?.take(identity) ?? null;
+    const begin = () => {
+      const start = () => first ?? new Fork(identity, release, { keptPaths: shared.paths, attachAt });
+      this.#begin(identity, release, held, start);
+    };
+    if (first === null) this.#queue.add(worker, begin);
+    else this.#queue.letFirst(begin);
+  }
+
+  /** Has a worker begun whose turn has not come: something is asked of it. */
+  beginNow(worker: number): void {
+    this.#queue.beginNow(worker);
   }
 
   /** Its sockets come first. Never rejects. */

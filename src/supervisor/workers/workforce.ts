@@ -165,7 +165,7 @@ export class Workforce {
 
   /** Its recipients are told first: it must know them when it looks at its connections. */
   drain(worker: number, { emptyQueue, windowMs, spreadMs, reason }: DrainOrder, succession: Succession): void {
-    const handle = this.#workers.get(worker);
+    const handle = this.#begun(worker);
     if (handle === undefined) {
       this.programs?.forget(worker);
       return;
@@ -203,7 +203,7 @@ export class Workforce {
   }
 
   terminate(worker: number): void {
-    const handle = this.#workers.get(worker);
+    const handle = this.#begun(worker);
     if (handle === undefined) {
       this.programs?.forget(worker);
       return;
@@ -221,7 +221,7 @@ export class Workforce {
 
   /** @param keepsChildren of one that has not attached, whose release is not known */
   kill(worker: number, keepsChildren: boolean): void {
-    const handle = this.#workers.get(worker);
+    const handle = this.#begun(worker);
     if (handle !== undefined) handle.signal('SIGKILL');
     else {
       this.#options.takeover?.kill(worker, keepsChildren);
@@ -256,6 +256,12 @@ export class Workforce {
     await this.#handles.settled();
     this.#options.custody.closeAll();
     this.#options.shared.closeAll();
+  }
+
+  /** Whoever is to end must have begun: it is its exit that the core waits for. */
+  #begun(worker: number): WorkerHandle | undefined {
+    this.#spawner.beginNow(worker);
+    return this.#workers.get(worker);
   }
 
   /** It has exited. */

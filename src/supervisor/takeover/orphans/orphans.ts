@@ -79,7 +79,9 @@ export function readVariables(environ: string): WorkerVariables | null {
 /** null where there is no such worker (any more). */
 export function orphanAt(pid: number, attachAt: string, proc = '/proc'): FoundOrphan | null {
   try {
-    const found = readVariables(readFileSync(`${proc}/${pid}/environ`, 'latin1'));
+    // All processes of the machine are looked at before a start. In UTF-8 Node reads a file in one call.
+    const environ = readFileSync(`${proc}/${pid}/environ`, 'utf8');
+    const found = environ.includes('HOLDFAST_ATTACH=') ? readVariables(environ) : null;
     const status = found?.attachAt === attachAt ? statusOf(pid, proc) : null;
     if (found === null || status === null) return null;
     return { ...found, pid, startedAt: status.startedAt, isForeign: userOf(pid, proc) !== ownerOf(attachAt) };

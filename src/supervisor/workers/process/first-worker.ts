@@ -17,6 +17,8 @@ export interface FirstWorkerOptions {
 }
 
 export class FirstWorker {
+  /** By which it was started. */
+  readonly release: Release;
   readonly #fork: Fork;
   readonly #identity: WorkerIdentity;
   #taken = false;
@@ -24,6 +26,7 @@ export class FirstWorker {
 
   constructor(identity: WorkerIdentity, release: Release, runtimeDir: string) {
     this.#identity = identity;
+    this.release = release;
     this.#fork = new Fork(identity, release, { attachAt: attachAt(release.config, runtimeDir) });
     // A signal may end the process at any moment.
     process.once('exit', this.#discard);

@@ -98,6 +98,12 @@ t.test('orphans are found among all processes, and nobody else', async (t) => {
   t.same(findOrphans(AT, path.join(proc, 'missing')), []);
 });
 
+t.test('orphans of a runtime folder whose name is not ASCII are found', async (t) => {
+  const at = '/run/Läden/shop.attach';
+  const proc = makeProc(t, { 10: { environ: environOf({}, at), stat: stat(10, 1) } });
+  t.match(findOrphans(at, proc), [{ pid: 10, attachAt: at }]);
+});
+
 t.test('what the kernel runs is not looked at; in a container number 2 may be anything', async (t) => {
   const processes = { 2: { stat: stat(2, 0) }, 10: { environ: environOf(), stat: stat(10, 2) } };
   for (const [comm, found] of [
