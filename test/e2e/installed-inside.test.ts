@@ -95,7 +95,10 @@ t.test('it may be removed as soon as it has started', async (t) => {
   deploy(shop, '2');
   rmSync(path.join(shop, 'releases/1'), { recursive: true });
   for (const file of ['', 'page.js', 'page.css']) {
-    const { status, headers } = await fetch(`http://127.0.0.1:${admin}/${file}`);
+    const answer = await fetch(`http://127.0.0.1:${admin}/${file}`);
+    const { status, headers } = answer;
+    // What is left unread when the connection ends is an assertion that fails in the fetch of Node 24.
+    t.not((await answer.arrayBuffer()).byteLength, 0);
     t.match(
       [status, headers.get('content-type')],
       [200, /^text\/(?:html|javascript|css)/],
