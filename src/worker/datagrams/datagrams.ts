@@ -67,6 +67,8 @@ export class Datagrams {
   readonly #waiting = new Map<number, Waiting>();
   /** Those that are not to receive yet. */
   readonly #held = new Set<() => void>();
+  /** Node 26 ends the process where something is asked of what has been closed. */
+  readonly #closed = new WeakSet<UdpHandle>();
   #bound: Bound[] = [];
   #sweepAt = SWEEP_AFTER;
   #sentAt = Number.NEGATIVE_INFINITY;
@@ -192,8 +194,10 @@ export class Datagrams {
         add(own);
         const begin = () => {
           const fresh = renew();
-          if (fresh !== undefined) add(fresh);
-          return fresh ?? own;
+          if (fresh === undefined) return own;
+          this.#closed.add(own);
+          add(fresh);
+          return fresh;
         };
         if (isHeld(handle)) this.#hold(own, begin);
         own.recvStart();
@@ -206,6 +210,7 @@ export class Datagrams {
     const { close } = handle;
     handle.close = (callback) => {
       Reflect.deleteProperty(handle, 'close');
+      this.#closed.add(handle);
       this.#channel.send({ type: 'closed', key });
       close.call(handle, callback);
     };
@@ -222,7 +227,9 @@ export class Datagrams {
     this.#held.add(() => {
       Reflect.deleteProperty(handle, 'recvStart');
       this.#channel.letGo();
-      if (isWanted && !this.#draining) begin().recvStart();
+      if (!isWanted || this.#draining) return;
+      const wanted = begin();
+      if (!this.#closed.has(wanted)) wanted.recvStart();
     });
   }
 
@@ -242,7 +249,9 @@ export class Datagrams {
     const open = this.#bound.flatMap((bound) => {
       const socket = bound.socket.deref();
       const handle = bound.handle.deref();
-      return socket !== undefined && handle !== undefined && isOpen(socket) ? [{ bound, socket, handle }] : [];
+      // A socket may be open that has another handle since.
+      if (socket === undefined || handle === undefined || this.#closed.has(handle) || !isOpen(socket)) return [];
+      return [{ bound, socket, handle }];
     });
     this.#bound = open.map(({ bound }) => bound);
     this.#sweepAt = 2 * this.#bound.length + SWEEP_AFTER;

@@ -146,3 +146,17 @@ t.test('what is held receives nothing before it is to', async (t) => {
   datagrams.accept();
   t.equal(handle.started, 1);
 });
+
+t.test('what has been closed is asked for nothing more: Node 26 ends the process then', async (t) => {
+  const { datagrams, bind } = world(t);
+  const held = bind({ addressType: 'udp4', port: 53 }, { hold: true });
+  held.handle.recvStart();
+  held.handle.close();
+  datagrams.accept();
+  t.equal(held.handle.started, 0);
+  const replaced = bind({ addressType: 'udp4', port: 54 });
+  replaced.handle.close();
+  t.equal(replaced.socket.open, true, 'another handle has taken its place');
+  datagrams.drain();
+  t.equal(replaced.handle.stopped, 0);
+});
