@@ -70,7 +70,7 @@ t.test('where another program has taken its place, or it has ended, that is told
   await t.rejects(other.result, { code: 'CONNECTION_LOST', message: /another program answers in its place$/ });
   const ended = await replaced(t, { told: [{ ...LAST, done: false }] });
   const from = performance.now();
-  ended.server.once('connection', () => ended.server.close());
+  ended.server.once('request', () => ended.server.close());
   await t.rejects(ended.result, { message: 'cannot upgrade shop: it has ended in the middle of it' });
   t.ok(performance.now() - from < 30_000, 'long before the time that it has');
 });
@@ -81,7 +81,7 @@ t.test('one that has no socket for some seconds, and is still there, is waited f
     { ...LAST, failure: 'a fault of its own' },
   ];
   const { result, server, listen } = await replaced(t, { pid: process.pid, told });
-  server.once('connection', () => {
+  server.once('request', () => {
     server.close();
     // Longer than where nobody is there.
     setTimeout(listen, 4_000);
