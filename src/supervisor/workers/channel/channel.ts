@@ -34,6 +34,8 @@ export interface ChannelListener {
 /** The pipe beneath the channel, as Node has it. `onread` is called without bytes at its end. */
 export interface ChannelPipe {
   onread(bytes?: ArrayBuffer): void;
+  /** Since it began, what `onread` is just called with included. */
+  readonly bytesRead?: number;
   pendingHandle: { close(): void } | null;
   readStart(): number;
   readStop(): number;
@@ -92,7 +94,12 @@ export class WorkerChannel {
 
   #readFrom(pipe: ChannelPipe): void {
     const atEnd = pipe.onread;
+    let readBefore = pipe.bytesRead ?? 0;
     pipe.onread = (bytes) => {
+      const { bytesRead } = pipe;
+      // Node 26 gives a buffer that may be longer than what has been read: what follows in it is anything.
+      const length = bytesRead === undefined ? bytes?.byteLength : bytesRead - readBefore;
+      readBefore = bytesRead ?? 0;
       const stray = pipe.pendingHandle;
       if (stray) {
         pipe.pendingHandle = null;
@@ -103,11 +110,11 @@ export class WorkerChannel {
         this.#guarded(() => atEnd.call(pipe));
         return;
       }
-      const { lines, cut } = this.#lines.push(Buffer.from(bytes));
+      const { lines, cut } = this.#lines.push(Buffer.from(bytes, 0, length));
       if (cut) this.#misbehaves(`sent a message of more than ${LONGEST_MESSAGE_BYTES / 1024 ** 2} MiB`);
       for (const line of lines) this.#guarded(() => this.#take(parse(line)));
       // One more: reading costs as well, however little there is.
-      this.#spend(pipe, lines.length + 1, bytes.byteLength);
+      this.#spend(pipe, lines.length + 1, length ?? 0);
     };
   }
 

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -222,4 +222,26 @@ t.test('on a Node that keeps its pipe elsewhere, messages are checked all the sa
   await heard.until(() => heard.misconduct.length > 0);
   t.equal(heard.ready, 1);
   t.match(heard.misconduct, [/it was not given "x"/]);
+});
+
+t.test('of a buffer that is longer than what has been read the rest is nothing', async (t) => {
+  const pipe = {
+    onread(_bytes?: ArrayBuffer) {},
+    pendingHandle: null,
+    readStart: () => 0,
+    readStop: () => 0,
+    bytesRead: 7,
+  };
+  const child = Object.assign(new EventEmitter(), { send: () => true }) as unknown as ChildProcess;
+  const heard = new Heard();
+  new WorkerChannel(child, heard, pipe);
+  const message = Buffer.from('{"cmd":"NODE_CLUSTER","act":"online"}\n');
+  for (let i = 0; i < 2; i++) {
+    const buffer = new Uint8Array(64 * 1024).fill(7);
+    buffer.set(message);
+    pipe.bytesRead += message.length;
+    pipe.onread(buffer.buffer);
+  }
+  t.same(heard.misconduct, []);
+  child.emit('disconnect');
 });
