@@ -36,8 +36,8 @@ const COMMAND =
 const PACKED = new Set(
   [
     'admin api-client api-supervisor archives attach-server check-upgrade completion dashboard describe-view detach doctor dry-run end-orphans file-history help init',
-    'lib-pidusage lib-yaml live-progress logs manifest observer page-feed parent profile programs replaced resolve',
-    'shared-answer tallies top topics unit upgrade upgrade-arrival',
+    'lib-pidusage lib-yaml live-progress logs manifest observer owner page-feed parent profile programs replaced',
+    'resolve shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
 );
 const UNPACK = `'use strict';module._compile(require('node:zlib').brotliDecompressSync(require('node:fs').readFileSync(__filename+'.br')).toString(),__filename);\n`;

@@ -119,7 +119,7 @@ t.test('so does the parent of several, which systemd would hear nothing of', { s
   for (const name of ['litter', 'bot']) await holdfast.line((line) => line.name === name && line.msg === 'started');
   t.match(holdfast.stderr, /^holdfast: warning: systemd is not told when all are ready: .*Type=exec/m);
   t.notMatch(holdfast.stderr, /not reaped/);
-  const asked = ask(Number(env.PORT), '/litter?count=50');
+  const asked = ask(Number(env.PORT), '/litter?count=500');
   t.ok((await mostZombies(holdfast, asked)) > 0, 'they have become children of PID 1');
   const deadline = Date.now() + 20_000;
   while (holdfast.zombies > 0 && Date.now() < deadline) await delay(100);
