@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import type { WorkerMessage } from '../../../protocol/worker.js';
-import { type ChannelPipe, pipeOf } from '../../workers/channel/channel.js';
+import { type ChannelPipe, pipeOf, readLengths } from '../../workers/channel/channel.js';
 import { readWorkerMessage } from '../../workers/channel/messages.js';
 
 export type Attach = Extract<WorkerMessage, { type: 'attach' }>;
@@ -76,8 +76,10 @@ export function listenToIntroduction(options: IntroductionOptions): void {
     return;
   }
   // Node's parser throws at what is no JSON.
+  const lengthOf = readLengths(pipe);
   pipe.onread = (...given: Parameters<ChannelPipe['onread']>) => {
-    bytesLeft -= given[0]?.byteLength ?? 0;
+    const [bytes] = given;
+    if (bytes !== undefined) bytesLeft -= lengthOf(bytes);
     if (bytesLeft < 0) {
       refuse('it says too much');
       return;

@@ -52,6 +52,21 @@ export function pipeOf(child: ChildProcess): ChannelPipe | null {
   return null;
 }
 
+/**
+ * Tells, each time that `onread` is called, how many bytes have been read. Node 26 gives a buffer that may be longer than that, and
+ * what follows in it is anything. To be made before anything is read.
+ */
+export function readLengths(pipe: ChannelPipe): (bytes: ArrayBuffer) => number {
+  let before = pipe.bytesRead ?? 0;
+  return (bytes) => {
+    const { bytesRead } = pipe;
+    if (bytesRead === undefined) return bytes.byteLength;
+    const length = bytesRead - before;
+    before = bytesRead;
+    return length;
+  };
+}
+
 /** Those that are open: they share the supervisor's time. */
 const open = new Set<WorkerChannel>();
 
@@ -94,12 +109,8 @@ export class WorkerChannel {
 
   #readFrom(pipe: ChannelPipe): void {
     const atEnd = pipe.onread;
-    let readBefore = pipe.bytesRead ?? 0;
+    const lengthOf = readLengths(pipe);
     pipe.onread = (bytes) => {
-      const { bytesRead } = pipe;
-      // Node 26 gives a buffer that may be longer than what has been read: what follows in it is anything.
-      const length = bytesRead === undefined ? bytes?.byteLength : bytesRead - readBefore;
-      readBefore = bytesRead ?? 0;
       const stray = pipe.pendingHandle;
       if (stray) {
         pipe.pendingHandle = null;
@@ -110,11 +121,12 @@ export class WorkerChannel {
         this.#guarded(() => atEnd.call(pipe));
         return;
       }
+      const length = lengthOf(bytes);
       const { lines, cut } = this.#lines.push(Buffer.from(bytes, 0, length));
       if (cut) this.#misbehaves(`sent a message of more than ${LONGEST_MESSAGE_BYTES / 1024 ** 2} MiB`);
       for (const line of lines) this.#guarded(() => this.#take(parse(line)));
       // One more: reading costs as well, however little there is.
-      this.#spend(pipe, lines.length + 1, length ?? 0);
+      this.#spend(pipe, lines.length + 1, length);
     };
   }
 

@@ -245,3 +245,15 @@ t.test('of a buffer that is longer than what has been read the rest is nothing',
   t.same(heard.misconduct, []);
   child.emit('disconnect');
 });
+
+t.test('messages that nearly fill a buffer are heard as they are', async (t) => {
+  const { say, heard } = speaker(t);
+  const online = '{"cmd":"NODE_CLUSTER","act":"online"}\n';
+  for (const [times, length] of [50, 55, 60, 63].entries()) {
+    say(`${online.repeat(Math.floor((length * 1024) / online.length) - 2)}${END}\n`);
+    // Each by itself.
+    await heard.until(() => heard.messages.length > times || heard.misconduct.length > 0);
+  }
+  t.same(heard.misconduct, []);
+  t.equal(heard.messages.length, 4);
+});
