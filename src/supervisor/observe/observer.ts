@@ -82,7 +82,7 @@ export class Observer {
   #isNew = true;
   #pageFeed: Pick<PageFeed, 'review' | 'hangs' | 'toJSON'> | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #collected: { readonly madeAt: number; readonly answer: Promise<Collected> } | null = null;
+  #collected: { readonly madeAt: number; readonly isAhead: boolean; readonly answer: Promise<Collected> } | null = null;
   #toldOfLimit = false;
 
   /** @param before what the one of the supervisor before has passed on */
@@ -198,11 +198,14 @@ export class Observer {
 
   #collect(noCache: boolean): Promise<Collected> {
     const now = performance.now();
-    if (this.#collected !== null && now - this.#collected.madeAt < FRESH_MS) return this.#collected.answer;
+    const last = this.#collected;
     // Who wants what is so now has no use for what was asked before.
+    if (last !== null && now - last.madeAt < FRESH_MS && !(noCache && last.isAhead)) return last.answer;
     if (!noCache) this.#rhythm.scraped(now);
-    const answer = this.#make(now, !noCache);
-    const collected = { madeAt: now, answer };
+    const awaited = this.#awaited();
+    const ahead = noCache ? null : this.#askedAhead(now, awaited);
+    const answer = this.#make(ahead ?? this.#gather(awaited));
+    const collected = { madeAt: now, isAhead: ahead !== null, answer };
     this.#collected = collected;
     answer.catch(() => {
       if (this.#collected === collected) this.#collected = null;
@@ -210,17 +213,15 @@ export class Observer {
     return answer;
   }
 
-  async #make(now: number, mayBeAhead: boolean): Promise<Collected> {
-    const { workers, outline } = this.#options;
-    // One that was expected has been asked for already; not of a worker that has become ready since.
+  /** A scrape that was expected has been asked for already; not of a worker that has become ready since. */
+  #askedAhead(now: number, wanted: readonly number[]): Promise<Gathered> | null {
     const ahead = this.#ahead;
-    const wanted = this.#awaited();
-    const isAhead =
-      mayBeAhead &&
-      ahead !== null &&
-      now - ahead.at < INTERVAL_MS + LATE_MS &&
-      wanted.every((worker) => ahead.awaited.includes(worker));
-    const gathered = isAhead ? ahead.answer : this.#gather(wanted);
+    if (ahead === null || now - ahead.at >= INTERVAL_MS + LATE_MS) return null;
+    return wanted.every((worker) => ahead.awaited.includes(worker)) ? ahead.answer : null;
+  }
+
+  async #make(gathered: Promise<Gathered>): Promise<Collected> {
+    const { workers, outline } = this.#options;
     const [status, { answers, awaited }] = await Promise.all([outline(), gathered]);
     const present = [...answers].flatMap(([{ worker, slot }, measured]): Present[] => {
       if (!workers().has(worker)) return [];

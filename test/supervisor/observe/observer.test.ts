@@ -124,6 +124,10 @@ t.test('who does not want what was asked before is told how it is now', async (t
   asked.length = 0;
   await scrape(40_000);
   t.same(asked, [], 'the one that was expected is so still');
+  t.equal((await scrape(40_100, true))[requests], 40_100, 'nor does it share that answer');
+  asked.length = 0;
+  await scrape(40_200, true);
+  t.same(asked, [], 'but the one that was asked for just now');
 });
 
 t.test('who was silent then is left out, and so is who has ended since', async (t) => {
