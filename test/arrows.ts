@@ -269,7 +269,6 @@ export const OWNERS: Readonly<Record<string, string | readonly string[]>> = {
 
 /** Tables: one row after the other, of one thing. */
 export const TABLES: ReadonlySet<string> = new Set([
-  'src/core/state/types.ts',
   'src/cli/command-line/catalog.ts',
   'src/config/schema/schema.ts',
   'src/config/pm2/keys.ts',

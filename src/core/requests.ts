@@ -1,8 +1,9 @@
 /** What a request sets going, what it cuts short, and what becomes of the requests before it. */
 import { forgiveCrashes } from './restarts/crash-loop.js';
 import { beginRollout, forgetFaults, interruptRollout } from './rollout/rollout.js';
+import type { Draft } from './state/draft.js';
+import type { RequestEvent } from './state/events.js';
 import { answer, report } from './state/state.js';
-import type { Draft, RequestEvent } from './state/types.js';
 import { dismiss, kill } from './worker/departure.js';
 import { giveUpAll } from './worker/takeover.js';
 

@@ -6,8 +6,10 @@ import { acceptorsOf } from './acceptors.js';
 import { initialTable, nextTableDeadline, stepTable } from './adoption/table.js';
 import type { Acceptors, SocketEffect, SocketEvent, SocketTable } from './adoption/types.js';
 import { nextDeadline } from './deadline.js';
+import type { Effect } from './state/effects.js';
+import type { Event } from './state/events.js';
 import { initialState } from './state/state.js';
-import type { Effect, Event, State } from './state/types.js';
+import type { State } from './state/types.js';
 import { step } from './step.js';
 
 export type AnyEvent = Event | SocketEvent;

@@ -3,7 +3,8 @@
  * own questions: a wrong one must not excuse itself.
  */
 
-import type { Effect, Worker } from '../../src/core/state/types.js';
+import type { Effect } from '../../src/core/state/effects.js';
+import type { Worker } from '../../src/core/state/types.js';
 import type { AnyEffect } from '../../src/core/supervision.js';
 import { REOPEN_MS } from '../../src/core/worker/loss.js';
 import { check, SocketInvariants, type SocketStep } from './adoption/invariants.js';

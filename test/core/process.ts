@@ -1,6 +1,7 @@
 /** A simulated worker process: an application of some quality, behind a channel that keeps the order but takes time. */
 import type { SocketEvent } from '../../src/core/adoption/types.js';
-import type { SocketId, WorkerEvent } from '../../src/core/state/types.js';
+import type { WorkerEvent } from '../../src/core/state/events.js';
+import type { SocketId } from '../../src/core/state/types.js';
 import { type Application, run } from './application.js';
 import type { Clock } from './clock.js';
 

@@ -1,6 +1,7 @@
 /** What must hold of a step by itself, of the state before it and after it and of what it asks for; and of the state in the end. */
 import type { SocketTable } from '../../src/core/adoption/types.js';
-import type { Effect, State, Worker } from '../../src/core/state/types.js';
+import type { Effect } from '../../src/core/state/effects.js';
+import type { State, Worker } from '../../src/core/state/types.js';
 import type { AnyEffect, AnyEvent } from '../../src/core/supervision.js';
 import { check } from './adoption/invariants.js';
 

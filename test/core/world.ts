@@ -3,7 +3,8 @@
  * time as the real loop does. Every step is checked against the invariants.
  */
 import { failedEffect } from '../../src/core/failed-effect.js';
-import type { Effect, State } from '../../src/core/state/types.js';
+import type { Effect } from '../../src/core/state/effects.js';
+import type { State } from '../../src/core/state/types.js';
 import {
   type AnyEffect,
   type AnyEvent,

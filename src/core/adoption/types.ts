@@ -5,8 +5,10 @@
  * that the core goes by.
  */
 import type { AddressKey } from '../../protocol/worker.js';
+import type { Effect } from '../state/effects.js';
+import type { WorkerEvent } from '../state/events.js';
 import type { Standing } from '../state/standing.js';
-import type { Effect, SocketId, WorkerEvent } from '../state/types.js';
+import type { SocketId } from '../state/types.js';
 
 /** What the core tells of one worker. */
 export interface Acceptor {

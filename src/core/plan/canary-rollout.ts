@@ -4,9 +4,11 @@
  */
 
 import { forgetFaults, rollBack, slotForTrial } from '../rollout/rollout.js';
+import type { Draft } from '../state/draft.js';
+import type { Event } from '../state/events.js';
 import { isSoaked, seats } from '../state/standing.js';
 import { answer, report } from '../state/state.js';
-import type { Draft, Event, State, Worker } from '../state/types.js';
+import type { State, Worker } from '../state/types.js';
 import { dismiss } from '../worker/departure.js';
 import { spawn } from '../worker/lifecycle.js';
 

@@ -5,9 +5,10 @@
  * state is does not matter here: first start, crash, rollout, rollback and scaling are all the same way to the target.
  */
 
+import type { Draft } from '../state/draft.js';
 import { counts, isFirst, isSoaked, isWanted, seats, serves, wantedSeats } from '../state/standing.js';
 import { isCurrent, isSettled, slotOf, targetPolicy, workersOf } from '../state/state.js';
-import type { Draft, Slot, State, Worker } from '../state/types.js';
+import type { Slot, State, Worker } from '../state/types.js';
 import { cutShort, dismiss } from '../worker/departure.js';
 import { spawn } from '../worker/lifecycle.js';
 import { isCanary } from './canary-rollout.js';

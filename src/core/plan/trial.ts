@@ -5,9 +5,9 @@
  */
 
 import { forgetFaults, slotForTrial } from '../rollout/rollout.js';
+import type { Draft } from '../state/draft.js';
 import { isFirst, isSoaked, seats, wantedSeats } from '../state/standing.js';
 import { report, targetPolicy } from '../state/state.js';
-import type { Draft } from '../state/types.js';
 import { spawn } from '../worker/lifecycle.js';
 
 /** Starts it where there is room, and has the rollout go on once it has passed. */

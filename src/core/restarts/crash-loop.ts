@@ -3,8 +3,9 @@
  * crash once at the same moment have met with something, those that crash again and again have a fault.
  */
 
+import type { Draft } from '../state/draft.js';
 import { report, targetPolicy } from '../state/state.js';
-import type { Draft, Policy, Slot } from '../state/types.js';
+import type { Policy, Slot } from '../state/types.js';
 import { restartIntensity } from './restart-policy.js';
 
 /** @param reason of the crash, for who is told that it was one too many */

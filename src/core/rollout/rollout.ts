@@ -6,9 +6,10 @@
  */
 
 import { forgiveCrashes } from '../restarts/crash-loop.js';
+import type { Draft } from '../state/draft.js';
 import { isSoaked, seats, serves } from '../state/standing.js';
 import { answer, isSettled, report } from '../state/state.js';
-import type { Canary, Draft, Renewal, State, Worker } from '../state/types.js';
+import type { Canary, Renewal, State, Worker } from '../state/types.js';
 import { rememberAllAddresses } from './addresses.js';
 
 export function beginRollout(draft: Draft, request: Renewal): void {

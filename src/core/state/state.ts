@@ -1,8 +1,10 @@
 /** Makes the first state, and answers the questions that every part of the core asks of it. */
 import type { ListenMode } from '../../protocol/status.js';
 import type { AddressKey } from '../../protocol/worker.js';
+import type { Draft } from './draft.js';
+import type { Effect, ReportLevel } from './effects.js';
 import { seats } from './standing.js';
-import type { Draft, Effect, Policy, ReportLevel, Slot, State, Worker } from './types.js';
+import type { Policy, Slot, State, Worker } from './types.js';
 
 export function initialState(options: {
   readonly size: number;

@@ -1,9 +1,9 @@
 /** How a worker does: what its health, its limits and its event loop tell of it, and what that means. */
 
 import { isOnTrial } from '../rollout/rollout.js';
+import type { WorkerHandler } from '../state/draft.js';
 import { isSoaked, seats } from '../state/standing.js';
 import { label, policyOf, report } from '../state/state.js';
-import type { WorkerHandler } from '../state/types.js';
 import { crashed } from './crash.js';
 import { fail, kill } from './departure.js';
 import { checkReady, wantsHealth } from './readiness.js';

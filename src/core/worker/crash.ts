@@ -4,9 +4,11 @@ import { causeOfDeath, type Facts } from '../restarts/cause-of-death.js';
 import { countCrash } from '../restarts/crash-loop.js';
 import { backoff } from '../restarts/restart-policy.js';
 import { answerFailedRollback, isOnTrial, rollBack } from '../rollout/rollout.js';
+import type { Draft } from '../state/draft.js';
+import type { WorkerEvent } from '../state/events.js';
 import { seats } from '../state/standing.js';
 import { answer, policyOf, report, slotOf, workersOf } from '../state/state.js';
-import type { Draft, Worker, WorkerEvent } from '../state/types.js';
+import type { Worker } from '../state/types.js';
 
 type Exit = Extract<WorkerEvent, { type: 'exited' }>;
 

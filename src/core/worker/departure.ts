@@ -1,8 +1,9 @@
 /** A worker's way out: from being sent away, or found unfit, to the kill that is sent until its process has gone. */
 
+import type { Draft } from '../state/draft.js';
 import { nobodyServes } from '../state/standing.js';
 import { label, policyOf, report } from '../state/state.js';
-import type { Draft, State, Worker } from '../state/types.js';
+import type { State, Worker } from '../state/types.js';
 import { crashed } from './crash.js';
 import { lacks } from './readiness.js';
 import { recipientsOf } from './recipients.js';

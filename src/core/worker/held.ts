@@ -2,9 +2,10 @@
 
 import type { AddressKey } from '../../protocol/worker.js';
 import { isOnTrial } from '../rollout/rollout.js';
+import type { Draft } from '../state/draft.js';
 import { isFirst, isSoaked, serves } from '../state/standing.js';
 import { policyOf } from '../state/state.js';
-import type { Draft, State, Worker } from '../state/types.js';
+import type { State, Worker } from '../state/types.js';
 
 /**
  * One that is not ready may only be looking whether the port is free: whom it accepted would never be answered. So it gets no

@@ -3,9 +3,11 @@
  * nobody else assigns it.
  */
 import { causeOfDeath } from '../restarts/cause-of-death.js';
+import type { Draft, WorkerHandler } from '../state/draft.js';
+import type { WorkerEvent, WorkerEventType } from '../state/events.js';
 import { nobodyServes } from '../state/standing.js';
 import { label, newWorker, policyOf, report } from '../state/state.js';
-import type { Draft, LiveState, WorkerEvent, WorkerEventType, WorkerHandler } from '../state/types.js';
+import type { LiveState } from '../state/types.js';
 import { diagnosed, exceeded, healthTold, hung } from './condition.js';
 import { BEFORE_READY, crashed, describeExit, describeFailedStart, facts } from './crash.js';
 import { fail, failUnready, isUnheard, remove, terminate } from './departure.js';

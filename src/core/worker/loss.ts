@@ -4,9 +4,10 @@
  */
 import { forgetAddress, isFixed } from '../rollout/addresses.js';
 import { isOnTrial } from '../rollout/rollout.js';
+import type { Draft } from '../state/draft.js';
 import { isSoaked } from '../state/standing.js';
 import { label, policyOf, report, shown, slotOf } from '../state/state.js';
-import type { Draft, Worker } from '../state/types.js';
+import type { Worker } from '../state/types.js';
 import { fail } from './departure.js';
 import { contestOver, lacks } from './readiness.js';
 

@@ -2,9 +2,10 @@
 
 import { coversKey } from '../adoption/overlap.js';
 import { addAddress, isFixed, rememberAddresses, requiredAddresses, strangerTo } from '../rollout/addresses.js';
+import type { Draft } from '../state/draft.js';
 import { isFirst, isSoaked, seats } from '../state/standing.js';
 import { label, policyOf, report, shown } from '../state/state.js';
-import type { Draft, State, Worker } from '../state/types.js';
+import type { State, Worker } from '../state/types.js';
 
 export function bound(
   draft: Draft,

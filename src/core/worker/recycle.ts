@@ -3,8 +3,9 @@
  * as its predecessor did, shows that the limit is too low: its like is replaced at longer and longer intervals.
  */
 import { backoff } from '../restarts/restart-policy.js';
+import type { Draft } from '../state/draft.js';
 import { label, policyOf, report, slotOf } from '../state/state.js';
-import type { Draft, Worker } from '../state/types.js';
+import type { Worker } from '../state/types.js';
 
 /** @param advice what to do where it happens too often */
 export function recycle(draft: Draft, worker: Worker, reason: string, advice: string): void {

@@ -6,9 +6,11 @@
  * Until all are settled nothing is started or bound: a worker that is still to come may hold the socket of a slot.
  */
 
+import type { Draft } from '../state/draft.js';
+import type { Event, WorkerEvent } from '../state/events.js';
 import { seats, serves } from '../state/standing.js';
 import { isUp, label, newWorker, policyOf, report, slotOf, workersOf } from '../state/state.js';
-import type { Before, Draft, Event, Orphan, State, Takeover, Worker, WorkerEvent } from '../state/types.js';
+import type { Before, Orphan, State, Takeover, Worker } from '../state/types.js';
 import { dismiss, kill, terminate } from './departure.js';
 import { isToBeHeld } from './held.js';
 import { checkReady } from './readiness.js';

@@ -11,7 +11,8 @@ import {
   subtract,
   type Verdict,
 } from '../../core/plan/canary.js';
-import type { Event, State } from '../../core/state/types.js';
+import type { Event } from '../../core/state/events.js';
+import type { State } from '../../core/state/types.js';
 import type { WorkerFigures } from '../../protocol/measured.js';
 import type { CanaryStatus } from '../../protocol/status.js';
 import type { Stats } from '../workers/questions/stats.js';

@@ -3,7 +3,8 @@
  * limit. What follows from it is the core's.
  */
 import { hasLimits, judgeSample, type Limits, NO_STREAKS, type Streaks } from '../../core/restarts/recycling.js';
-import type { Event, State, Worker } from '../../core/state/types.js';
+import type { Event } from '../../core/state/events.js';
+import type { State, Worker } from '../../core/state/types.js';
 import type { Usage } from '../../monitor/usage.js';
 import type { Stats } from '../workers/questions/stats.js';
 

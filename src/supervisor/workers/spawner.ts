@@ -1,5 +1,5 @@
 /** Starts workers, and takes in those of a supervisor before: however one begins, it is enrolled in the same way. */
-import type { Effect } from '../../core/state/types.js';
+import type { Effect } from '../../core/state/effects.js';
 import type { WorkerMessage } from '../../protocol/worker.js';
 import { addressKey } from '../../sockets/address/address.js';
 import type { Release } from '../deployments/release.js';

@@ -1,6 +1,7 @@
 /** The workers, and what is asked of them: does what the core decides, one method an effect. */
 
-import type { Effect, SocketId } from '../../core/state/types.js';
+import type { Effect } from '../../core/state/effects.js';
+import type { SocketId } from '../../core/state/types.js';
 import { DIAGNOSIS_MS } from '../../core/worker/condition.js';
 import type { AddressKey, SupervisorMessage } from '../../protocol/worker.js';
 import type { Release } from '../deployments/release.js';

@@ -1,5 +1,7 @@
 /** A supervisor that takes over the workers of another one. */
-import type { Orphan, Policy, WorkerEvent } from '../../../src/core/state/types.js';
+
+import type { WorkerEvent } from '../../../src/core/state/events.js';
+import type { Orphan, Policy } from '../../../src/core/state/types.js';
 import { Driver, PORT } from '../driver.js';
 
 type Attached = Extract<WorkerEvent, { type: 'attached' }>;

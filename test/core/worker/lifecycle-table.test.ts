@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { LiveState, WorkerEvent } from '../../../src/core/state/types.js';
+import type { WorkerEvent } from '../../../src/core/state/events.js';
+import type { LiveState } from '../../../src/core/state/types.js';
 import type { MonotonicMs } from '../../../src/monotonic.js';
 import { Driver, PORT } from '../driver.js';
 import { OTHER, withWorker } from '../support/with-worker.js';

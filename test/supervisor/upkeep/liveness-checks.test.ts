@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
+import type { Event } from '../../../src/core/state/events.js';
 import { initialState } from '../../../src/core/state/state.js';
-import type { Event, State, Worker } from '../../../src/core/state/types.js';
+import type { State, Worker } from '../../../src/core/state/types.js';
 import { LivenessChecks, type LivenessOptions } from '../../../src/supervisor/upkeep/liveness-checks.js';
 import type { Stats } from '../../../src/supervisor/workers/questions/stats.js';
 import { Driver } from '../../core/driver.js';

@@ -1,5 +1,5 @@
 /** Asks workers how their application is, and sees to it that there is an answer in any case. */
-import type { Event } from '../../../core/state/types.js';
+import type { Event } from '../../../core/state/events.js';
 import type { WorkerHandle } from '../process/handle.js';
 
 /** The worker itself keeps to the time; this is for one whose loop does not turn. */
