@@ -36,7 +36,7 @@ const COMMAND =
 const PACKED = new Set(
   [
     'admin api-client api-supervisor archives attach-server check-upgrade completion dashboard describe-view detach doctor dry-run end-orphans file-history help init',
-    'lib-pidusage lib-yaml live-progress logs manifest observer owner page-feed parent profile programs replaced',
+    'lib-pidusage lib-yaml live-progress logs manifest observer owner page-feed parent profile programs reaper replaced',
     'resolve shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
 );
