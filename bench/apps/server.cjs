@@ -21,6 +21,8 @@ const server = http.createServer((request, response) => {
   response.setHeader('x-pid', process.pid);
   response.end('ok');
 });
+// Whoever is stopped for a while between two rounds finds its connections as they were.
+if (process.env.KEEP_ALIVE_MS !== undefined) server.keepAliveTimeout = Number(process.env.KEEP_ALIVE_MS);
 function listen() {
   server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', reusePort: process.env.BARE === '1' }, () => {
     // Milliseconds since the process began: what start-up costs.

@@ -1,6 +1,7 @@
 /**
  * An HTTP client that costs little: the machine is shared with the servers that are measured.
  * Runs in a process of its own: node client.js PORT SECONDS CONNECTIONS keep-alive|short
+ * With 0 seconds it goes on until its standard input ends, and tells its counts so far at each line of it.
  */
 import net from 'node:net';
 
@@ -37,8 +38,11 @@ function client() {
 
 const begin = performance.now();
 for (let i = 0; i < Number(connections); i++) client();
-setTimeout(() => {
+const tell = () => console.log(JSON.stringify({ requests, errors, seconds: (performance.now() - begin) / 1000 }));
+const finish = () => {
   running = false;
-  console.log(JSON.stringify({ requests, errors, seconds: (performance.now() - begin) / 1000 }));
+  tell();
   process.exit(0);
-}, Number(seconds) * 1000);
+};
+if (Number(seconds) > 0) setTimeout(finish, Number(seconds) * 1000);
+else process.stdin.on('data', tell).once('end', finish);

@@ -81,6 +81,34 @@ export async function load(port, seconds, connections, kind) {
   return JSON.parse(await run(process.execPath, args));
 }
 
+/**
+ * The same for as long as it is wanted: its connections stay, or follow each other without a gap. A server of which all connections
+ * are closed now and then throws away at its next full garbage collection what it has compiled for them.
+ */
+export function startLoad(port, connections, kind) {
+  const args = [path.join(here, 'client.js'), ...[port, 0, connections, kind].map(String)];
+  const child = start(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const counts = async () => {
+    child.stdin.write('\n');
+    const { value, done } = await lines.next();
+    if (done) throw new Error('the load has ended');
+    return JSON.parse(value);
+  };
+  return {
+    pid: child.pid,
+    /** What has been answered within a time from now on. @throws where anything has failed since the start */
+    async during(ms) {
+      const before = await counts();
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      const { requests, errors, seconds } = await counts();
+      if (errors > 0) throw new Error(`${errors} errors under load`);
+      return { requests: requests - before.requests, seconds: seconds - before.seconds };
+    },
+    stop: () => end(child),
+  };
+}
+
 /** Seconds of processor time that these processes have used. */
 export function cpuSeconds(pids) {
   let ticks = 0;

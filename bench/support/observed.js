@@ -1,0 +1,109 @@
+/** Of a supervisor that is scraped and looked at, what share it serves of what one without an admin address does. */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { percentiles } from './figures.js';
+import { end, start } from './launch.js';
+import { freePort, startLoad } from './processes.js';
+import { cpuMs, startSupervisor } from './supervisor.js';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const counting = createRequire(import.meta.url).resolve('../apps/counting.cjs');
+const CONNECTIONS = 64;
+const ROUND_MS = 3_000;
+/** Who has been stopped is missed for a moment, and a scraper is expected from its third scrape on. */
+const LEAD_IN_MS = 4_500;
+/** Warm are those that were no quicker in the last four windows than in the four before. */
+const [WINDOWS, MOST_WINDOWS, RISE] = [4, 40, 1.03];
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export async function startObserved(workers, isObserved, env = {}) {
+  const admin = isObserved ? await freePort() : null;
+  const args = isObserved ? ['--admin', String(admin)] : [];
+  const application = process.env.COUNTING === 'off' ? {} : { NODE_OPTIONS: `--require=${counting}` };
+  const supervisor = await startSupervisor(workers, { args, env: { ...application, ...env } });
+  return { supervisor, admin };
+}
+
+/** Paired by round, in turn, while the other one is stopped: requests a second, and processor time of supervisor and workers for each. */
+export async function compareThroughput(workers, rounds) {
+  for (const kind of ['short', 'keep-alive']) {
+    const [plain, observed] = [await candidate(workers, false, kind), await candidate(workers, true, kind)];
+    const ratios = { rate: [], cost: [] };
+    try {
+      for (const one of [plain, observed]) await one.inTurn(() => warmUp(one.load));
+      for (let round = 0; round < rounds; round++) {
+        const found = {};
+        const inTurn = round % 2 === 0 ? { plain, observed } : { observed, plain };
+        for (const [name, one] of Object.entries(inTurn)) found[name] = await one.inTurn(() => measure(one));
+        ratios.rate.push(found.observed.rate / found.plain.rate);
+        ratios.cost.push(found.observed.costMs / found.plain.costMs);
+      }
+    } finally {
+      for (const one of [plain, observed]) await one.stop();
+    }
+    console.log(`  ${kind.padEnd(10)}  requests/s ${text(ratios.rate)}, CPU of each ${text(ratios.cost)}`);
+  }
+}
+
+/** Stopped, with its clients, but for its turns. */
+async function candidate(workers, isObserved, kind) {
+  const { supervisor, admin } = await startObserved(workers, isObserved, { KEEP_ALIVE_MS: '0' });
+  const pids = [...(await supervisor.status()).workers.map(({ pid }) => pid), supervisor.pid];
+  const load = startLoad(supervisor.port, CONNECTIONS, kind);
+  const observer = isObserved
+    ? start(process.execPath, [path.join(here, 'observing-client.js'), String(admin)], {
+        stdio: ['pipe', 'ignore', 'inherit'],
+      })
+    : null;
+  const all = [...pids, load.pid, ...(observer === null ? [] : [observer.pid])];
+  const signal = (name, order) => {
+    for (const pid of order) process.kill(pid, name);
+  };
+  // Nobody is missed by a supervisor that does not run.
+  const pause = () => signal('SIGSTOP', all.toReversed());
+  const resume = () => signal('SIGCONT', all);
+  pause();
+  return {
+    pids,
+    load,
+    async inTurn(task) {
+      resume();
+      try {
+        return await task();
+      } finally {
+        pause();
+      }
+    },
+    async stop() {
+      resume();
+      await load.stop();
+      if (observer !== null) await end(observer);
+      await supervisor.stop();
+    },
+  };
+}
+
+/** What is called often is compiled, and quicker by four times: with many workers it takes a minute or two until all are there. */
+async function warmUp(load) {
+  const rates = [];
+  const best = (from, to) => Math.max(...rates.slice(from, to));
+  while (rates.length < MOST_WINDOWS) {
+    const { requests, seconds } = await load.during(ROUND_MS);
+    rates.push(requests / seconds);
+    if (rates.length >= 2 * WINDOWS && best(-WINDOWS) < RISE * best(-2 * WINDOWS, -WINDOWS)) break;
+  }
+}
+
+async function measure({ pids, load }) {
+  await wait(LEAD_IN_MS);
+  const spentMs = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+  const before = spentMs();
+  const { requests, seconds } = await load.during(ROUND_MS);
+  return { rate: requests / seconds, costMs: (spentMs() - before) / requests };
+}
+
+function text(values) {
+  const [low, median, high] = percentiles(values, [0.25, 0.5, 0.75]).map((ratio) => ratio.toFixed(3));
+  return `${median}  (${low} to ${high})`;
+}
