@@ -44,9 +44,29 @@ export interface MeasureSources {
 type Wanted = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'kinds' | 'resolutionMs' | 'application' | 'known'>;
 
 interface Counted {
-  _handle?: { readonly bytesRead?: number; readonly bytesWritten?: number } | null;
-  server?: Server;
+  readonly _handle?: Bytes | null;
+  /** Once it has no handle any more. */
+  readonly bytesRead?: unknown;
+  readonly _bytesDispatched?: unknown;
+  readonly server?: Server;
 }
+
+/** Not every socket is Node's own: anything may be told, or nothing. */
+interface Bytes {
+  readonly bytesRead?: unknown;
+  readonly bytesWritten?: unknown;
+}
+
+/** What has been counted of a connection. */
+interface Moved {
+  read: number;
+  written: number;
+  /** It is in the list of those that are looked at again. */
+  isDue: boolean;
+}
+
+/** So many connections are kept at most until they are looked at again, also where nobody asks. */
+const MOST_DUE = 64;
 
 export class Measure {
   readonly #sources: MeasureSources;
@@ -55,8 +75,10 @@ export class Measure {
   #resolutionMs = 0;
   readonly #accepted: Record<keyof AcceptedCounts, number> = { http1: 0, http2: 0, other: 0 };
   readonly #gc: Partial<Record<GcKind, { count: number; ms: number; buckets: number[] }>> = {};
-  /** Of each handle, when it was looked at last. Not on the socket: one that has more on it than usual is not handed over. */
-  readonly #counted = new WeakMap<object, { read: number; written: number }>();
+  /** Of each socket, when it was looked at last. Not on the socket: one that has more on it than usual is not handed over. */
+  readonly #counted = new WeakMap<object, Moved>();
+  /** Those that have answered more since. */
+  #due: (readonly [socket: Counted, moved: Moved])[] = [];
   #received = 0;
   #sent = 0;
   readonly #registries: Registries;
@@ -83,7 +105,7 @@ export class Measure {
       try {
         // A stand-in for the socket; that of a health check was accepted by no server.
         const socket = stream.session?.socket;
-        if (socket?.server !== undefined) this.#moved(socket);
+        if (socket?.server !== undefined && socket._handle) this.#movedNow(socket._handle);
       } catch {
         // Once the session has ended it stands for nothing, and says so.
       }
@@ -93,6 +115,7 @@ export class Measure {
   /** @param known version of the description of the application's metrics that is known */
   async read({ kinds = false, resolutionMs, application, known }: Wanted): Promise<Measured> {
     const { figures, latency, countConnections, countKinds } = this.#sources;
+    this.#countDue();
     const { user, system } = process.cpuUsage();
     const heap = getHeapStatistics();
     const { active, idle } = performance.eventLoopUtilization();
@@ -178,19 +201,54 @@ export class Measure {
     if (at !== -1) totals.buckets[at] = (totals.buckets[at] ?? 0) + 1;
   }
 
-  /** Something has been answered on a connection. By the handle: a socket adds up what waits to be written at each look. */
+  /**
+   * Something has been answered on a connection. Its first answer is counted at once, as it may be the last; further ones when
+   * somebody asks: a look at the handle at each of them would cost a kept connection more than all other counting.
+   */
   #moved(socket: Counted | null | undefined): void {
-    const handle = socket?._handle;
-    if (socket == null || typeof handle?.bytesRead !== 'number') return;
-    const { bytesRead, bytesWritten = 0 } = handle;
-    let before = this.#counted.get(handle);
-    if (before === undefined) {
-      before = { read: 0, written: 0 };
-      this.#counted.set(handle, before);
+    if (socket == null) return;
+    const known = this.#counted.get(socket);
+    if (known === undefined) this.#count(bytesOf(socket), this.#newly(socket));
+    else if (!known.isDue) {
+      known.isDue = true;
+      this.#due.push([socket, known]);
+      if (this.#due.length >= MOST_DUE) this.#countDue();
     }
-    this.#received += bytesRead - before.read;
-    this.#sent += bytesWritten - before.written;
-    before.read = bytesRead;
-    before.written = bytesWritten;
   }
+
+  /** The socket of a session cannot be asked later: once the session has ended it throws. */
+  #movedNow(handle: Bytes): void {
+    this.#count(handle, this.#counted.get(handle) ?? this.#newly(handle));
+  }
+
+  #newly(one: object): Moved {
+    const moved = { read: 0, written: 0, isDue: false };
+    this.#counted.set(one, moved);
+    return moved;
+  }
+
+  #countDue(): void {
+    for (const [socket, moved] of this.#due.splice(0)) {
+      moved.isDue = false;
+      this.#count(bytesOf(socket), moved);
+    }
+  }
+
+  /** A handle that has gone to another process counts from the beginning. */
+  #count({ bytesRead, bytesWritten }: Bytes, moved: Moved): void {
+    const [read, written] = [numberOf(bytesRead), numberOf(bytesWritten)];
+    this.#received += Math.max(0, read - moved.read);
+    this.#sent += Math.max(0, written - moved.written);
+    moved.read = read;
+    moved.written = written;
+  }
+}
+
+/** By the handle as long as there is one: a socket adds up what waits to be written at each look. */
+function bytesOf(socket: Counted): Bytes {
+  return socket._handle ?? { bytesRead: socket.bytesRead, bytesWritten: socket._bytesDispatched };
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo, type Server } from 'node:net';
+import { duplexPair } from 'node:stream';
 import client from 'prom-client';
 import t, { type Test } from 'tap';
 import { serverKind } from '../../dist/worker/connections/connections.js';
@@ -66,6 +68,42 @@ t.test('bytes, connections and answers are counted, of our servers alone', async
     connections: 3,
   });
   t.notOk('application' in first || 'kinds' in first, 'what was not asked for');
+});
+
+t.test('bytes of connections that have closed by the time somebody asks, and of many that stay', async (t) => {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => response.end('x'.repeat(1_000)));
+  });
+  const measure = measuring([server]);
+  const port = await listening(t, server);
+  // More than are kept until then.
+  for (let i = 0; i < 70; i++) {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    for (let time = 0; time < 3; time++) await get(port, agent, 'y'.repeat(100));
+    if (i % 2 === 0) agent.destroy();
+    else t.teardown(() => agent.destroy());
+  }
+  while ((await new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)))) > 35) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { receivedBytes, sentBytes, requests } = await measure.read(FIGURES);
+  t.equal(requests, 210);
+  t.ok(receivedBytes > 21_000 && receivedBytes < 84_000, `${receivedBytes} bytes came`);
+  t.ok(sentBytes > 210_000 && sentBytes < 273_000, `${sentBytes} bytes went`);
+  t.match(await measure.read(FIGURES), { receivedBytes, sentBytes }, 'nothing counts twice');
+});
+
+t.test('a connection that is none of the system', async (t) => {
+  const server = http.createServer((_request, response) => response.end('x'));
+  const measure = measuring([server]);
+  const [near, far] = duplexPair();
+  server.emit('connection', far);
+  for (let time = 0; time < 3; time++) {
+    near.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(near, 'data');
+  }
+  t.match(await measure.read(FIGURES), { requests: 3, receivedBytes: 0, sentBytes: 0 });
+  near.destroy();
 });
 
 t.test('HTTP/2 and plain TCP are other kinds; bytes of streams are counted', async (t) => {

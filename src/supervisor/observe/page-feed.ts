@@ -24,6 +24,8 @@ const SHARE_S = 60;
 export interface Figures {
   readonly row: Row;
   readonly measured: Measured;
+  /** When it told them, in milliseconds of `performance.now()`. */
+  readonly heardAt: number;
   /** How long its answer has been due. */
   readonly silentMs: number;
 }
@@ -127,7 +129,7 @@ export class PageFeed {
     if (this.#readers.size === 0) return;
     this.#tell({
       event: 'now',
-      data: { at, values, status: told(status), workers: this.#workers(status, figures, before, at) },
+      data: { at, values, status: told(status), workers: this.#workers(status, figures) },
     });
     if (this.#lines.length === 0 && this.#left === 0) return;
     this.#tell({ event: 'logs', data: { lines: this.#lines, left: this.#left } });
@@ -135,12 +137,7 @@ export class PageFeed {
     this.#left = 0;
   }
 
-  #workers(
-    status: SupervisorStatus,
-    figures: ReadonlyMap<number, Figures>,
-    before: Look | undefined,
-    at: number,
-  ): PageWorker[] {
+  #workers(status: SupervisorStatus, figures: ReadonlyMap<number, Figures>): PageWorker[] {
     const oldest = this.#looks[0];
     const acceptedBy = (id: number) => {
       const now = figures.get(id);
@@ -149,17 +146,26 @@ export class PageFeed {
     const all = status.workers.reduce((sum, { id }) => sum + acceptedBy(id), 0);
     return status.workers.map(({ id, slot, generation, pid, state, uptimeMs, restarts, restartReason }) => {
       const known = figures.get(id);
-      const earlier = before?.of.get(id);
       const base = { id, slot, generation, pid, state, uptimeMs, restarts, restartReason };
-      const unknown = { requests: null, errors: null, p99Ms: null, loopDelayMs: null, cpu: null };
-      if (known === undefined) return { ...base, ...unknown, memoryBytes: null, connections: null, got: null };
-      const { measured, row } = known;
+      if (known === undefined) return { ...base, ...UNKNOWN, memoryBytes: null, connections: null, got: null };
+      const { measured } = known;
       const got = all === 0 ? null : acceptedBy(id) / all;
-      const rates = earlier === undefined || before === undefined ? unknown : ratesOf(earlier.row, row, at - before.at);
+      const rates = this.#ratesOf(id, known);
       const { requests, errors, p99Ms, cpu } = rates;
       const { rssBytes: memoryBytes, connections } = measured;
       return { ...base, requests, errors, p99Ms, cpu, loopDelayMs: delayOf(known), memoryBytes, connections, got };
     });
+  }
+
+  /** Since it had told something else before; one that is silent answers nothing. */
+  #ratesOf(id: number, { row, heardAt, silentMs }: Figures): Rates {
+    if (silentMs > 0) return ratesOf(row, row, silentMs / 1000);
+    for (let look = this.#looks.length - 2; look >= 0; look--) {
+      const earlier = this.#looks[look]?.of.get(id);
+      if (earlier === undefined) break;
+      if (earlier.heardAt !== heardAt) return ratesOf(earlier.row, row, (heardAt - earlier.heardAt) / 1000);
+    }
+    return NO_RATES;
   }
 
   #tell(event: PageEvent): void {
@@ -205,6 +211,8 @@ interface Rates {
   readonly p99Ms: number | null;
   readonly cpu: number | null;
 }
+/** Of one that has told nothing yet. */
+const UNKNOWN = { requests: null, errors: null, p99Ms: null, loopDelayMs: null, cpu: null };
 const NO_RATES: Rates = { requests: null, errors: null, p50Ms: null, p99Ms: null, cpu: null };
 
 function ratesOf(before: Row, now: Row, seconds: number): Rates {

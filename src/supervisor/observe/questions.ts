@@ -13,6 +13,8 @@ export class Questions {
     number,
     { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
   >();
+  /** Since when they owe an answer, in milliseconds. */
+  readonly #owing = new Map<number, number>();
   #asked = 0;
 
   /**
@@ -27,13 +29,25 @@ export class Questions {
   /** What a worker has at hand, and of the rest what is wanted. */
   ask(handle: WorkerHandle, wanted: { readonly kinds: boolean; readonly application: boolean }): number {
     this.#asked += 1;
-    const known = this.#known(handle.identity.worker);
+    const { worker } = handle.identity;
+    const known = this.#known(worker);
+    if (!this.#owing.has(worker)) this.#owing.set(worker, performance.now());
     const resolutionMs = this.#resolutionMs();
     void handle.send({ type: 'measure', seq: this.#asked, ...wanted, resolutionMs, known });
     return this.#asked;
   }
 
+  /** For how long a worker has owed an answer, in milliseconds; 0 where it owes none. */
+  silentMs(worker: number, now: number): number {
+    return now - (this.#owing.get(worker) ?? now);
+  }
+
+  gone(worker: number): void {
+    this.#owing.delete(worker);
+  }
+
   heard(worker: number, message: MeasuredMessage): void {
+    this.#owing.delete(worker);
     const waiting = this.#waiting.get(message.seq);
     // Who answers for another is not heard.
     if (waiting !== undefined && waiting.worker === worker) waiting.settle(message);

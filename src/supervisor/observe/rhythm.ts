@@ -11,6 +11,13 @@ const MOST_SCRAPERS = 2;
 const UNEVEN_SHARE = 0.1;
 const UNEVEN_MS = [100, 1_000] as const;
 
+/** In milliseconds. */
+interface Expected {
+  readonly at: number;
+  readonly distance: number;
+  readonly unevenMs: number;
+}
+
 export class Rhythm {
   readonly #times: number[] = [];
 
@@ -28,9 +35,14 @@ export class Rhythm {
     return this.#next().some(({ at, unevenMs }) => at <= now + withinMs && now < at + unevenMs);
   }
 
+  /** Whether somebody scrapes at even distances that are shorter than a time, in milliseconds. */
+  isQuickerThan(ms: number): boolean {
+    return this.#next().some(({ distance }) => distance < ms);
+  }
+
   /** By the distances of one scraper, and of as many as are known. */
-  #next(): { readonly at: number; readonly unevenMs: number }[] {
-    const found: { at: number; unevenMs: number }[] = [];
+  #next(): Expected[] {
+    const found: Expected[] = [];
     for (let scrapers = 1; scrapers <= MOST_SCRAPERS; scrapers++) {
       const [last, before, first] = [0, 1, 2].map((turn) => this.#times.at(-1 - turn * scrapers));
       if (last === undefined || before === undefined || first === undefined) return found;
@@ -39,7 +51,7 @@ export class Rhythm {
       if (distance < SHORTEST_MS || Math.abs(before - first - distance) > unevenMs) continue;
       // Of each scraper the next one.
       for (let turn = 0; turn < scrapers; turn++) {
-        found.push({ at: (this.#times.at(-1 - turn) ?? last) + distance, unevenMs });
+        found.push({ at: (this.#times.at(-1 - turn) ?? last) + distance, distance, unevenMs });
       }
     }
     return found;

@@ -119,6 +119,8 @@ export class Connections {
     }
     const sockets: ServerSocket[] = [...this.#plainSockets(), ...this.#secure.list()];
     const sessions = new Map(this.#sessions.list().map((session) => [peerOf(session.socket), session]));
+    // To know the peer of a connection takes a question to the system.
+    if (sessions.size === 0) return sockets.map((socket) => ({ socket, acceptedAt: acceptedAt(socket) }));
     return sockets.map((socket) => {
       const session = sessions.get(peerOf(socket));
       return { socket, acceptedAt: acceptedAt(socket), ...(session && { session }) };

@@ -1,3 +1,4 @@
+import os from 'node:os';
 import t, { type Test } from 'tap';
 import type { State } from '../../../src/core/state/types.js';
 import type { Log } from '../../../src/logs/logger.js';
@@ -105,6 +106,27 @@ t.test('a scrape that was expected is answered with what was asked before it cam
     asked.map(({ application }) => application),
     [true, true],
   );
+});
+
+t.test('a quick scraper of many workers is told what each has told when it was asked last', async (t) => {
+  const { asked, join, until, scrape, mute } = begin(t);
+  const many = 8 * os.availableParallelism() * 4;
+  for (let worker = 3; worker <= many; worker++) join(worker);
+  for (const second of [1, 2, 3]) {
+    await until(second * INTERVAL_MS);
+    await scrape(second * INTERVAL_MS);
+  }
+  asked.length = 0;
+  mute.add(1);
+  for (const second of [4, 5, 6, 7]) {
+    await until(second * INTERVAL_MS);
+    const metrics = await scrape(second * INTERVAL_MS);
+    t.equal(asked.length, ((second - 3) * many) / 4, 'a quarter of them in each second');
+    const told = Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_requests_total'));
+    t.equal(told.length, many);
+  }
+  t.equal(new Set(asked.map(({ worker }) => worker)).size, many);
+  t.equal((await scrape(7_500, true)).holdfast_scrape_silent_workers, 1, 'whoever does not want that asks all');
 });
 
 t.test('who does not want what was asked before is told how it is now', async (t) => {

@@ -59,7 +59,7 @@ function rig() {
     new Map(
       all.map(([id, more]): [number, Figures] => [
         id,
-        { row: rowOf(measuredOf(more)), measured: measuredOf(more), silentMs: 0 },
+        { row: rowOf(measuredOf(more)), measured: measuredOf(more), heardAt: 0, silentMs: 0 },
       ]),
     );
   return {
@@ -72,7 +72,10 @@ function rig() {
         known.add(id);
         tallies.heard(id, 0, row.slice());
       }
-      await pageFeed.look(of, tallies.total());
+      await pageFeed.look(
+        new Map([...of].map(([id, one]) => [id, { ...one, heardAt: one.heardAt || now }])),
+        tallies.total(),
+      );
       return events.at(-1)?.event === 'now' ? (events.at(-1)?.data as PageNow) : null;
     },
     tell: (event: object) => tell(event as SupervisorEvent),
@@ -128,6 +131,19 @@ t.test('a worker that does not answer is late by as much', async (t) => {
   const now = await look(1, silent);
   t.equal(now?.workers[0]?.loopDelayMs, 7_000);
   t.equal(byField(now?.values ?? []).loopDelayMs, 7_000);
+});
+
+t.test('of one that is asked seldom the figures are those since it was asked before', async (t) => {
+  const { figures, follow, look } = rig();
+  follow();
+  await look(1, figures([1, { requests: 10 }]));
+  const told = figures([1, { requests: 90 }]);
+  t.match((await look(4, told))?.workers[0], { requests: 20 });
+  const heardAt = 1_005_000;
+  const same = new Map([...told].map(([id, one]) => [id, { ...one, heardAt }]));
+  t.match((await look(1, same))?.workers[0], { requests: 20 }, 'nobody has asked since');
+  const silent = new Map([...same].map(([id, one]) => [id, { ...one, silentMs: 1_000 }]));
+  t.match((await look(1, silent))?.workers[0], { requests: 0, cpu: 0 }, 'it answers nobody');
 });
 
 t.test('who begins to look is told of the hour, of what happened and of the log', async (t) => {

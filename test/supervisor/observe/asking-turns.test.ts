@@ -1,0 +1,36 @@
+import t from 'tap';
+import { AskingTurns } from '../../../src/supervisor/observe/asking-turns.js';
+
+const workers = (count: number) => Array.from({ length: count }, (_none, i) => i + 1);
+
+t.test('a few workers are asked each second', async (t) => {
+  const turns = new AskingTurns(2);
+  t.equal(turns.seconds(16), 1);
+  for (let second = 0; second < 3; second++) t.same([...turns.choose(workers(16))], workers(16));
+});
+
+t.test(
+  'many workers on few processors are asked by turns, as many in each second, and nobody is forgotten',
+  async (t) => {
+    const turns = new AskingTurns(2);
+    const all = workers(70);
+    t.equal(turns.seconds(70), 5);
+    const asked = Array.from({ length: 10 }, () => [...turns.choose(all)]);
+    for (const chosen of asked) t.equal(chosen.length, 14);
+    for (const round of [asked.slice(0, 5), asked.slice(5), asked.slice(3, 8)]) {
+      t.same(
+        round.flat().sort((a, b) => a - b),
+        all,
+      );
+    }
+  },
+);
+
+t.test('who is new comes first, and who has gone is forgotten', async (t) => {
+  const turns = new AskingTurns(1);
+  turns.choose(workers(16));
+  turns.choose(workers(16));
+  t.ok(turns.choose([...workers(15), 99]).has(99));
+  turns.gone(99);
+  t.ok(turns.choose([...workers(15), 99]).has(99), 'the number of one that has gone is that of nobody');
+});
