@@ -7,7 +7,7 @@
 // Words pick files by their path. `--unit`: only those that start nothing heavy. `--tap`: all assertions, not only those of
 // files that failed.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -42,6 +42,10 @@ const TIMEOUT_S = 480;
 const HANGS_MS = 11 * 60_000;
 const HANGS_WITH_INSTALLATIONS_MS = 30 * 60_000;
 
+const MS_PER_TICK = 10;
+/** Of those that have ended, as far as it has been told. */
+let countedMs = 0;
+
 const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts') && !(flags.unit && HEAVY.test(file)))
   .filter((file) => words.length > 0 || !FROM_REGISTRY.test(file))
@@ -66,7 +70,10 @@ const begun = performance.now();
 const results = await runAll(inOrder(programs.values()));
 const failed = results.filter(({ ok }) => !ok);
 console.log(`1..${results.length}`);
-console.log(`# ${tests.length} files in ${results.length} processes, ${seconds(performance.now() - begun)} s`);
+const tookS = seconds(performance.now() - begun);
+console.log(
+  `# ${tests.length} files in ${results.length} processes, ${tookS} s, ${seconds(countedMs)} s of processor time`,
+);
 for (const { title } of failed) console.log(`# failed: ${title}`);
 process.exitCode = failed.length === 0 ? 0 : 1;
 
@@ -194,9 +201,9 @@ function processorTimes() {
   return { idle: sum(({ idle }) => [idle]), all: sum(Object.values) };
 }
 
-function report({ ok, title, output, ms }, number) {
+function report({ ok, title, output, ms, cpuMs }, number) {
   if (flags.tap || !ok) console.log(`# Subtest: ${title}\n${output.replaceAll(/^(?=.)/gm, '    ').trimEnd()}`);
-  console.log(`${ok ? 'ok' : 'not ok'} ${number} - ${title} # time=${Math.round(ms)}ms`);
+  console.log(`${ok ? 'ok' : 'not ok'} ${number} - ${title} # time=${Math.round(ms)}ms cpu=${cpuMs}ms`);
 }
 
 function run({ name, title, files: [file] }) {
@@ -219,12 +226,29 @@ function run({ name, title, files: [file] }) {
       output += `# it did not end within ${hangsMs / 60_000} minutes\n`;
       end(child);
     }, hangsMs);
+    let cpuMs = 0;
+    child.once('exit', () => {
+      const all = endedMs();
+      cpuMs = all - countedMs;
+      countedMs = all;
+    });
     child.once('close', (code) => {
       clearTimeout(hangs);
       children.delete(child);
-      resolve({ ok: code === 0, title, output, ms: performance.now() - begun });
+      resolve({ ok: code === 0, title, output, ms: performance.now() - begun, cpuMs });
     });
   });
+}
+
+/** Processor time of all programs that have ended, with that of what they have started and waited for; 0 where nobody tells. */
+function endedMs() {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[13]) + Number(fields[14])) * MS_PER_TICK;
+  } catch {
+    return 0;
+  }
 }
 
 /** With time to end what it has started. */
