@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endGently, launch, makeFolder, removeFolder, run } from './launch.js';
@@ -98,14 +99,20 @@ export async function firstAnswer(port, begun, refused = () => {}) {
   }
 }
 
-/** null for an answer, else what went wrong. */
+/** null for an answer, else what went wrong. Without an HTTP client: who starts shares its processors with who asks. */
 function attempt(port) {
   return new Promise((resolve) => {
-    const request = http.get({ host: '127.0.0.1', port, agent: false }, (response) => {
-      response.resume();
-      response.once('end', () => resolve(null));
+    const socket = net.connect({ host: '127.0.0.1', port }, () => {
+      socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n');
     });
-    request.once('error', (error) => resolve(error.code ?? error.message));
+    let wrong = 'an end without an answer';
+    socket.once('data', () => {
+      wrong = null;
+    });
+    socket.once('error', (error) => {
+      wrong = error.code ?? error.message;
+    });
+    socket.once('close', () => resolve(wrong));
   });
 }
 
