@@ -14,7 +14,7 @@ const ROUND_MS = 3_000;
 /** Who has been stopped is missed for a moment, and a scraper is expected from its third scrape on. */
 const LEAD_IN_MS = 4_500;
 /** Warm are those that were no quicker in the last four windows than in the four before. */
-const [WINDOWS, MOST_WINDOWS, RISE] = [4, 40, 1.03];
+const [WINDOWS, MOST_WINDOWS, RISE] = [8, 60, 1.03];
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function startObserved(workers, isObserved, env = {}) {
@@ -25,25 +25,39 @@ export async function startObserved(workers, isObserved, env = {}) {
   return { supervisor, admin };
 }
 
-/** Paired by round, in turn, while the other one is stopped: requests a second, and processor time of supervisor and workers for each. */
+/**
+ * Two of each, in turn, while the others are stopped: requests a second, and processor time of supervisor and workers for each.
+ * What two that are alike differ by says what the comparison is worth.
+ */
 export async function compareThroughput(workers, rounds) {
   for (const kind of ['short', 'keep-alive']) {
-    const [plain, observed] = [await candidate(workers, false, kind), await candidate(workers, true, kind)];
-    const ratios = { rate: [], cost: [] };
+    const all = [];
+    const found = [];
     try {
-      for (const one of [plain, observed]) await one.inTurn(() => warmUp(one.load));
+      for (const isObserved of [false, true, false, true]) all.push(await candidate(workers, isObserved, kind));
+      for (const one of all) await one.inTurn(() => warmUp(one.load));
       for (let round = 0; round < rounds; round++) {
-        const found = {};
-        const inTurn = round % 2 === 0 ? { plain, observed } : { observed, plain };
-        for (const [name, one] of Object.entries(inTurn)) found[name] = await one.inTurn(() => measure(one));
-        ratios.rate.push(found.observed.rate / found.plain.rate);
-        ratios.cost.push(found.observed.costMs / found.plain.costMs);
+        const measured = new Map();
+        for (const one of round % 2 === 0 ? all : all.toReversed()) {
+          measured.set(one, await one.inTurn(() => measure(one)));
+        }
+        found.push(all.map((one) => measured.get(one)));
       }
     } finally {
-      for (const one of [plain, observed]) await one.stop();
+      for (const one of all) await one.stop();
     }
-    console.log(`  ${kind.padEnd(10)}  requests/s ${text(ratios.rate)}, CPU of each ${text(ratios.cost)}`);
+    const ratio = (what, of, to) => text(found.map((round) => sum(round, of, what) / sum(round, to, what)));
+    for (const [name, of, to] of [
+      ['observed', [1, 3], [0, 2]],
+      ['alike', [2], [0]],
+    ]) {
+      console.log(`  ${kind}, ${name}: requests/s ${ratio('rate', of, to)}, CPU of each ${ratio('costMs', of, to)}`);
+    }
   }
+}
+
+function sum(round, places, what) {
+  return places.reduce((total, place) => total + round[place][what], 0);
 }
 
 /** Stopped, with its clients, but for its turns. */

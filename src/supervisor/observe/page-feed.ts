@@ -58,6 +58,8 @@ export class PageFeed {
   readonly #readers = new Set<Reader>();
   /** One for each of the last seconds. */
   readonly #looks: Look[] = [];
+  /** Of each worker, by what it has told last: of many each tells something but now and then. */
+  readonly #rates = new Map<number, { readonly heardAt: number; readonly rates: Rates }>();
   readonly #unfollow: () => void;
   #lines: string[] = [];
   #left = 0;
@@ -138,6 +140,7 @@ export class PageFeed {
   }
 
   #workers(status: SupervisorStatus, figures: ReadonlyMap<number, Figures>): PageWorker[] {
+    for (const id of this.#rates.keys()) if (!figures.has(id)) this.#rates.delete(id);
     const oldest = this.#looks[0];
     const acceptedBy = (id: number) => {
       const now = figures.get(id);
@@ -157,9 +160,18 @@ export class PageFeed {
     });
   }
 
-  /** Since it had told something else before; one that is silent answers nothing. */
-  #ratesOf(id: number, { row, heardAt, silentMs }: Figures): Rates {
+  /** One that is silent answers nothing. */
+  #ratesOf(id: number, figures: Figures): Rates {
+    const { row, heardAt, silentMs } = figures;
     if (silentMs > 0) return ratesOf(row, row, silentMs / 1000);
+    const known = this.#rates.get(id);
+    const rates = known?.heardAt === heardAt ? known.rates : this.#ratesSince(id, figures);
+    this.#rates.set(id, { heardAt, rates });
+    return rates;
+  }
+
+  /** Since it had told something else before. */
+  #ratesSince(id: number, { row, heardAt }: Figures): Rates {
     for (let look = this.#looks.length - 2; look >= 0; look--) {
       const earlier = this.#looks[look]?.of.get(id);
       if (earlier === undefined) break;
