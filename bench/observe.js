@@ -2,7 +2,7 @@
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
  * many requests as go, of two such supervisors in turn, while the other one is stopped: ROUNDS (9) of 3 s each, with connections that
- * stay, after a warm-up. COUNTING=off does without prom-client. ONLY=throughput leaves the first part out. Needs Linux.
+ * stay, after a warm-up. COUNTING=off does without prom-client. ONLY=cost and ONLY=throughput do one of both. Needs Linux.
  */
 import { compareThroughput, startObserved } from './support/observed.js';
 import { machine } from './support/report.js';
@@ -15,16 +15,18 @@ const ROUNDS = Number(process.env.ROUNDS ?? 9);
 const FIRST = 5;
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const table = {};
-console.log(`${machine()}; ${WORKERS} workers, ${SECONDS} s each`);
-for (const how of process.env.ONLY === 'throughput'
-  ? []
-  : ['not observed', 'admin address', 'scraped', 'scraped, page open']) {
-  table[how] = await measure(how);
+const only = process.env.ONLY;
+if (only !== 'throughput') {
+  console.log(`${machine()}; ${WORKERS} workers, ${SECONDS} s each`);
+  const table = {};
+  for (const how of ['not observed', 'admin address', 'scraped', 'scraped, page open']) table[how] = await measure(how);
+  console.table(table);
 }
-if (process.env.ONLY !== 'throughput') console.table(table);
-console.log(`\nWith page and scraper, to that without an admin address; ${ROUNDS} rounds: median (quartiles)`);
-await compareThroughput(WORKERS, ROUNDS);
+if (only !== 'cost') {
+  console.log(`${machine()}; ${WORKERS} workers, with page and scraper, to that without an admin address`);
+  console.log(`${ROUNDS} rounds: median (quartiles)`);
+  await compareThroughput(WORKERS, ROUNDS);
+}
 
 async function measure(how) {
   const { supervisor, admin } = await startObserved(WORKERS, how !== 'not observed');
