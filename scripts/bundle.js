@@ -35,8 +35,8 @@ const COMMAND =
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
 const PACKED = new Set(
   [
-    'admin api-client api-supervisor archives attach-server check-upgrade completion dashboard describe-view detach doctor dry-run end-orphans file-history help init',
-    'lib-pidusage lib-yaml live-progress logs manifest observer owner page-feed parent profile programs reaper replaced',
+    'admin api-client api-supervisor archives arrival attach-server check-upgrade completion dashboard describe-view detach doctor dry-run end-orphans file-history help init',
+    'lib-pidusage lib-yaml live-progress logs manifest native observer owner page-feed parent profile programs reaper replaced',
     'resolve shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
 );
