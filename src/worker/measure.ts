@@ -79,6 +79,7 @@ export class Measure {
   readonly #counted = new WeakMap<object, Moved>();
   /** Those that have answered more since. */
   #due: (readonly [socket: Counted, moved: Moved])[] = [];
+  #mostDue = MOST_DUE;
   #received = 0;
   #sent = 0;
   readonly #registries: Registries;
@@ -147,6 +148,12 @@ export class Measure {
     };
   }
 
+  /** Connections leave from now on: of one whose handle has gone to another process nobody can ask later. */
+  leave(): void {
+    this.#countDue();
+    this.#mostDue = 1;
+  }
+
   async #application(known: number): Promise<ApplicationMetrics> {
     const before = process.cpuUsage();
     const spent = () => {
@@ -212,7 +219,7 @@ export class Measure {
     else if (!known.isDue) {
       known.isDue = true;
       this.#due.push([socket, known]);
-      if (this.#due.length >= MOST_DUE) this.#countDue();
+      if (this.#due.length >= this.#mostDue) this.#countDue();
     }
   }
 
@@ -235,8 +242,9 @@ export class Measure {
   }
 
   /** A handle that has gone to another process counts from the beginning. */
-  #count({ bytesRead, bytesWritten }: Bytes, moved: Moved): void {
-    const [read, written] = [numberOf(bytesRead), numberOf(bytesWritten)];
+  #count(bytes: Bytes | null, moved: Moved): void {
+    if (bytes === null) return;
+    const [read, written] = [numberOf(bytes.bytesRead), numberOf(bytes.bytesWritten)];
     this.#received += Math.max(0, read - moved.read);
     this.#sent += Math.max(0, written - moved.written);
     moved.read = read;
@@ -244,9 +252,13 @@ export class Measure {
   }
 }
 
-/** By the handle as long as there is one: a socket adds up what waits to be written at each look. */
-function bytesOf(socket: Counted): Bytes {
-  return socket._handle ?? { bytesRead: socket.bytesRead, bytesWritten: socket._bytesDispatched };
+/** By the handle as long as there is one: a socket adds up what waits to be written at each look. null of one that does not tell. */
+function bytesOf(socket: Counted): Bytes | null {
+  try {
+    return socket._handle ?? { bytesRead: socket.bytesRead, bytesWritten: socket._bytesDispatched };
+  } catch {
+    return null;
+  }
 }
 
 function numberOf(value: unknown): number {

@@ -168,6 +168,7 @@ function install(): void {
         handover.link(message, handle as unknown as PipeHandle | undefined);
         return;
       case 'drain':
+        measure?.leave();
         drain.begin(message);
         return;
       case 'ticketKey':

@@ -93,6 +93,26 @@ t.test('bytes of connections that have closed by the time somebody asks, and of 
   t.match(await measure.read(FIGURES), { receivedBytes, sentBytes }, 'nothing counts twice');
 });
 
+t.test('bytes of a connection that leaves with its handle', async (t) => {
+  const server = http.createServer((_request, response) => response.end('x'.repeat(1_000)));
+  const measure = measuring([server]);
+  const sockets: net.Socket[] = [];
+  server.on('connection', (socket) => sockets.push(socket));
+  const port = await listening(t, server);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  const sent = async () => (await measure.read(FIGURES)).sentBytes;
+  for (let time = 0; time < 2; time++) await get(port, agent);
+  measure.leave();
+  await get(port, agent);
+  // As it is when a handle goes to another process.
+  const [socket] = sockets as (net.Socket & { _handle: { close(): void } | null })[];
+  const handle = socket?._handle;
+  t.teardown(() => handle?.close());
+  if (socket !== undefined) socket._handle = null;
+  t.ok((await sent()) > 3_000, 'all three answers');
+});
+
 t.test('a connection that is none of the system', async (t) => {
   const server = http.createServer((_request, response) => response.end('x'));
   const measure = measuring([server]);

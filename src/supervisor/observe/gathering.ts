@@ -102,7 +102,10 @@ export class Gathering {
     }
     const awaited = this.#awaited();
     if (this.#rhythm.isQuickerThan(this.#asking.seconds(handles.length) * INTERVAL_MS)) {
-      const covers = awaited.filter((worker) => due.has(worker) || this.#latest.get(worker)?.measured.kinds);
+      const isNew = ({ identity: { worker } }: WorkerHandle) =>
+        !due.has(worker) && this.#silentMs(worker, now) === 0 && !this.#latest.get(worker)?.measured.kinds;
+      const unknown = new Set(handles.filter(isNew).map(({ identity }) => identity.worker));
+      const covers = awaited.filter((worker) => !unknown.has(worker));
       this.#ahead = { at: now, covers, answer: this.#gather(awaited, inTurn).then((told) => this.#withOthers(told)) };
     } else this.#ahead = { at: now, covers: awaited, answer: this.#gather(awaited, handles) };
   }

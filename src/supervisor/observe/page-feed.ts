@@ -19,6 +19,8 @@ const LINES_A_SECOND = 200;
 const LONGEST_LINE = 4_096;
 const LONGEST_MESSAGE = 2_000;
 const SHARE_S = 60;
+/** Of what rates are made. */
+const SHORTEST_MS = 500;
 
 /** What is known of a worker at a moment. */
 export interface Figures {
@@ -170,12 +172,13 @@ export class PageFeed {
     return rates;
   }
 
-  /** Since it had told something else before. */
+  /** Since it had told something else, long enough before: who is asked twice in a moment has done nothing in between. */
   #ratesSince(id: number, { row, heardAt }: Figures): Rates {
     for (let look = this.#looks.length - 2; look >= 0; look--) {
       const earlier = this.#looks[look]?.of.get(id);
       if (earlier === undefined) break;
-      if (earlier.heardAt !== heardAt) return ratesOf(earlier.row, row, (heardAt - earlier.heardAt) / 1000);
+      const ms = heardAt - earlier.heardAt;
+      if (ms >= SHORTEST_MS) return ratesOf(earlier.row, row, ms / 1000);
     }
     return NO_RATES;
   }

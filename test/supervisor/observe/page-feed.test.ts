@@ -142,6 +142,8 @@ t.test('of one that is asked seldom the figures are those since it was asked bef
   const heardAt = 1_005_000;
   const same = new Map([...told].map(([id, one]) => [id, { ...one, heardAt }]));
   t.match((await look(1, same))?.workers[0], { requests: 20 }, 'nobody has asked since');
+  const again = new Map([...figures([1, { requests: 91 }])].map(([id, one]) => [id, { ...one, heardAt: heardAt + 5 }]));
+  t.match((await look(1, again))?.workers[0], { requests: 81 / 4.005 }, 'nor does it count what a moment has brought');
   const silent = new Map([...same].map(([id, one]) => [id, { ...one, silentMs: 1_000 }]));
   t.match((await look(1, silent))?.workers[0], { requests: 0, cpu: 0 }, 'it answers nobody');
 });
