@@ -79,7 +79,6 @@ export class Measure {
   readonly #counted = new WeakMap<object, Moved>();
   /** Those that have answered more since. */
   #due: (readonly [socket: Counted, moved: Moved])[] = [];
-  #mostDue = MOST_DUE;
   #received = 0;
   #sent = 0;
   readonly #registries: Registries;
@@ -148,12 +147,6 @@ export class Measure {
     };
   }
 
-  /** Connections leave from now on: of one whose handle has gone to another process nobody can ask later. */
-  leave(): void {
-    this.#countDue();
-    this.#mostDue = 1;
-  }
-
   async #application(known: number): Promise<ApplicationMetrics> {
     const before = process.cpuUsage();
     const spent = () => {
@@ -219,7 +212,7 @@ export class Measure {
     else if (!known.isDue) {
       known.isDue = true;
       this.#due.push([socket, known]);
-      if (this.#due.length >= this.#mostDue) this.#countDue();
+      if (this.#due.length >= MOST_DUE) this.#countDue();
     }
   }
 
@@ -241,7 +234,6 @@ export class Measure {
     }
   }
 
-  /** A handle that has gone to another process counts from the beginning. */
   #count(bytes: Bytes | null, moved: Moved): void {
     if (bytes === null) return;
     const [read, written] = [numberOf(bytes.bytesRead), numberOf(bytes.bytesWritten)];
@@ -262,5 +254,5 @@ function bytesOf(socket: Counted): Bytes | null {
 }
 
 function numberOf(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
+  return Number.isFinite(value) ? (value as number) : 0;
 }

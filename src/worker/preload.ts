@@ -168,7 +168,6 @@ function install(): void {
         handover.link(message, handle as unknown as PipeHandle | undefined);
         return;
       case 'drain':
-        measure?.leave();
         drain.begin(message);
         return;
       case 'ticketKey':

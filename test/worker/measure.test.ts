@@ -1,47 +1,11 @@
-import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
-import net, { type AddressInfo, type Server } from 'node:net';
-import { duplexPair } from 'node:stream';
+import net from 'node:net';
 import client from 'prom-client';
-import t, { type Test } from 'tap';
-import { serverKind } from '../../dist/worker/connections/connections.js';
-import { Figures } from '../../dist/worker/connections/figures.js';
-import { Measure } from '../../dist/worker/measure.js';
+import t from 'tap';
 import { Registries } from '../../dist/worker/registries.js';
 import { measuredOf } from '../monitor/support/measured.js';
-
-/** What is asked for once a second, and with a scrape. */
-const FIGURES = { kinds: false, application: false, known: 0 };
-const ALL = { kinds: true, application: true };
-
-async function listening(t: Test, server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => server.close());
-  return (server.address() as AddressInfo).port;
-}
-
-function measuring(ours: readonly Server[], registries: () => Iterable<unknown> = () => []) {
-  const figures = new Figures();
-  figures.install();
-  return new Measure({
-    figures,
-    latency: () => figures.read().latency,
-    isOurs: (server) => ours.includes(server),
-    kindOf: serverKind,
-    countConnections: () => 3,
-    countKinds: () => ({ http1: 3 }),
-    registries,
-  });
-}
-
-const get = (port: number, agent: http.Agent | false, body = '') =>
-  new Promise((resolve, reject) => {
-    const request = http.request({ port, host: '127.0.0.1', method: 'POST', path: '/', agent }, (response) =>
-      response.resume().on('end', resolve),
-    );
-    request.on('error', reject).end(body);
-  });
+import { ALL, FIGURES, get, listening, measuring } from './support/measuring.js';
 
 t.test('bytes, connections and answers are counted, of our servers alone', async (t) => {
   const server = http.createServer((request, response) => {
@@ -68,62 +32,6 @@ t.test('bytes, connections and answers are counted, of our servers alone', async
     connections: 3,
   });
   t.notOk('application' in first || 'kinds' in first, 'what was not asked for');
-});
-
-t.test('bytes of connections that have closed by the time somebody asks, and of many that stay', async (t) => {
-  const server = http.createServer((request, response) => {
-    request.resume().on('end', () => response.end('x'.repeat(1_000)));
-  });
-  const measure = measuring([server]);
-  const port = await listening(t, server);
-  // More than are kept until then.
-  for (let i = 0; i < 70; i++) {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    for (let time = 0; time < 3; time++) await get(port, agent, 'y'.repeat(100));
-    if (i % 2 === 0) agent.destroy();
-    else t.teardown(() => agent.destroy());
-  }
-  while ((await new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)))) > 35) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const { receivedBytes, sentBytes, requests } = await measure.read(FIGURES);
-  t.equal(requests, 210);
-  t.ok(receivedBytes > 21_000 && receivedBytes < 84_000, `${receivedBytes} bytes came`);
-  t.ok(sentBytes > 210_000 && sentBytes < 273_000, `${sentBytes} bytes went`);
-  t.match(await measure.read(FIGURES), { receivedBytes, sentBytes }, 'nothing counts twice');
-});
-
-t.test('bytes of a connection that leaves with its handle', async (t) => {
-  const server = http.createServer((_request, response) => response.end('x'.repeat(1_000)));
-  const measure = measuring([server]);
-  const sockets: net.Socket[] = [];
-  server.on('connection', (socket) => sockets.push(socket));
-  const port = await listening(t, server);
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  t.teardown(() => agent.destroy());
-  const sent = async () => (await measure.read(FIGURES)).sentBytes;
-  for (let time = 0; time < 2; time++) await get(port, agent);
-  measure.leave();
-  await get(port, agent);
-  // As it is when a handle goes to another process.
-  const [socket] = sockets as (net.Socket & { _handle: { close(): void } | null })[];
-  const handle = socket?._handle;
-  t.teardown(() => handle?.close());
-  if (socket !== undefined) socket._handle = null;
-  t.ok((await sent()) > 3_000, 'all three answers');
-});
-
-t.test('a connection that is none of the system', async (t) => {
-  const server = http.createServer((_request, response) => response.end('x'));
-  const measure = measuring([server]);
-  const [near, far] = duplexPair();
-  server.emit('connection', far);
-  for (let time = 0; time < 3; time++) {
-    near.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-    await once(near, 'data');
-  }
-  t.match(await measure.read(FIGURES), { requests: 3, receivedBytes: 0, sentBytes: 0 });
-  near.destroy();
 });
 
 t.test('HTTP/2 and plain TCP are other kinds; bytes of streams are counted', async (t) => {

@@ -6,9 +6,12 @@
 /** In a second, of all workers, for each processor. */
 const MOST_ASKED = 8;
 
+/** Before all that have been asked more often. */
+const ONCE = 0.5;
+
 export class AskingTurns {
   readonly #most: number;
-  /** In which second each was asked last. */
+  /** In which second each was asked last; `ONCE` of who was asked once. */
   readonly #askedIn = new Map<number, number>();
   #second = 0;
 
@@ -22,13 +25,16 @@ export class AskingTurns {
     return Math.max(1, Math.ceil(workers / this.#most));
   }
 
-  /** Those whose turn it is in this second: who has never been asked first, then those that were asked longest ago. */
+  /**
+   * Those whose turn it is in this second: who has never been asked first, then who has been asked once, as it takes two answers to
+   * know a rate, then those that were asked longest ago.
+   */
   choose(workers: readonly number[]): ReadonlySet<number> {
     this.#second += 1;
     const askedIn = (worker: number) => this.#askedIn.get(worker) ?? 0;
     const inTurn = [...workers].sort((a, b) => askedIn(a) - askedIn(b));
     const chosen = inTurn.slice(0, Math.ceil(workers.length / this.seconds(workers.length)));
-    for (const worker of chosen) this.#askedIn.set(worker, this.#second);
+    for (const worker of chosen) this.#askedIn.set(worker, this.#askedIn.has(worker) ? this.#second : ONCE);
     return new Set(chosen);
   }
 

@@ -2,25 +2,31 @@
 import type { MeasuredMessage } from './questions.js';
 
 /** What gauges of the last seconds are made of. */
-const SECONDS = 15;
+const LAST_MS = 15_000;
 
 /** The last seconds of a worker. */
 interface Course {
-  readonly delays: (readonly number[])[];
-  /** Active and idle, at each look. */
-  readonly loop: (readonly [activeMs: number, idleMs: number])[];
+  readonly delays: { readonly at: number; readonly delay: readonly number[] }[];
+  /** Active and idle. */
+  readonly loop: { readonly at: number; readonly activeMs: number; readonly idleMs: number }[];
 }
 
 export class Courses {
   readonly #courses = new Map<number, Course>();
 
-  heard(worker: number, { loopDelayMs, loopActiveMs, loopIdleMs }: MeasuredMessage): void {
+  /** @param at in milliseconds, of a clock that does not go back */
+  heard(
+    worker: number,
+    { loopDelayMs, loopActiveMs: activeMs, loopIdleMs: idleMs }: MeasuredMessage,
+    at: number,
+  ): void {
     const course = this.#courses.get(worker) ?? { delays: [], loop: [] };
     this.#courses.set(worker, course);
-    if (loopDelayMs.length === 4) course.delays.push(loopDelayMs);
-    course.loop.push([loopActiveMs, loopIdleMs]);
-    if (course.delays.length > SECONDS) course.delays.shift();
-    if (course.loop.length > SECONDS + 1) course.loop.shift();
+    if (loopDelayMs.length === 4) course.delays.push({ at, delay: loopDelayMs });
+    course.loop.push({ at, activeMs, idleMs });
+    // Of one that is asked seldom there is one answer, and the one before it.
+    while (course.delays.length > 1 && isOld(course.delays[0], at)) course.delays.shift();
+    while (course.loop.length > 2 && isOld(course.loop[1], at)) course.loop.shift();
   }
 
   gone(worker: number): void {
@@ -30,13 +36,17 @@ export class Courses {
   /** @returns the delays that it has told, and the share of the time in which its loop was active; null where that is not known */
   of(worker: number): { readonly delays: readonly (readonly number[])[]; readonly utilization: number | null } {
     const { delays, loop } = this.#courses.get(worker) ?? { delays: [], loop: [] };
-    return { delays, utilization: utilizationOf(loop) };
+    return { delays: delays.map(({ delay }) => delay), utilization: utilizationOf(loop) };
   }
+}
+
+function isOld(one: { readonly at: number } | undefined, now: number): boolean {
+  return one !== undefined && now - one.at >= LAST_MS;
 }
 
 function utilizationOf(loop: Course['loop']): number | null {
   const [first, last] = [loop[0], loop.at(-1)];
   if (first === undefined || last === undefined) return null;
-  const [active, idle] = [last[0] - first[0], last[1] - first[1]];
+  const [active, idle] = [last.activeMs - first.activeMs, last.idleMs - first.idleMs];
   return active + idle <= 0 ? null : active / (active + idle);
 }

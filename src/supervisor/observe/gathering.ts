@@ -74,6 +74,11 @@ export class Gathering {
     for (const one of [this.#questions, this.#asking, this.#reading]) one.gone(worker);
   }
 
+  /** How many seconds pass until each worker has been asked once. */
+  get turnSeconds(): number {
+    return this.#asking.seconds(this.#options.workers().size);
+  }
+
   /** Of each worker that has told something. */
   figures(): ReadonlyMap<number, Figures> {
     const now = performance.now();
@@ -96,17 +101,24 @@ export class Gathering {
     const handles = this.#connected();
     const due = this.#asking.choose(handles.map(({ identity }) => identity.worker));
     const inTurn = handles.filter(({ identity }) => due.has(identity.worker));
-    if (!this.#rhythm.expects(now, INTERVAL_MS)) {
+    const turnMs = this.turnSeconds * INTERVAL_MS;
+    const isQuick = this.#rhythm.isQuickerThan(turnMs);
+    // Each second brings a part of what a quick scraper is answered with.
+    if (!this.#rhythm.expects(now, isQuick ? turnMs : INTERVAL_MS)) {
       for (const handle of inTurn) this.#questions.ask(handle, { kinds: false, application: false });
       return;
     }
     const awaited = this.#awaited();
-    if (this.#rhythm.isQuickerThan(this.#asking.seconds(handles.length) * INTERVAL_MS)) {
+    if (isQuick) {
       const isNew = ({ identity: { worker } }: WorkerHandle) =>
         !due.has(worker) && this.#silentMs(worker, now) === 0 && !this.#latest.get(worker)?.measured.kinds;
       const unknown = new Set(handles.filter(isNew).map(({ identity }) => identity.worker));
       const covers = awaited.filter((worker) => !unknown.has(worker));
-      this.#ahead = { at: now, covers, answer: this.#gather(awaited, inTurn).then((told) => this.#withOthers(told)) };
+      this.#ahead = {
+        at: now,
+        covers,
+        answer: this.#gather(awaited, inTurn).then((told) => this.#withOthers(told, due)),
+      };
     } else this.#ahead = { at: now, covers: awaited, answer: this.#gather(awaited, handles) };
   }
 
@@ -151,19 +163,22 @@ export class Gathering {
   }
 
   /** Who scrapes more often than each worker has its turn is told of the others what they have told last. */
-  #withOthers({ answers, awaited }: Gathered): Gathered {
+  #withOthers({ answers, awaited }: Gathered, asked: ReadonlySet<number>): Gathered {
     const now = performance.now();
     const all = new Map(answers);
     for (const worker of awaited) {
       const latest = this.#latest.get(worker);
-      if (latest !== undefined && this.#silentMs(worker, now) === 0) all.set(latest.identity, latest.measured);
+      if (latest !== undefined && !asked.has(worker) && this.#silentMs(worker, now) === 0)
+        all.set(latest.identity, latest.measured);
     }
     return { answers: all, awaited };
   }
 
-  /** 0 of one that has the time yet that everybody has to answer. */
+  /** 0 of one that has the time yet that everybody has to answer. Who cannot be asked any more owes what it has not told since. */
   #silentMs(worker: number, now: number): number {
-    const silentMs = this.#questions.silentMs(worker, now);
+    const { heardAt = now } = this.#latest.get(worker) ?? {};
+    const isCutOff = this.#options.workers().get(worker)?.connected === false;
+    const silentMs = isCutOff ? now - heardAt : this.#questions.silentMs(worker, now);
     return silentMs < PATIENCE_MS ? 0 : silentMs;
   }
 }

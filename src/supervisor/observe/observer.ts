@@ -92,7 +92,7 @@ export class Observer {
   begin(pageFeed: Pick<PageFeed, 'look' | 'review' | 'hangs' | 'toJSON'>): void {
     this.#pageFeed = pageFeed;
     this.#timer ??= setInterval(() => {
-      void pageFeed.look(this.#gathering.figures(), this.#tallies.total());
+      void pageFeed.look(this.#gathering.figures(), this.#tallies.total(), this.#gathering.turnSeconds > 1);
       this.#gathering.ask();
     }, INTERVAL_MS);
     this.#timer.unref();
@@ -111,7 +111,7 @@ export class Observer {
     // The row is theirs from now on, and grows.
     this.#tallies.heard(worker, slot, row.slice());
     if (application !== undefined) this.#application.heard(worker, slot, application);
-    this.#courses.heard(worker, message);
+    this.#courses.heard(worker, message, performance.now());
   }
 
   /** It has ended: what it had last is kept. */

@@ -120,15 +120,18 @@ export class PageFeed {
    *
    * @param figures of the workers that are there, as far as they are known
    * @param total what all have counted, those that have ended included: it never goes back
+   * @param isInTurn whether they are asked in turn: what all have counted then grows by what several seconds have brought to some
    */
-  async look(figures: ReadonlyMap<number, Figures>, total: Row): Promise<void> {
+  async look(figures: ReadonlyMap<number, Figures>, total: Row, isInTurn = false): Promise<void> {
     const status = await this.#options.outline();
     const at = this.#now() / 1000;
     const before = this.#looks.at(-1);
     const now = { at, total, of: figures };
     this.#looks.push(now);
     if (this.#looks.length > SHARE_S + 1) this.#looks.shift();
-    const values = valuesOf(before, now, status);
+    for (const id of this.#rates.keys()) if (!figures.has(id)) this.#rates.delete(id);
+    const rates = [...figures].map(([id, one]) => this.#ratesOf(id, one));
+    const values = valuesOf(before, now, status, isInTurn ? rates : null);
     this.#course.add(at, values);
     if (this.#readers.size === 0) return;
     this.#tell({
@@ -142,7 +145,6 @@ export class PageFeed {
   }
 
   #workers(status: SupervisorStatus, figures: ReadonlyMap<number, Figures>): PageWorker[] {
-    for (const id of this.#rates.keys()) if (!figures.has(id)) this.#rates.delete(id);
     const oldest = this.#looks[0];
     const acceptedBy = (id: number) => {
       const now = figures.get(id);
@@ -197,7 +199,12 @@ function told(status: SupervisorStatus): PageNow['status'] {
   };
 }
 
-function valuesOf(before: Look | undefined, now: Look, status: SupervisorStatus): PageValues {
+function valuesOf(
+  before: Look | undefined,
+  now: Look,
+  status: SupervisorStatus,
+  each: readonly Rates[] | null,
+): PageValues {
   const measured = [...now.of.values()].map((one) => one.measured);
   const total = (value: (one: Measured) => number) =>
     measured.length === 0 ? null : measured.reduce((all, one) => all + value(one), 0);
@@ -205,6 +212,7 @@ function valuesOf(before: Look | undefined, now: Look, status: SupervisorStatus)
   const queues = status.addresses.flatMap(({ sockets }) => sockets.flatMap(({ queueLength }) => queueLength ?? []));
   const found = {
     ...(before === undefined ? NO_RATES : ratesOf(before.total, now.total, now.at - before.at)),
+    ...(each !== null && together(each)),
     loopDelayMs: delays.length === 0 ? null : Math.max(...delays),
     memoryBytes: total(({ rssBytes }) => rssBytes),
     connections: total(({ connections }) => connections),
@@ -242,6 +250,13 @@ function ratesOf(before: Row, now: Row, seconds: number): Rates {
     p99Ms: hasAnswers ? percentile(latency, 0.99) : null,
     cpu: (by(AT.cpuUserMs) + by(AT.cpuSystemMs)) / 1000 / seconds,
   };
+}
+
+/** Of all together, as far as it is known. */
+function together(each: readonly Rates[]): Pick<Rates, 'requests' | 'errors' | 'cpu'> {
+  const sum = (field: 'requests' | 'errors' | 'cpu') =>
+    each.every((one) => one[field] === null) ? null : each.reduce((all, one) => all + (one[field] ?? 0), 0);
+  return { requests: sum('requests'), errors: sum('errors'), cpu: sum('cpu') };
 }
 
 function accepted(row: Row | undefined): number {

@@ -118,15 +118,39 @@ t.test('a quick scraper of many workers is told what each has told when it was a
   }
   asked.length = 0;
   mute.add(1);
+  let silent = 0;
   for (const second of [4, 5, 6, 7]) {
     await until(second * INTERVAL_MS);
     const metrics = await scrape(second * INTERVAL_MS);
     t.equal(asked.length, ((second - 3) * many) / 4, 'a quarter of them in each second');
-    const told = Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_requests_total'));
-    t.equal(told.length, many);
+    const told = Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_heap_used_bytes'));
+    // From its turn on.
+    if (asked.some(({ worker }) => worker === 1)) silent = 1;
+    t.equal(told.length, many - silent);
+    t.equal(metrics.holdfast_scrape_silent_workers, silent);
   }
   t.equal(new Set(asked.map(({ worker }) => worker)).size, many);
   t.equal((await scrape(7_500, true)).holdfast_scrape_silent_workers, 1, 'whoever does not want that asks all');
+});
+
+t.test('so is one that does not come each second', async (t) => {
+  const { asked, join, until, scrape } = begin(t);
+  const many = 8 * os.availableParallelism() * 4;
+  for (let worker = 3; worker <= many; worker++) join(worker);
+  for (const second of [2, 4, 6]) {
+    await until(second * INTERVAL_MS);
+    await scrape(second * INTERVAL_MS);
+  }
+  asked.length = 0;
+  for (const second of [8, 10, 12, 14]) {
+    await until(second * INTERVAL_MS);
+    const metrics = await scrape(second * INTERVAL_MS);
+    t.equal(metrics.holdfast_scrape_silent_workers, 0);
+    const told = Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_heap_used_bytes'));
+    t.equal(told.length, many);
+  }
+  t.equal(asked.length, 2 * many, 'each in its turn, twice in eight seconds');
+  t.equal(asked.filter(({ application }) => application).length, asked.length, 'for its own metrics, too');
 });
 
 t.test('who does not want what was asked before is told how it is now', async (t) => {

@@ -148,6 +148,20 @@ t.test('of one that is asked seldom the figures are those since it was asked bef
   t.match((await look(1, silent))?.workers[0], { requests: 0, cpu: 0 }, 'it answers nobody');
 });
 
+t.test('where workers are asked in turn, all together are the sum of what each does', async (t) => {
+  const { pageFeed, events, figures, follow } = rig();
+  follow();
+  const at = (seconds: number, all: ReadonlyMap<number, Figures>) =>
+    new Map([...all].map(([id, one]) => [id, { ...one, heardAt: 1_000_000 + seconds * 1_000 }]));
+  const total = (requests: number) => rowOf(measuredOf({ requests }));
+  const first = at(1, figures([1, { requests: 100 }], [2, { requests: 100 }]));
+  await pageFeed.look(first, total(200), true);
+  await pageFeed.look(at(5, figures([1, { requests: 140 }], [2, { requests: 180 }])), total(320), true);
+  const values = events.flatMap((one) => (one.event === 'now' ? [one.data.values] : []));
+  t.equal(byField(values[0] ?? []).requests, null);
+  t.equal(byField(values[1] ?? []).requests, 10 + 20, 'not what came in the second in which they were asked');
+});
+
 t.test('who begins to look is told of the hour, of what happened and of the log', async (t) => {
   const { events, figures, follow, look, tell, log, isLogFollowed } = rig();
   for (let i = 0; i < 5; i++) t.equal(await look(1, figures([1, {}])), null, 'nobody looks');

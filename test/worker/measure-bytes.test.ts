@@ -1,0 +1,58 @@
+import diagnosticsChannel from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import http from 'node:http';
+import { duplexPair } from 'node:stream';
+import t from 'tap';
+import { FIGURES, get, listening, measuring } from './support/measuring.js';
+
+t.test('bytes of connections that have closed by the time somebody asks, and of many that stay', async (t) => {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => response.end('x'.repeat(1_000)));
+  });
+  const measure = measuring([server]);
+  const port = await listening(t, server);
+  // More than are kept until then.
+  for (let i = 0; i < 70; i++) {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    for (let time = 0; time < 3; time++) await get(port, agent, 'y'.repeat(100));
+    if (i % 2 === 0) agent.destroy();
+    else t.teardown(() => agent.destroy());
+  }
+  while ((await new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)))) > 35) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { receivedBytes, sentBytes, requests } = await measure.read(FIGURES);
+  t.equal(requests, 210);
+  t.ok(receivedBytes > 21_000 && receivedBytes < 84_000, `${receivedBytes} bytes came`);
+  t.ok(sentBytes > 210_000 && sentBytes < 273_000, `${sentBytes} bytes went`);
+  t.match(await measure.read(FIGURES), { receivedBytes, sentBytes }, 'nothing counts twice');
+});
+
+t.test('a connection that is none of the system', async (t) => {
+  const server = http.createServer((_request, response) => response.end('x'));
+  const measure = measuring([server]);
+  const [near, far] = duplexPair();
+  server.emit('connection', far);
+  for (let time = 0; time < 3; time++) {
+    near.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(near, 'data');
+  }
+  t.match(await measure.read(FIGURES), { requests: 3, receivedBytes: 0, sentBytes: 0 });
+  near.destroy();
+});
+
+t.test('a socket that tells nonsense, or throws, costs its own bytes', async (t) => {
+  const measure = measuring([]);
+  const finish = diagnosticsChannel.channel('http.server.response.finish');
+  const tell = (socket: object) => finish.publish({ socket, response: { statusCode: 200 } });
+  const throwing = Object.defineProperty({}, 'bytesRead', {
+    get() {
+      throw new Error('not now');
+    },
+  });
+  const sockets = [throwing, { bytesRead: Number.NaN, _bytesDispatched: '5' }, { bytesRead: 7, _bytesDispatched: 8 }];
+  for (let time = 0; time < 2; time++) for (const socket of sockets) tell(socket);
+  t.match(await measure.read(FIGURES), { receivedBytes: 7, sentBytes: 8 });
+  for (const socket of sockets) tell(Object.assign(socket, { _bytesDispatched: 9 }));
+  t.match(await measure.read(FIGURES), { receivedBytes: 7, sentBytes: 8 + 1 + 9 }, 'those behind it count on');
+});
