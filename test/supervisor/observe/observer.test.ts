@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import type { State } from '../../../src/core/state/types.js';
 import type { Log } from '../../../src/logs/logger.js';
 import { Observer } from '../../../src/supervisor/observe/observer.js';
+import type { Figures, PageFeed } from '../../../src/supervisor/observe/page-feed.js';
 import type { WorkerHandle } from '../../../src/supervisor/workers/process/handle.js';
 import { statusOf } from '../../control/support/fake-target.js';
 import { metricsOf } from '../../monitor/support/exposition.js';
@@ -45,10 +46,15 @@ function begin(t: Test) {
     log: {} as Log,
   });
   for (const worker of [1, 2]) join(worker);
-  observer.begin({ look: async () => {}, review() {}, hangs() {}, toJSON: () => ({}) });
+  const looks: { readonly figures: ReadonlyMap<number, Figures>; readonly isInTurn: boolean | undefined }[] = [];
+  const look: PageFeed['look'] = async (figures, _total, isInTurn) => {
+    looks.push({ figures, isInTurn });
+  };
+  observer.begin({ look, review() {}, hangs() {}, toJSON: () => ({}) });
   return {
     asked,
     join,
+    looks,
     mute,
     workers,
     observer,
@@ -66,6 +72,24 @@ function begin(t: Test) {
     },
   };
 }
+/** So many that each has its turn every four seconds, after three scrapes at even distances, in seconds. */
+async function beginMany(t: Test, scrapes: readonly number[]) {
+  const rig = begin(t);
+  const many = 8 * os.availableParallelism() * 4;
+  for (let worker = 3; worker <= many; worker++) rig.join(worker);
+  for (const second of scrapes) {
+    await rig.until(second * INTERVAL_MS);
+    await rig.scrape(second * INTERVAL_MS);
+  }
+  rig.asked.length = 0;
+  return { ...rig, many };
+}
+
+/** How many workers have told how they are. */
+function gauges(metrics: object): number {
+  return Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_heap_used_bytes')).length;
+}
+
 const MEASURED = { cmd: 'NODE_HOLDFAST', type: 'measured' } as const;
 
 t.test('many workers are told to look seldom how late their loops are', async (t) => {
@@ -109,24 +133,16 @@ t.test('a scrape that was expected is answered with what was asked before it cam
 });
 
 t.test('a quick scraper of many workers is told what each has told when it was asked last', async (t) => {
-  const { asked, join, until, scrape, mute } = begin(t);
-  const many = 8 * os.availableParallelism() * 4;
-  for (let worker = 3; worker <= many; worker++) join(worker);
-  for (const second of [1, 2, 3]) {
-    await until(second * INTERVAL_MS);
-    await scrape(second * INTERVAL_MS);
-  }
-  asked.length = 0;
+  const { asked, many, until, scrape, mute } = await beginMany(t, [1, 2, 3]);
   mute.add(1);
   let silent = 0;
   for (const second of [4, 5, 6, 7]) {
     await until(second * INTERVAL_MS);
     const metrics = await scrape(second * INTERVAL_MS);
     t.equal(asked.length, ((second - 3) * many) / 4, 'a quarter of them in each second');
-    const told = Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_heap_used_bytes'));
     // From its turn on.
     if (asked.some(({ worker }) => worker === 1)) silent = 1;
-    t.equal(told.length, many - silent);
+    t.equal(gauges(metrics), many - silent);
     t.equal(metrics.holdfast_scrape_silent_workers, silent);
   }
   t.equal(new Set(asked.map(({ worker }) => worker)).size, many);
@@ -134,23 +150,36 @@ t.test('a quick scraper of many workers is told what each has told when it was a
 });
 
 t.test('so is one that does not come each second', async (t) => {
-  const { asked, join, until, scrape } = begin(t);
-  const many = 8 * os.availableParallelism() * 4;
-  for (let worker = 3; worker <= many; worker++) join(worker);
-  for (const second of [2, 4, 6]) {
-    await until(second * INTERVAL_MS);
-    await scrape(second * INTERVAL_MS);
-  }
-  asked.length = 0;
-  for (const second of [8, 10, 12, 14]) {
+  const { asked, many, until, scrape } = await beginMany(t, [3, 6, 9]);
+  for (const second of [12, 15, 18, 21]) {
     await until(second * INTERVAL_MS);
     const metrics = await scrape(second * INTERVAL_MS);
     t.equal(metrics.holdfast_scrape_silent_workers, 0);
-    const told = Object.keys(metrics).filter((series) => series.startsWith('holdfast_worker_heap_used_bytes'));
-    t.equal(told.length, many);
+    t.equal(gauges(metrics), many);
   }
-  t.equal(asked.length, 2 * many, 'each in its turn, twice in eight seconds');
+  t.equal(asked.length, 3 * many, 'each in its turn, three times in twelve seconds');
   t.equal(asked.filter(({ application }) => application).length, asked.length, 'for its own metrics, too');
+});
+
+t.test('a worker whose channel is closed is told as silent, not as what it told last', async (t) => {
+  const { looks, many, until, scrape, workers } = await beginMany(t, [1, 2, 3]);
+  Object.assign(workers.get(1) ?? {}, { connected: false });
+  for (const second of [4, 5]) {
+    await until(second * INTERVAL_MS);
+    const metrics = await scrape(second * INTERVAL_MS);
+    t.equal(gauges(metrics), many - 1);
+    t.equal(metrics.holdfast_scrape_silent_workers, 1);
+  }
+  const { figures, isInTurn } = looks.at(-1) ?? {};
+  t.equal(figures?.get(1)?.silentMs, 2 * INTERVAL_MS, 'for the page, too');
+  t.equal(figures?.get(2)?.silentMs, 0);
+  t.equal(isInTurn, true);
+});
+
+t.test('the page is told whether workers are asked in turn', async (t) => {
+  const { looks, until } = begin(t);
+  await until(INTERVAL_MS);
+  t.match(looks, [{ isInTurn: false }]);
 });
 
 t.test('who does not want what was asked before is told how it is now', async (t) => {
