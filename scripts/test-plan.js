@@ -1,4 +1,20 @@
-// Which tests run beside which: decides only, scripts/test.js runs them. A program is what it makes of one file or of several.
+// Which tests share a process, and which run beside which: decides only, scripts/test.js runs them. A program is what it makes of
+// one file or of several.
+import path from 'node:path';
+
+/** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
+const HEAVY =
+  /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:(?:adoption\/)?simulation|takeover-simulation)\.|^worker\/handover/;
+/** What they test starts programs, or they themselves do in a way that `startsProgram` does not see. */
+const STARTED_BY_SUBJECT =
+  /^(?:cli\/(?:doctor|init|unit(?:\/unit-install)?)|platform\/doctor-takeover|config\/file\/(?:applications-pm2|config-file)|supervisor\/workers\/process\/(?:first-worker|handle))\./;
+/** With these one starts programs. */
+const STARTS = /^node:(?:child_process|cluster)$|\/src\/spawn\.js$/;
+/** Tests of a folder share a process: of most, starting it is most of the work. Not these: they change what Node does. */
+const APART = /^(?:\.|worker(?:\/(?:channel|connections|datagrams|listen|outlive))?)$/;
+/** They wait for seconds: with the rest of their folder the others would wait for them. */
+const WAITING =
+  /^(?:supervisor\/(?:deployments|workers\/(?:questions|channel))|control\/(?:client|server)|worker\/drain)$/;
 
 /** They measure time, by timeouts of their own as well: two at a time, and nothing else beside them. The longest first. */
 const TIMED = ['e2e/chaos', 'e2e/concurrency', 'e2e/steering', 'e2e/releases', 'e2e/sick'];
@@ -25,6 +41,43 @@ const OF_ONE_MACHINE = /^systemd\//;
 
 /** All that are named here. */
 export const named = [...TIMED, ...GREEDY, ...LONG];
+
+/**
+ * The programs of these files, by name. All tests of one of the first folders are one program, but for those that are heavy, need
+ * a process of their own, or would hold up the others.
+ */
+export function gathered(files) {
+  const programs = new Map();
+  for (const file of files) {
+    const folder = path.dirname(file);
+    const isAlone = APART.test(folder) || HEAVY.test(file);
+    const shared = WAITING.test(folder) ? folder : folder.split('/')[0];
+    const name = isAlone ? file.replace(/\.ts$/, '') : `all-of-${shared.replaceAll('/', '-')}`;
+    const { files: before } = programs.get(name) ?? { files: [] };
+    programs.set(name, { name, title: isAlone ? `test/${file}` : `test/${shared}/`, files: [...before, file] });
+  }
+  return programs;
+}
+
+/**
+ * Whether this is a test for the desk: it takes no minutes, and starts no program.
+ *
+ * @param importsOf what a file below `test` imports, as it says it; undefined where there is no such file
+ */
+export function isUnit(file, importsOf) {
+  return !HEAVY.test(file) && !STARTED_BY_SUBJECT.test(file) && !startsProgram(file, importsOf, new Set());
+}
+
+/** It, or one of the files below `test` that it imports. */
+function startsProgram(file, importsOf, seen) {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  return (importsOf(file) ?? []).some((id) => {
+    if (STARTS.test(id)) return true;
+    const other = path.posix.join(path.posix.dirname(file), id).replace(/\.js$/, '.ts');
+    return id.startsWith('.') && startsProgram(other, importsOf, seen);
+  });
+}
 
 const nameOf = ({ files: [file] }) => file.replace(/\.test\.ts$/, '');
 const isTimed = (program) => TIMED.includes(nameOf(program));

@@ -4,17 +4,17 @@
 //
 //   node scripts/test.js [--unit] [--tap] [WORD...]
 //
-// Words pick files by their path. `--unit`: only those that start nothing heavy. `--tap`: all assertions, not only those of
+// Words pick files by their path. `--unit`: only those that start no program. `--tap`: all assertions, not only those of
 // files that failed.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
 import { parseSync, Visitor } from 'rolldown/utils';
-import { inOrder, nextProgram } from './test-plan.js';
+import { gathered, inOrder, isUnit, nextProgram } from './test-plan.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: flags, positionals: words } = parseArgs({
@@ -22,11 +22,6 @@ const { values: flags, positionals: words } = parseArgs({
   allowPositionals: true,
 });
 
-/** They start whole supervisors, containers or systemd, take minutes, or are about types and tools. */
-const HEAVY =
-  /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:adoption\/)?simulation|^worker\/handover/;
-/** Tests of a folder share a process: of most, starting it is most of the work. Not these: they change what Node does. */
-const APART = /^(?:\.|worker(?:\/(?:channel|connections|datagrams|listen|outlive))?)$/;
 /** They install programs from the registry: they run where a word names them. */
 const FROM_REGISTRY = /^programs\/(?!table\.)/;
 /** What may run at a time, in shares of the machine: most tests wait most of the time. */
@@ -47,7 +42,7 @@ const MS_PER_TICK = 10;
 let countedMs = 0;
 
 const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.ts') && !(flags.unit && HEAVY.test(file)))
+  .filter((file) => file.endsWith('.test.ts') && (!flags.unit || isUnit(file, importsOf)))
   .filter((file) => words.length > 0 || !FROM_REGISTRY.test(file))
   .filter((file) => words.length === 0 || words.some((word) => `test/${file}`.includes(word)))
   .sort();
@@ -77,18 +72,12 @@ console.log(
 for (const { title } of failed) console.log(`# failed: ${title}`);
 process.exitCode = failed.length === 0 ? 0 : 1;
 
-/** By the name of the program: its files. */
-function gathered(tests) {
-  const programs = new Map();
-  for (const file of tests) {
-    const dir = path.dirname(file);
-    const isShared = !APART.test(dir) && !HEAVY.test(file);
-    const name = isShared ? `all-of-${dir.replaceAll('/', '-')}` : file.replace(/\.ts$/, '');
-    const { files } = programs.get(name) ?? { files: [] };
-    const title = isShared ? `test/${dir}/*.test.ts` : `test/${file}`;
-    programs.set(name, { name, title, files: [...files, file] });
-  }
-  return programs;
+/** What a file below `test` imports, as it says it; undefined where there is no such file. */
+function importsOf(file) {
+  const source = path.join(root, 'test', file);
+  if (!existsSync(source)) return undefined;
+  const { staticImports } = parseSync(source, readFileSync(source, 'utf8')).module;
+  return staticImports.map(({ moduleRequest }) => moduleRequest.value);
 }
 
 async function compile(programs) {

@@ -16,6 +16,7 @@ import {
   type Supervision,
 } from '../../src/core/supervision.js';
 import type { ListenMode } from '../../src/protocol/status.js';
+import { copyOf } from './copy.js';
 
 export const PORT = '0.0.0.0:8080';
 
@@ -97,7 +98,7 @@ export class Driver {
 
   /** @returns what this one event has caused, without reports */
   send(event: AnyEvent): AnyEffect[] {
-    const supervision = structuredClone(this.supervision);
+    const supervision = copyOf(this.supervision);
     const { effects, faults } = advance(supervision, [deepFreeze(event)], this.now);
     if (faults[0] !== undefined) throw faults[0].error;
     // Nobody but the core may write it.

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import type { WorkerMessage } from '../../../../src/protocol/worker.js';
 import { type ChannelListener, pipeOf, WorkerChannel } from '../../../../src/supervisor/workers/channel/channel.js';
 import { readWorkerMessage } from '../../../../src/supervisor/workers/channel/messages.js';
+import { anyCharacter } from '../../../support/characters.js';
 
 const SPEAKER = fileURLToPath(new URL('../../../fixtures/raw-speaker.cjs', import.meta.url));
 const END = '{"cmd":"NODE_HOLDFAST","type":"drained"}';
@@ -145,7 +146,7 @@ const line = fc.oneof(
   forgedNodes.map(asJson),
   // Cut off somewhere.
   fc.tuple(forgedOurs.map(asJson), fc.nat(100)).map(([text, at]) => text.slice(0, at)),
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: anyCharacter }),
 );
 const bytes = fc.oneof(
   line.map((text) => Buffer.from(`${text}\n`)),
