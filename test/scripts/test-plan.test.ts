@@ -9,6 +9,8 @@ interface Program {
 
 interface Plan {
   readonly named: readonly string[];
+  gathered(files: readonly string[]): Map<string, { name: string; title: string; files: string[] }>;
+  isUnit(file: string, importsOf: (file: string) => readonly string[] | undefined): boolean;
   inOrder(programs: Iterable<Program>): Program[];
   nextProgram(waiting: readonly Program[], running: readonly Program[], shares: number): Program | undefined;
 }
@@ -60,4 +62,54 @@ t.test('no more runs than there are shares', async (t) => {
   const given = Array.from({ length: 20 }, (_none, i) => programOf(`cli/${i}`));
   t.equal(startAll(given, 5).length, 5);
   t.equal(startAll([programOf('core/simulation'), ...given], 5).length, 4);
+});
+
+t.test('tests of a folder share a process, but for those that hold up others or change what Node does', async (t) => {
+  const programs = plan.gathered([
+    'cli/logs.test.ts',
+    'cli/top/view/view.test.ts',
+    'core/plan/canary.test.ts',
+    'core/simulation.test.ts',
+    'control/client/client.test.ts',
+    'control/openapi.test.ts',
+    'e2e/sick.test.ts',
+    'words.test.ts',
+    'worker/measure.test.ts',
+    'worker/listen/paths.test.ts',
+    'worker/drain/shutdown.test.ts',
+    'worker/drain/tls.test.ts',
+  ]);
+  t.strictSame(
+    [...programs].map(([name, { files }]) => [name, files.length]),
+    [
+      ['all-of-cli', 2],
+      ['all-of-core', 1],
+      ['core/simulation.test', 1],
+      ['all-of-control-client', 1],
+      ['all-of-control', 1],
+      ['e2e/sick.test', 1],
+      ['words.test', 1],
+      ['worker/measure.test', 1],
+      ['worker/listen/paths.test', 1],
+      ['all-of-worker-drain', 2],
+    ],
+  );
+});
+
+t.test('a test for the desk starts no program, nor does anything of the tests that it uses', async (t) => {
+  const imports: Record<string, readonly string[]> = {
+    'cli/plain.test.ts': ['tap', '../support/ports.js', '../../src/cli/plain.js'],
+    'support/ports.ts': ['node:net', '../cli/plain.test.js'],
+    'cli/starts.test.ts': ['node:child_process'],
+    'cli/by-hand.test.ts': ['../../src/spawn.js'],
+    'cli/by-support.test.ts': ['../support/servers.js'],
+    'support/servers.ts': ['./ports.js', 'node:child_process'],
+    'e2e/plain.test.ts': [],
+    'core/simulation.test.ts': [],
+    'cli/doctor.test.ts': [],
+  };
+  const units = Object.keys(imports).filter(
+    (file) => file.endsWith('.test.ts') && plan.isUnit(file, (one) => imports[one]),
+  );
+  t.strictSame(units, ['cli/plain.test.ts']);
 });
