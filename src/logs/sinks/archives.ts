@@ -14,7 +14,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export const GRACE_MS = 2_000;
 /** One that has not been written to for so long was left by a supervisor that has ended. */
 const STALE_MS = 60_000;
-const TIME = /^\.\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z(?:-\d+)?(\.gz)?$/;
+/** With the time, the index, and whether it is compressed. */
+const TIME = /^(\.\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z)(?:-(\d+))?(\.gz)?$/;
 
 export interface ArchiveOptions {
   /** Of the log file. */
@@ -36,9 +37,18 @@ export function archiveName(file: string, time: Date, index: number): string {
 /** Those of a log file among the names of its folder, oldest first. Pure. */
 export function archivesAmong(names: readonly string[], file: string): string[] {
   const base = path.basename(file);
-  const found = names.filter((name) => name.startsWith(base) && TIME.test(name.slice(base.length)));
-  // The same number of digits in all but the index, which is compared as a number.
-  return found.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const found = names.flatMap((name) => {
+    const parts = name.startsWith(base) ? TIME.exec(name.slice(base.length)) : null;
+    return parts === null ? [] : [{ name, time: parts[1] ?? '', index: Number(parts[2] ?? 1) }];
+  });
+  // By these, and not by the names: `.gz` behind the first of a millisecond would come after `-2`. Of both forms the plain one first.
+  found.sort((a, b) => compare(a.time, b.time) || a.index - b.index || a.name.length - b.name.length);
+  return found.map(({ name }) => name);
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** Absolute paths, oldest first; one that has just been compressed may be there in both forms. */
