@@ -29,7 +29,7 @@ t.test('proxies with kept connections see nothing of fifty reloads', { skip }, a
   t.teardown(() => Promise.all(clients.map(({ clients }) => clients.stop())));
   await Promise.all(clients.map(({ clients }) => clients.start()));
   for (let i = 0; i < RELOADS; i++) {
-    const { code, stderr } = await holdfast.run('reload');
+    const { code, stderr } = await holdfast.reload();
     if (code !== 0) t.fail(`reload ${i}: ${stderr}`);
   }
   for (const { name, clients: one } of clients) t.same(one.errors, {}, `${name}: ${one.answers} answers`);

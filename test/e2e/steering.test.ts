@@ -95,9 +95,9 @@ t.test('scaling from 4 to 2 and back ten times loses nothing, and closes what it
   const load = new Load({ port, fresh: 16, keepAlive: 16 });
   t.teardown(() => load.stop());
   for (let i = 0; i < 10; i++) {
-    for (const size of ['2', '4']) {
-      const { code, stderr } = await holdfast.run('scale', size);
-      t.equal(code, 0, `scale ${size} ${stderr.split('\n').at(-2)}`);
+    for (const size of [2, 4]) {
+      const { code, stderr } = await holdfast.scale(size);
+      t.equal(code, 0, `scale ${size} ${stderr}`);
     }
   }
   const at = holdfast.log.length;
@@ -105,7 +105,7 @@ t.test('scaling from 4 to 2 and back ten times loses nothing, and closes what it
   await holdfast.line(({ msg, slot }) => msg === 'socket closed' && slot === 2, at);
   await holdfast.line(({ msg, slot }) => msg === 'socket closed' && slot === 3, at);
   t.equal(listeners(port), 2);
-  t.equal((await holdfast.run('scale', '4')).code, 0, 'a slot that comes back later gets a socket anew');
+  t.equal((await holdfast.scale(4)).code, 0, 'a slot that comes back later gets a socket anew');
   t.equal(listeners(port), 4);
   for (let slot = 0; slot < 4; slot++) await answersFrom(port, slot);
   await load.stop();
@@ -158,7 +158,7 @@ t.test('with affinity a client address keeps its slot: through reloads, and whil
   t.match(await holdfast.status(), { affinity: 'client-ip', steering: true });
   const home = await slotsOf(port);
   t.equal(new Set(home.values()).size, 4, 'the addresses are spread over all slots');
-  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal((await holdfast.reload()).code, 0);
   t.same(await slotsOf(port), home, 'slots stay, whoever sits there');
   const crowd = (await Promise.all(Array.from({ length: 200 }, () => ask(port)))) as { slot: number }[];
   t.equal(new Set(crowd.map(({ slot }) => slot)).size, 1, 'also when so many come at once that they have to wait');
@@ -172,7 +172,7 @@ t.test('with affinity a client address keeps its slot: through reloads, and whil
     if (slot === 1) t.not(away.get(address), 1, `${address} is served elsewhere`);
     else t.equal(away.get(address), slot, `${address} does not move`);
   }
-  t.equal((await holdfast.run('reload')).code, 0, 'the missing one comes back with the next generation');
+  t.equal((await holdfast.reload()).code, 0, 'the missing one comes back with the next generation');
   t.same(await slotsOf(port), home, 'and its clients with it');
 });
 
@@ -240,7 +240,7 @@ t.test('new connections prefer workers that have fewer', async (t) => {
     await once(socket, 'connect');
   };
   for (let i = 0; i < 200; i++) await connect();
-  t.equal((await holdfast.run('scale', '2')).code, 0);
+  t.equal((await holdfast.scale(2)).code, 0);
   let weights = [0, 0];
   // How many a worker has is asked now and then, when connections come.
   while ((weights[1] ?? 0) <= (weights[0] ?? 0)) {

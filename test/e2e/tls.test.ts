@@ -90,7 +90,7 @@ async function start(t: Test, mode: string) {
   const deploy = async (release: string) => {
     symlinkSync(release, path.join(dir, 'next'));
     renameSync(path.join(dir, 'next'), path.join(dir, 'current'));
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
   };
   return { holdfast, ports: JSON.parse(line.msg.slice(6)) as Ports, deploy };
 }
