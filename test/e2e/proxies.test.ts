@@ -23,7 +23,7 @@ t.test('proxies with kept connections see nothing of fifty reloads', { skip }, a
   };
   // Busy ones keep connections in use, slow ones leave them idle.
   const clients = Object.entries(proxies).flatMap(([name, { port }]) => [
-    { name: `busy, by ${name}`, clients: new PausingClients({ port, count: 16, pauseMs: [5, 60] }) },
+    { name: `busy, by ${name}`, clients: new PausingClients({ port, count: 16, pauseMs: [20, 120] }) },
     { name: `slow, by ${name}`, clients: new PausingClients({ port, count: 60, pauseMs: [500, 2_500] }) },
   ]);
   t.teardown(() => Promise.all(clients.map(({ clients }) => clients.stop())));
