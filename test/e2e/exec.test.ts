@@ -56,7 +56,7 @@ function start(t: Test, { port, args = [], command, ...rest }: Options): Holdfas
 /** Ten reloads under load, and nothing is lost. */
 async function reloaded(t: Test, holdfast: Holdfast, port: number): Promise<void> {
   await holdfast.message('started');
-  const load = new Load({ port, fresh: 16, keepAlive: 16 });
+  const load = new Load({ port, fresh: 16, keepAlive: 8 });
   for (let i = 0; i < 10; i++) {
     const { code, stderr } = await holdfast.reload();
     t.equal(code, 0, stderr);

@@ -5,6 +5,7 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import { json, text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { connect } from '../../src/api/client.js';
 import { freePort } from '../support/ports.js';
@@ -17,6 +18,8 @@ import { acceptedBy, listeners } from './support/tcp-state.js';
 
 const moody = path.join(apps, 'moody.cjs');
 const busy = path.join(apps, 'busy.cjs');
+/** Between two looks at what takes seconds: without, test and supervisor would take a processor each. */
+const LOOK_MS = 20;
 
 t.test('a blocked worker gets no new connection, and what waited in its queue is served by others', async (t) => {
   const port = await freePort();
@@ -214,7 +217,7 @@ t.test('a new worker comes slowly to its full share', async (t) => {
     return [0, 1].map((slot) => addresses[0]?.sockets.find((socket) => socket.slot === slot)?.weight ?? Number.NaN);
   };
   const full = 64;
-  while ((await weights()).some((weight) => weight < full));
+  while ((await weights()).some((weight) => weight < full)) await pause(LOOK_MS);
   const at = holdfast.log.length;
   const { workers } = await holdfast.status();
   process.kill(workers.find(({ slot }) => slot === 0)?.pid ?? 0, 'SIGKILL');
@@ -222,7 +225,7 @@ t.test('a new worker comes slowly to its full share', async (t) => {
   const [cold = 0, warm] = await weights();
   t.ok(cold < full, `a weight of ${cold}`);
   t.equal(warm, full);
-  while (((await weights())[0] ?? 0) < full);
+  while (((await weights())[0] ?? 0) < full) await pause(LOOK_MS);
   t.pass('in the end it has all of it, though no connection has come');
 });
 
