@@ -44,7 +44,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       move(host);
       generation += 1;
       const from = Date.now();
-      t.match(await holdfast.run('restart'), { code: 0 }, host);
+      t.match(await holdfast.restart(), { code: 0 }, host);
       const tookMs = Date.now() - from;
       t.ok(tookMs < 10_000, `to ${host} in ${tookMs} ms`);
       const reached = host === '127.0.0.2' ? '127.0.0.2' : '127.0.0.1';
@@ -53,7 +53,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
     }
     const elsewhere = await freePort();
     move('127.0.0.1', elsewhere);
-    t.match(await holdfast.run('restart'), { code: 0 });
+    t.match(await holdfast.restart(), { code: 0 });
     t.equal(await outcome(elsewhere, '127.0.0.1'), String(generation + 1));
     t.equal(await outcome(port, '127.0.0.1'), 'ECONNREFUSED', 'the old port');
   });
@@ -64,8 +64,8 @@ t.test('a reload takes over a wider host without loss, and refuses a narrower on
   const load = new Load({ port, fresh: 16, keepAlive: 8 });
   for (const host of ['0.0.0.0', '::']) {
     move(host);
-    t.match(await holdfast.run('reload'), { code: 0 }, host);
-    t.match(await holdfast.run('reload'), { code: 0 }, `${host}, once more`);
+    t.match(await holdfast.reload(), { code: 0 }, host);
+    t.match(await holdfast.reload(), { code: 0 }, `${host}, once more`);
   }
   t.equal(await outcome(port, '::1'), '5');
   move('127.0.0.3');
@@ -78,7 +78,7 @@ t.test('a reload takes over a wider host without loss, and refuses a narrower on
   await load.stop();
   t.same(load.errors, {}, load.summary());
   move('127.0.0.1');
-  t.match(await holdfast.run('restart'), { code: 0 });
+  t.match(await holdfast.restart(), { code: 0 });
   t.equal(await outcome(port, '127.0.0.1'), '7');
   t.equal(await outcome(port, '::1'), 'ECONNREFUSED');
 });
@@ -109,7 +109,7 @@ t.test('a port that is opened for a session is not asked of the next generation'
     await get(http, { port, host: '127.0.0.1', path: `/open?${passive}` });
     await holdfast.line((line) => line.msg === 'worker bound' && line.address === `127.0.0.1:${passive}`);
     t.equal(await text(net.connect(passive, '127.0.0.1')), 'data');
-    t.match(await holdfast.run('reload'), { code: 0 }, mode);
+    t.match(await holdfast.reload(), { code: 0 }, mode);
     const socket = net.connect(passive, '127.0.0.1');
     const [error] = await once(socket, 'error');
     t.match(error, { code: 'ECONNREFUSED' }, 'its clients are not left to wait');

@@ -56,9 +56,9 @@ function start(t: Test, { port, args = [], command, ...rest }: Options): Holdfas
 /** Ten reloads under load, and nothing is lost. */
 async function reloaded(t: Test, holdfast: Holdfast, port: number): Promise<void> {
   await holdfast.message('started');
-  const load = new Load({ port, fresh: 16, keepAlive: 16 });
+  const load = new Load({ port, fresh: 16, keepAlive: 8 });
   for (let i = 0; i < 10; i++) {
-    const { code, stderr } = await holdfast.run('reload');
+    const { code, stderr } = await holdfast.reload();
     t.equal(code, 0, stderr);
   }
   await load.stop();
@@ -165,7 +165,7 @@ t.test(
     const args = ['--listen', `127.0.0.1:${port}`, '--', program ?? ''];
     const holdfast = new Holdfast(t, '--exec', { nodeArgs: ['--require', preload], args });
     await holdfast.message('started');
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     t.match(await get(port, '/'), /"generation":2/);
     const notified = await run(['start', '--exec', '--ready', 'message', '--', 'sleep', '100'], {
       ...{ nodeArgs: ['--require', preload], runtimeDir: makeRuntimeDir(t) },
@@ -220,7 +220,7 @@ t.test('READY=1 makes a program ready, and nothing else does', { skip: skipPytho
   t.match(await holdfast.status(), { state: 'starting', workers: [{ state: 'starting' }] });
   process.kill(pid, 'SIGUSR2');
   await holdfast.message('started');
-  t.equal((await holdfast.run('stop')).code, 0);
+  t.equal((await holdfast.stop()).code, 0);
 });
 
 t.test('a program is asked to end twice, and is killed where it ignores that', async (t) => {
@@ -228,7 +228,7 @@ t.test('a program is asked to end twice, and is killed where it ignores that', a
     const command = ['sh', '-c', `n=0; trap '${trap}' TERM; echo up; while :; do sleep 0.1; done`];
     const holdfast = new Holdfast(t, '--exec', { args: [...timeouts, '--min-uptime', '50ms', '--', ...command] });
     await Promise.all([holdfast.message('started'), holdfast.message('up')]);
-    t.equal((await holdfast.run('stop')).code, 0);
+    t.equal((await holdfast.stop()).code, 0);
     t.equal(await holdfast.closed, 0);
     return holdfast.lines('worker exited');
   };

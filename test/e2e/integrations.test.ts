@@ -37,15 +37,15 @@ async function reloads(t: Test, { script, mode, args = [], env = {}, check }: Ap
   t.teardown(() => load.stop());
   await answeredBy(load, 1);
   for (let generation = 2; generation <= RELOADS + 1; generation++) {
-    const { code, stderr } = await holdfast.run('reload');
-    t.equal(code, 0, `reload to generation ${generation} went well ${stderr.split('\n').at(-2)}`);
+    const { code, stderr } = await holdfast.reload();
+    t.equal(code, 0, `reload to generation ${generation} went well ${stderr}`);
     await answeredBy(load, generation);
     await check?.();
   }
   await load.stop();
   t.same(load.errors, {}, `no error of any kind in ${load.answers.length} requests`);
 
-  t.equal((await holdfast.run('stop')).code, 0);
+  t.equal((await holdfast.stop()).code, 0);
   t.equal(await holdfast.closed, 0);
   const started = holdfast.lines('worker started').map(({ worker }) => worker);
   t.equal(started.length, EVER, 'no worker but those of each generation was needed');

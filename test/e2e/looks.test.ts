@@ -45,7 +45,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
         await holdfast.message('started');
         const load = new Load({ port, fresh: 16, keepAlive: 8 });
         for (let i = 0; i < 2; i++) {
-          const { code, stderr } = await holdfast.run('reload');
+          const { code, stderr } = await holdfast.reload();
           t.equal(code, 0, stderr);
         }
         await load.stop();
@@ -80,7 +80,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       );
       const load = new Load({ port, fresh: 16, keepAlive: 8 });
       const before = (await holdfast.status()).workers.map(({ pid }) => pid);
-      t.match(await holdfast.run('reload'), { code: 0 });
+      t.match(await holdfast.reload(), { code: 0 });
       const after = (await holdfast.status()).workers;
       await load.stop();
       t.same(load.errors, {}, load.summary());
@@ -191,7 +191,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
         new Load({ port, fresh: 2, keepAlive: 0 }),
         new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 }),
       ];
-      t.match(await holdfast.run('reload'), { code: 0 });
+      t.match(await holdfast.reload(), { code: 0 });
       for (const load of loads) {
         await load.stop();
         t.same(load.errors, {}, load.summary());

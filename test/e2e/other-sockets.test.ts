@@ -32,7 +32,7 @@ t.test('a program whose first wait is a unix socket or UDP stays', async (t) => 
     await holdfast.message('started');
     const { workers } = await holdfast.status();
     t.match(workers, [{ state: 'ready', restarts: 0 }], `${env.KIND} ${env.ADDRESS}`);
-    t.equal((await holdfast.run('stop')).code, 0);
+    t.equal((await holdfast.stop()).code, 0);
   }
 });
 
@@ -45,13 +45,13 @@ for (const OPTION of ['exclusive', 'reusePort']) {
     await holdfast.message('started');
     const load = new Load({ port, fresh: 8, keepAlive: 8 });
     t.teardown(() => load.stop());
-    for (let times = 0; times < 3; times++) t.equal((await holdfast.run('reload')).code, 0);
+    for (let times = 0; times < 3; times++) t.equal((await holdfast.reload()).code, 0);
     await load.stop();
     t.same(load.errors, {}, load.summary());
     t.equal(new Set(load.answers.map(({ generation }) => generation)).size, 4, 'by all generations');
     const again = holdfast.log.filter(({ msg }) => msg.startsWith('AGAIN'));
     t.equal(again[0]?.msg, `AGAIN EADDRINUSE ${port}`, 'twice in one process is an error, as under plain node');
-    t.equal((await holdfast.run('stop')).code, 0);
+    t.equal((await holdfast.stop()).code, 0);
   });
 }
 
@@ -67,7 +67,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
     t.equal(statSync(SOCKET).mode & 0o777, 0o666);
     const load = new Load({ socketPath: SOCKET, fresh: 8, keepAlive: 0 });
     t.teardown(() => load.stop());
-    for (let times = 0; times < 3; times++) t.equal((await holdfast.run('reload')).code, 0);
+    for (let times = 0; times < 3; times++) t.equal((await holdfast.reload()).code, 0);
     await load.stop();
     t.same(load.errors, {}, load.summary());
     t.equal(new Set(load.answers.map(({ generation }) => generation)).size, 4, 'by all generations');
@@ -78,10 +78,10 @@ for (const mode of ['reuseport', 'reuseaddr']) {
     const patient = new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 });
     t.teardown(() => patient.stop());
     await holdfast.message('worker ready', from);
-    t.equal((await holdfast.run('restart')).code, 0);
+    t.equal((await holdfast.restart()).code, 0);
     await patient.stop();
     t.same(patient.errors, {}, `they wait while nobody is there: ${patient.summary()}`);
-    t.equal((await holdfast.run('stop')).code, 0);
+    t.equal((await holdfast.stop()).code, 0);
     t.notOk(existsSync(SOCKET), 'it is gone at the end');
   });
 }
@@ -95,7 +95,7 @@ t.test('a unix socket is shared by the workers of a program that listens with ex
   t.same(addresses.map(({ kind }) => kind).sort(), ['tcp', 'unix']);
   const load = new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 });
   t.teardown(() => load.stop());
-  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal((await holdfast.reload()).code, 0);
   await load.stop();
   t.same(load.errors, {}, load.summary());
   const [{ pid } = { pid: null }] = (await holdfast.status()).workers;
@@ -116,10 +116,10 @@ t.test(
     await holdfast.message('started');
     rmSync(dir, { recursive: true });
     mkdirSync(dir);
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     const load = new Load({ socketPath: SOCKET, fresh: 2, keepAlive: 0 });
     t.teardown(() => load.stop());
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     await load.stop();
     t.same(load.errors, {}, load.summary());
     unlinkSync(SOCKET);
@@ -181,11 +181,11 @@ t.test(
       await holdfast.message('started');
       t.match((await holdfast.status()).addresses, [{ kind: 'unix', host: path.join(folder, 'app.sock') }]);
       const load = new Load({ socketPath, fresh: 2, keepAlive: 0 });
-      t.match(await holdfast.run('reload'), { code: 0 });
+      t.match(await holdfast.reload(), { code: 0 });
       await load.stop();
       t.same(load.errors, {}, load.summary());
       t.ok(load.answers.length > 0);
-      t.match(await holdfast.run('stop'), { code: 0 });
+      t.match(await holdfast.stop(), { code: 0 });
       t.notOk(existsSync(path.join(folder, 'app.sock')), 'it is gone at the end');
       t.same(readdirSync(folder), ['server.cjs']);
     }

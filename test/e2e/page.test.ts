@@ -37,7 +37,7 @@ t.test(
       .first()
       .waitFor();
 
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     await page.locator('#history li', { hasText: 'Reload: generation 2' }).waitFor();
     await page.locator('#facts', { hasText: 'Generation 2 ' }).waitFor();
     await state(page, /^Well/);
@@ -58,7 +58,7 @@ t.test(
     await page.locator('#rollout', { hasText: 'was rolled back' }).waitFor();
     await page.locator('#history li', { hasText: 'Rolled back: generation 3' }).waitFor();
 
-    t.equal((await holdfast.run('scale', '2')).code, 0);
+    t.equal((await holdfast.scale(2)).code, 0);
     await page.locator('#history li', { hasText: 'Scale: from 3 to 2 slots' }).waitFor();
     await state(page, /^Well: 2 of 2/);
     // A mark says why where one points at it.
@@ -69,7 +69,7 @@ t.test(
     t.match(await page.locator('#tip').textContent(), /(?:Reload|Crash|Rolled back|Scale): /);
 
     await stopLoad();
-    t.equal((await holdfast.run('stop')).code, 0);
+    t.equal((await holdfast.stop()).code, 0);
     await page.locator('#lost', { hasText: 'The supervisor does not answer' }).waitFor();
     await state(page, /^Connection lost$/);
     t.notMatch(await page.content(), /do-not-tell/);

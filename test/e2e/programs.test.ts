@@ -93,14 +93,14 @@ async function reloads(t: Test, { target, args = [], said, how }: Form): Promise
   const load = new Load({ port, fresh: 2, keepAlive: 4 });
   t.teardown(() => load.stop());
   for (let generation = 2; generation <= RELOADS + 1; generation++) {
-    const { code, stderr } = await holdfast.run('reload');
+    const { code, stderr } = await holdfast.reload();
     t.equal(code, 0, stderr);
     while (load.answers.at(-1)?.generation !== generation) await pause(5);
   }
   await load.stop();
   t.same(load.errors, {}, load.summary());
   t.match(await ask(port, '/how'), { cwd, ...how }, 'after reloads as well');
-  t.equal((await holdfast.run('stop')).code, 0);
+  t.equal((await holdfast.stop()).code, 0);
   t.equal(await holdfast.closed, 0);
 }
 
@@ -150,7 +150,7 @@ t.test('each reload reads anew what the command is', { buffered: true }, async (
   const change = (start: string) =>
     writeFileSync(path.join(cwd, 'package.json'), JSON.stringify({ ...MANIFEST, scripts: { start } }));
   change('A=2 node dist/server.js');
-  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal((await holdfast.reload()).code, 0);
   t.match(await ask(port, '/how'), { args: [], env: { A: '2' } });
   change('tsc && node dist/server.js');
   const { code, stderr } = await holdfast.run('reload');
@@ -208,7 +208,7 @@ require('node:fs').appendFileSync(${JSON.stringify(seen)}, process.argv.slice(1)
     began.filter((variable) => /^NODE_OPTIONS=/.test(variable)),
     ['NODE_OPTIONS=--max-http-header-size=20000'],
   );
-  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal((await holdfast.reload()).code, 0);
   t.match(await ask(port, '/how'), { env: { A: 'traced' } });
   t.notMatch(readFileSync(seen, 'utf8'), /prepare\.cjs/, 'nor for what reads the configuration');
 });

@@ -35,7 +35,7 @@ t.test('through 20 reloads no counter is reset in the storage of Prometheus, and
   const { holdfast, admin, stopLoad } = await startShop(t, ['-i', '2']);
   const prometheus = await startPrometheus(t, admin);
   for (let reload = 0; reload < 20; reload++) {
-    const { code, stderr } = await holdfast.run('reload');
+    const { code, stderr } = await holdfast.reload();
     if (code !== 0) t.fail(`reload ${reload}: ${stderr}`);
     await prometheus.scraped();
   }
@@ -68,7 +68,7 @@ t.test(
     await fetch(`http://127.0.0.1:${port}/crash`).catch(() => {});
     await holdfast.message('worker crashed');
     await holdfast.line(({ msg, worker }) => msg === 'worker ready' && Number(worker) > 2);
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     const canary = holdfast.run('reload', '--canary', '50%', '--for', '10m');
     const seen = async (expression: string) => (await prometheus.query(expression)).length > 0;
     // It is compared once a second, and both sides have answered by then.

@@ -85,7 +85,7 @@ t.test('--trial says how long, and 0 that there is none', { buffered: true }, as
   ] as const) {
     const { holdfast } = await begin(t, 'good', ['-i', '1', '--trial', trial]);
     await holdfast.message('started');
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     t.match(holdfast.lines('on trial'), expected);
     t.equal(holdfast.lines('on trial').length, expected.length);
     await holdfast.end();
@@ -146,7 +146,7 @@ t.test('a program that looks for its port first is ready when it really listens'
   become('looks');
   const load = new Load({ port, fresh: 4, keepAlive: 4 });
   t.teardown(() => load.stop());
-  t.match(await holdfast.run('reload'), { code: 0 });
+  t.match(await holdfast.reload(), { code: 0 });
   await load.stop();
   t.same(load.errors, {}, load.summary());
 });

@@ -43,7 +43,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
     let generation = 1;
     for (const [number, [mood, reason]] of RELEASES.entries()) {
       writeFileSync(moodFile, mood);
-      const { code } = await holdfast.run('reload');
+      const { code } = await holdfast.reload();
       const { rollout, workers } = await holdfast.status();
       t.equal(code, reason === null ? 0 : 1, `release ${number + 2}: ${mood}; ${JSON.stringify(rollout)}`);
       if (reason === null) generation = number + 2;

@@ -13,12 +13,35 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** Where pictures of it go, to be looked at; none are made otherwise. */
 const PICTURES = process.env.HOLDFAST_PICTURES;
 
+/**
+ * For each new page Chromium would start another process, for the next one. The others
+ * are what Playwright leaves out, as far as it matters here: of several such lists Chromium takes the last.
+ */
+const LEFT_OUT = [
+  ...['SpareRendererForSitePerProcess'],
+  ...[
+    'AimEnabled',
+    'AvoidUnnecessaryBeforeUnloadCheckSync',
+    'DestroyProfileOnBrowserClose',
+    'HttpsFirstBalancedModeAutoEnable',
+  ],
+  ...[
+    'HttpsUpgrades',
+    'MediaRouter',
+    'NetworkTimeServiceQuerying',
+    'OptimizationHints',
+    'PaintHolding',
+    'PreconnectToSearch',
+  ],
+];
+
 /** One for all of them: each has a context of its own. */
 let browser: Promise<Browser> | undefined;
 function browse(): Promise<Browser> {
   browser ??= (async () => {
     const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
-    const launched = await chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: 120_000 });
+    const args = ['--no-sandbox', `--disable-features=${LEFT_OUT.join(',')}`];
+    const launched = await chromium.launch({ executablePath, args, timeout: 120_000 });
     t.teardown(() => launched.close());
     return launched;
   })();
@@ -54,13 +77,13 @@ export async function picture(page: Page, name: string) {
   await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
 }
 
-/** What would keep somebody out. */
+/** What would keep somebody out. It is picked in the page: all that was looked at is some hundred kilobytes. */
 export async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = (await page.evaluate('axe.run()')) as {
-    violations: { id: string; impact: string; nodes: { html: string }[] }[];
-  };
-  return found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' ')}`);
+  if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(AXE);
+  return (await page.evaluate(`(async () => {
+    const { violations } = await axe.run({ resultTypes: ['violations'] });
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 120)).join(' '));
+  })()`)) as string[];
 }

@@ -4,6 +4,9 @@ import http from 'node:http';
 import type https from 'node:https';
 import net from 'node:net';
 
+/** Between an answer and the next question, in milliseconds: there are a dozen of them, and each asks for as long as its test. */
+const THINK_MS = 20;
+
 /** Asks over one connection, again and again, and never a second time. */
 export class Keeping {
   connections = 0;
@@ -42,7 +45,7 @@ export class Keeping {
       } catch (error) {
         this.errors.push(String(error));
       }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, THINK_MS));
     }
   }
 }
@@ -61,7 +64,7 @@ export class Echo {
     });
     this.#socket.on('data', () => {
       this.answers += 1;
-      setTimeout(() => this.#socket.write('x'), 5);
+      setTimeout(() => this.#socket.write('x'), THINK_MS);
     });
     this.#socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
   }
@@ -108,7 +111,7 @@ export class Probes {
       } catch (error) {
         this.refusals.push(String(error));
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, THINK_MS));
     }
   }
 }

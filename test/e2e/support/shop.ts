@@ -7,7 +7,7 @@ import { ask } from './ask.js';
 import { apps, Holdfast } from './holdfast.js';
 
 /** As fast as it can, asking would take a whole processor. */
-const PAUSE_MS = 10;
+const PAUSE_MS = 25;
 
 export interface Shop {
   readonly holdfast: Holdfast;
