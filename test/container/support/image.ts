@@ -19,7 +19,6 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
 import { execForm, type Instruction, ignoring, parseDockerfile } from './dockerfile.js';
-import { doneOnce } from './layers.js';
 
 export interface Image {
   /** The files that the image has beyond its base. */
@@ -73,12 +72,10 @@ export function buildImage(t: Test, context: string, dockerfile = path.join(cont
       stopSignal: 'SIGTERM',
     };
     const command = { entrypoint: [] as string[], words: [] as string[] };
-    for (const [at, step] of stage.steps.entries()) {
+    for (const step of stage.steps) {
       if (step.name === 'COPY') copy(step, now, built.get(step.flags.from ?? '') ?? sent);
-      else if (step.name === 'RUN') {
-        const before = now;
-        doneOnce(stage.steps.slice(0, at + 1), sent, files, () => execute(step, before, folder));
-      } else if (step.name === 'ENTRYPOINT') command.entrypoint = execForm(step.text);
+      else if (step.name === 'RUN') execute(step, now, folder);
+      else if (step.name === 'ENTRYPOINT') command.entrypoint = execForm(step.text);
       else if (step.name === 'CMD') command.words = execForm(step.text);
       else now = { ...now, ...setting(step, now) };
       if (step.name === 'WORKDIR') mkdirSync(path.join(files, now.workdir), { recursive: true });
