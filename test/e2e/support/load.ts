@@ -5,6 +5,7 @@
  * far apart they are. Clients that begin at once and pause alike would come in bursts, ten times as far from each other.
  */
 import http from 'node:http';
+import net from 'node:net';
 
 export interface LoadOptions {
   readonly port?: number;
@@ -42,7 +43,7 @@ export class Load {
   slowestMs = 0;
 
   constructor(options: LoadOptions) {
-    this.#options = { fresh: 16, keepAlive: 16, perSecond: 200, thinkMs: 50, timeoutMs: 10_000, ...options };
+    this.#options = { fresh: 16, keepAlive: 16, perSecond: 200, thinkMs: 80, timeoutMs: 10_000, ...options };
     for (let i = 0; i < this.#options.fresh; i++) this.#clients.push(this.#client(false, i));
     for (let i = 0; i < this.#options.keepAlive; i++) this.#clients.push(this.#client(true, i));
   }
@@ -64,11 +65,11 @@ export class Load {
     const pauseMs = keepAlive ? thinkMs : (fresh / perSecond) * 1_000;
     const begunAt = performance.now() + (pauseMs * number) / (keepAlive ? kept : fresh);
     await until(begunAt);
-    const agent = new http.Agent({ keepAlive, maxSockets: 1 });
+    const agent = keepAlive ? new http.Agent({ keepAlive, maxSockets: 1 }) : undefined;
     while (this.#running) {
       const sentAt = Date.now();
       try {
-        const answer = await this.#request(agent, keepAlive);
+        const answer = await this.#request(agent);
         const receivedAt = Date.now();
         this.slowestMs = Math.max(this.slowestMs, receivedAt - sentAt);
         this.answers.push({ ...answer, sentAt, receivedAt });
@@ -80,15 +81,19 @@ export class Load {
       // Who opens connections comes at times of its own, however long the answer took: all stay as far apart as they began.
       await until(now + (keepAlive ? pauseMs : pauseMs - ((now - begunAt) % pauseMs)));
     }
-    agent.destroy();
+    agent?.destroy();
   }
 
-  #request(agent: http.Agent, keepAlive: boolean): Promise<{ pid: number; generation: number }> {
-    const { port, socketPath, timeoutMs } = this.#options;
+  /** @param agent over whose connection it goes; over one of its own without */
+  #request(agent: http.Agent | undefined): Promise<{ pid: number; generation: number }> {
+    const { port = 0, socketPath, timeoutMs } = this.#options;
+    const where = socketPath === undefined ? { host: '127.0.0.1', port } : { path: socketPath };
+    const keepAlive = agent !== undefined;
     return new Promise((resolve, reject) => {
       const request = http.request({
         ...(socketPath === undefined ? { host: '127.0.0.1', port } : { socketPath }),
-        agent,
+        // An agent that keeps nothing is a good part of what a request costs.
+        ...(agent === undefined ? { createConnection: () => net.connect(where) } : { agent }),
         method: keepAlive ? 'POST' : 'GET',
         path: '/',
         headers: keepAlive ? { 'content-length': BODY.length } : {},
