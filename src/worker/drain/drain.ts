@@ -29,8 +29,8 @@ export interface DrainOptions {
 }
 
 const POLL_MS = 20;
-/** By then a signal that was sent right after a message has arrived. */
-const SIGNAL_MS = 100;
+/** By then a signal that follows a message has arrived, however busy the machine is, or nobody is there to send it. */
+const SIGNAL_MS = 5_000;
 /** How long a queue is emptied into which clients go on to connect. */
 const EMPTYING_MS = 1_000;
 /** A turn of the loop in which something else took this long says nothing of the queue. */
@@ -138,8 +138,14 @@ export class Drain {
     this.#ended = true;
     this.#shutdown?.end();
     for (const closeIdle of this.#spared) closeIdle();
-    // The signal comes a moment after the word: a process that ended in between would skip the application's clean-up.
-    setTimeout(() => this.#options.channel.letGo(), SIGNAL_MS);
+    // The signal comes after the word, on a busy machine a good while: a process that ended in between would skip the clean-up.
+    let isHeld = true;
+    const letGo = () => {
+      if (isHeld) this.#options.channel.letGo();
+      isHeld = false;
+    };
+    if (process.listenerCount('SIGTERM') > 0) process.prependOnceListener('SIGTERM', letGo);
+    setTimeout(letGo, SIGNAL_MS).unref();
   }
 
   /** An application that calls `server.close()` while it drains must not cut off its idle clients either. */

@@ -3,17 +3,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
+import { DRAIN } from '../support/drain-order.js';
 import { makeFolder, Preloaded } from '../support/preloaded.js';
-
-const DRAIN = {
-  type: 'drain',
-  emptyQueue: false,
-  windowMs: 60_000,
-  spreadMs: 0,
-  reason: 'replaced',
-  recipients: false,
-  sayShutdown: 'early',
-};
 
 /** Listens at NAME, and tells what it is told. */
 const SCRIPT = `
