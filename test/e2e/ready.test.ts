@@ -23,7 +23,8 @@ async function begin(t: Test, mood: string, args: readonly string[], env: Readon
     env: { PORT: String(port), MOOD_FILE: moodFile, ...env },
     trial: null,
   });
-  return { holdfast, port, admin, become: (next: string) => writeFileSync(moodFile, next) };
+  const become = (next: string) => writeFileSync(moodFile, next);
+  return { holdfast, port, admin, become, closeAll: () => writeFileSync(`${moodFile}.close`, '') };
 }
 
 function timeOf({ time }: LogLine): number {
@@ -69,7 +70,8 @@ t.test('a good release takes the time of its trial once', { buffered: true }, as
   const began = await holdfast.message('on trial');
   t.match(began, { slot: 0, generation: 2, forMs: TRIAL_MS });
   const passed = await holdfast.message('trial passed');
-  t.ok(timeOf(passed) - timeOf(began) >= TRIAL_MS - 5);
+  // A line has the time at which it is written: on a busy machine that of the first is late.
+  t.ok(timeOf(passed) - timeOf(began) >= TRIAL_MS * 0.8);
   const others = () => holdfast.lines('worker started').filter((line) => line.generation === 2);
   t.ok(others().every((line) => line.worker === began.worker || timeOf(line) >= timeOf(passed)));
   t.match(await reload, { code: 0, stderr: /on trial.*trial passed/s });
@@ -183,7 +185,7 @@ for (const [closes, is] of [
   t.test(`one of several servers ${is}`, { buffered: true }, async (t) => {
     const secondPort = await freePort();
     const env = { SECOND_PORT: String(secondPort), CLOSES: closes };
-    const { holdfast, port } = await begin(t, 'two', ['-i', '2'], env);
+    const { holdfast, port, closeAll } = await begin(t, 'two', ['-i', '2'], env);
     await holdfast.message('started');
     if (closes === 'one') {
       const { slot, reason } = await holdfast.message('worker failed');
@@ -192,6 +194,7 @@ for (const [closes, is] of [
       const at = holdfast.log.findIndex(({ msg }) => msg === 'worker failed');
       await holdfast.line((line) => line.msg === 'worker ready' && line.slot === 0, at);
     } else {
+      closeAll();
       await holdfast.line((line) => line.msg === 'address given up' && line.slot === 0);
       await holdfast.line((line) => line.msg === 'address given up' && line.slot === 1);
       t.same(holdfast.lines('worker failed'), []);
