@@ -9,6 +9,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { type Client, connect, type Task } from '../../../src/api/client.js';
 import type { SupervisorStatus } from '../../../src/protocol/status.js';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -172,10 +173,37 @@ export class Holdfast {
     return run(args, { runtimeDir: this.runtimeDir });
   }
 
+  // What follows is asked over the control socket from here: a command of its own takes as long to boot as a worker does. Tests
+  // that are about commands run those.
+
   async status(): Promise<SupervisorStatus> {
-    const { code, stdout, stderr } = await this.run('status', '--json');
-    if (code !== 0) throw new Error(`status ended with ${code}: ${stderr}`);
-    return JSON.parse(stdout) as SupervisorStatus;
+    return (await connect({ runtimeDir: this.runtimeDir })).status();
+  }
+
+  /** As the command of that name; of its errors the text is that of the client. */
+  reload(): Promise<Outcome> {
+    return this.#ask((client) => client.reload());
+  }
+
+  restart(): Promise<Outcome> {
+    return this.#ask((client) => client.restart());
+  }
+
+  scale(change: number): Promise<Outcome> {
+    return this.#ask((client) => client.scale(change));
+  }
+
+  stop(): Promise<Outcome> {
+    return this.#ask((client) => client.stop());
+  }
+
+  async #ask(request: (client: Client) => Task): Promise<Outcome> {
+    try {
+      const { message } = await request(await connect({ runtimeDir: this.runtimeDir }));
+      return { code: 0, stdout: message, stderr: '' };
+    } catch (error) {
+      return { code: 1, stdout: '', stderr: String(error) };
+    }
   }
 
   /** The port of its first address. */
