@@ -1,5 +1,8 @@
 /**
  * Load that sees loss: nothing is retried, every kind of error is counted by its name.
+ *
+ * New connections come at even distances, by default every 5 ms: what finds a moment in which connections are refused is how
+ * far apart they are. Clients that begin at once and pause alike would come in bursts, ten times as far from each other.
  */
 import http from 'node:http';
 
@@ -11,7 +14,7 @@ export interface LoadOptions {
   readonly fresh?: number;
   /** Clients that POST over one keep-alive connection. */
   readonly keepAlive?: number;
-  /** How many new connections they open in a second, all together and at most. */
+  /** How many new connections they open in a second, all together: fewer only where answers take longer than that allows. */
   readonly perSecond?: number;
   /** What a keep-alive client waits between its requests, in milliseconds. */
   readonly thinkMs?: number;
@@ -39,9 +42,9 @@ export class Load {
   slowestMs = 0;
 
   constructor(options: LoadOptions) {
-    this.#options = { fresh: 32, keepAlive: 32, perSecond: 400, thinkMs: 20, timeoutMs: 10_000, ...options };
-    for (let i = 0; i < this.#options.fresh; i++) this.#clients.push(this.#client(false));
-    for (let i = 0; i < this.#options.keepAlive; i++) this.#clients.push(this.#client(true));
+    this.#options = { fresh: 16, keepAlive: 16, perSecond: 200, thinkMs: 50, timeoutMs: 10_000, ...options };
+    for (let i = 0; i < this.#options.fresh; i++) this.#clients.push(this.#client(false, i));
+    for (let i = 0; i < this.#options.keepAlive; i++) this.#clients.push(this.#client(true, i));
   }
 
   /** Lets each client finish its request. */
@@ -55,10 +58,12 @@ export class Load {
     return `${this.answers.length} requests, the slowest took ${this.slowestMs} ms, errors ${JSON.stringify(this.errors)}`;
   }
 
-  async #client(keepAlive: boolean): Promise<void> {
-    const { fresh, perSecond, thinkMs } = this.#options;
+  async #client(keepAlive: boolean, number: number): Promise<void> {
+    const { fresh, keepAlive: kept, perSecond, thinkMs } = this.#options;
     // As fast as they can, two of them take a whole processor: what is tested would be the machine.
     const pauseMs = keepAlive ? thinkMs : (fresh / perSecond) * 1_000;
+    const begunAt = performance.now() + (pauseMs * number) / (keepAlive ? kept : fresh);
+    await until(begunAt);
     const agent = new http.Agent({ keepAlive, maxSockets: 1 });
     while (this.#running) {
       const sentAt = Date.now();
@@ -71,7 +76,9 @@ export class Load {
         const kind = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
         this.errors[kind] = (this.errors[kind] ?? 0) + 1;
       }
-      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      const now = performance.now();
+      // Who opens connections comes at times of its own, however long the answer took: all stay as far apart as they began.
+      await until(now + (keepAlive ? pauseMs : pauseMs - ((now - begunAt) % pauseMs)));
     }
     agent.destroy();
   }
@@ -119,4 +126,8 @@ export class Load {
       request.end(keepAlive ? BODY : undefined);
     });
   }
+}
+
+function until(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time - performance.now()));
 }
