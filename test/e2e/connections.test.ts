@@ -23,12 +23,14 @@ import {
 } from './support/clients/sockets.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
 import { Load } from './support/load.js';
+import { pack } from './support/packages.js';
 import { serversEnv } from './support/servers.js';
 
 const RELOADS = 5;
 const WORKERS = 2;
 /** Closer together is the same moment: of two workers that left all at once there would be two. */
 const APART_MS = 10;
+const packages = pack(t, ['@grpc/grpc-js', 'ws', 'socket.io']);
 
 async function startAll(t: Test, mode: string, args: readonly string[]) {
   const dir = makeRuntimeDir(t);
@@ -36,7 +38,7 @@ async function startAll(t: Test, mode: string, args: readonly string[]) {
   const grpcPort = await freePort();
   const holdfast = new Holdfast(t, path.join(apps, 'connections.cjs'), {
     args: ['-i', String(WORKERS), '--surge', '100%', '--ready', 'message', '--listen-mode', mode, ...args],
-    env: { ...serversEnv(dir, udpPort), GRPC_PORT: String(grpcPort) },
+    env: { ...(await packages), ...serversEnv(dir, udpPort), GRPC_PORT: String(grpcPort) },
   });
   await holdfast.message('started');
   const { msg } = await holdfast.line(({ msg }) => msg.startsWith('PORTS '));
@@ -46,7 +48,7 @@ async function startAll(t: Test, mode: string, args: readonly string[]) {
 
 async function reloadAll(t: Test, holdfast: Holdfast, listener?: EventListener): Promise<void> {
   for (let i = 1; i <= RELOADS; i++) {
-    const { code, stderr } = await holdfast.run('reload');
+    const { code, stderr } = await holdfast.reload();
     t.equal(code, 0, `reload ${stderr}`);
     // It takes its time to connect again, and would not be there in the next one.
     await listener?.openedFor(1 + i);

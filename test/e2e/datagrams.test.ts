@@ -35,9 +35,9 @@ t.test('a UDP server is ready when it is bound, and datagrams wait for its succe
   const waits = answer('second');
   process.kill(pid ?? 0, 'SIGKILL');
   t.match(await waits, /^\d+ second$/, 'it was sent when nobody received');
-  t.equal((await holdfast.run('reload')).code, 0);
+  t.equal((await holdfast.reload()).code, 0);
   t.match(await answer('third'), /^\d+ third$/);
-  t.equal((await holdfast.run('restart')).code, 0);
+  t.equal((await holdfast.restart()).code, 0);
   t.match(await answer('fourth'), /^\d+ fourth$/);
 });
 
@@ -59,7 +59,7 @@ t.test('a restart takes over another host of a port, and a reload says that it t
   for (const host of ['0.0.0.0', '::', '127.0.0.1']) {
     move(host);
     generation += 1;
-    t.match(await holdfast.run('restart'), { code: 0 }, host);
+    t.match(await holdfast.restart(), { code: 0 }, host);
     t.equal(await answer(host), `${generation} ${host}`);
     t.same(
       (await holdfast.status()).addresses.map((address) => address.host),
@@ -91,7 +91,7 @@ for (const OPTION of ['exclusive', 'reusePort']) {
     const client = await openUdp(t);
     let from = 0;
     for (const generation of [1, 2, 3]) {
-      if (generation > 1) t.equal((await holdfast.run('reload')).code, 0);
+      if (generation > 1) t.equal((await holdfast.reload()).code, 0);
       else await holdfast.message('started');
       for (let i = 0; i < 2; i++) {
         const line = await holdfast.line(({ msg }) => msg.startsWith('WAYS'), from);
@@ -163,7 +163,7 @@ t.test('a socket that is bound and then connected has its peer for itself, and c
   stranger.send('stranger', port, '127.0.0.1');
   for (let times = 0; times < 2; times++) {
     const from = holdfast.log.length;
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     await answered(from);
   }
   const answers = holdfast.log.flatMap(({ msg }) => (msg.startsWith('ANSWER ') ? [msg.split(' ')] : []));
@@ -203,13 +203,13 @@ t.test('a member of a multicast group has a socket of its own, and can be reload
       'every worker, as under plain node',
     );
     const from = holdfast.log.length;
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     await joined(holdfast, slots.length, from);
     t.same(
       await got('two', from),
       slots.map((slot) => `GOT two ${slot} 2`),
     );
-    t.equal((await holdfast.run('stop')).code, 0);
+    t.equal((await holdfast.stop()).code, 0);
   }
 });
 

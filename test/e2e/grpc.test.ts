@@ -5,9 +5,11 @@ import { freePort } from '../support/ports.js';
 import { GrpcCalls } from './support/clients/grpc.js';
 import { FRAME_TYPES, FrameReader } from './support/frames.js';
 import { apps, Holdfast, makeRuntimeDir } from './support/holdfast.js';
+import { pack } from './support/packages.js';
 import { type Passage, relay } from './support/relay.js';
 
 const RELOADS = 20;
+const packages = pack(t, ['@grpc/grpc-js']);
 /**
  * A call that is asked for in the turn in which a GOAWAY is read is never sent: the client's library fails it by itself. So
  * they go with the reloads, not with the calls; with a reload every 3,000 calls this is one in a thousand.
@@ -60,7 +62,7 @@ async function reloadsUnderCalls(t: Test, mode: string): Promise<void> {
   const port = await freePort();
   const holdfast = new Holdfast(t, path.join(apps, 'grpc.cjs'), {
     args: ['-i', '2', '--surge', '100%', '--listen-mode', mode, '--drain-timeout', '10s', '--spread', '400ms'],
-    env: { PORT: String(port), SEEN_DIR: seenDir },
+    env: { ...(await packages), PORT: String(port), SEEN_DIR: seenDir },
   });
   await holdfast.message('started');
   const sent = new SentStreams();
@@ -71,11 +73,11 @@ async function reloadsUnderCalls(t: Test, mode: string): Promise<void> {
   const sequential = new GrpcCalls(t, await behindRelays(SEQUENTIAL));
   const concurrent = new GrpcCalls(t, await behindRelays(CONCURRENT));
   for (let i = 0; i < RELOADS; i++) {
-    const { code, stderr } = await holdfast.run('reload');
+    const { code, stderr } = await holdfast.reload();
     t.equal(code, 0, `reload ${stderr}`);
   }
   const [one, many] = await Promise.all([sequential.stop(), concurrent.stop()]);
-  t.equal((await holdfast.run('stop')).code, 0, 'stopped, with what its last workers have seen');
+  t.equal((await holdfast.stop()).code, 0, 'stopped, with what its last workers have seen');
 
   const seen = seenCalls(seenDir);
   const refused = [...sent.byPort()].filter(([port, streams]) => seen.get(port)?.length !== streams);

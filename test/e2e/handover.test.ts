@@ -16,20 +16,14 @@ const PAUSE_MS = [1_000, 4_000] as const;
 
 interface Ports {
   readonly plain: number;
-  readonly tls: number;
   readonly metrics: number;
 }
 
-async function start(t: Test, mode: string, args: readonly string[] = []) {
-  const ports: Ports = { plain: await freePort(), tls: await freePort(), metrics: await freePort() };
+async function start(t: Test, mode: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+  const ports: Ports = { plain: await freePort(), metrics: await freePort() };
   const holdfast = new Holdfast(t, path.join(apps, 'promise.cjs'), {
     args: ['-i', '2', '--listen-mode', mode, ...args],
-    env: {
-      ...serversEnv(makeRuntimeDir(t), 0),
-      PORT: String(ports.plain),
-      TLS_PORT: String(ports.tls),
-      METRICS_PORT: String(ports.metrics),
-    },
+    env: { ...env, PORT: String(ports.plain), METRICS_PORT: String(ports.metrics) },
   });
   await holdfast.message('started');
   return { holdfast, ports };
@@ -37,7 +31,7 @@ async function start(t: Test, mode: string, args: readonly string[] = []) {
 
 async function reload(t: Test, holdfast: Holdfast): Promise<number> {
   const began = performance.now();
-  const { code, stderr } = await holdfast.run('reload');
+  const { code, stderr } = await holdfast.reload();
   t.equal(code, 0, stderr);
   return performance.now() - began;
 }
@@ -84,10 +78,12 @@ for (const mode of MODES) {
 
 for (const mode of MODES) {
   t.test(`${mode}: over TLS they are kept as long as they were promised`, { buffered: true }, async (t) => {
-    const { holdfast, ports } = await start(t, mode);
-    const near = new PausingClients({ port: ports.tls, count: 300, pauseMs: PAUSE_MS, secure: true });
-    const relayed = await relay(t, ports.tls, 120);
-    const far = new PausingClients({ port: relayed, count: 50, pauseMs: PAUSE_MS, secure: true });
+    const port = await freePort();
+    const env = { ...serversEnv(makeRuntimeDir(t), 0), TLS_PORT: String(port) };
+    const { holdfast, ports } = await start(t, mode, [], env);
+    const near = new PausingClients({ port, count: 100, pauseMs: PAUSE_MS, secure: true });
+    const relayed = await relay(t, port, 120);
+    const far = new PausingClients({ port: relayed, count: 30, pauseMs: PAUSE_MS, secure: true });
     const all = [near, far];
     t.teardown(() => Promise.all(all.map((clients) => clients.stop())));
     await Promise.all(all.map((clients) => clients.start()));
@@ -121,7 +117,7 @@ t.test('a slot that goes hands its connections to its siblings', async (t) => {
   const clients = new PausingClients({ port: ports.plain, count: 100, pauseMs: [50, 300] });
   t.teardown(() => clients.stop());
   await clients.start();
-  for (const size of ['4', '1', '3', '2']) t.equal((await holdfast.run('scale', size)).code, 0);
+  for (const size of [4, 1, 3, 2]) t.equal((await holdfast.scale(size)).code, 0);
   t.same([clients.errors, clients.endedIdle, clients.connects], [{}, 0, 100], `${clients.answers} answers`);
 });
 

@@ -5,14 +5,16 @@ import { freePort } from '../support/ports.js';
 import { Acknowledgements, Echoes, EventRow, EventSourceRow, LineRow, SlowDatagrams } from './support/clients/kinds.js';
 import { apps, Holdfast } from './support/holdfast.js';
 import { Load } from './support/load.js';
+import { pack } from './support/packages.js';
 
 const RELOADS = 20;
+const packages = pack(t, ['ws', 'socket.io']);
 
 async function start(t: Test, mode: string, args: readonly string[]) {
   const udpPort = await freePort();
   const holdfast = new Holdfast(t, path.join(apps, 'kinds.cjs'), {
     args: ['--ready', 'message', '--listen-mode', mode, ...args],
-    env: { UDP_PORT: String(udpPort) },
+    env: { ...(await packages), UDP_PORT: String(udpPort) },
   });
   await holdfast.message('started');
   const { msg } = await holdfast.line(({ msg }) => msg.startsWith('PORTS '));

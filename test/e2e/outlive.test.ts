@@ -55,7 +55,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
         'they answer it',
       );
 
-      t.equal((await second.run('reload')).code, 0);
+      t.equal((await second.reload()).code, 0);
       const after = await second.status();
       t.ok(
         after.workers.every((worker) => worker.generation === 2 && !pids.includes(worker.pid ?? 0) && worker.id > 2),
@@ -169,7 +169,7 @@ t.test('a worker that drains finishes what it has, and then goes', async (t) => 
   const [old = 0] = await workersOf(t, first);
   const waits = askBegin(shop.port, '/wait');
   await waits.begun;
-  void first.run('reload');
+  void first.reload();
   await first.message('worker draining');
   const [fresh = 0] = (await workersOf(t, first)).filter((pid) => pid !== old);
   await kill(first);
@@ -211,7 +211,7 @@ t.test('unix sockets and sockets for datagrams go on as well', async (t) => {
   const second = shop.start();
   await second.message('started');
   t.same(await workersOf(t, second), pids);
-  t.equal((await second.run('reload')).code, 0);
+  t.equal((await second.reload()).code, 0);
   const fresh = await workersOf(t, second);
   t.ok(fresh.includes(await overUnix()) && fresh.includes(await overUdp()), 'those that follow have the same sockets');
 });
@@ -271,8 +271,8 @@ t.test('a size that was changed by hand, and counts, go on', async (t) => {
   const shop = await openShop(t);
   const first = shop.start();
   await first.message('started');
-  t.equal((await first.run('scale', '3')).code, 0);
-  t.equal((await first.run('reload')).code, 0);
+  t.equal((await first.scale(3)).code, 0);
+  t.equal((await first.reload()).code, 0);
   const pids = await workersOf(t, first);
   await kill(first);
   const second = shop.start();

@@ -65,7 +65,7 @@ t.test(
       t.match((await holdfast.status()).rollout, { state: 'rolledBack', reason: expected });
     }
     become('good');
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
   },
 );
 
@@ -182,7 +182,7 @@ t.test('a replacement that runs a file which has changed since is told', { buffe
   const holdfast = new Holdfast(t, file);
   await holdfast.message('started');
   writeFileSync(file, 'throw new Error("a release that fails");');
-  t.equal((await holdfast.run('reload')).code, 1);
+  t.equal((await holdfast.reload()).code, 1);
   t.same(holdfast.lines('script has changed'), []);
   writeFileSync(file, `${source} // repaired by hand`);
   const [worker] = (await holdfast.status()).workers;
@@ -230,7 +230,7 @@ t.test(
     t.equal((await holdfast.status()).generation, 1);
     t.ok(holdfast.log.some(({ hook, msg }) => hook === 'beforeReload' && msg === 'checking'));
     writeFileSync(path.join(dir, 'mood.ok'), '');
-    t.equal((await holdfast.run('reload')).code, 0);
+    t.equal((await holdfast.reload()).code, 0);
     t.match(await ask(port), { generation: 2 });
   },
 );

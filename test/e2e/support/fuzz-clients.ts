@@ -72,7 +72,7 @@ export class FuzzClients {
         if (last !== undefined && answer.worker !== last) this.moves += 1;
         last = answer.worker;
       }
-      if (this.#random(3) === 0) await setTimeout(this.#random(20));
+      if (this.#random(3) === 0) await setTimeout(this.#random(60));
     }
     if (over !== undefined) this.faults.push(`client ${i}: ${over} between two requests`);
     socket.destroy();
@@ -96,7 +96,7 @@ export class FuzzClients {
       const length = this.#random(3) === 0 ? 1 + this.#random(40) : rest.length;
       socket.write(rest.slice(0, length), 'latin1');
       rest = rest.slice(length);
-      if (rest !== '') await setTimeout(this.#random(15));
+      if (rest !== '') await setTimeout(this.#random(45));
     }
   }
 }

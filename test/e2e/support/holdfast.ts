@@ -189,7 +189,7 @@ export class Holdfast {
     return this.#ask((client) => client.restart());
   }
 
-  scale(change: number): Promise<Outcome> {
+  scale(change: number | string): Promise<Outcome> {
     return this.#ask((client) => client.scale(change));
   }
 

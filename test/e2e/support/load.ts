@@ -43,7 +43,7 @@ export class Load {
   slowestMs = 0;
 
   constructor(options: LoadOptions) {
-    this.#options = { fresh: 16, keepAlive: 16, perSecond: 200, thinkMs: 80, timeoutMs: 10_000, ...options };
+    this.#options = { fresh: 16, keepAlive: 16, perSecond: 200, thinkMs: 40, timeoutMs: 10_000, ...options };
     for (let i = 0; i < this.#options.fresh; i++) this.#clients.push(this.#client(false, i));
     for (let i = 0; i < this.#options.keepAlive; i++) this.#clients.push(this.#client(true, i));
   }

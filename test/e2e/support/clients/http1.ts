@@ -38,7 +38,7 @@ export class Pipelining extends HttpClient {
         socket.write(GET.repeat(3));
         while (answers(heard) < burst * 3) await Promise.race([once(socket, 'data'), closed.then(cutOff)]);
         if (/connection: close/i.test(heard)) throw new Error('told to close');
-        await pause(10);
+        await pause(30);
       }
     } finally {
       socket.destroy();

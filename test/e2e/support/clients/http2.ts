@@ -60,7 +60,7 @@ export class Http2 extends Client {
           stream.catch(() => {}); // looked at below
           streams.push(stream);
         }
-        await pause(20);
+        await pause(50);
       }
       const failed = (await Promise.allSettled(streams)).find((stream) => stream.status === 'rejected');
       if (failed) throw failed.reason;
@@ -92,7 +92,7 @@ export class Grpc extends Client {
     stream.catch(() => {});
     for (let i = 0; i < 20; i++) {
       if ((await this.#echo(`call ${i}`)) !== `call ${i}`) throw new Error('wrong answer');
-      await pause(5);
+      await pause(20);
     }
     if ((await stream) !== 10) throw new Error('stream cut off');
   }

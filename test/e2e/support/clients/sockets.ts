@@ -38,7 +38,7 @@ export class WebSockets extends PortClient {
       socket.send('hello');
       const word = await Promise.race([answer, told]);
       if (word !== undefined && word !== 'hello') throw new Error('wrong answer');
-      await Promise.race([pause(20), told]);
+      await Promise.race([pause(50), told]);
     }
     await told;
   }
@@ -68,7 +68,7 @@ export class SocketIoCounter extends Client {
     const sent = this.#next++;
     const answer = (await this.#socket.emitWithAck('count', sent)) as number;
     if (answer !== sent) throw new Error(`${answer} for ${sent}`);
-    await pause(10);
+    await pause(30);
   }
 }
 
