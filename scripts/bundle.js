@@ -29,6 +29,9 @@ const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
   /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:output\/(?:report-error|table)|process\/(?:context|leave|node-options|stack-traces))|config\/(?:file\/config-name|logical-cwd|schema\/duration)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|server\/name-claim|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol\/logs|supervisor\/(?:takeover\/orphans\/(?:orphans|own-orphans|snapshot)|workers\/channel\/message-shape))\.ts$/;
+/** What a supervisor knows of the machine, and few commands do. */
+const MACHINE =
+  /\/src\/(?:native\/[-\w]+|control\/lean-http|core\/adoption\/overlap|platform\/(?:connect|probe)|sockets\/(?:address\/(?:address|owner)|bind\/(?:bind|bind-error)|handles\/(?:handle|stream-pair)|program)|supervisor\/upgrade\/(?:dry-run|passed-state))\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:command-line\/(?:catalog|dispatch|parse)|commands\/(?:reload|request|restart|scale|status|stop)|output\/(?:quantity|status-view))|control\/client\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
@@ -84,6 +87,10 @@ const readsYaml = {
     };
   },
 };
+
+/** Modules of Node that take time to load: not before one of their functions is called, which at most starts none is. */
+const LATE = /require\(["'`]node:(fs|timers)\/promises["'`]\)/g;
+const LOADS_LATE = 'new Proxy({},{get:(_,n)=>require("node:$1").promises[n]})';
 
 /** pino writes to one stream here, and never by a thread. What it asks Node for without need takes milliseconds to load. */
 const leftOut = {
@@ -141,6 +148,12 @@ export async function bundle(others) {
         ...LIBRARIES.map((name) => ({ name: `lib-${name}`, test: new RegExp(`/node_modules/${name}/`) })),
         { name: 'common', test: COMMON },
         { name: 'command', test: COMMAND },
+        { name: 'machine', test: MACHINE },
+        { name: 'log', test: /\/src\/logs\/(?:history|lines\/(?:filter|levels|pretty)|sinks\/(?:outlet|sink))\.ts$/ },
+        { name: 'flags', test: /\/src\/config\/(?:options|schema\/[-\w]+|layers\/(?:layer|flags|split-words))\.ts$/ },
+        // The admin address reads a token, and nothing else of a configuration.
+        { name: 'token-file', test: /\/src\/config\/text\/(?:text|token)-file\.ts$/ },
+        { name: 'load', test: /\/src\/(?:config\/load|cli\/(?:commands\/start|output\/pm2-notes))\.ts$/ },
         { name: 'top', test: /\/src\/cli\/(?:top\/|(?:commands\/top|output\/runs)\.ts$)/ },
       ],
     },
@@ -240,10 +253,18 @@ function writeChunk({ fileName, code, map, modules }) {
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  write(file, `${lined.code}\n`);
+  write(file, `${shortExports(lined.code).replaceAll(LATE, LOADS_LATE)}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
   writeFileSync(`${file}.map.br`, brotliCompressSync(text));
+}
+
+/** What a file exports is half of some: each name of it is a long line of its own. No line is added or taken away. */
+function shortExports(code) {
+  const long = /Object\.defineProperty\(exports,("\w+"),\{enumerable:!0,get:function\(\)\{return ([\w$.`!]+)\}\}\)/g;
+  if ((code.match(long) ?? []).length < 3) return code;
+  const define = 'const __live=(name,get)=>Object.defineProperty(exports,name,{enumerable:!0,get});';
+  return code.replaceAll(long, '__live($1,()=>$2)').replace(/^("use strict";|'use strict';)/, `$1${define}`);
 }
 
 function writePacked(file, code) {

@@ -4,7 +4,6 @@
  *
  * Must never keep or close a file descriptor that it has handed out.
  */
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
@@ -18,6 +17,7 @@ import {
   socketConstants,
   WNOHANG,
 } from './constants.js';
+import { KOFFI, loadKoffi } from './koffi.js';
 import { bindDatagrams, type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
 import { loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
@@ -127,7 +127,7 @@ let loaded: NativeLoad | undefined;
 
 /** Loads koffi at the first call; later calls have the same answer. Never throws. */
 export function loadNative(): NativeLoad {
-  loaded ??= load(socketConstants(process.platform, process.arch), 'koffi');
+  loaded ??= load(socketConstants(process.platform, process.arch), KOFFI);
   return loaded;
 }
 
@@ -137,7 +137,7 @@ export function load(constants: SocketConstants | undefined, packageName: string
     return { ok: false, reason: `the socket options of ${process.platform} on ${process.arch} are not known` };
   }
   try {
-    const koffi = createRequire(import.meta.url)(packageName) as typeof import('koffi');
+    const koffi = loadKoffi(packageName);
     return { ok: true, native: openLibc(koffi, constants) };
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
