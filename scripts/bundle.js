@@ -9,6 +9,7 @@ import { brotliCompressSync } from 'node:zlib';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/utils';
+import { inAscii, lighter, withoutCopies } from './chunk-text.js';
 import { licences } from './licences.js';
 import { inLines, linesOnly } from './source-lines.js';
 
@@ -55,12 +56,6 @@ const SHORT = {
 const STRICT = "'use strict';";
 const SOURCE_MAPPING = /\n\/\/# sourceMappingURL=.*\s*$/;
 
-/**
- * Whoever imports the default of a module of Node gets it by an object with all its properties copied: 5 ms for those of
- * node:util, as each is looked at. Inherited, they cost nothing.
- */
-const DEFAULT = /(([\w$]+)=require\(["'`]node:[\w/]+["'`]\);\s*\2=)[\w$.]+\(\2(?:,1)?\)/g;
-
 const { dependencies, optionalDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const installed = Object.keys({ ...dependencies, ...optionalDependencies });
 
@@ -93,10 +88,6 @@ const readsYaml = {
     };
   },
 };
-
-/** Modules of Node that take time to load: not before one of their functions is called, which at most starts none is. */
-const LATE = /require\(["'`]node:(fs|timers)\/promises["'`]\)/g;
-const LOADS_LATE = 'new Proxy({},{get:(_,n)=>require("node:$1").promises[n]})';
 
 /** pino writes to one stream here, and never by a thread. What it asks Node for without need takes milliseconds to load. */
 const leftOut = {
@@ -250,11 +241,6 @@ function writeApi(output) {
   }
 }
 
-/** The same in what is not shortened. */
-function withoutCopies(code) {
-  return code.replaceAll(/^(let (\w+) = require\("node:\w+"\);\n\2 = )__toESM\(\2\);$/gm, '$1{ __proto__: $2, default: $2 };');
-}
-
 function writeChunk({ fileName, code, map, modules }) {
   const file = path.join(out, fileName);
   const own = Object.keys(modules).filter((id) => id.startsWith(`${root}src/`));
@@ -264,24 +250,10 @@ function writeChunk({ fileName, code, map, modules }) {
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  const short = shortExports(lined.code).replaceAll(LATE, LOADS_LATE).replaceAll(DEFAULT, '$1{__proto__:$2,default:$2}');
-  write(file, `${inAscii(short)}\n`);
+  write(file, `${lighter(lined.code)}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
   writeFileSync(`${file}.map.br`, brotliCompressSync(text));
-}
-
-/** V8 keeps a source in two bytes a character where a single one needs them. There are no comments, and no raw templates. */
-function inAscii(code) {
-  return code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** What a file exports is half of some: each name of it is a long line of its own. No line is added or taken away. */
-function shortExports(code) {
-  const long = /Object\.defineProperty\(exports,("\w+"),\{enumerable:!0,get:function\(\)\{return ([\w$.`!]+)\}\}\)/g;
-  if ((code.match(long) ?? []).length < 3) return code;
-  const define = 'const __live=(name,get)=>Object.defineProperty(exports,name,{enumerable:!0,get});';
-  return code.replaceAll(long, '__live($1,()=>$2)').replace(/^("use strict";|'use strict';)/, `$1${define}`);
 }
 
 function writePacked(file, code) {

@@ -20,7 +20,9 @@ function platformPart(require: NodeJS.Require): Koffi | null {
     // From where koffi is: it is koffi's own dependency.
     const near = createRequire(require.resolve(KOFFI));
     const part = near(`@koromix/koffi-${process.platform}-${process.arch}`) as Partial<Koffi>;
-    const isKnown = [part.load, part.errno, part.struct, part.pointer, part.sizeof].every((call) => typeof call === 'function');
+    const isKnown = [part.load, part.errno, part.struct, part.pointer, part.sizeof].every(
+      (call) => typeof call === 'function',
+    );
     return isKnown ? (part as Koffi) : null;
   } catch {
     return null;

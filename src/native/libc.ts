@@ -17,8 +17,8 @@ import {
   socketConstants,
   WNOHANG,
 } from './constants.js';
-import { KOFFI, loadKoffi } from './koffi.js';
 import { bindDatagrams, type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
+import { KOFFI, loadKoffi } from './koffi.js';
 import { loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
 import { openPeers, type Peers } from './peers.js';
