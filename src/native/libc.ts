@@ -19,7 +19,7 @@ import {
 } from './constants.js';
 import { bindDatagrams, type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
 import { KOFFI, loadKoffi } from './koffi.js';
-import { loopbackAddress } from './loopback-address.js';
+import { connectTo, loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
 import { openPeers, type Peers } from './peers.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
@@ -49,6 +49,8 @@ export interface Native {
    * @throws NativeError; EADDRINUSE while a connection of the port is in TIME_WAIT
    */
   bindWithoutOptions(port: number): void;
+  /** Begins a connection to a port of 127.0.0.1; the descriptor is the caller's. @throws NativeError */
+  connectLoopback(port: number): number;
   /** An option that is an int; see getsockopt(2). @throws NativeError */
   getSockOptInt(fd: number, level: number, name: number): number;
   /** listen(2). On a socket that listens already it changes nothing but the backlog. @throws NativeError */
@@ -217,6 +219,17 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     }
   }
 
+  function connectLoopback(port: number): number {
+    const fd = openTcpSocket(4, { reusePort: false });
+    try {
+      connectTo(loopbackAddress(constants.AF_INET, port), fd, { koffi, libc, check });
+      return fd;
+    } catch (error) {
+      closeFd(fd);
+      throw error;
+    }
+  }
+
   function getSockOptInt(fd: number, level: number, name: number): number {
     const value = new Int32Array(1);
     check(getsockopt(fd, level, name, value, new Uint32Array([4])), 'read a socket option', 'getsockopt');
@@ -262,6 +275,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     constants,
     openTcpSocket,
     bindWithoutOptions,
+    connectLoopback,
     getSockOptInt,
     listen,
     setBlocking,
