@@ -1,6 +1,6 @@
 /**
- * A server of HTTP in a process that is to be small and quick to start: node:http is loaded with its first client, and without
- * its lazy exports. An `import` of it evaluates them all, and with them 14 MB of a WebSocket client.
+ * A server of HTTP in a process that is to be small and quick to start: node:http is loaded when it is told so, at the latest with
+ * its first client, and without its lazy exports. An `import` of it evaluates them all, and with them 14 MB of a WebSocket client.
  */
 import type http from 'node:http';
 import { createRequire } from 'node:module';
@@ -36,11 +36,16 @@ export class LeanServer extends Server {
   #welcome(socket: Socket): void {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
-    this.#http ??= this.#load();
-    this.#http.emit('connection', socket);
+    this.load().emit('connection', socket);
   }
 
-  #load(): http.Server {
+  /** Else its first client waits for that. */
+  load(): http.Server {
+    this.#http ??= this.#loaded();
+    return this.#http;
+  }
+
+  #loaded(): http.Server {
     const { createServer } = require('node:http') as typeof http;
     const server = this.#make(createServer);
     // From then on it looks after slow clients.

@@ -78,6 +78,11 @@ export class KeptSocket {
     return this.#claim.socketPath;
   }
 
+  /** Has loaded what a first client would wait for. */
+  prepare(): void {
+    this.#http.load();
+  }
+
   /** For the program that takes the place of this one; null where it does not listen. */
   get passable(): PassedSocket | null {
     const { _handle: handle } = this.#http as unknown as { readonly _handle: { readonly fd: number } | null };

@@ -96,6 +96,11 @@ export class ControlServer {
     return this.#asking.size > 0;
   }
 
+  /** Loads what a first client would wait for: when there is time. */
+  prepare(): void {
+    this.#socket?.prepare();
+  }
+
   /** For the program that takes the place of this one. */
   get passable(): PassedSocket | null {
     return this.#socket?.passable ?? null;

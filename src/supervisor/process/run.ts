@@ -207,6 +207,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       let hasStarted = false;
       void supervisor.started.then(async (started) => {
         hasStarted = true;
+        control?.prepare();
         void hasPrimaryBranch(wanted).then((has) => {
           if (has) log.logger.warn({ script: wanted.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });
