@@ -11,7 +11,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
-COPY scripts/build.js scripts/bundle.js scripts/licences.js scripts/page.js scripts/source-lines.js scripts/tsc.js ./scripts/
+COPY scripts/build.js scripts/bundle.js scripts/chunk-text.js scripts/licences.js scripts/page.js scripts/source-lines.js scripts/tsc.js ./scripts/
 COPY src ./src
 RUN npm run build
 

@@ -9,6 +9,7 @@ import { brotliCompressSync } from 'node:zlib';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { rolldown } from 'rolldown';
 import { minifySync } from 'rolldown/utils';
+import { inAscii, lighter, withoutCopies } from './chunk-text.js';
 import { licences } from './licences.js';
 import { inLines, linesOnly } from './source-lines.js';
 
@@ -29,14 +30,17 @@ const LIBRARIES = ['pidusage', 'pino', 'yaml', 'zod'];
 /** What every command needs, `start` included, and what needs nothing in turn: one file instead of a dozen. */
 const COMMON =
   /\/src\/(?:errors|nearest|latency|replaced-slots|spawn|cli\/(?:output\/(?:report-error|table)|process\/(?:context|leave|node-options|stack-traces))|config\/(?:file\/config-name|logical-cwd|schema\/duration)|control\/(?:client\/(?:answer-reader|exchange)|options\/(?:(?:describe|profile|reload)-options|log-query)|server\/name-claim|runtime-dir|server-sent-events|socket-path)|platform\/own-(?:package|program)|protocol\/logs|supervisor\/(?:takeover\/orphans\/(?:orphans|own-orphans|snapshot)|workers\/channel\/message-shape))\.ts$/;
+/** What a supervisor knows of the machine, and few commands do. */
+const MACHINE =
+  /\/src\/(?:native\/[-\w]+|control\/lean-http|core\/adoption\/overlap|platform\/(?:connect|probe)|sockets\/(?:address\/(?:address|owner)|bind\/(?:bind|bind-error)|handles\/(?:handle|stream-pair)|program)|supervisor\/upgrade\/(?:dry-run|passed-state))\.ts$/;
 /** What the commands need that ask a supervisor: opening a file takes longer than reading what is not needed of it. */
 const COMMAND =
   /\/(?:src\/(?:cli\/(?:command-line\/(?:catalog|dispatch|parse)|commands\/(?:reload|request|restart|scale|status|stop)|output\/(?:quantity|status-view))|control\/client\/(?:client|find))\.ts$|node_modules\/yargs-parser\/)/;
 /** What few processes load, and these for some time: compressed, each behind a file that unpacks it. */
 const PACKED = new Set(
   [
-    'admin api-client api-supervisor archives arrival attach-server check-upgrade completion dashboard describe-view detach doctor dry-run end-orphans file-history help init',
-    'lib-pidusage lib-yaml live-progress logs manifest native observer owner page-feed parent profile programs reaper replaced',
+    'admin api-client api-supervisor archives arrival attach-server check-upgrade completion dashboard describe-view detach doctor end-orphans file-history help init',
+    'lib-pidusage lib-yaml live-progress logs manifest native observer page-feed parent profile programs reaper replaced',
     'resolve shared-answer tallies top topics unit upgrade upgrade-arrival',
   ].flatMap((names) => names.split(' ')),
 );
@@ -85,10 +89,11 @@ const readsYaml = {
   },
 };
 
-/** pino writes to one stream here, and never by a thread. */
+/** pino writes to one stream here, and never by a thread. What it asks Node for without need takes milliseconds to load. */
 const leftOut = {
   name: 'left-out',
-  transform(_code, id) {
+  transform(code, id) {
+    if (/\/node_modules\/(?:pino\/lib\/tools|sonic-boom\/index)\.js$/.test(id)) return loadsLess(code, id);
     const [, what] = /\/node_modules\/(pino\/lib\/(?:transport|multistream))\.js$/.exec(id) ?? [];
     return what === undefined
       ? null
@@ -98,6 +103,14 @@ const leftOut = {
         };
   },
 };
+
+function loadsLess(code, id) {
+  const less = code
+    .replace("const { isMainThread } = require('worker_threads')", 'const isMainThread = true')
+    .replace("const assert = require('assert')", "const assert = (...given) => require('assert')(...given)");
+  if (less === code) throw new Error(`cannot have ${id} load less: it is not known what it loads`);
+  return { code: less, map: { mappings: '' } };
+}
 
 /**
  * @param others files of libraries that are in other parts of the package
@@ -132,6 +145,12 @@ export async function bundle(others) {
         ...LIBRARIES.map((name) => ({ name: `lib-${name}`, test: new RegExp(`/node_modules/${name}/`) })),
         { name: 'common', test: COMMON },
         { name: 'command', test: COMMAND },
+        { name: 'machine', test: MACHINE },
+        { name: 'log', test: /\/src\/logs\/(?:history|lines\/(?:filter|levels|pretty)|sinks\/(?:outlet|sink))\.ts$/ },
+        { name: 'flags', test: /\/src\/config\/(?:options|schema\/[-\w]+|layers\/(?:layer|flags|split-words))\.ts$/ },
+        // The admin address reads a token, and nothing else of a configuration.
+        { name: 'token-file', test: /\/src\/config\/text\/(?:text|token)-file\.ts$/ },
+        { name: 'load', test: /\/src\/(?:config\/load|cli\/(?:commands\/start|output\/pm2-notes))\.ts$/ },
         { name: 'top', test: /\/src\/cli\/(?:top\/|(?:commands\/top|output\/runs)\.ts$)/ },
       ],
     },
@@ -227,11 +246,11 @@ function writeChunk({ fileName, code, map, modules }) {
   const own = Object.keys(modules).filter((id) => id.startsWith(`${root}src/`));
   const write = PACKED.has(path.basename(fileName, '.cjs')) ? writePacked : writeFileSync;
   if (own.length === 0) {
-    write(file, minifySync(fileName, code).code);
+    write(file, inAscii(minifySync(fileName, code).code));
     return;
   }
   const lined = inLines(fileName, code.replace(SOURCE_MAPPING, ''), decode(map.mappings));
-  write(file, `${lined.code}\n`);
+  write(file, `${lighter(lined.code)}\n`);
   // Read where something has gone wrong; as text they would be an eighth of the package.
   const text = JSON.stringify(linesOnly({ ...map, mappings: encode(lined.mappings) }));
   writeFileSync(`${file}.map.br`, brotliCompressSync(text));
@@ -270,7 +289,7 @@ export async function bundleWorker() {
     if (name === 'trial') writePacked(file, minifySync(fileName, code).code);
     else if (name !== 'preload') writeFileSync(file, minifySync(fileName, code).code);
     else {
-      writeFileSync(file, code);
+      writeFileSync(file, withoutCopies(code));
       writeFileSync(`${file}.map`, JSON.stringify({ ...linesOnly(map), file: fileName }));
     }
   }

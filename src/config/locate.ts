@@ -1,8 +1,8 @@
 /**
  * Looks up on the disk what the options name: working folder, script, file of variables, log file.
  */
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { stat } from '../files-at-once.js';
 import { COMMAND_LINE } from './layers/flags.js';
 import type { Chosen, ChosenOptions } from './layers/precedence.js';
 import { isLauncher } from './program/command/launchers.js';

@@ -2,9 +2,9 @@
  * execve(2) by way of libc, for versions of Node that have none, for file descriptors that are to stay open, and because it
  * returns where it fails: Node's own ends the process. And what has to be as it is on both sides of it.
  */
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { loadKoffi } from './koffi.js';
 
 export interface ExitStatus {
   readonly code: number | null;
@@ -43,7 +43,7 @@ const WNOHANG = 1;
 /** @returns null without koffi */
 export function loadExec(): Exec | null {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const koffi = loadKoffi();
     const libc = koffi.load(null);
     const fcntl = libc.func('int fcntl(int fd, int command, ...)');
     const execve = libc.func('int execve(const char *file, const char **argv, const char **env)');

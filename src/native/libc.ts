@@ -4,7 +4,6 @@
  *
  * Must never keep or close a file descriptor that it has handed out.
  */
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '../errors.js';
@@ -19,7 +18,8 @@ import {
   WNOHANG,
 } from './constants.js';
 import { bindDatagrams, type Datagrams, duplicate, openDatagrams, openPipe } from './datagrams.js';
-import { loopbackAddress } from './loopback-address.js';
+import { KOFFI, loadKoffi } from './koffi.js';
+import { connectTo, loopbackAddress } from './loopback-address.js';
 import { openTrim } from './memory.js';
 import { openPeers, type Peers } from './peers.js';
 import { openQueueWatch, type QueueWatch } from './queue-watch.js';
@@ -49,6 +49,8 @@ export interface Native {
    * @throws NativeError; EADDRINUSE while a connection of the port is in TIME_WAIT
    */
   bindWithoutOptions(port: number): void;
+  /** Begins a connection to a port of 127.0.0.1; the descriptor is the caller's. @throws NativeError */
+  connectLoopback(port: number): number;
   /** An option that is an int; see getsockopt(2). @throws NativeError */
   getSockOptInt(fd: number, level: number, name: number): number;
   /** listen(2). On a socket that listens already it changes nothing but the backlog. @throws NativeError */
@@ -127,7 +129,7 @@ let loaded: NativeLoad | undefined;
 
 /** Loads koffi at the first call; later calls have the same answer. Never throws. */
 export function loadNative(): NativeLoad {
-  loaded ??= load(socketConstants(process.platform, process.arch), 'koffi');
+  loaded ??= load(socketConstants(process.platform, process.arch), KOFFI);
   return loaded;
 }
 
@@ -137,7 +139,7 @@ export function load(constants: SocketConstants | undefined, packageName: string
     return { ok: false, reason: `the socket options of ${process.platform} on ${process.arch} are not known` };
   }
   try {
-    const koffi = createRequire(import.meta.url)(packageName) as typeof import('koffi');
+    const koffi = loadKoffi(packageName);
     return { ok: true, native: openLibc(koffi, constants) };
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error);
@@ -217,6 +219,17 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     }
   }
 
+  function connectLoopback(port: number): number {
+    const fd = openTcpSocket(4, { reusePort: false });
+    try {
+      connectTo(loopbackAddress(constants.AF_INET, port), fd, { koffi, libc, check });
+      return fd;
+    } catch (error) {
+      closeFd(fd);
+      throw error;
+    }
+  }
+
   function getSockOptInt(fd: number, level: number, name: number): number {
     const value = new Int32Array(1);
     check(getsockopt(fd, level, name, value, new Uint32Array([4])), 'read a socket option', 'getsockopt');
@@ -262,6 +275,7 @@ function openLibc(koffi: typeof import('koffi'), constants: SocketConstants): Na
     constants,
     openTcpSocket,
     bindWithoutOptions,
+    connectLoopback,
     getSockOptInt,
     listen,
     setBlocking,

@@ -1,4 +1,7 @@
 import os from 'node:os';
+import type { Koffi } from './koffi.js';
+
+type Check = (result: number, task: string, syscall: string) => number;
 
 /** `sizeof(struct sockaddr_in)` */
 const SOCKADDR_IN_BYTES = 16;
@@ -11,4 +14,16 @@ export function loopbackAddress(family: number, port: number): Uint8Array {
   address.setUint16(2, port);
   address.setUint32(4, 0x7f00_0001);
   return new Uint8Array(address.buffer);
+}
+
+/** Begins to connect, and waits for nothing. @param fd does not block @throws what `check` throws */
+export function connectTo(
+  address: Uint8Array,
+  fd: number,
+  { koffi, libc, check }: { readonly koffi: Koffi; readonly libc: ReturnType<Koffi['load']>; readonly check: Check },
+): void {
+  const connect = libc.func('int connect(int fd, const void *address, uint32_t length)');
+  const result = connect(fd, address, address.byteLength);
+  if (result < 0 && koffi.errno() === os.constants.errno.EINPROGRESS) return;
+  check(result, 'connect a socket', 'connect');
 }

@@ -162,7 +162,6 @@ export class Supervisor implements ControlTarget {
 
   /** The name is its own by then. */
   start(): void {
-    this.#insight.tidy();
     this.#replacement.tidy();
     const { takeover, upgrade } = this.#options;
     const passed = upgrade.arrival?.state.upgrade;
@@ -181,6 +180,8 @@ export class Supervisor implements ControlTarget {
     if (takeover) takeover.begin(parts, kept);
     else dispatch(...kept);
     this.#loop.dispatch({ type: 'start' });
+    // Nobody can have asked for an examination yet.
+    this.#insight.tidy();
   }
 
   /** Custody is given the first of them while it is made. */

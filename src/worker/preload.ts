@@ -7,7 +7,6 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import type { SupervisorMessage } from '../protocol/worker.js';
 import { Application } from './application/api.js';
 import { Resignation } from './application/resign.js';
@@ -35,7 +34,7 @@ import { endProfile, openInspector, takeProfile } from './profile.js';
 
 try {
   if (process.env.HOLDFAST_WORKER !== undefined) install();
-  else if (!isMainThread && process.env.HOLDFAST_SLOT !== undefined) tellOfThreads();
+  else if (process.env.HOLDFAST_SLOT !== undefined && isThread()) tellOfThreads();
 } catch (error) {
   // The application comes first: it runs as under node:cluster, without what holdfast adds.
   process.channel?.ref();
@@ -227,6 +226,11 @@ function install(): void {
         return;
     }
   }
+}
+
+/** Asked only here: the module takes a moment to load, which is one of a worker's start. */
+function isThread(): boolean {
+  return !(require('node:worker_threads') as typeof import('node:worker_threads')).isMainThread;
 }
 
 function identity() {

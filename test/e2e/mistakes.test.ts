@@ -100,7 +100,7 @@ t.test(
         'hide.cjs': `const Module = require('node:module');
         const { _load } = Module;
         Module._load = function (request, ...rest) {
-          if (request === 'koffi') throw Object.assign(new Error('hidden by the test'), { code: 'MODULE_NOT_FOUND' });
+          if (/^(?:koffi$|@koromix)/.test(request)) throw Object.assign(new Error('hidden by the test'), { code: 'MODULE_NOT_FOUND' });
           return _load.call(this, request, ...rest);
         };`,
       }),

@@ -88,7 +88,7 @@ t.test('a state that cannot be read, two that want the workers, a start that fai
   const hide = `const Module = require('node:module');
     const { _load } = Module;
     Module._load = function (request, ...rest) {
-      if (request === 'koffi') throw Object.assign(new Error('hidden by the test'), { code: 'MODULE_NOT_FOUND' });
+      if (/^(?:koffi$|@koromix)/.test(request)) throw Object.assign(new Error('hidden by the test'), { code: 'MODULE_NOT_FOUND' });
       return _load.call(this, request, ...rest);
     };`;
   const without = start([], ['--require', path.join(t.testdir({ 'hide.cjs': hide }), 'hide.cjs')]);

@@ -101,6 +101,28 @@ t.test('binds without an option: what TIME_WAIT and others hold is refused, and 
   native.bindWithoutOptions(other);
 });
 
+t.test(
+  'begins a connection without waiting for who accepts it; one that cannot be is refused or never comes',
+  async (t) => {
+    const server = net.createServer((socket) => socket.destroy());
+    t.teardown(() => server.close());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    const before = openFds();
+    const fd = native.connectLoopback(port);
+    await once(server, 'connection');
+    native.close(fd);
+    server.close();
+    await once(server, 'close');
+    try {
+      native.close(native.connectLoopback(port));
+    } catch (error) {
+      t.match(error, { code: 'ECONNREFUSED', syscall: 'connect' }, 'where the system tells at once');
+    }
+    t.equal(openFds(), before - 1, 'nothing stays open');
+  },
+);
+
 t.test('takes the exit status of one child, never of any', async (t) => {
   const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: ['pipe', 'ignore', 'inherit'] });
   const exited = once(child, 'exit');

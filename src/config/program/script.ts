@@ -1,8 +1,8 @@
 /**
  * Finds the application's entry file where its owner names it.
  */
-import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { access, constants, stat } from '../../files-at-once.js';
 import { reasonFor, Unreadable } from '../text/text-file.js';
 import { defaultName } from './default-name.js';
 import type { Program } from './program.js';

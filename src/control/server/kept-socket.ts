@@ -3,8 +3,7 @@
  * as those do that clean folders of temporary files.
  */
 import { closeSync } from 'node:fs';
-import type http from 'node:http';
-import { close, listen, reasonOf } from '../lean-http.js';
+import { close, type LeanServer, listen, reasonOf } from '../lean-http.js';
 import { ensureRuntimeDir } from '../runtime-dir.js';
 import { claimAgain, claimName, type NameClaim } from './name-claim.js';
 
@@ -15,7 +14,7 @@ export interface KeptSocketOptions {
   readonly dir: string;
   readonly name: string;
   /** Who answers there. Made anew when the socket is. */
-  readonly makeServer: () => http.Server;
+  readonly makeServer: () => LeanServer;
   /** Told when the control socket was gone and is there again, or of the reason why it is not. */
   readonly onRestored?: ((problem: string | null) => void) | undefined;
   /** How often it is looked whether it is still there, in milliseconds. */
@@ -33,13 +32,13 @@ export interface PassedSocket {
 export class KeptSocket {
   readonly #options: KeptSocketOptions;
   #claim: NameClaim;
-  #http: http.Server;
+  #http: LeanServer;
   readonly #watching: NodeJS.Timeout;
   /** What is under way. */
   #restoring: Promise<string | null | undefined> | undefined;
   #closed = false;
 
-  private constructor(options: KeptSocketOptions, claim: NameClaim, http: http.Server) {
+  private constructor(options: KeptSocketOptions, claim: NameClaim, http: LeanServer) {
     this.#options = options;
     this.#claim = claim;
     this.#http = http;
@@ -77,6 +76,11 @@ export class KeptSocket {
 
   get path(): string {
     return this.#claim.socketPath;
+  }
+
+  /** Has loaded what a first client would wait for. */
+  prepare(): void {
+    this.#http.load();
   }
 
   /** For the program that takes the place of this one; null where it does not listen. */

@@ -10,10 +10,10 @@
  *
  * Only who holds the claim touches `<name>.sock`, which is a second link to the socket in the claim.
  */
-import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { HoldfastError } from '../../errors.js';
+import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink } from '../../files-at-once.js';
 import { fetchStatus } from '../client/exchange.js';
 import { checkPathLength, controlSocketPath, probeSocket } from '../socket-path.js';
 

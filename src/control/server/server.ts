@@ -8,7 +8,7 @@
 import type http from 'node:http';
 import type net from 'node:net';
 import type { ControlTarget } from '../../protocol/control.js';
-import { createServer, reasonOf } from '../lean-http.js';
+import { LeanServer, reasonOf } from '../lean-http.js';
 import { BODY_HINT, BODY_LIMIT_BYTES, readBody, refuse } from './answer.js';
 import { KeptSocket, type PassedSocket } from './kept-socket.js';
 import { Routes } from './routes.js';
@@ -48,7 +48,17 @@ export class ControlServer {
     });
   }
 
-  #makeServer(): http.Server {
+  #makeServer(): LeanServer {
+    const server = new LeanServer((createServer) => this.#makeHttp(createServer));
+    server.maxConnections = CONNECTION_LIMIT;
+    server.on('connection', (socket) => {
+      this.#asking.add(socket);
+      socket.once('close', () => this.#asking.delete(socket));
+    });
+    return server;
+  }
+
+  #makeHttp(createServer: typeof http.createServer): http.Server {
     const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
       // A client that has gone: what it asked for goes on all the same.
       response.on('error', () => {});
@@ -61,11 +71,6 @@ export class ControlServer {
     // One request a connection: what follows it, and be it thousands, is not looked at.
     server.maxRequestsPerSocket = 1;
     server.on('dropRequest', ({ socket }: http.IncomingMessage) => socket.pause());
-    server.maxConnections = CONNECTION_LIMIT;
-    server.on('connection', (socket) => {
-      this.#asking.add(socket);
-      socket.once('close', () => this.#asking.delete(socket));
-    });
     return server;
   }
 
@@ -89,6 +94,11 @@ export class ControlServer {
   /** Whether somebody has connected and has had nothing of an answer. */
   get isAsked(): boolean {
     return this.#asking.size > 0;
+  }
+
+  /** Loads what a first client would wait for: when there is time. */
+  prepare(): void {
+    this.#socket?.prepare();
   }
 
   /** For the program that takes the place of this one. */

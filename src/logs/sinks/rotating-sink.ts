@@ -9,7 +9,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { RotatingFileStream } from 'rotating-file-stream';
-import { type ArchiveOptions, Archives, archiveName } from './archives.js';
+import type { ArchiveOptions, Archives } from './archives.js';
 import { type DescriptorSink, openFileSink, type Sink } from './sink.js';
 
 export interface Rotation {
@@ -60,7 +60,8 @@ export function intervalOf(ms: number): string | null {
 /** @param options `file` is absolute, and a regular file that can be written, not by way of a link */
 export function rotatingSink(options: Options): RotatingSink {
   const { file, mode, maxBytes, maxAgeMs, lookMs = LOOK_MS, onTrouble } = options;
-  const archives = new Archives(options);
+  /** Loaded with the first line: most supervisors have no log file. */
+  let archives: Archives | null = null;
   let stream: RotatingFileStream | null = null;
   /** In place of the stream, where that cannot do its work. */
   let plain: { readonly sink: DescriptorSink; readonly until: number } | null = null;
@@ -74,7 +75,10 @@ export function rotatingSink(options: Options): RotatingSink {
   let last: Promise<unknown> = Promise.resolve();
 
   async function open(): Promise<RotatingFileStream> {
-    await putAsideIfOld();
+    const { Archives, archiveName } = await import('./archives.js');
+    archives ??= new Archives(options);
+    const tidy = () => void archives?.tidy();
+    await putAsideIfOld(archiveName);
     const { createStream } = await import('rotating-file-stream');
     const interval = intervalOf(maxAgeMs);
     const name = path.basename(file);
@@ -84,7 +88,7 @@ export function rotatingSink(options: Options): RotatingSink {
       ...(maxBytes > 0 && { size: `${maxBytes}B` }),
       ...(interval !== null && { interval }),
     });
-    opened.on('rotated', () => void archives.tidy());
+    opened.on('rotated', tidy);
     opened.on('warning', onTrouble);
     opened.on('open', () => {
       writeWhole(opened, (bytes) => {
@@ -96,7 +100,7 @@ export function rotatingSink(options: Options): RotatingSink {
       opened.once('open', () => resolve());
       opened.on('error', reject);
     });
-    void archives.tidy();
+    tidy();
     return opened;
   }
 
@@ -108,10 +112,10 @@ export function rotatingSink(options: Options): RotatingSink {
   }
 
   /** While the supervisor did not run, or was told to open it anew, nobody has looked how old it is. */
-  async function putAsideIfOld(): Promise<void> {
+  async function putAsideIfOld(nameOf: (file: string, time: Date, index: number) => string): Promise<void> {
     const since = maxAgeMs === 0 ? null : firstTimeIn(file);
     if (since === null || Date.now() - since < maxAgeMs) return;
-    await rename(file, path.join(path.dirname(file), archiveName(file, new Date(), 1)));
+    await rename(file, path.join(path.dirname(file), nameOf(file, new Date(), 1)));
   }
 
   async function end(): Promise<void> {

@@ -3,12 +3,12 @@
  * replaced by the same code even after a deployment link has been moved on.
  */
 import { statSync } from 'node:fs';
-import { access, constants, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../../config/config.js';
 import type { LoadedConfig } from '../../config/load.js';
 import type { Policy } from '../../core/state/types.js';
 import { EXIT, HoldfastError } from '../../errors.js';
+import { access, constants, realpath, stat } from '../../files-at-once.js';
 
 export interface Release {
   readonly id: number;

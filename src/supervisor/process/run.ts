@@ -21,7 +21,6 @@ import { PRIMARY_HINT, scriptHasPrimaryBranch } from '../deployments/primary-bra
 import { type Release, resolveRelease } from '../deployments/release.js';
 import { openTriggers } from '../deployments/triggers.js';
 import { Hooks } from '../hooks/hooks.js';
-import { reapOrphans } from '../pid-one/reaper.js';
 import { Supervisor } from '../supervisor.js';
 import type { Started } from '../supervisor-options.js';
 import { attachAt } from '../takeover/orphans/orphans.js';
@@ -84,7 +83,9 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
     log.logger.warn({ reason }, 'cannot notify systemd');
   });
   const forgetFaults = surviveFaults(log);
-  const leaveOrphans = reapOrphans(native, log.logger);
+  // Only the first process of a container has that duty.
+  const leaveOrphans =
+    process.pid === 1 ? (await import('../pid-one/reaper.js')).reapOrphans(native, log.logger) : () => {};
   try {
     for (const warning of warnings) log.logger.warn({ warning }, 'configuration');
     // As the first worker has been started: it must not be of another release than the others.
@@ -206,6 +207,7 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       let hasStarted = false;
       void supervisor.started.then(async (started) => {
         hasStarted = true;
+        control?.prepare();
         void hasPrimaryBranch(wanted).then((has) => {
           if (has) log.logger.warn({ script: wanted.script, hint: PRIMARY_HINT }, 'the primary branch does not run');
         });

@@ -3,7 +3,6 @@
  * a rollout has left behind would stay, and the heap would grow with every one of them.
  */
 import v8 from 'node:v8';
-import vm from 'node:vm';
 import type { Native, NativeLoad } from '../../native/libc.js';
 import { boundYoungGeneration } from './young-generation.js';
 
@@ -27,7 +26,8 @@ export function tidySoon(native: NativeLoad): void {
 export function tidyUp(native: Pick<Native, 'trimMemory'> | null): void {
   if (collect === undefined) {
     v8.setFlagsFromString('--expose-gc');
-    collect = vm.runInNewContext('gc') as Collect;
+    // Not before the workers are up: it takes a moment to load.
+    collect = process.getBuiltinModule('node:vm').runInNewContext('gc') as Collect;
     v8.setFlagsFromString('--no-expose-gc');
   }
   // As when memory runs out: an ordinary collection keeps the pages that it has emptied, several megabytes here.

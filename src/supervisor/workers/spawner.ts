@@ -105,6 +105,7 @@ export class Spawner {
     const { worker, slot, generation } = identity;
     let started: WorkerProcess | null = null;
     const exited = (code: number | null, signal: string | null, lastLines: readonly string[]) => {
+      this.#queue.goOn();
       workers.delete(worker);
       forget(worker);
       this.programs?.forget(worker);
@@ -122,7 +123,10 @@ export class Spawner {
       const process = start();
       started = process;
       const handle: WorkerHandle = new WorkerHandle(identity, release, process, log, {
-        onMessage: (message) => heard(handle, message),
+        onMessage: (message) => {
+          heard(handle, message);
+          if (message.type === 'bound') this.#queue.goOn();
+        },
         onSaidReady: () => dispatch({ type: 'saidReady', worker }),
         onListening: (address) => listening.opened(worker, addressKey({ ...address, ipv6Only: false, ordinal: 0 })),
         onDisconnected: (reason) => dispatch({ type: 'disconnected', worker, ...(reason !== undefined && { reason }) }),

@@ -11,13 +11,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { fetchStatus } from '../../../src/control/client/exchange.js';
 import { connectTo, listSupervisors } from '../../../src/control/client/find.js';
+import { LeanServer } from '../../../src/control/lean-http.js';
 import { KeptSocket } from '../../../src/control/server/kept-socket.js';
 import { removeAbandoned } from '../../../src/control/server/name-claim.js';
 import { ControlServer } from '../../../src/control/server/server.js';
@@ -239,7 +239,7 @@ t.test('whoever is closed while it is being put back leaves nothing behind', asy
     makeServer: () => {
       made += 1;
       if (made === 2) restoring();
-      return http.createServer();
+      return new LeanServer((createServer) => createServer());
     },
   });
   const closed = new Promise<void>((resolve, reject) => {

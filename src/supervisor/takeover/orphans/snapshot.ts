@@ -5,7 +5,8 @@
  * An older and a newer version read it alike: what a version does not know is left out, what is missing has a default. A number
  * is raised only where that cannot be kept up. Pure but for the file.
  */
-import { rename, rm, writeFile } from 'node:fs/promises';
+import fs from 'node:fs';
+import { promisify } from 'node:util';
 import type { Before, LastRollout } from '../../../core/state/types.js';
 import type { AddressKey } from '../../../protocol/worker.js';
 import {
@@ -139,6 +140,11 @@ export function readState<T>(written: string, reader: Reader<T>, longest: number
 export function writeSnapshot(state: Snapshot): string {
   return JSON.stringify({ format: FORMAT, ...state });
 }
+
+// Not of node:fs/promises: loading that would keep the first worker waiting for its socket.
+const rename = promisify(fs.rename);
+const rm = promisify(fs.rm);
+const writeFile = promisify(fs.writeFile);
 
 /** Keeps the file as things are. Written beside it and moved there: who reads it finds the old or the new one, whole. */
 export class SnapshotFile {

@@ -16,7 +16,7 @@ t.test('each worker is forked at once where none was there before', async (t) =>
   t.same(begun, [1, 2]);
 });
 
-t.test('the first worker is listened to before the others are forked, in their order', async (t) => {
+t.test('the first worker has its time before the others are forked, in their order', async (t) => {
   const { forks, begun, begin, turn } = queue();
   forks.letFirst(begin(1));
   forks.add(2, begin(2));
@@ -41,11 +41,23 @@ t.test('a worker that something is asked of is forked before its turn, and once'
   t.same(begun, [1, 3, 2]);
 });
 
-t.test('by itself it waits until what has come meanwhile has been seen to', async (t) => {
+t.test('the others are forked as soon as the first listens or has ended, and not once more', async (t) => {
+  const { forks, begun, begin, turn } = queue();
+  forks.letFirst(begin(1));
+  forks.add(2, begin(2));
+  forks.goOn();
+  t.same(begun, [1, 2]);
+  forks.add(3, begin(3));
+  turn();
+  forks.goOn();
+  t.same(begun, [1, 2, 3]);
+});
+
+t.test('by itself it does not wait long for a first that does not listen', async (t) => {
   const forks = new ForkQueue();
   const order: string[] = [];
   const forked = new Promise<void>((resolve) => {
-    forks.letFirst(() => queueMicrotask(() => order.push('answered')));
+    forks.letFirst(() => setImmediate(() => order.push('answered')));
     forks.add(2, () => {
       order.push('forked');
       resolve();
