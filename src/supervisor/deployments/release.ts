@@ -2,13 +2,19 @@
  * A release: the code, configuration and environment of one generation, resolved once and kept, so that a crash is
  * replaced by the same code even after a deployment link has been moved on.
  */
-import { statSync } from 'node:fs';
+import fs, { constants, statSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import type { Config } from '../../config/config.js';
 import type { LoadedConfig } from '../../config/load.js';
 import type { Policy } from '../../core/state/types.js';
 import { EXIT, HoldfastError } from '../../errors.js';
-import { access, constants, realpath, stat } from '../../files-at-once.js';
+
+// Not of node:fs/promises, which takes a start longer to load than these calls take; nor at once: a disk that does not answer must
+// not stop a supervisor.
+const access = promisify(fs.access);
+const realpath = promisify(fs.realpath.native);
+const stat = promisify(fs.stat);
 
 export interface Release {
   readonly id: number;
