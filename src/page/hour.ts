@@ -36,11 +36,12 @@ export class Hour {
     this.#thin(at);
   }
 
-  mark(mark: PageMark): void {
+  /** @returns the one that has to go for it, if any */
+  mark(mark: PageMark): PageMark | undefined {
     const known = this.marks.findIndex(({ id }) => id === mark.id);
     if (known !== -1) this.marks[known] = mark;
     else this.marks.push(mark);
-    if (this.marks.length > MOST_MARKS) this.marks.shift();
+    return this.marks.length > MOST_MARKS ? this.marks.shift() : undefined;
   }
 
   column(field: PageField): Column {
