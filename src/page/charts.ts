@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import type { PageField, PageMark } from '../protocol/page.js';
 import { byId, make, say } from './dom.js';
-import { type Hour, shownS } from './hour.js';
+import { type Column, type Hour, shownS, single } from './hour.js';
 import { AT_LINES, bytes, clock, count, type Known, ms } from './words.js';
 
 interface Line {
@@ -171,7 +171,7 @@ export class Charts {
             width: 1.5,
             // No line is told by its colour alone.
             ...(i > 0 && { dash: DASH }),
-            points: { show: false },
+            points: { show: false, size: 4, filter: (plot: uPlot, line: number) => single(plot.data[line] as Column) },
             value: (_plot: uPlot, value: number | null) => chart.text(value),
           })),
         ],

@@ -18,6 +18,14 @@ export function shownS(wantedS: number, oldest: number, now: number): number {
   return Math.min(wantedS, Math.max(LEAST_S, now - oldest));
 }
 
+/** Where there is a value and none beside it: a line has no length there, and would not be seen. */
+export function single(values: Column): number[] {
+  return values.flatMap((value, i) => {
+    const isAlone = value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null;
+    return isAlone ? [i] : [];
+  });
+}
+
 export class Hour {
   at: number[] = [];
   marks: PageMark[] = [];

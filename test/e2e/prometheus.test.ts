@@ -96,7 +96,7 @@ t.test(
     for (const [, expr = ''] of readFileSync(ALERTS, 'utf8').matchAll(/expr: (?:\|\n)?((?:[^\n]|\n {10,})+)/g)) {
       const compared = expr
         .replaceAll(/ > [\d.]+ \* /g, ' / ')
-        .replaceAll(/ (?:==|>) [\d.]+(?=\)| and|\s*$)/g, '')
+        .replaceAll(/ (?:==|>) [\d.]+(?=\)| and|\s+or |\s*$)/g, '')
         .trim();
       t.ok(await seen(compared), compared);
     }

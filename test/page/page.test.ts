@@ -1,6 +1,6 @@
 import t from 'tap';
 import { differences } from '../../src/page/differs.js';
-import { Hour, shownS } from '../../src/page/hour.js';
+import { Hour, shownS, single } from '../../src/page/hour.js';
 import { share, standing, stateOf } from '../../src/page/states.js';
 import { AT_LINES, bytes, count, dated, firstLine, ms, percent, time, withoutAnsi } from '../../src/page/words.js';
 import type { PageMark, PageNow, PageWorker } from '../../src/protocol/page.js';
@@ -122,4 +122,10 @@ t.test('what is of another day is told with its day', async (t) => {
 
 t.test('colours of a terminal are no text', async (t) => {
   t.equal(withoutAnsi('\u001b[31mred\u001b[0m \u001b]0;title\u0007<b>'), 'red <b>');
+});
+
+t.test('a value that stands alone is found, to be drawn as a dot', async (t) => {
+  t.same(single([null, 1, null, 2, 3, null, 0]), [1, 6]);
+  t.same(single([]), []);
+  t.same(single([5]), [0]);
 });
