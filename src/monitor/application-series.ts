@@ -26,6 +26,8 @@ export interface Series {
   readonly labels: Labels;
   /** Whether it only grows, so that what has ended counts on. */
   readonly grows: boolean;
+  /** Of a histogram: which one it belongs to, and the bound, where it is a bucket. */
+  readonly histogram: { readonly of: string; readonly bound: number | null } | null;
 }
 
 /** @returns null for what is no description of metrics */
@@ -42,13 +44,24 @@ export function readSeries(text: string): readonly Series[] | null {
         const isSound = labels.every(([label, value]) => LABEL.test(label) && typeof value === 'string');
         if (!metricName.startsWith(name) || !SUFFIX.test(suffix) || !isSound) throw new TypeError(metricName);
         const isTotal = type === 'counter' || suffix === '_bucket' || suffix === '_sum' || suffix === '_count';
-        const key = `${metricName}${labelText(labels)}`;
-        return { kind, key, suffix, labels, grows: isTotal && kind.aggregator === 'sum' };
+        // A release may have another kind of metric under the name, which counts something else.
+        const key = `${type} ${metricName}${labelText(labels)}`;
+        const histogram = type === 'histogram' ? placeOf(name, suffix, labels) : null;
+        return { kind, key, suffix, labels, grows: isTotal && kind.aggregator === 'sum', histogram };
       });
     });
   } catch {
     return null;
   }
+}
+
+function placeOf(name: string, suffix: string, labels: Labels): Series['histogram'] {
+  const bound = suffix === '_bucket' ? labels.find(([label]) => label === 'le')?.[1] : undefined;
+  const others = labels.filter(([label]) => label !== 'le');
+  return {
+    of: `${name}${labelText(others)}`,
+    bound: bound === undefined ? null : bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound),
+  };
 }
 
 /** As a worker would tell of them: no part has more families than are read. */

@@ -4,8 +4,10 @@
  */
 import type { ApplicationMetrics } from '../protocol/measured.js';
 import { described, type Kind, readSeries, type Series } from './application-series.js';
+import { fillIn, type Summed } from './buckets.js';
 import type { Family, Labels, Sample } from './formats/family.js';
 import { GrowingSums } from './growing-sums.js';
+import { type Kept, keep } from './kept-series.js';
 
 /** Kept of workers that have ended, in all slots: more are left out, and counted. */
 const MOST_KEPT = 20_000;
@@ -26,6 +28,8 @@ const COMBINE: Readonly<Record<string, Combine>> = {
 interface Description {
   readonly text: string;
   readonly series: readonly Series[];
+  /** By their names. */
+  readonly kinds: ReadonlyMap<string, Kind>;
   users: number;
 }
 
@@ -67,12 +71,17 @@ export interface Merged {
   readonly left: number;
 }
 
+interface Found extends Summed {
+  /** Of a worker that is there. */
+  readonly isLive: boolean;
+}
+
 export class ApplicationTallies {
   readonly #told = new Map<number, Told>();
   /** Most workers have the same. */
   readonly #descriptions = new Map<string, Description>();
-  readonly #kept = new Map<number, Map<string, { readonly series: Series; value: number }>>();
-  readonly #sums = new GrowingSums();
+  readonly #kept = new Map<number, Kept>();
+  readonly #sums = { together: new GrowingSums(), bySlot: new GrowingSums() };
   #keptSize = 0;
   #keptLeft = 0;
   readonly #isTaken: (name: string) => boolean;
@@ -94,7 +103,8 @@ export class ApplicationTallies {
     const kept = [...this.#kept].flatMap(([slot, series]) =>
       described([...series.values()]).map((part) => ({ slot, ...part })),
     );
-    return { format: FORMAT, descriptions, live, kept, keptLeft: this.#keptLeft, ahead: this.#sums.ahead };
+    const ahead = [...this.#sums.together.ahead, ...this.#sums.bySlot.ahead];
+    return { format: FORMAT, descriptions, live, kept, keptLeft: this.#keptLeft, ahead };
   }
 
   /**
@@ -105,7 +115,8 @@ export class ApplicationTallies {
     const tallies = new ApplicationTallies(isTaken);
     if ((data as Partial<ApplicationData> | null)?.format !== FORMAT) return tallies;
     const { descriptions, live, kept, keptLeft, ahead } = data as ApplicationData;
-    tallies.#sums.restore(ahead);
+    // The keys of a slot begin with its number, and are of no use to the other.
+    for (const sums of Object.values(tallies.#sums)) sums.restore(ahead);
     if (![descriptions, live, kept].every(Array.isArray)) return tallies;
     // What was kept is what a worker had that ended: it may have the id of none.
     for (const one of kept) {
@@ -157,61 +168,68 @@ export class ApplicationTallies {
     this.#told.delete(worker);
     const { description, values, slot } = ended;
     this.#letGo(description);
-    const kept = this.#kept.get(slot) ?? new Map<string, { series: Series; value: number }>();
+    const kept: Kept = this.#kept.get(slot) ?? new Map();
     this.#kept.set(slot, kept);
-    for (const [i, series] of description.series.entries()) {
-      const value = values[i];
-      if (!series.grows || typeof value !== 'number') continue;
-      const before = kept.get(series.key);
-      if (before !== undefined) before.value += value;
-      else if (this.#keptSize >= MOST_KEPT) this.#keptLeft += 1;
-      else {
-        this.#keptSize += 1;
-        kept.set(series.key, { series, value });
-      }
-    }
+    const { added, left } = keep(kept, description.series, values, MOST_KEPT - this.#keptSize);
+    this.#keptSize += added;
+    this.#keptLeft += left;
   }
 
   /** @param bySlot each slot for itself, under a label of that name */
   merge(bySlot: boolean): Merged {
-    const found = new Map<string, { series: Series; slot: number; values: number[] }>();
-    const note = (series: Series, slot: number, values: readonly number[]) => {
+    const found = new Map<string, Found>();
+    let part = 0;
+    const note = (series: Series, slot: number, isLive: boolean, values: readonly number[]) => {
       const key = bySlot ? `${slot} ${series.key}` : series.key;
-      const same = found.get(key);
-      if (same === undefined) found.set(key, { series, slot, values: [...values] });
-      else same.values.push(...values);
+      const same = found.get(key) ?? { series, slot, isLive, values: [], parts: [] };
+      if (same.parts.length === 0) found.set(key, same);
+      same.values.push(...values);
+      same.parts.push(part);
     };
     let left = this.#keptLeft;
     // First those that live: what a metric is now is theirs to say.
+    const kinds = new Map<string, Kind>();
     for (const told of this.#alike(bySlot)) {
+      part += 1;
       const [{ description, slot }] = told;
       for (const one of told) left += one.left;
+      for (const [name, kind] of description.kinds) if (!kinds.has(name)) kinds.set(name, kind);
       const added = sums(told, description.series.length);
       for (const [i, series] of description.series.entries()) {
         // Most are added up; of the others each is wanted.
-        if (series.kind.aggregator === 'sum') note(series, slot, [added[i] ?? Number.NaN]);
-        else note(series, slot, column(told, i));
+        if (series.kind.aggregator === 'sum') note(series, slot, true, [added[i] ?? Number.NaN]);
+        else note(series, slot, true, column(told, i));
       }
     }
-    for (const [slot, kept] of this.#kept) for (const { series, value } of kept.values()) note(series, slot, [value]);
+    for (const [slot, kept] of this.#kept) {
+      part += 1;
+      for (const { series, value } of kept.values()) {
+        const now = kinds.get(series.kind.name);
+        // A release has made something else of it: what the one before had counted is no part of that.
+        if (now === undefined || (now.type === series.kind.type && now.aggregator === 'sum'))
+          note(series, slot, false, [value]);
+      }
+    }
+    const growing = bySlot ? this.#sums.bySlot : this.#sums.together;
     const families = new Map<string, { kind: Kind; samples: Sample[] }>();
     let count = 0;
-    for (const [key, { series, slot, values }] of found) {
+    for (const [key, { series, slot, isLive, values }] of fillIn(found, bySlot)) {
       const { kind, suffix, labels } = series;
       const family = families.get(kind.name) ?? { kind, samples: [] };
       const combine = COMBINE[family.kind.aggregator];
       if (combine === undefined) continue;
       // Of another type than the one that came first: a release has changed it.
       if (family.kind.type !== kind.type || this.#isTaken(kind.name)) {
-        left += 1;
+        if (isLive) left += 1;
         continue;
       }
       families.set(kind.name, family);
       const own = bySlot ? withSlot(labels, slot) : labels;
       const value = combine(values);
-      family.samples.push({ suffix, labels: own, value: series.grows ? this.#sums.tell(key, value) : value });
+      family.samples.push({ suffix, labels: own, value: series.grows ? growing.tell(key, value) : value });
       count += 1;
     }
+    growing.retain(found);
     const all = [...families.values()].map(({ kind, samples }): Family => ({ ...kind, samples }));
     return { families: all, series: count, left };
   }
@@ -233,7 +251,8 @@ export class ApplicationTallies {
     if (known !== undefined) return known;
     const series = readSeries(text);
     if (series === null) return null;
-    const description = { text, series, users: 0 };
+    const kinds = new Map(series.map(({ kind }) => [kind.name, kind]));
+    const description = { text, series, kinds, users: 0 };
     this.#descriptions.set(text, description);
     return description;
   }
@@ -257,7 +276,9 @@ function column(told: readonly Told[], at: number): number[] {
 
 /** As Prometheus does it with a label that it sets itself: that of the application has another name then. */
 function withSlot(labels: Labels, slot: number): Labels {
-  const own = labels.map(([name, value]) => [name === 'slot' ? 'exported_slot' : name, value] as const);
+  let other = 'exported_slot';
+  while (labels.some(([name]) => name === other)) other = `exported_${other}`;
+  const own = labels.map(([name, value]) => [name === 'slot' ? other : name, value] as const);
   return [...own, ['slot', String(slot)]];
 }
 

@@ -17,10 +17,20 @@ export class GrowingSums {
     return [...this.#ahead].slice(0, MOST);
   }
 
+  /** Of whom nothing is told any more: what an application has taken away must not be remembered for ever. */
+  retain(isTold: { has(key: string): boolean; readonly size: number }): void {
+    if (this.#told.size <= isTold.size) return;
+    for (const key of this.#told.keys()) {
+      if (isTold.has(key)) continue;
+      this.#told.delete(key);
+      this.#ahead.delete(key);
+    }
+  }
+
   /** As something of anybody's: what cannot be understood is left out. */
   restore(ahead: unknown): void {
     if (!Array.isArray(ahead)) return;
-    for (const entry of ahead.slice(0, MOST) as unknown[]) {
+    for (const entry of ahead.slice(0, 2 * MOST) as unknown[]) {
       const [key, told] = Array.isArray(entry) ? (entry as unknown[]) : [];
       if (typeof key === 'string' && typeof told === 'number' && Number.isFinite(told)) this.#told.set(key, told);
     }

@@ -186,7 +186,8 @@ function ofWorkers({ status, rows, present }: Observed, tell: Tell): void {
   );
   gauge('holdfast_worker_resident_memory_bytes', ({ measured }) => measured.rssBytes);
   gauge('holdfast_worker_heap_used_bytes', ({ measured }) => measured.heapUsedBytes);
-  gauge('holdfast_worker_heap_limit_bytes', ({ measured }) => measured.heapLimitBytes, Math.max);
+  // Of both where one follows the other, as what they use is: a share of the limit stays a share of it.
+  gauge('holdfast_worker_heap_limit_bytes', ({ measured }) => measured.heapLimitBytes);
   gauge('holdfast_worker_external_memory_bytes', ({ measured }) => measured.externalBytes);
   gauge('holdfast_worker_event_loop_utilization', ({ utilization }) => utilization, Math.max);
   const late = (at: number, of: (values: readonly number[]) => number) => (one: Present) =>

@@ -2,8 +2,8 @@
 import uPlot from 'uplot';
 import type { PageField, PageMark } from '../protocol/page.js';
 import { byId, make, say } from './dom.js';
-import { type Hour, shownS } from './hour.js';
-import { bytes, clock, count, type Known, ms } from './words.js';
+import { type Column, type Hour, shownS, single } from './hour.js';
+import { AT_LINES, bytes, clock, count, type Known, ms } from './words.js';
 
 interface Line {
   readonly field: PageField;
@@ -13,6 +13,8 @@ interface Chart {
   readonly title: string;
   readonly lines: readonly Line[];
   readonly text: (value: Known) => string;
+  /** Of a line of its grid. */
+  readonly atLine: (value: number) => string;
   /** Between two lines of its grid there is one of these. */
   readonly steps?: number[];
 }
@@ -21,8 +23,18 @@ interface Chart {
 const BINARY = Array.from({ length: 34 }, (_none, i) => 2 ** (i + 10));
 
 const CHARTS: readonly Chart[] = [
-  { title: 'Requests per second', lines: [{ field: 'requests', name: 'requests' }], text: count },
-  { title: 'Answers of 5xx per second', lines: [{ field: 'errors', name: '5xx' }], text: count },
+  {
+    title: 'Requests per second',
+    lines: [{ field: 'requests', name: 'requests' }],
+    text: count,
+    atLine: AT_LINES.count,
+  },
+  {
+    title: 'Answers of 5xx per second',
+    lines: [{ field: 'errors', name: '5xx' }],
+    text: count,
+    atLine: AT_LINES.count,
+  },
   {
     title: 'Latency',
     lines: [
@@ -30,12 +42,34 @@ const CHARTS: readonly Chart[] = [
       { field: 'p99Ms', name: 'p99' },
     ],
     text: ms,
+    atLine: AT_LINES.ms,
   },
-  { title: 'Event loop delay, worst worker', lines: [{ field: 'loopDelayMs', name: 'delay' }], text: ms },
-  { title: 'Memory', lines: [{ field: 'memoryBytes', name: 'resident' }], text: bytes, steps: BINARY },
-  { title: 'CPU, in processors', lines: [{ field: 'cpu', name: 'CPU' }], text: (value) => value?.toFixed(2) ?? '–' },
-  { title: 'Open connections', lines: [{ field: 'connections', name: 'open' }], text: count },
-  { title: 'Waiting to be accepted', lines: [{ field: 'queue', name: 'waiting' }], text: count },
+  {
+    title: 'Event loop delay, worst worker',
+    lines: [{ field: 'loopDelayMs', name: 'delay' }],
+    text: ms,
+    atLine: AT_LINES.ms,
+  },
+  {
+    title: 'Memory',
+    lines: [{ field: 'memoryBytes', name: 'resident' }],
+    text: bytes,
+    atLine: AT_LINES.bytes,
+    steps: BINARY,
+  },
+  {
+    title: 'CPU, in processors',
+    lines: [{ field: 'cpu', name: 'CPU' }],
+    text: (value) => value?.toFixed(2) ?? '–',
+    atLine: AT_LINES.count,
+  },
+  { title: 'Open connections', lines: [{ field: 'connections', name: 'open' }], text: count, atLine: AT_LINES.count },
+  {
+    title: 'Waiting to be accepted',
+    lines: [{ field: 'queue', name: 'waiting' }],
+    text: count,
+    atLine: AT_LINES.count,
+  },
 ];
 const MARKS: Readonly<
   Record<PageMark['kind'], { readonly sign: string; readonly name: string; readonly color: string }>
@@ -114,7 +148,7 @@ export class Charts {
     const axis = { stroke: color('--faint'), grid: { stroke: color('--line'), width: 0.5 }, ticks: { show: false } };
     const times = (_plot: uPlot, at: number[], _axis: number, _space: number, everyS: number) =>
       at.map((one) => clock(one, everyS < 60));
-    const text = (_plot: uPlot, values: number[]) => values.map((value) => chart.text(value));
+    const text = (_plot: uPlot, values: number[]) => values.map((value) => chart.atLine(value));
     return new uPlot(
       {
         width: Math.max(200, plate.clientWidth),
@@ -137,7 +171,7 @@ export class Charts {
             width: 1.5,
             // No line is told by its colour alone.
             ...(i > 0 && { dash: DASH }),
-            points: { show: false },
+            points: { show: false, size: 4, filter: (plot: uPlot, line: number) => single(plot.data[line] as Column) },
             value: (_plot: uPlot, value: number | null) => chart.text(value),
           })),
         ],

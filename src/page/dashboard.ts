@@ -1,10 +1,10 @@
 /** The page of `holdfast dashboard`: all supervisors of a runtime folder, a line for each, which leads to its own page. */
 import type { DashboardFacts, DashboardList, DashboardRow } from '../protocol/page.js';
 import { byId, say } from './dom.js';
-import { share, stateOf } from './states.js';
+import { share, standing, stateOf } from './states.js';
 import { type Column, Table } from './table.js';
 import { beginTheme } from './theme.js';
-import { bytes, clock, count, type Known, ms, percent, time } from './words.js';
+import { bytes, count, dated, type Known, ms, percent, time } from './words.js';
 
 const EVERY_MS = 2_000;
 const LONGEST_MS = 15_000;
@@ -59,17 +59,16 @@ let shownAt = 0;
 function show({ folder, rows }: DashboardList): void {
   shownAt = Date.now() / 1000;
   const unhealthy = rows.filter(({ facts }) => facts === null || stateOf(facts)[1] !== 'state well');
-  const words =
-    unhealthy.length === 0 ? `${rows.length} run, all are well` : `${unhealthy.length} of ${rows.length} need a look`;
-  if (rows.length === 0) say(byId('state'), 'None runs', 'state');
+  const words = standing(rows.length, unhealthy.length);
+  if (rows.length === 0) say(byId('state'), words, 'state');
   else say(byId('state'), words, unhealthy.length === 0 ? 'state well' : 'state warn');
-  document.title = `${rows.length === 0 ? 'None runs' : words} – holdfast`;
-  const leads = rows.length === 0 ? '' : ' A name leads to the page of its supervisor where that has an admin address.';
-  say(byId('facts'), `Of ${folder}.${leads}`);
+  document.title = `${words} – holdfast`;
+  const leads = rows.length === 0 ? '' : ' A name leads to the page of its supervisor, if that has an admin address.';
+  say(byId('facts'), `In ${folder}.${leads}`);
   byId('lost').hidden = true;
   byId('supervisors').hidden = rows.length === 0;
   byId('empty').hidden = rows.length > 0;
-  say(byId('empty'), 'Supervisors that are started there are shown here by themselves: holdfast start server.js');
+  say(byId('empty'), 'Supervisors that are started there appear here by themselves: holdfast start server.js');
   const odd = new Set(unhealthy);
   table.show(rows, (row) => odd.has(row));
 }
@@ -77,7 +76,7 @@ function show({ folder, rows }: DashboardList): void {
 function lose(waitMs: number): void {
   const lost = byId('lost');
   lost.hidden = false;
-  const seen = shownAt === 0 ? '' : ` What is shown is of ${clock(shownAt)}.`;
+  const seen = shownAt === 0 ? '' : ` This page shows what it last told, at ${dated(shownAt)}.`;
   say(lost, `holdfast dashboard does not answer.${seen} It is asked again in ${Math.round(waitMs / 1000)} s.`);
   say(byId('state'), 'Connection lost', 'state bad');
 }

@@ -67,7 +67,9 @@ function lineOf(at: readonly number[], values: Column): string {
       continue;
     }
     const x = WIDTH * (1 - Math.min(1, (now - at[i]!) / wholeS));
-    path += `${pen}${x.toFixed(1)} ${(HEIGHT - 2 - (HEIGHT - 4) * (value / most)).toFixed(1)}`;
+    const place = `${x.toFixed(1)} ${(HEIGHT - 2 - (HEIGHT - 4) * (value / most)).toFixed(1)}`;
+    // One that stands alone is a dot.
+    path += pen === 'M' ? `M${place}L${place}` : `L${place}`;
     pen = 'L';
   }
   return path;

@@ -18,6 +18,14 @@ export function shownS(wantedS: number, oldest: number, now: number): number {
   return Math.min(wantedS, Math.max(LEAST_S, now - oldest));
 }
 
+/** Where there is a value and none beside it: a line has no length there, and would not be seen. */
+export function single(values: Column): number[] {
+  return values.flatMap((value, i) => {
+    const isAlone = value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null;
+    return isAlone ? [i] : [];
+  });
+}
+
 export class Hour {
   at: number[] = [];
   marks: PageMark[] = [];
@@ -36,11 +44,12 @@ export class Hour {
     this.#thin(at);
   }
 
-  mark(mark: PageMark): void {
+  /** @returns the one that has to go for it, if any */
+  mark(mark: PageMark): PageMark | undefined {
     const known = this.marks.findIndex(({ id }) => id === mark.id);
     if (known !== -1) this.marks[known] = mark;
     else this.marks.push(mark);
-    if (this.marks.length > MOST_MARKS) this.marks.shift();
+    return this.marks.length > MOST_MARKS ? this.marks.shift() : undefined;
   }
 
   column(field: PageField): Column {

@@ -1,9 +1,8 @@
 /** The tail of the log. A line is text, whatever it holds; colours and cursor movements of a terminal are left out. */
 import { byId, make } from './dom.js';
+import { dated, withoutAnsi } from './words.js';
 
 const MOST = 1_000;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
-const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
 const LEVELS: Readonly<Record<string, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 };
 const PLAIN: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'name']);
 
@@ -58,12 +57,12 @@ function read(line: string): Line {
     const rest = Object.entries(entry).flatMap(([key, value]) =>
       PLAIN.has(key) ? [] : [`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`],
     );
-    const at = typeof time === 'string' ? new Date(time).toLocaleTimeString() : '';
+    const at = typeof time === 'string' ? dated(Date.parse(time) / 1000) : '';
     return {
-      text: [at, String(level), String(msg), ...rest].join(' ').replace(ANSI, ''),
+      text: withoutAnsi([at, String(level), String(msg), ...rest].join(' ')),
       level: LEVELS[String(level)] ?? 30,
     };
   } catch {
-    return { text: line.replace(ANSI, ''), level: 30 };
+    return { text: withoutAnsi(line), level: 30 };
   }
 }

@@ -12,13 +12,15 @@ import { stateOf } from './states.js';
 import { listen } from './stream.js';
 import { Table } from './table.js';
 import { beginTheme } from './theme.js';
-import { bytes, clock, count, firstLine, ms, percent, time } from './words.js';
+import { bytes, count, dated, firstLine, ms, percent, time, withoutAnsi } from './words.js';
 
 const hour = new Hour();
 const log = new LogTail();
 const glance = new Glance();
 let unlike: ReadonlyMap<number, string> = new Map();
 let charts: Charts | null = null;
+/** When it has said that it stops, in seconds since 1970. */
+let endedAt: number | null = null;
 
 const workers = new Table<PageWorker>(
   'workers',
@@ -40,7 +42,7 @@ const workers = new Table<PageWorker>(
       name: 'What is of note',
       value: ({ id }) => unlike.get(id) ?? '',
       text: ({ id, restartReason }) =>
-        unlike.get(id) ?? (restartReason === null ? '' : `last replaced: ${firstLine(restartReason)}`),
+        unlike.get(id) ?? (restartReason === null ? '' : withoutAnsi(`last replaced: ${firstLine(restartReason)}`)),
       wraps: true,
     },
   ],
@@ -110,11 +112,13 @@ function sharesOf({ status, workers: all }: PageNow): Share[] {
 }
 
 function showMark(mark: PageMark): void {
-  const at = make('time', { datetime: new Date(mark.at * 1000).toISOString() }, clock(mark.at));
+  const at = make('time', { datetime: new Date(mark.at * 1000).toISOString() }, dated(mark.at));
   const id = `mark-${mark.id}`;
-  const shown = make('li', { id }, at, `${nameOf(mark)}: ${mark.text}`);
+  const shown = make('li', { id }, at, withoutAnsi(`${nameOf(mark)}: ${mark.text}`));
   if (mark.details.length > 0) {
-    shown.append(make('details', {}, make('summary', {}, 'More'), make('pre', {}, mark.details.join('\n'))));
+    shown.append(
+      make('details', {}, make('summary', {}, 'More'), make('pre', {}, withoutAnsi(mark.details.join('\n')))),
+    );
   }
   const before = document.getElementById(id);
   if (before !== null) before.replaceWith(shown);
@@ -124,18 +128,23 @@ function showMark(mark: PageMark): void {
 const HANDLERS: { readonly [K in keyof PageEvents]: (data: PageEvents[K]) => void } = {
   access: allowCommands,
   history(data) {
+    endedAt = null;
     hour.begin(data);
     log.begin();
     byId('lost').hidden = true;
     byId('history').replaceChildren();
-    if (data.marks.length === 0) byId('history').append(make('li', {}, 'Nothing since the supervisor began.'));
+    if (data.marks.length === 0) byId('history').append(make('li', {}, 'Nothing since the supervisor started.'));
     for (const mark of data.marks) showMark(mark);
   },
   now: show,
   mark(mark) {
     if (hour.marks.length === 0) byId('history').replaceChildren();
-    hour.mark(mark);
+    const old = hour.mark(mark);
+    if (old !== undefined) document.getElementById(`mark-${old.id}`)?.remove();
     showMark(mark);
+  },
+  ended({ at }) {
+    endedAt = at;
   },
   logs: ({ lines, left }) => log.add(lines, left),
 };
@@ -144,26 +153,49 @@ function begin(): void {
   byId('login').hidden = true;
   void listen({
     on: (event, data) => (HANDLERS[event] as (data: unknown) => void)(data),
-    lost(waitMs) {
+    lost(waitMs, told) {
       const lost = byId('lost');
       lost.hidden = false;
       const seconds = Math.max(1, Math.round(waitMs / 1000));
-      say(
-        lost,
-        `The supervisor does not answer. What is shown is of ${clock(hour.at.at(-1) ?? Date.now() / 1000)}. It is asked again in ${seconds} s.`,
-      );
-      say(byId('state'), 'Connection lost', 'state bad');
+      const shownAt = hour.at.at(-1);
+      const shown = shownAt === undefined ? '' : ` This page shows what it last told, at ${dated(shownAt)}.`;
+      const again = ` It is asked again in ${seconds} s.`;
+      if (told !== null) {
+        say(byId('state'), 'Not connected', 'state warn');
+        say(lost, `The supervisor answers: ${told}.${shown}${again}`);
+      } else if (endedAt !== null) {
+        say(byId('state'), 'Stopped', 'state warn');
+        say(lost, `The supervisor stopped at ${dated(endedAt)}.${shown}${again}`);
+      } else {
+        say(byId('state'), 'Connection lost', 'state bad');
+        say(lost, `The supervisor does not answer.${shown}${again}`);
+      }
     },
     refused(statusCode) {
       byId('main').hidden = true;
-      say(byId('state'), statusCode === 401 ? 'A token is wanted' : 'Not to be seen from here', 'state warn');
-      const hint = 'Others can reach this address: set adminTokenFile, and start the supervisor anew.';
+      say(byId('state'), statusCode === 401 ? 'A token is required' : 'Not available on this address', 'state warn');
+      const hint = 'Others can reach this address: set adminTokenFile and restart the supervisor.';
       if (statusCode === 403) say(byId('lost'), hint);
       byId('lost').hidden = statusCode !== 403;
       byId('login').hidden = statusCode !== 401;
       if (statusCode === 401) byId('token').focus();
     },
   });
+}
+
+/** @returns why not, for people; null where a session was opened */
+async function logIn(token: string): Promise<string | null> {
+  // No header could have anything else.
+  if (!/^[\x21-\x7e]+$/.test(token)) return 'This is not the token.';
+  try {
+    const answer = await fetch('/session', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+    if (answer.ok) return null;
+    if (answer.status === 401) return 'This is not the token.';
+    // As where a proxy between has changed the name by which it was called.
+    return `The supervisor answers: ${((await answer.json()) as { readonly error?: string }).error ?? answer.status}.`;
+  } catch {
+    return 'The supervisor does not answer.';
+  }
 }
 
 byId('unlock').addEventListener('click', () => {
@@ -175,11 +207,11 @@ beginCommands();
 byId('login').addEventListener('submit', (event) => {
   event.preventDefault();
   const token = byId<HTMLInputElement>('token');
-  void fetch('/session', { method: 'POST', headers: { authorization: `Bearer ${token.value}` } }).then(({ ok }) => {
+  void logIn(token.value).then((fault) => {
     token.value = '';
-    say(byId('wrong'), ok ? '' : 'This is not the token.');
+    say(byId('wrong'), fault ?? '');
     // The stream that is open was begun without it.
-    if (ok) location.reload();
+    if (fault === null) location.reload();
   });
 });
 

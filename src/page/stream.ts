@@ -11,8 +11,11 @@ const SILENCE_MS = 5_000;
 
 export interface Listener {
   on<K extends keyof PageEvents>(event: K, data: PageEvents[K]): void;
-  /** @param waitMs until it is tried again */
-  lost(waitMs: number): void;
+  /**
+   * @param waitMs until it is tried again
+   * @param told what it says why it does not answer; null where it says nothing
+   */
+  lost(waitMs: number, told: string | null): void;
   /** The token is wanted, or there is none to be had. */
   refused(statusCode: number): void;
 }
@@ -20,13 +23,15 @@ export interface Listener {
 export async function listen(listener: Listener): Promise<void> {
   for (let wait = FIRST_MS; ; wait = Math.min(LONGEST_MS, wait * 2)) {
     const control = new AbortController();
+    let told: string | null = null;
     try {
       const answer = await fetch('/feed', { signal: control.signal, cache: 'no-store' });
       if (answer.status === 401 || answer.status === 403) {
         listener.refused(answer.status);
         return;
       }
-      if (answer.ok && answer.body !== null) {
+      if (!answer.ok) told = ((await answer.json()) as { readonly error?: string }).error ?? null;
+      else if (answer.body !== null) {
         await read(answer.body, control, (event, data) => {
           wait = FIRST_MS / 2;
           listener.on(event as keyof PageEvents, JSON.parse(data));
@@ -37,7 +42,7 @@ export async function listen(listener: Listener): Promise<void> {
     }
     control.abort();
     const waitMs = wait * (0.75 + Math.random() / 2);
-    listener.lost(waitMs);
+    listener.lost(waitMs, told);
     await new Promise<void>((resolve) => {
       setTimeout(resolve, waitMs);
       addEventListener('online', () => resolve(), { once: true });

@@ -83,6 +83,8 @@ export interface PageEvents {
   };
   readonly now: PageNow;
   readonly mark: PageMark;
+  /** The supervisor stops. In seconds since 1970. */
+  readonly ended: { readonly at: number };
   /** Lines of the log as they are, JSON; `left` could not be told. */
   readonly logs: { readonly lines: readonly string[]; readonly left: number };
 }

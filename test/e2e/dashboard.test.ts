@@ -37,7 +37,7 @@ t.test('it shows every supervisor of the runtime folder, and leads to the page o
   t.same(await list(), { folder: runtimeDir, rows: [] });
   const shown = lacksBrowser ? null : await open(t, Number(new URL(url).port));
   if (shown !== null) {
-    await state(shown.page, /^None runs$/);
+    await state(shown.page, /^No supervisor is running$/);
     await shown.page.locator('#empty', { hasText: 'Supervisors that are started there' }).waitFor();
     await picture(shown.page, 'dashboard-empty');
   }
@@ -76,7 +76,7 @@ t.test('it shows every supervisor of the runtime folder, and leads to the page o
 
   if (shown !== null) {
     const { page, faults } = shown;
-    await state(page, /^1 of 2 need a look$/);
+    await state(page, /^1 of 2 needs attention$/);
     t.match(await page.locator('tr.odd').textContent(), /^blogDoes not answer/);
     t.equal(await page.locator('tbody tr').count(), 2);
     t.equal(await page.locator('tbody a').count(), 1);
@@ -90,7 +90,7 @@ t.test('it shows every supervisor of the runtime folder, and leads to the page o
     await state(page, /^Well: 2 of 2 workers are ready$/);
     t.equal(await page.title(), 'shop – holdfast');
     await page.goBack();
-    await state(page, /^1 of 2 need a look$/);
+    await state(page, /^1 of 2 needs attention$/);
   }
   blog.child.kill('SIGCONT');
   while (rows[0]?.facts == null) rows = (await list()).rows;

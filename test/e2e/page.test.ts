@@ -70,8 +70,8 @@ t.test(
 
     await stopLoad();
     t.equal((await holdfast.stop()).code, 0);
-    await page.locator('#lost', { hasText: 'The supervisor does not answer' }).waitFor();
-    await state(page, /^Connection lost$/);
+    await page.locator('#lost', { hasText: 'The supervisor stopped at ' }).waitFor();
+    await state(page, /^Stopped$/);
     t.notMatch(await page.content(), /do-not-tell/);
     t.same(faults, []);
   },
@@ -160,7 +160,7 @@ t.test('where others can come it takes the token, once', { skip }, async (t) => 
   });
   await holdfast.message('started');
   const { page, faults } = await open(t, admin);
-  await state(page, /^A token is wanted$/);
+  await state(page, /^A token is required$/);
   t.ok(await page.locator('#main').isHidden());
   await picture(page, 'login-light');
   t.same(await barriers(page), []);

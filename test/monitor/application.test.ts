@@ -1,22 +1,11 @@
 import fc from 'fast-check';
 import client from 'prom-client';
 import t from 'tap';
-import { Registries } from '../../dist/worker/registries.js';
 import { ApplicationTallies } from '../../src/monitor/application.js';
 import { textOf } from '../../src/monitor/formats/text-format.js';
+import { tallies, told } from './support/told.js';
 
-type Registry = client.Registry;
 const { aggregate } = client.AggregatorRegistry;
-
-/** As it comes from a worker. */
-async function told(registry: Registry, version = 1) {
-  const { families, values, left, failure } = await new Registries(() => [registry]).read();
-  return JSON.parse(JSON.stringify({ version, schema: JSON.stringify(families), values, left, failure }));
-}
-
-function tallies() {
-  return new ApplicationTallies((name) => name.startsWith('holdfast_'));
-}
 
 /** Series and their values, in any order. */
 function seriesOf(text: string): string[] {
@@ -143,6 +132,19 @@ t.test('a label that is called slot is kept under another name', async (t) => {
   const ours = tallies();
   ours.heard(1, 4, await told(registry));
   t.match(textOf(ours.merge(true).families, false), 'stock{exported_slot="x",slot="4"} 1\n');
+});
+
+t.test('no label is there twice, whatever those of the application are called', async (t) => {
+  const registry = new client.Registry();
+  const labelNames = ['slot', 'exported_slot'];
+  new client.Gauge({ name: 'stock', help: 's', labelNames, registers: [registry] }).set(
+    { slot: 'x', exported_slot: 'y' },
+    1,
+  );
+  const ours = tallies();
+  ours.heard(1, 4, await told(registry));
+  const text = textOf(ours.merge(true).families, false);
+  t.match(text, 'stock{exported_slot="y",exported_exported_slot="x",slot="4"} 1\n');
 });
 
 t.test('what is no description of metrics is as if it had not come', async (t) => {

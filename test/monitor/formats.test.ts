@@ -86,6 +86,26 @@ t.test('protocol buffers: numbers that no bucket can have end', async (t) => {
   for (const value of [Infinity, NaN, -5, 2 ** 60]) t.ok(protobufOf([family(value)]).length > 0, String(value));
 });
 
+t.test('protocol buffers: a native histogram has its classic buckets beside it', async (t) => {
+  const samples = ['1', '+Inf'].map((le) => ({ suffix: '_bucket', labels: [['le', le]] as const, value: 3 }));
+  const counted = [...samples, ...['_sum', '_count'].map((suffix) => ({ suffix, labels: [], value: 3 }))];
+  const own = { labels: [], count: 3, sum: 3, zeroUpTo: 0.5, zeroCount: 0, offset: -1, counts: [3] };
+  const family: Family = { name: 'h', type: 'histogram', help: 'h', samples: counted, native: [own] };
+  const double = (value: number) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeDoubleLE(value);
+    return [...bytes];
+  };
+  const histogram = [
+    ...[0x28, 4, 0x31, ...double(0.5), 0x38, 0, 0x62, 4, 0x08, 1, 0x10, 1, 0x68, 6],
+    ...[1, Number.POSITIVE_INFINITY].flatMap((bound) => [0x1a, 11, 0x08, 3, 0x11, ...double(bound)]),
+    ...[0x11, ...double(3), 0x08, 3],
+  ];
+  const metric = [0x3a, histogram.length, ...histogram];
+  const bytes = [0x0a, 1, 0x68, 0x12, 1, 0x68, 0x18, 4, 0x22, metric.length, ...metric];
+  t.same([...protobufOf([family])], [bytes.length, ...bytes]);
+});
+
 t.test('the format is chosen by what is accepted', async (t) => {
   const protobuf = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited';
   const cases: [string | null, ReturnType<typeof chooseFormat>][] = [

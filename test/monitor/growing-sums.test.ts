@@ -83,3 +83,14 @@ t.test('only rounding is held back: what is less by more has begun anew, and wha
   for (const nonsense of [null, 'x', [1], [['a']], [['a', 'b']], [[1, 2]], [['a', null]]]) next.restore(nonsense);
   t.equal(next.tell('b', 1), 1);
 });
+
+t.test('what is told of no more is forgotten', async (t) => {
+  const sums = new GrowingSums();
+  for (let i = 0; i < 1_000; i++) {
+    sums.tell(`c{user="${i}"}`, 1 / 3);
+    sums.tell(`c{user="${i}"}`, 1 / 3 - 2 ** -54);
+    sums.retain(new Set([`c{user="${i}"}`]));
+  }
+  t.same(sums.ahead, [['c{user="999"}', 1 / 3]]);
+  t.equal(sums.tell('c{user="0"}', 1 / 3 - 2 ** -54), 1 / 3 - 2 ** -54);
+});

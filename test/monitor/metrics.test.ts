@@ -113,7 +113,7 @@ t.test('what is known of the supervisor and its workers', async (t) => {
     'holdfast_worker_generation{slot="1"}': 4,
     'holdfast_worker_connections{slot="1"}': 6,
     'holdfast_worker_open_connections{slot="1",kind="websocket"}': 2,
-    'holdfast_worker_heap_limit_bytes{slot="1"}': 4_000_000_000,
+    'holdfast_worker_heap_limit_bytes{slot="1"}': 8_000_000_000,
     'holdfast_worker_event_loop_utilization{slot="1"}': 0.5,
     'holdfast_worker_event_loop_delay_mean_seconds{slot="0"}': 0.002,
     'holdfast_worker_event_loop_delay_max_seconds{slot="0"}': 0.06,

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { differences } from '../../src/page/differs.js';
-import { Hour, shownS } from '../../src/page/hour.js';
-import { share, stateOf } from '../../src/page/states.js';
-import { bytes, count, firstLine, ms, percent, time } from '../../src/page/words.js';
+import { Hour, shownS, single } from '../../src/page/hour.js';
+import { share, standing, stateOf } from '../../src/page/states.js';
+import { AT_LINES, bytes, count, dated, firstLine, ms, percent, time, withoutAnsi } from '../../src/page/words.js';
 import type { PageMark, PageNow, PageWorker } from '../../src/protocol/page.js';
 
 const worker = (id: number, more: Partial<PageWorker> = {}): PageWorker => ({
@@ -41,7 +41,8 @@ t.test('the hour stays an hour, and small, however long the page is open', async
   t.ok((hour.at[0] ?? 0) >= 12_000 - 3_600 - 300);
   t.ok(hour.at.filter((at) => at > 12_000 - 300).length >= 299, 'the last minutes have every second');
   const mark = (id: number, text = ''): PageMark => ({ id, at: id, kind: 'crash', text, details: [] });
-  for (let i = 0; i < 500; i++) hour.mark(mark(i));
+  const gone = Array.from({ length: 500 }, (_none, i) => hour.mark(mark(i))?.id);
+  t.same([gone[199], gone[200], gone[499]], [undefined, 0, 299], 'what has to go is told');
   t.equal(hour.marks.length, 200);
   hour.mark(mark(400, 'more is known of it'));
   t.equal(hour.marks.length, 200);
@@ -61,14 +62,29 @@ t.test('how a supervisor is, in words', async (t) => {
   t.same(stateOf(of), ['Well: 3 of 3 workers are ready', 'state well']);
   for (const [more, expected] of [
     [{ ready: 2 }, ['Serving, not with all: 2 of 3 workers are ready', 'state warn']],
+    [{ ready: 1 }, ['Serving, not with all: 1 of 3 workers is ready', 'state warn']],
     [{ ready: 0 }, ['Down: 0 of 3 workers are ready', 'state bad']],
     [{ crashLoop: true }, ['Workers crash again and again; 3 of 3 workers are ready', 'state bad']],
     [{ rollout: { state: 'running' }, ready: 4 }, ['Rolling out; 4 workers are ready for 3 slots', 'state warn']],
     [{ rollout: { state: 'rolledBack' } }, ['Well: 3 of 3 workers are ready', 'state well']],
     [{ state: 'starting', ready: 0 }, ['Starting: 0 of 3 workers are ready', 'state warn']],
-    [{ state: 'stopping', ready: 1 }, ['Stopping: 1 workers are left', 'state warn']],
+    [{ state: 'stopping', ready: 1 }, ['Stopping: 1 worker is left', 'state warn']],
+    [{ state: 'stopping', ready: 2 }, ['Stopping: 2 workers are left', 'state warn']],
+    [{ size: 1, ready: 1 }, ['Well: 1 of 1 worker is ready', 'state well']],
+    [
+      { size: 1, ready: 2, rollout: { state: 'running' } },
+      ['Rolling out; 2 workers are ready for 1 slot', 'state warn'],
+    ],
   ] as const)
     t.same(stateOf({ ...of, ...more }), expected);
+  const all = [standing(0, 0), standing(1, 0), standing(3, 0), standing(3, 1), standing(3, 2)];
+  t.same(all, [
+    'No supervisor is running',
+    '1 is running and well',
+    '3 are running, and all are well',
+    '1 of 3 needs attention',
+    '2 of 3 need attention',
+  ]);
   t.same([share(1, 4), share(0, 0), share(null, 4), share(1, null), share(5, 4)], [0.25, 0, null, null, 1]);
 });
 
@@ -83,4 +99,33 @@ t.test('of a reason a table has the first line', async (t) => {
   const reason = 'a worker exited with code 1 while it served';
   t.equal(firstLine(`${reason}; the last it wrote:\nTypeError: x\n    at y`), reason);
   t.equal(firstLine(reason), reason);
+});
+
+t.test('two lines of a grid have two names', async (t) => {
+  for (const [lines, expected] of [
+    [[0, 0.05, 0.1, 0.15].map(AT_LINES.count), ['0', '0.05', '0.1', '0.15']],
+    [[0, 0.1 + 0.2, 100_000, 125_500].map(AT_LINES.count), ['0', '0.3', '100 k', '125.5 k']],
+    [[0.02, 2.5, 12_500].map(AT_LINES.ms), ['0.02 ms', '2.5 ms', '12.5 s']],
+    [
+      [128, 1024, 1280, 1536].map((mega) => AT_LINES.bytes(mega * 1024 ** 2)),
+      ['128 MiB', '1 GiB', '1.25 GiB', '1.5 GiB'],
+    ],
+  ] as const)
+    t.same(lines, expected);
+});
+
+t.test('what is of another day is told with its day', async (t) => {
+  const at = Date.UTC(2026, 10, 27, 12) / 1000;
+  t.not(dated(at), dated(at - 86_400));
+  t.match(dated(at), /\d:\d\d:\d\d/);
+});
+
+t.test('colours of a terminal are no text', async (t) => {
+  t.equal(withoutAnsi('\u001b[31mred\u001b[0m \u001b]0;title\u0007<b>'), 'red <b>');
+});
+
+t.test('a value that stands alone is found, to be drawn as a dot', async (t) => {
+  t.same(single([null, 1, null, 2, 3, null, 0]), [1, 6]);
+  t.same(single([]), []);
+  t.same(single([5]), [0]);
 });

@@ -79,7 +79,7 @@ export class AdminServer {
     const file = (request: PlainRequest) => page.file(request);
     const feed = async (request: PlainRequest) => {
       const commands = access?.isAdmin(request) ? 'yes' : access?.hasAdmin ? 'token' : 'no';
-      return page.feed(commands) ?? json(503, { error: 'cannot open another stream: too many are open' });
+      return page.feed(commands) ?? json(503, { error: `cannot open another page: ${AdminPage.limit} are open` });
     };
     const command =
       (name: PageCommand) =>
@@ -151,9 +151,8 @@ export class AdminServer {
     }
     const isMeant = route.method === undefined ? method === 'GET' || method === 'HEAD' : method === route.method;
     if (!isMeant) {
-      return json(405, {
-        error: `cannot ${method} ${path}: this address only tells; commands go by the control socket`,
-      });
+      const error = `cannot ${method} ${path}: ${route.method === undefined ? 'this only tells, and takes GET' : `it takes ${route.method}`}`;
+      return json(405, { error });
     }
     const refused = this.#refuse(request, route.room);
     if (refused !== null) return refused;

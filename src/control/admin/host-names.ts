@@ -17,6 +17,8 @@ export function isOwnName(host: string | null, names: readonly string[]): boolea
   return isIP(name) === 4 || name === 'localhost' || names.some((own) => own.toLowerCase() === name);
 }
 
+const FRAMES: ReadonlySet<string> = new Set(['iframe', 'frame', 'fencedframe', 'embed', 'object']);
+
 /**
  * Whether a page of another site asks, as far as the browser says so: by the origin of the page, or by how far it is from here
  * (https://www.w3.org/TR/fetch-metadata/). A user who types the address or follows a link is no page.
@@ -28,5 +30,7 @@ export function isFromAnotherSite(headers: ReadonlyMap<string, string>, host: st
   // Before this there may be who speaks TLS.
   if (origin !== undefined && origin.replace(/^https?:\/\//i, '').toLowerCase() !== host?.toLowerCase()) return true;
   const site = headers.get('sec-fetch-site') ?? 'none';
-  return site !== 'none' && site !== 'same-origin' && headers.get('sec-fetch-mode') !== 'navigate';
+  if (site === 'none' || site === 'same-origin') return false;
+  // In a frame it would be the other page that asks, and that can have many: each holds a stream open.
+  return headers.get('sec-fetch-mode') !== 'navigate' || FRAMES.has(headers.get('sec-fetch-dest') ?? '');
 }

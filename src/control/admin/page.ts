@@ -60,6 +60,7 @@ export class AdminPage {
   readonly #source: PageSource;
   readonly #streams = new Set<Sink>();
   static readonly paths: readonly string[] = [...FILES.keys()];
+  static readonly limit = STREAM_LIMIT;
   /** The names that its files have for `PageSource.read`. */
   static readonly names: readonly string[] = [...FILES.values()].map(({ name }) => name);
 
@@ -81,8 +82,12 @@ export class AdminPage {
     return { statusCode: 200, contentType: EVENT_STREAM, text, headers: HEADERS, stream: (sink) => this.#stream(sink) };
   }
 
+  /** Who looks is told that it is over, and need not take it for a connection that was lost. */
   close(): void {
-    for (const sink of this.#streams) sink.end();
+    for (const sink of this.#streams) {
+      sink.write(eventOf({ event: 'ended', data: { at: Date.now() / 1000 } }));
+      sink.end();
+    }
   }
 
   #stream(sink: Sink): () => void {

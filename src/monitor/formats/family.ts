@@ -26,6 +26,6 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly help: string;
   readonly samples: readonly Sample[];
-  /** In place of the samples, where the scraper knows them. */
+  /** Of the same as the samples, where the scraper knows them: by the same labels. */
   readonly native?: readonly NativeHistogram[];
 }

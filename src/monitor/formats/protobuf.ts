@@ -21,13 +21,13 @@ export function protobufOf(families: readonly Family[]): Buffer {
   const message = new Message();
   for (const family of families) {
     const own = new Message().text(1, family.name).text(2, family.help).number(3, TYPES[family.type]);
-    for (const metric of family.native?.map(native) ?? metrics(family)) own.message(4, metric);
+    for (const metric of metrics(family)) own.message(4, metric);
     message.delimited(own);
   }
   return Buffer.from(message.bytes);
 }
 
-function metrics({ type, samples }: Family): Message[] {
+function metrics({ type, samples, native = [] }: Family): Message[] {
   if (type === 'counter' || type === 'gauge') {
     return samples.map(({ labels, value }) => labelled(labels).message(FIELDS[type], new Message().double(1, value)));
   }
@@ -40,8 +40,11 @@ function metrics({ type, samples }: Family): Message[] {
     group.samples.push(sample);
     found.set(key, group);
   }
-  return [...found.values()].map(({ labels, samples }) => {
+  return [...found].map(([key, { labels, samples }]) => {
     const value = new Message();
+    // Both: who reads this format and knows no native histograms has the classic one.
+    const same = native.find((one) => JSON.stringify(one.labels) === key);
+    if (same !== undefined) addNative(value, same);
     for (const sample of samples) {
       const at = sample.labels.find(([name]) => name === bound)?.[1];
       if (sample.suffix === '_count') value.number(1, sample.value);
@@ -56,9 +59,9 @@ function metrics({ type, samples }: Family): Message[] {
   });
 }
 
-function native({ labels, count, sum, zeroUpTo, zeroCount, offset, counts }: NativeHistogram): Message {
-  const value = new Message().number(1, count).double(2, sum).number(5, zigzag(SCHEMA));
-  value.double(6, zeroUpTo).number(7, zeroCount);
+/** Beside the sum and the count, which both have. */
+function addNative(value: Message, { zeroUpTo, zeroCount, offset, counts }: NativeHistogram): void {
+  value.number(5, zigzag(SCHEMA)).double(6, zeroUpTo).number(7, zeroCount);
   let last = 0;
   // What two empty buckets would take is less than a span more.
   const length = counts.findLastIndex((one) => one > 0) + 1;
@@ -68,7 +71,6 @@ function native({ labels, count, sum, zeroUpTo, zeroCount, offset, counts }: Nat
     value.number(13, zigzag(one - last));
     last = one;
   }
-  return labelled(labels).message(FIELDS.histogram, value);
 }
 
 function labelled(labels: Labels): Message {

@@ -35,7 +35,7 @@ export interface ObserverOptions {
 }
 
 /** What the supervisor that takes over counts on from; read as something of anybody's. */
-type Kept = Partial<Record<'tallies' | 'application' | 'rollouts' | 'pageFeed', unknown>>;
+type Kept = Partial<Record<'tallies' | 'application' | 'rollouts' | 'pageFeed' | 'startedAtSeconds', unknown>>;
 
 interface Collected {
   readonly families: readonly Family[];
@@ -58,12 +58,15 @@ export class Observer {
   #timer: NodeJS.Timeout | undefined;
   #collected: { readonly madeAt: number; readonly isAhead: boolean; readonly answer: Promise<Collected> } | null = null;
   #toldOfLimit = false;
+  /** Since 1970; of the process, which an upgrade keeps. Told alike in each scrape. */
+  #startedAtSeconds: number | null = null;
 
   /** @param before what the one of the supervisor before has passed on */
   constructor(options: ObserverOptions, before: unknown = null) {
-    const { tallies, application, rollouts, pageFeed } = (before ?? {}) as Kept;
+    const { tallies, application, rollouts, pageFeed, startedAtSeconds } = (before ?? {}) as Kept;
     this.#options = options;
     this.#pageFeedBefore = pageFeed;
+    if (Number.isFinite(startedAtSeconds)) this.#startedAtSeconds = startedAtSeconds as number;
     this.#tallies = Tallies.fromJSON(tallies);
     this.#rollouts = new RolloutTimes(rollouts);
     const isOtel = options.names === 'otel';
@@ -84,7 +87,7 @@ export class Observer {
     const pageFeed = this.#pageFeed?.toJSON() ?? this.#pageFeedBefore;
     return {
       ...{ tallies: this.#tallies.toJSON(), application: this.#application.toJSON() },
-      ...{ rollouts: this.#rollouts.seconds, pageFeed },
+      ...{ rollouts: this.#rollouts.seconds, pageFeed, startedAtSeconds: this.#startedAtSeconds },
     };
   }
 
@@ -169,7 +172,12 @@ export class Observer {
   }
 
   async #make(gathered: Promise<Gathered>): Promise<Collected> {
-    const { workers, outline } = this.#options;
+    const { workers } = this.#options;
+    const outline = async () => {
+      const status = await this.#options.outline();
+      this.#startedAtSeconds ??= (performance.timeOrigin + performance.now() - status.uptimeMs) / 1000;
+      return status;
+    };
     const [status, { answers, awaited }] = await Promise.all([outline(), gathered]);
     const present = [...answers].flatMap(([{ worker, slot }, measured]): Present[] => {
       if (!workers().has(worker)) return [];
@@ -185,7 +193,7 @@ export class Observer {
       own: {
         cpuSeconds: (user + system) / 1e6,
         rssBytes: process.memoryUsage.rss(),
-        startedAtSeconds: performance.timeOrigin / 1000,
+        startedAtSeconds: this.#startedAtSeconds ?? performance.timeOrigin / 1000,
       },
       rows: this.#tallies.bySlot(),
       present,

@@ -93,6 +93,9 @@ t.test('a page of another site is told nothing', async (t) => {
     [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }, 403],
     [{ 'sec-fetch-site': 'same-site' }, 403],
     [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 200],
+    [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }, 200],
+    [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }, 403],
+    [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'object' }, 403],
   ] as const) {
     for (const path of ['/status', '/metrics']) {
       t.equal((await ask(port, path, 'GET', headers)).statusCode, statusCode, `${path} ${JSON.stringify(headers)}`);
@@ -109,7 +112,10 @@ t.test('where others can come a browser is given a session for the token', async
   t.equal((await ask(port, '/feed')).statusCode, 401);
   t.equal((await ask(port, '/session', 'POST')).statusCode, 401);
   t.equal((await ask(port, '/session', 'POST', bearer('not-the-token-at-all'))).statusCode, 401);
-  t.match((await ask(port, '/session')).headers, { allow: 'POST' });
+  t.match(await ask(port, '/session'), {
+    text: '{"error":"cannot GET /session: it takes POST"}\n',
+    headers: { allow: 'POST' },
+  });
   const foreign = { ...bearer(TOKEN), origin: 'http://evil.example' };
   t.equal((await ask(port, '/session', 'POST', foreign)).statusCode, 403);
   const { statusCode, headers } = await ask(port, '/session', 'POST', bearer(TOKEN));

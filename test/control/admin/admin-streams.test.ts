@@ -17,7 +17,8 @@ t.test('a stream tells what happens until its reader goes, and there are only so
   );
   const others = await Promise.all(Array.from({ length: 15 }, () => listen(t, port)));
   t.equal(target.readers.size, 16);
-  t.equal((await ask(port, '/feed')).statusCode, 503, 'the next one');
+  const next = await ask(port, '/feed');
+  t.match(next, { statusCode: 503, text: '{"error":"cannot open another page: 16 are open"}\n' }, 'the next one');
   t.equal((await ask(port, '/livez')).statusCode, 200, 'probes have room');
   request.destroy();
   for (const { request: other } of others) other.destroy();
@@ -41,8 +42,9 @@ t.test('a reader that does not read is sent away: nothing is kept for it', async
 
 t.test('a close ends streams', async (t) => {
   const { port, server } = await open(t);
-  const { response } = await listen(t, port);
+  const { response, heard } = await listen(t, port);
   const ended = once(response, 'close');
   await server.close();
+  t.match(await heard('event: ended'), /event: ended\ndata: \{"at":[\d.]+\}\n\n$/, 'which is said');
   await ended;
 });

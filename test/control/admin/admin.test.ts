@@ -39,7 +39,7 @@ t.test('it only tells: every other method is refused, and every other path', asy
     const refused = await ask(port, '/status', method);
     t.equal(refused.statusCode, 405, method);
     t.equal(refused.headers.allow, 'GET, HEAD');
-    t.match(JSON.parse(refused.text), { error: `cannot ${method} /status: this address only tells` });
+    t.match(JSON.parse(refused.text), { error: `cannot ${method} /status: this only tells, and takes GET` });
   }
   const missing = await ask(port, '/reload');
   t.equal(missing.statusCode, 404);

@@ -101,6 +101,23 @@ t.test('many workers are told to look seldom how late their loops are', async (t
   );
 });
 
+t.test('the start is told as the status tells it, in each scrape, and by the supervisor of an upgrade', async (t) => {
+  const { scrape, observer } = begin(t);
+  const start = 'holdfast_supervisor_start_time_seconds';
+  const told = await scrape(70_000);
+  t.equal(told[start], (performance.timeOrigin + 70_000 - 65_000) / 1000, 'the status has it up for 65 s');
+  t.equal((await scrape(90_000))[start], told[start]);
+  const next = new Observer(
+    {
+      ...{ state: () => ({ workers: [], size: 1 }) as unknown as State, workers: () => new Map() },
+      ...{ outline: async () => statusOf('shop'), names: 'holdfast', log: {} as Log },
+    },
+    JSON.parse(JSON.stringify(observer)),
+  );
+  const { body } = await next.page({ accept: null, byWorker: false, noCache: false });
+  t.equal(metricsOf(body.toString())[start], told[start]);
+});
+
 t.test('a scrape that was expected is answered with what was asked before it came; any other asks', async (t) => {
   const { asked, until, scrape } = begin(t);
   const requests = 'holdfast_worker_requests_total{slot="0"}';
