@@ -135,7 +135,6 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'control',
     'protocol',
     'errors',
-    'files-at-once',
     'monotonic',
     'latency',
     'spawn',

@@ -184,6 +184,7 @@ t.test('a worker that drains finishes what it has, and then goes', async (t) => 
   process.kill(old, 'SIGTERM');
   await waits.answered.catch(() => {});
   await haveEnded(old);
+  await second.line(({ msg, pid }) => msg === 'worker exited' && pid === old);
   t.same(await workersOf(t, second), [fresh]);
 });
 

@@ -14,6 +14,8 @@ import { Turns } from './turns.js';
 
 /** How often an address that is taken is tried again. */
 const RETRY_MS = 250;
+/** And one that is ours no more in a moment. */
+const SOON_MS = 10;
 
 export interface AcquisitionsParts {
   readonly list: () => readonly CustodySocket[];
@@ -23,6 +25,8 @@ export interface AcquisitionsParts {
   readonly bind: (slot: number, key: AddressKey, request: AddressRequest) => CustodySocket;
   /** Resolves when none of these is about to be let go of. */
   readonly gone: (concerns: (socket: CustodySocket) => boolean) => Promise<unknown>;
+  /** Whether one that overlaps was closed a moment ago: a worker may still hold its duplicate. */
+  readonly isLeaving: (request: AddressRequest) => boolean;
 }
 
 export class Acquisitions {
@@ -96,6 +100,12 @@ export class Acquisitions {
         // Now, not after a wait: it may be a look at the port, and gone by then.
         if (rivalsOf(parts.list(), slot, request).length > 0) {
           throw new BindError(request, EADDRINUSE, { isOurs: true, cause: error });
+        }
+        // One that was on its way to a worker is open until that has heard that it was not wanted any more.
+        if (parts.isLeaving(request)) {
+          attempt -= 1;
+          await this.#sleep(SOON_MS, stop).catch(() => {});
+          continue;
         }
         const leftMs = untilMs - this.#now();
         if (leftMs <= 0 || attempt === 1) {

@@ -5,6 +5,7 @@
  * Called by the supervisor, which sends duplicates to workers. Must never accept: the worker does, on its duplicate, and
  * both are the same socket in the kernel.
  */
+import { monotonicNow } from '../../monotonic.js';
 import type { ListenQueue } from '../../native/libc.js';
 import type { AddressKey, AddressRequest } from '../../protocol/worker.js';
 import { formatAddress, overlaps } from '../address/address.js';
@@ -14,6 +15,7 @@ import { type InheritedSocket, matchFor, nameOf } from '../inherit.js';
 import { Keeping } from '../keeping.js';
 import { Acquisitions } from './acquisitions.js';
 import type { CustodyOptions, CustodySocket } from './custody-options.js';
+import { LatelyClosed } from './lately-closed.js';
 import { SteeredGroups, unsteer } from './steered-groups.js';
 
 export { addressKey } from '../address/address.js';
@@ -35,11 +37,13 @@ export class Custody {
   readonly #keeping: Keeping<CustodySocket>;
   /** Taken over, and not in their groups yet. */
   readonly #taken: CustodySocket[] = [];
+  readonly #lately: LatelyClosed;
   #closed = false;
   #order = 0;
 
   constructor(options: CustodyOptions) {
     this.#options = options;
+    this.#lately = new LatelyClosed(options.now ?? monotonicNow);
     const { steered, native } = options;
     this.#groups = steered && native.ok ? new SteeredGroups(native.native) : null;
     this.#keeping = new Keeping(options.keeper ?? null, (socket) => this.#groups?.indexOf(socket) ?? null);
@@ -48,6 +52,7 @@ export class Custody {
       find: (slot, key, request) => this.#findOrClaim(slot, key, request),
       bind: (slot, key, request) => this.#bind(slot, key, request),
       gone: (concerns) => this.#keeping.gone(concerns),
+      isLeaving: (request) => this.#lately.has(request),
     });
     this.#takeIn(options.inherited ?? []);
   }
@@ -148,6 +153,7 @@ export class Custody {
     this.#sockets.delete(socket);
     this.#groups?.leave(socket);
     socket.handle.close();
+    this.#lately.add(socket);
   }
 
   /** @throws BindError where it cannot join its group; the handle is closed then */

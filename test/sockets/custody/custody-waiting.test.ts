@@ -1,6 +1,23 @@
-import t from 'tap';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import t, { type Test } from 'tap';
+import type { CustodySocket } from '../../../src/sockets/custody/custody.js';
 import { openFds, request, startStranger } from '../../fixtures/sockets/support.js';
 import { custodyFor, listen, testClock, ways } from '../support/custody.js';
+
+/** In another process. */
+async function duplicateOf(t: Test, { handle }: CustodySocket): Promise<{ close(): Promise<void> }> {
+  const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', handle.fd] });
+  const ended = once(child, 'exit');
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child, 'spawn');
+  return {
+    async close() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
 
 t.test('looks for strangers on an address that its own ones leave free', async (t) => {
   const stranger = await startStranger(t, '127.0.0.1', 0, 'reuseport');
@@ -42,6 +59,47 @@ t.test('tells what its own sockets refuse, as it was when that was found', async
   await t.rejects(asked, { code: 'EADDRINUSE', isOurs: true });
   const stranger = await startStranger(t, '127.0.0.1', 0, 'plain');
   await t.rejects(custody.acquire(0, request('0.0.0.0', stranger.port)), { code: 'EADDRINUSE', isOurs: false });
+});
+
+t.test('one of its own that is closed a moment later elsewhere is no stranger', async (t) => {
+  for (const how of ways.filter((how) => how !== null)) {
+    const clock = testClock();
+    const custody = custodyFor(t, how, clock);
+    const look = await custody.acquire(0, request('127.0.0.1', 0));
+    listen(t, look);
+    // As on its way to a worker that has stopped wanting it.
+    const duplicate = await duplicateOf(t, look);
+    custody.release(0, look.key);
+    const wide = custody.acquire(0, request('0.0.0.0', look.port));
+    const sleep = await clock.nextSleep();
+    t.ok(sleep.ms <= 10);
+    await duplicate.close();
+    sleep.wake();
+    t.equal((await wide).port, look.port);
+    custody.closeAll();
+  }
+});
+
+t.test('and one that stays is, before long', async (t) => {
+  const clock = testClock();
+  const [how] = ways.filter((how) => how !== null);
+  const custody = custodyFor(t, how ?? null, clock);
+  const look = await custody.acquire(0, request('127.0.0.1', 0));
+  listen(t, look);
+  await duplicateOf(t, look);
+  custody.release(0, look.key);
+  let slept = 0;
+  const wide = custody.acquire(0, request('0.0.0.0', look.port)).catch((error) => error);
+  for (;;) {
+    const next = await Promise.race([wide, clock.nextSleep()]);
+    if (!('wake' in next)) {
+      t.match(next, { code: 'EADDRINUSE' });
+      break;
+    }
+    slept += next.ms;
+    next.wake();
+  }
+  t.equal(slept, 1_000);
 });
 
 t.test('of two that overlap and are asked for at once the second is refused, before anybody listens', async (t) => {
