@@ -82,6 +82,7 @@ function startsProgram(file, importsOf, seen) {
 const nameOf = ({ files: [file] }) => file.replace(/\.test\.ts$/, '');
 const isTimed = (program) => TIMED.includes(nameOf(program));
 const isGreedy = (program) => GREEDY.includes(nameOf(program));
+const isWaiting = ({ files: [file] }) => WAITING.test(path.dirname(file));
 const isOfOneMachine = (program) => OF_ONE_MACHINE.test(nameOf(program));
 
 /** Nobody waits for a long one at the end: the long ones first, but for those that nothing may run beside. */
@@ -91,8 +92,9 @@ export function inOrder(programs) {
     // They add up to the longest.
     if (isOfOneMachine(program)) return -1;
     const name = nameOf(program);
-    if (isTimed(program)) return order.length + 1 + TIMED.indexOf(name);
-    return order.includes(name) ? order.indexOf(name) : order.length;
+    if (isTimed(program)) return order.length + 2 + TIMED.indexOf(name);
+    if (order.includes(name)) return order.indexOf(name);
+    return isWaiting(program) ? order.length : order.length + 1;
   };
   return [...programs].sort((a, b) => rank(a) - rank(b));
 }
@@ -114,5 +116,6 @@ export function nextProgram(waiting, running, shares) {
 function sharesOf(program, shares) {
   if (isTimed(program)) return shares / 2;
   if (isGreedy(program)) return 3;
+  if (isWaiting(program)) return 0.25;
   return BUSY.test(nameOf(program)) ? 2 : 1;
 }

@@ -9,10 +9,11 @@ import { EXIT, HoldfastError } from '../../errors.js';
 const LIMIT_MS = 1_000;
 
 /**
+ * @param limitMs for the lines that are given at once
  * @returns whether each of some log lines (JSON) matches, in its message or as it is written
  * @throws HoldfastError USAGE for what is no expression; what it returns throws it for one that takes too long
  */
-export function grep(source: string): (lines: readonly string[]) => boolean[] {
+export function grep(source: string, limitMs = LIMIT_MS): (lines: readonly string[]) => boolean[] {
   const expression = compile(source);
   const context = createContext(Object.assign(Object.create(null), { expression }));
   // In a context of its own a time limit can be set, which also ends an expression.
@@ -20,7 +21,7 @@ export function grep(source: string): (lines: readonly string[]) => boolean[] {
   return (lines) => {
     context.texts = lines.map((line) => [messageOf(line), line]);
     try {
-      return [...(script.runInContext(context, { timeout: LIMIT_MS }) as boolean[])];
+      return [...(script.runInContext(context, { timeout: limitMs }) as boolean[])];
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw cause;
       throw usage(
