@@ -41,6 +41,9 @@ const MS_PER_TICK = 10;
 /** Of those that have ended, as far as it has been told. */
 let countedMs = 0;
 
+/** Of the files below `test` that have been looked at. */
+const imports = new Map();
+
 const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts') && (!flags.unit || isUnit(file, importsOf)))
   .filter((file) => words.length > 0 || !FROM_REGISTRY.test(file))
@@ -72,12 +75,17 @@ console.log(
 for (const { title } of failed) console.log(`# failed: ${title}`);
 process.exitCode = failed.length === 0 ? 0 : 1;
 
-/** What a file below `test` imports, as it says it; undefined where there is no such file. */
+/** What a file below `test` imports, as it says it; undefined where there is no such file. Many import the same. */
 function importsOf(file) {
-  const source = path.join(root, 'test', file);
-  if (!existsSync(source)) return undefined;
-  const { staticImports } = parseSync(source, readFileSync(source, 'utf8')).module;
-  return staticImports.map(({ moduleRequest }) => moduleRequest.value);
+  if (!imports.has(file)) {
+    const source = path.join(root, 'test', file);
+    const { staticImports } = existsSync(source) ? parseSync(source, readFileSync(source, 'utf8')).module : {};
+    imports.set(
+      file,
+      staticImports?.map(({ moduleRequest }) => moduleRequest.value),
+    );
+  }
+  return imports.get(file);
 }
 
 async function compile(programs) {
