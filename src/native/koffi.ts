@@ -19,10 +19,11 @@ function platformPart(require: NodeJS.Require): Koffi | null {
   try {
     // From where koffi is: it is koffi's own dependency.
     const near = createRequire(require.resolve(KOFFI));
+    const { version } = near('./package.json') as { readonly version: string };
     const part = near(`@koromix/koffi-${process.platform}-${process.arch}`) as Partial<Koffi>;
-    const isKnown = [part.load, part.errno, part.struct, part.pointer, part.sizeof].every(
-      (call) => typeof call === 'function',
-    );
+    const calls = [part.load, part.errno, part.struct, part.pointer, part.sizeof];
+    // Its entry file would refuse one of another version.
+    const isKnown = part.version === version && calls.every((call) => typeof call === 'function');
     return isKnown ? (part as Koffi) : null;
   } catch {
     return null;

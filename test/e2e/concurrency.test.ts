@@ -21,7 +21,7 @@ t.test('two reloads at once both end well, and the newest generation serves', as
     [0, 0],
   );
   t.same(load.errors, {});
-  const status = await holdfast.status();
+  const status = await holdfast.settled();
   t.same(new Set(status.workers.map((worker) => worker.generation)), new Set([status.generation]));
   t.ok(status.generation > 1, 'the second is spared the way over the first, where that had not begun');
   t.equal(status.workers.length, 2);
@@ -45,7 +45,7 @@ t.test('a reload during a scale ends well', async (t) => {
   // Done before the second one came, or told that it was overtaken.
   if (first?.code !== 0) t.match(first?.stderr, /the size has been changed to 3 since/);
   t.same(load.errors, {});
-  const status = await holdfast.status();
+  const status = await holdfast.settled();
   t.equal(status.size, 3);
   t.same(
     status.workers.map((worker) => [worker.state, worker.generation]),

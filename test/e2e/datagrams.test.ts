@@ -106,7 +106,7 @@ for (const OPTION of ['exclusive', 'reusePort']) {
     const { addresses } = await holdfast.status();
     const shared = addresses.filter((address) => address.port === Number(ports[0]));
     t.match(shared, [{ kind: 'udp', sockets: [{ slot: null }] }], 'it is in custody');
-    t.match((await holdfast.status()).workers, [{ restarts: 0 }, { restarts: 0 }]);
+    t.match((await holdfast.settled()).workers, [{ restarts: 0 }, { restarts: 0 }]);
   });
 }
 
@@ -173,7 +173,7 @@ t.test('a socket that is bound and then connected has its peer for itself, and c
     answers.every((answer) => answer.at(-1) === 'true'),
     'none of another one’s peer, nor of a stranger',
   );
-  t.match((await holdfast.status()).workers, [{ restarts: 0 }, { restarts: 0 }]);
+  t.match((await holdfast.settled()).workers, [{ restarts: 0 }, { restarts: 0 }]);
 });
 
 t.test('a member of a multicast group has a socket of its own, and can be reloaded', async (t) => {

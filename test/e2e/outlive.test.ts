@@ -56,7 +56,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       );
 
       t.equal((await second.reload()).code, 0);
-      const after = await second.status();
+      const after = await second.settled();
       t.ok(
         after.workers.every((worker) => worker.generation === 2 && !pids.includes(worker.pid ?? 0) && worker.id > 2),
         'a reload is a usual reload',

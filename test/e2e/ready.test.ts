@@ -50,7 +50,7 @@ for (const mode of ['reuseport', 'reuseaddr']) {
       t.same(load.errors, {}, load.summary());
       t.same(new Set(load.answers.map(({ generation }) => generation)), new Set([1]), 'it has never answered');
       t.same(holdfast.lines('worker started').filter(({ generation }) => generation === 2).length, 1, 'only one of it');
-      const { workers, generation } = await holdfast.status();
+      const { workers, generation } = await holdfast.settled();
       t.same(
         workers.map(({ pid }) => pid),
         before,
@@ -120,7 +120,7 @@ t.test('a release that looks for its port, boots and dies is rolled back', { buf
   t.match(stderr, /exited with code 3 before it was ready/);
   t.same(load.errors, {}, load.summary());
   t.same(
-    (await holdfast.status()).workers.map((worker) => [worker.generation, worker.state]),
+    (await holdfast.settled()).workers.map((worker) => [worker.generation, worker.state]),
     [
       [1, 'ready'],
       [1, 'ready'],

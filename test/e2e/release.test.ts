@@ -33,7 +33,7 @@ for (const [mood, expected] of [
     t.equal(code, 1);
     t.match(stdout + stderr, expected);
     t.same(load.errors, {});
-    const after = await holdfast.status();
+    const after = await holdfast.settled();
     t.same(
       after.workers.map((worker) => worker.pid),
       before,
@@ -66,7 +66,7 @@ t.test('a release that goes wrong in the second slot is rolled back in the first
   t.match(stdout + stderr, /slot 1 has no luck/);
   t.notOk(load.errors.ECONNREFUSED || load.errors.ECONNRESET || load.errors.timeout, JSON.stringify(load.errors));
   t.same(
-    (await holdfast.status()).workers.map((worker) => worker.generation),
+    (await holdfast.settled()).workers.map((worker) => worker.generation),
     [1, 1],
   );
 });

@@ -133,7 +133,7 @@ t.test('a canary that answers worse than the others is rolled back with the figu
   await load.stop();
   t.same(Object.keys(load.errors), ['status 500'], 'its own answers are all that went wrong');
   t.same(
-    (await holdfast.status()).workers.map(({ generation }) => generation),
+    (await holdfast.settled()).workers.map(({ generation }) => generation),
     [1, 1],
   );
 });

@@ -10,12 +10,17 @@
  *
  * Only who holds the claim touches `<name>.sock`, which is a second link to the socket in the claim.
  */
+import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { HoldfastError } from '../../errors.js';
-import { chmod, link, lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink } from '../../files-at-once.js';
+import { chmod, link, mkdir, readdir, rename, rm, rmdir, stat, unlink } from '../../files-at-once.js';
 import { fetchStatus } from '../client/exchange.js';
 import { checkPathLength, controlSocketPath, probeSocket } from '../socket-path.js';
+
+/** Asked again and again while the supervisor serves: a disk that does not answer must not stop it. */
+const lstat = promisify(fs.lstat);
 
 const PID_PATIENCE_MS = 2_000;
 /** Each that starts at the same time can be in the way once or twice. */

@@ -10,6 +10,7 @@ import { findOwner, SOON_FILES } from '../address/owner.js';
 import { rivalsOf } from '../address/rivals.js';
 import { BindError, EADDRINUSE, ECANCELED } from '../bind/bind-error.js';
 import type { CustodyOptions, CustodySocket } from './custody-options.js';
+import { MOMENT_MS } from './lately-closed.js';
 import { Turns } from './turns.js';
 
 /** How often an address that is taken is tried again. */
@@ -82,6 +83,7 @@ export class Acquisitions {
     stop: AbortSignal,
   ): Promise<CustodySocket> {
     const parts = this.#parts;
+    const soonMs = after(this.#now(), MOMENT_MS);
     for (let attempt = 1; ; attempt += 1) {
       if (stop.aborted) throw new BindError(request, ECANCELED, { reason: 'the listener is no longer wanted' });
       // The slot has come back before its socket has gone, or another one is still in the way.
@@ -102,7 +104,7 @@ export class Acquisitions {
           throw new BindError(request, EADDRINUSE, { isOurs: true, cause: error });
         }
         // One that was on its way to a worker is open until that has heard that it was not wanted any more.
-        if (parts.isLeaving(request)) {
+        if (this.#now() < soonMs && parts.isLeaving(request)) {
           attempt -= 1;
           await this.#sleep(SOON_MS, stop).catch(() => {});
           continue;

@@ -6,7 +6,7 @@ import type { MonotonicMs } from '../../monotonic.js';
 import { type Endpoint, overlaps } from '../address/address.js';
 
 /** On a busy machine a worker takes as long to have its turn. */
-const MOMENT_MS = 1_000;
+export const MOMENT_MS = 1_000;
 
 export class LatelyClosed {
   readonly #now: () => MonotonicMs;

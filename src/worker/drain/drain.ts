@@ -144,7 +144,9 @@ export class Drain {
       if (isHeld) this.#options.channel.letGo();
       isHeld = false;
     };
-    if (process.listenerCount('SIGTERM') > 0) process.prependOnceListener('SIGTERM', letGo);
+    const hear = () => process.listenerCount('SIGTERM') > 0 && process.prependOnceListener('SIGTERM', letGo);
+    // Else after `#expectSignal`, which may come only now.
+    if (!hear()) setImmediate(hear);
     setTimeout(letGo, SIGNAL_MS).unref();
   }
 

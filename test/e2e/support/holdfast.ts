@@ -180,6 +180,15 @@ export class Holdfast {
     return (await connect({ runtimeDir: this.runtimeDir })).status();
   }
 
+  /** Once nobody is on the way out any more: a reload ends when those that follow serve. */
+  async settled(): Promise<SupervisorStatus> {
+    for (;;) {
+      const status = await this.status();
+      if (status.workers.every(({ state }) => state === 'starting' || state === 'ready')) return status;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   /** As the command of that name; of its errors the text is that of the client. */
   reload(): Promise<Outcome> {
     return this.#ask((client) => client.reload());

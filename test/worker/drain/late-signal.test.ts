@@ -34,3 +34,23 @@ t.test('it waits for its signal, and ends as soon as it has cleaned up', async (
   );
   t.ok(performance.now() - signalledAt < 4_000, 'without waiting for another signal');
 });
+
+/** Knows of SIGINT alone, as PM2 has taught it, and ends for want of work. */
+const INTERRUPTED = `
+  const server = require('node:http').createServer();
+  server.listen(process.env.FOLDER + '/app', () => console.log('listens'));
+  process.on('SIGINT', () => server.close(() => console.log('cleaned up')));
+`;
+
+t.test('one that is to drain and to end at once ends when its signal has come', async (t) => {
+  const worker = new Preloaded(t, INTERRUPTED, { env: { FOLDER: makeFolder(t) } }, true);
+  await worker.line(/^listens/);
+  worker.send({ ...DRAIN, windowMs: 0, sayShutdown: 'late' });
+  worker.send({ type: 'terminate' });
+  await worker.tells('drained');
+  const signalledAt = performance.now();
+  setTimeout(() => process.kill(worker.pid, 'SIGTERM'), 50);
+  const { code, lines, stderr } = await worker.ended;
+  t.same({ code, lines, stderr }, { code: 0, lines: ['listens', 'cleaned up'], stderr: '' });
+  t.ok(performance.now() - signalledAt < 4_000, 'without waiting for another signal');
+});
