@@ -126,7 +126,8 @@ export class Drain {
       },
     });
     if (takesPart || sayShutdown === 'early') this.#sayShutdown();
-    setTimeout(() => this.#report(), endsAt - REPORT_MS - performance.now()).unref();
+    // Where there is less time than that: at once. Newer Nodes warn of a time that is negative.
+    setTimeout(() => this.#report(), Math.max(0, endsAt - REPORT_MS - performance.now())).unref();
     this.#poll();
   }
 

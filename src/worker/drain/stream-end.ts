@@ -89,7 +89,8 @@ export function leaveStream(answer: ServerResponse, shutdown: StreamEnd): void {
   const wholeAt = () => Math.max(from, body.hasUnits ? writtenAt : (writtenAt + SILENCE * latestAt) / (1 + SILENCE));
   const expect = () => {
     clearTimeout(timer);
-    timer = setTimeout(look, (body.isWhole ? Math.min(wholeAt(), latestAt) : latestAt) - performance.now());
+    const lookAt = body.isWhole ? Math.min(wholeAt(), latestAt) : latestAt;
+    timer = setTimeout(look, Math.max(0, lookAt - performance.now()));
     timer.unref();
   };
   const restore = () => {

@@ -176,7 +176,7 @@ export function leaveWebSocket(socket: Socket, webSocket: WebSocketLike, shutdow
   const expect = () => {
     clearTimeout(timer);
     bytes = moved(socket);
-    timer = setTimeout(() => look(), conversation.quietAt - performance.now());
+    timer = setTimeout(() => look(), Math.max(0, conversation.quietAt - performance.now()));
     timer.unref();
   };
   const stop = watchTraffic(socket, webSocket, {
