@@ -9,12 +9,16 @@ interface Line {
   readonly field: PageField;
   readonly name: string;
 }
+/** How a value is written. */
+interface Unit {
+  readonly text: (value: Known) => string;
+  /** At a line of the grid. */
+  readonly atLine: (value: number) => string;
+}
 interface Chart {
   readonly title: string;
   readonly lines: readonly Line[];
-  readonly text: (value: Known) => string;
-  /** Of a line of its grid. */
-  readonly atLine: (value: number) => string;
+  readonly unit: Unit;
   /** Between two lines of its grid there is one of these. */
   readonly steps?: number[];
 }
@@ -22,54 +26,27 @@ interface Chart {
 /** 1 KiB to 8 TiB: of what is counted in them no other step is a round one. */
 const BINARY = Array.from({ length: 34 }, (_none, i) => 2 ** (i + 10));
 
+const COUNT: Unit = { text: count, atLine: AT_LINES.count };
+const MS: Unit = { text: ms, atLine: AT_LINES.ms };
+const BYTES: Unit = { text: bytes, atLine: AT_LINES.bytes };
+const PROCESSORS: Unit = { text: (value) => value?.toFixed(2) ?? '–', atLine: AT_LINES.count };
+
 const CHARTS: readonly Chart[] = [
-  {
-    title: 'Requests per second',
-    lines: [{ field: 'requests', name: 'requests' }],
-    text: count,
-    atLine: AT_LINES.count,
-  },
-  {
-    title: 'Answers of 5xx per second',
-    lines: [{ field: 'errors', name: '5xx' }],
-    text: count,
-    atLine: AT_LINES.count,
-  },
+  { title: 'Requests per second', lines: [{ field: 'requests', name: 'requests' }], unit: COUNT },
+  { title: 'Answers of 5xx per second', lines: [{ field: 'errors', name: '5xx' }], unit: COUNT },
   {
     title: 'Latency',
     lines: [
       { field: 'p50Ms', name: 'p50' },
       { field: 'p99Ms', name: 'p99' },
     ],
-    text: ms,
-    atLine: AT_LINES.ms,
+    unit: MS,
   },
-  {
-    title: 'Event loop delay, worst worker',
-    lines: [{ field: 'loopDelayMs', name: 'delay' }],
-    text: ms,
-    atLine: AT_LINES.ms,
-  },
-  {
-    title: 'Memory',
-    lines: [{ field: 'memoryBytes', name: 'resident' }],
-    text: bytes,
-    atLine: AT_LINES.bytes,
-    steps: BINARY,
-  },
-  {
-    title: 'CPU, in processors',
-    lines: [{ field: 'cpu', name: 'CPU' }],
-    text: (value) => value?.toFixed(2) ?? '–',
-    atLine: AT_LINES.count,
-  },
-  { title: 'Open connections', lines: [{ field: 'connections', name: 'open' }], text: count, atLine: AT_LINES.count },
-  {
-    title: 'Waiting to be accepted',
-    lines: [{ field: 'queue', name: 'waiting' }],
-    text: count,
-    atLine: AT_LINES.count,
-  },
+  { title: 'Event loop delay, worst worker', lines: [{ field: 'loopDelayMs', name: 'delay' }], unit: MS },
+  { title: 'Memory', lines: [{ field: 'memoryBytes', name: 'resident' }], unit: BYTES, steps: BINARY },
+  { title: 'CPU, in processors', lines: [{ field: 'cpu', name: 'CPU' }], unit: PROCESSORS },
+  { title: 'Open connections', lines: [{ field: 'connections', name: 'open' }], unit: COUNT },
+  { title: 'Waiting to be accepted', lines: [{ field: 'queue', name: 'waiting' }], unit: COUNT },
 ];
 const MARKS: Readonly<
   Record<PageMark['kind'], { readonly sign: string; readonly name: string; readonly color: string }>
@@ -120,7 +97,7 @@ export class Charts {
     for (const { chart, plot, summary } of this.#drawn) {
       const columns = chart.lines.map(({ field }) => this.#hour.column(field));
       plot.setData([this.#hour.at, ...columns] as uPlot.AlignedData);
-      say(summary, chart.lines.map((line) => this.#summary(line, chart)).join('; '));
+      say(summary, chart.lines.map((line) => this.#summary(line, chart.unit)).join('; '));
     }
   }
 
@@ -134,7 +111,7 @@ export class Charts {
     return [now - shownS(this.#rangeS, this.#hour.at[0] ?? now, now), now];
   }
 
-  #summary({ field, name }: Line, { text }: Chart): string {
+  #summary({ field, name }: Line, { text }: Unit): string {
     const from = Date.now() / 1000 - this.#rangeS;
     const known = this.#hour
       .column(field)
@@ -148,7 +125,7 @@ export class Charts {
     const axis = { stroke: color('--faint'), grid: { stroke: color('--line'), width: 0.5 }, ticks: { show: false } };
     const times = (_plot: uPlot, at: number[], _axis: number, _space: number, everyS: number) =>
       at.map((one) => clock(one, everyS < 60));
-    const text = (_plot: uPlot, values: number[]) => values.map((value) => chart.atLine(value));
+    const text = (_plot: uPlot, values: number[]) => values.map((value) => chart.unit.atLine(value));
     return new uPlot(
       {
         width: Math.max(200, plate.clientWidth),
@@ -172,7 +149,7 @@ export class Charts {
             // No line is told by its colour alone.
             ...(i > 0 && { dash: DASH }),
             points: { show: false, size: 4, filter: (plot: uPlot, line: number) => single(plot.data[line] as Column) },
-            value: (_plot: uPlot, value: number | null) => chart.text(value),
+            value: (_plot: uPlot, value: number | null) => chart.unit.text(value),
           })),
         ],
         hooks: { draw: [(plot) => this.#drawMarks(plot)], setCursor: [(plot) => this.#point(plot)] },

@@ -5,6 +5,7 @@
  *
  * Used by the spawner. Without a first worker that is there already, each is forked at once.
  */
+
 /** Node itself takes longer to start: who has begun by then and does not listen does something else first. */
 const PATIENCE_MS = 50;
 
