@@ -18,7 +18,7 @@ export class LeanServer extends Server {
   #http: http.Server | null = null;
 
   constructor(make: (createServer: typeof http.createServer) => http.Server) {
-    // As that of node:http: an answer goes also to who says nothing more.
+    // As that of node:http, which decides itself what becomes of a client that ends its side.
     super({ allowHalfOpen: true }, (socket) => this.#welcome(socket));
     this.#make = make;
   }
