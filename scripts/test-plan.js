@@ -7,7 +7,7 @@ const HEAVY =
   /^(?:e2e|container|systemd|package|kubernetes|programs)\/|^core\/(?:(?:adoption\/)?simulation|takeover-simulation)\.|^worker\/handover/;
 /** What they test starts programs, or they themselves do in a way that `startsProgram` does not see. */
 const STARTED_BY_SUBJECT =
-  /^(?:cli\/(?:doctor|init|unit(?:\/unit-install)?)|platform\/doctor-takeover|config\/file\/(?:applications-pm2|config-file)|supervisor\/workers\/process\/(?:first-worker|handle))\./;
+  /^(?:cli\/(?:doctor|init|unit(?:\/unit-install)?)|platform\/doctor-takeover|config\/file\/(?:applications-pm2|config-file)|supervisor\/workers\/(?:workforce|process\/(?:first-worker|handle)))\./;
 /** With these one starts programs. */
 const STARTS = /^node:(?:child_process|cluster)$|\/src\/spawn\.js$/;
 /** Tests of a folder share a process: of most, starting it is most of the work. Not these: they change what Node does. */
