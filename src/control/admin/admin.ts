@@ -9,6 +9,7 @@ import type { ControlResult } from '../../protocol/control.js';
 import type { PageCommand } from '../../protocol/page.js';
 import { reasonOf } from '../lean-http.js';
 import type { Access, Tokens } from './admin-access.js';
+import { ANSWERS_A_SECOND, AnswerLimit } from './answer-limit.js';
 import { isFromAnotherSite, isOwnName } from './host-names.js';
 import { AdminPage, type PageSource } from './page.js';
 import { type PlainAnswer, type PlainRequest, PlainServer } from './plain-http.js';
@@ -16,8 +17,6 @@ import { SharedAnswer } from './shared-answer.js';
 
 /** The status is made no more often than this, however many ask; metrics see to that themselves. */
 const FRESH_MS = 250;
-/** And given out no more often: a large answer costs time each time. Probes are small, and always answered. */
-const ANSWERS_A_SECOND = 50;
 const COMMANDS = ['reload', 'promote', 'abort', 'scale'] as const satisfies readonly PageCommand[];
 /** So long is waited for what has become of a command; how it goes on is told by the stream. */
 const COMMAND_MS = 3_000;
@@ -57,9 +56,8 @@ export class AdminServer {
   readonly #routes: ReadonlyMap<string, Route>;
   #server: PlainServer | undefined;
   readonly #page: AdminPage;
-  /** How many large answers may be given at this moment. */
-  #left = ANSWERS_A_SECOND;
-  #countedAt = performance.now();
+  /** Of large answers. Probes are small, and always answered. */
+  readonly #limit = new AnswerLimit<Room>();
 
   private constructor({ host, names, target, readPage }: AdminServerOptions, access: Access | null) {
     this.#names = host === null ? names : [...names, host];
@@ -156,7 +154,7 @@ export class AdminServer {
     }
     const refused = this.#refuse(request, route.room);
     if (refused !== null) return refused;
-    if (route.isLarge && !this.#mayAnswer(performance.now())) {
+    if (route.isLarge && !this.#limit.mayAnswer(route.room, performance.now())) {
       const error = `cannot answer ${path}: more than ${ANSWERS_A_SECOND} a second are asked for`;
       return { ...json(503, { error }), headers: { 'retry-after': '1' } };
     }
@@ -191,14 +189,6 @@ export class AdminServer {
     const cookie = this.#access?.openSession(request) ?? null;
     if (cookie === null) return json(401, { error: 'cannot open a session: this is not the token' });
     return { statusCode: 204, contentType: PLAIN, text: '', headers: { 'set-cookie': cookie } };
-  }
-
-  #mayAnswer(now: number): boolean {
-    this.#left = Math.min(ANSWERS_A_SECOND, this.#left + ((now - this.#countedAt) / 1000) * ANSWERS_A_SECOND);
-    this.#countedAt = now;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
-    return true;
   }
 }
 

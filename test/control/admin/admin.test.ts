@@ -56,7 +56,7 @@ t.test('a status that fails is told, and the next one works', async (t) => {
 });
 
 t.test(
-  'the status is made a few times a second, and it and metrics are given out a limited number of times',
+  'the status is made a few times a second and given out a limited number of times, which others do not suffer from',
   async (t) => {
     const { port, target } = await open(t);
     let made = 0;
@@ -68,15 +68,16 @@ t.test(
     const answers: Awaited<ReturnType<typeof ask>>[] = [];
     // A machine that is busy needs more of them until they come too quickly.
     for (let i = 0; i < 10 || (i < 200 && answers.every(({ statusCode }) => statusCode !== 503)); i++) {
-      const paths = Array.from({ length: 40 }, (_none, at) => (at % 2 === 0 ? '/status' : '/metrics'));
-      answers.push(...(await Promise.all(paths.map((path) => ask(port, path)))));
+      answers.push(...(await Promise.all(Array.from({ length: 40 }, () => ask(port, '/status')))));
     }
     const seconds = (performance.now() - began) / 1000;
     t.ok(made <= 1 + seconds / 0.25, `made ${made} times in ${seconds} s`);
     const refused = answers.filter(({ statusCode }) => statusCode === 503);
     t.ok(answers.length - refused.length <= 51 + 50 * seconds, `${refused.length} were refused`);
     t.match(refused[0], { headers: { 'retry-after': '1' } });
-    t.equal((await ask(port, '/readyz')).statusCode, 200, 'probes are answered all the same');
+    for (const path of ['/readyz', '/metrics', '/']) {
+      t.equal((await ask(port, path)).statusCode, 200, `${path} is answered all the same`);
+    }
   },
 );
 
