@@ -85,7 +85,7 @@ function show(now: PageNow): void {
   byId('main').hidden = false;
   charts ??= new Charts(hour);
   glance.show(hour);
-  unlike = differences(now.workers);
+  unlike = differences(now.workers, status.rollout?.canary?.slot ?? null);
   const said = now.workers.flatMap(({ id, slot }) => (unlike.has(id) ? [`slot ${slot}: ${unlike.get(id)}`] : []));
   say(byId('differs'), said.length === 0 ? '' : `Not like the others: ${said.join('; ')}`);
   workers.show(now.workers, ({ id }) => unlike.has(id));
