@@ -2,11 +2,11 @@
 // each file loads a compiler and a tracer of its own, more than a second of work for tests of some milliseconds; they are tap's
 // tests all the same, and `npx tap FILE` runs one as well.
 //
-//   node scripts/test.js [--unit] [--tap] [WORD...]
+//   node scripts/test.js [--unit] [--tap] [WORD...] [--node PROGRAM WORD...]...
 //
 // Words pick files by their path. `--unit`: only those that start no program. `--tap`: all assertions, not only those of
-// files that failed.
-import { spawn } from 'node:child_process';
+// files that failed. Those that the words after a `--node` pick are run by that Node, beside the others.
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,9 +17,10 @@ import { parseSync, Visitor } from 'rolldown/utils';
 import { gathered, inOrder, isUnit, nextProgram } from './test-plan.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { values: flags, positionals: words } = parseArgs({
-  options: { unit: { type: 'boolean' }, tap: { type: 'boolean' } },
+const { values: flags, tokens } = parseArgs({
+  options: { unit: { type: 'boolean' }, tap: { type: 'boolean' }, node: { type: 'string', multiple: true } },
   allowPositionals: true,
+  tokens: true,
 });
 
 /** They install programs from the registry: they run where a word names them. */
@@ -44,15 +45,23 @@ let countedMs = 0;
 /** Of the files below `test` that have been looked at. */
 const imports = new Map();
 
-const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.ts') && (!flags.unit || isUnit(file, importsOf)))
-  .filter((file) => words.length > 0 || !FROM_REGISTRY.test(file))
-  .filter((file) => words.length === 0 || words.some((word) => `test/${file}`.includes(word)))
+const allTests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts'))
   .sort();
-if (tests.length === 0) {
-  console.error(`cannot run ${words.join(', ')}: no such test. Give a part of a path, such as test/core`);
-  process.exit(2);
-}
+const runs = selections().map(({ node, words }, at) => {
+  const files = pick(words);
+  if (files.length === 0) {
+    console.error(`cannot run ${words.join(', ')}: no such test. Give a part of a path, such as test/core`);
+    process.exit(2);
+  }
+  const suffix =
+    node === process.execPath ? '' : `, Node ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`;
+  return [...gathered(files).values()].map((program) => ({
+    ...program,
+    ...{ node, name: `${program.name}-${at}`, title: `${program.title}${suffix}` },
+  }));
+});
+const programs = new Map(runs.flat().map((program) => [program.name, program]));
 
 const folder = mkdtempSync(path.join(root, 'test/.compiled-'));
 const children = new Set();
@@ -62,7 +71,6 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop());
 
-const programs = gathered(tests);
 await Promise.all([compile(programs), bundleTap()]);
 const begun = performance.now();
 const results = await runAll(inOrder(programs.values()));
@@ -70,10 +78,29 @@ const failed = results.filter(({ ok }) => !ok);
 console.log(`1..${results.length}`);
 const tookS = seconds(performance.now() - begun);
 console.log(
-  `# ${tests.length} files in ${results.length} processes, ${tookS} s, ${seconds(countedMs)} s of processor time`,
+  `# ${runs.flat().reduce((sum, { files }) => sum + files.length, 0)} files in ${results.length} processes, ${tookS} s, ${seconds(countedMs)} s of processor time`,
 );
 for (const { title } of failed) console.log(`# failed: ${title}`);
 process.exitCode = failed.length === 0 ? 0 : 1;
+
+/** The words, and the Node that is to run what they pick, in the order in which they were given. */
+function selections() {
+  const found = [{ node: process.execPath, words: [] }];
+  for (const { kind, name, value } of tokens) {
+    if (kind === 'positional') found.at(-1).words.push(value);
+    if (kind === 'option' && name === 'node') found.push({ node: value, words: [] });
+  }
+  // All of them, unless other ones are to run some.
+  if (found.length > 1 && found[0].words.length === 0) found.shift();
+  return found;
+}
+
+function pick(words) {
+  return allTests
+    .filter((file) => !flags.unit || isUnit(file, importsOf))
+    .filter((file) => words.length > 0 || !FROM_REGISTRY.test(file))
+    .filter((file) => words.length === 0 || words.some((word) => `test/${file}`.includes(word)));
+}
 
 /** What a file below `test` imports, as it says it; undefined where there is no such file. Many import the same. */
 function importsOf(file) {
@@ -203,11 +230,11 @@ function report({ ok, title, output, ms, cpuMs }, number) {
   console.log(`${ok ? 'ok' : 'not ok'} ${number} - ${title} # time=${Math.round(ms)}ms cpu=${cpuMs}ms`);
 }
 
-function run({ name, title, files: [file] }) {
+function run({ node, name, title, files: [file] }) {
   const hangsMs = FROM_REGISTRY.test(file) ? HANGS_WITH_INSTALLATIONS_MS : HANGS_MS;
   return new Promise((resolve) => {
     const begun = performance.now();
-    const child = spawn(process.execPath, ['--enable-source-maps', path.join(folder, `${name}.mjs`)], {
+    const child = spawn(node, ['--enable-source-maps', path.join(folder, `${name}.mjs`)], {
       cwd: root,
       env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT_S) },
       stdio: ['ignore', 'pipe', 'pipe'],
