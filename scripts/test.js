@@ -54,8 +54,7 @@ const runs = selections().map(({ node, words }, at) => {
     console.error(`cannot run ${words.join(', ')}: no such test. Give a part of a path, such as test/core`);
     process.exit(2);
   }
-  const suffix =
-    node === process.execPath ? '' : `, Node ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`;
+  const suffix = node === process.execPath ? '' : `, Node ${versionOf(node)}`;
   return [...gathered(files).values()].map((program) => ({
     ...program,
     ...{ node, name: `${program.name}-${at}`, title: `${program.title}${suffix}` },
@@ -93,6 +92,15 @@ function selections() {
   // All of them, unless other ones are to run some.
   if (found.length > 1 && found[0].words.length === 0) found.shift();
   return found;
+}
+
+function versionOf(node) {
+  try {
+    return execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
+  } catch (error) {
+    console.error(`cannot run ${node}: ${error.message}. Give --node the path of a Node`);
+    process.exit(2);
+  }
 }
 
 function pick(words) {
