@@ -39,7 +39,8 @@ export function openLab(prefix: string, net: 'private' | 'host' = 'private'): La
     dir: path.join(DIR, name),
     async run(words, input = '') {
       const child = spawn(SCRIPT, words, { env: { ...env, ...settings }, cwd: '/' });
-      child.stdin.end(input);
+      // Who has ended already reads nothing: why it has is told by its exit.
+      child.stdin.on('error', () => {}).end(input);
       const [stdout, stderr, [code]] = await Promise.all([
         text(child.stdout),
         text(child.stderr),
