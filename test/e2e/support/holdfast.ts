@@ -57,6 +57,9 @@ export function plainly(args: readonly string[], extra: Readonly<Record<string, 
   return ['env', ['-i', ...inherited, ...added, process.execPath, ...args]];
 }
 
+/** What Node says of timers in the past and of listeners that are never taken back. */
+const OWN_WARNING = /^\(node:\d+\) (?:Timeout\w+|MaxListenersExceeded)Warning/;
+
 export function makeRuntimeDir(t: Test): string {
   // Not t.testdir(): its paths are longer than the name of a unix socket may be.
   const dir = mkdtempSync(path.join(os.tmpdir(), 'hf-'));
@@ -111,7 +114,10 @@ export class Holdfast {
     const { stdout, stderr } = this.child;
     if (stdout === null || stderr === null) throw new Error('no output streams');
     createInterface({ input: stdout }).on('line', (line) => {
-      this.log.push(JSON.parse(line) as LogLine);
+      const told = JSON.parse(line) as LogLine;
+      // No test application gives Node a reason for it: a preload has, and it shows in the application's output.
+      if (OWN_WARNING.test(told.msg)) t.fail(told.msg);
+      this.log.push(told);
       for (const look of this.#watchers) look();
     });
     stderr.setEncoding('utf8').on('data', (text: string) => {
