@@ -87,7 +87,13 @@ function selections() {
   const found = [{ node: process.execPath, words: [] }];
   for (const { kind, name, value } of tokens) {
     if (kind === 'positional') found.at(-1).words.push(value);
-    if (kind === 'option' && name === 'node') found.push({ node: value, words: [] });
+    if (kind === 'option' && name === 'node')
+      found.push({ node: value.includes('/') ? path.resolve(value) : value, words: [] });
+  }
+  const withoutWords = found.find(({ words }, at) => at > 0 && words.length === 0);
+  if (withoutWords !== undefined) {
+    console.error(`cannot run nothing with ${withoutWords.node}: give words that pick tests after it`);
+    process.exit(2);
   }
   // All of them, unless other ones are to run some.
   if (found.length > 1 && found[0].words.length === 0) found.shift();
@@ -190,6 +196,9 @@ function run({ node, name, title, files: [file] }) {
       output += `# it did not end within ${hangsMs / 60_000} minutes\n`;
       end(child);
     }, hangsMs);
+    child.once('error', (error) => {
+      output += `# it could not be started: ${error.message}\n`;
+    });
     let cpuMs = 0;
     child.once('exit', () => {
       const all = endedMs();

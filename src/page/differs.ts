@@ -27,31 +27,43 @@ const NEW_MS = 60_000;
 /**
  * By worker: what is said of it. With fewer than three that serve there are no others to be like.
  *
- * @param canary slot of the canary, which is to have less than the others; null where there is none
+ * @param spared slots that are to have less than the others, such as a canary's
  */
-export function differences(workers: readonly PageWorker[], canary: number | null): ReadonlyMap<number, string> {
+export function differences(workers: readonly PageWorker[], spared: ReadonlySet<number>): ReadonlyMap<number, string> {
   const ready = workers.filter(({ state }) => state === 'ready');
-  const found = new Map<number, string>();
-  if (ready.length < 3) return found;
-  for (const worker of ready) {
-    const said = (Object.keys(FIGURES) as Figure[]).flatMap((figure) => {
-      const own = worker[figure];
-      const others = ready.flatMap((other) => (other === worker ? [] : (other[figure] ?? [])));
-      const { name, least, times, isTooLittle } = FIGURES[figure];
-      const usual = median(others);
-      if (own === null || usual === null) return [];
-      const isMuch = own - usual >= least && own >= times * usual;
-      const hasItsShare = worker.slot !== canary && worker.uptimeMs >= NEW_MS;
-      const isLittle = isTooLittle && hasItsShare && usual - own >= least && times * own <= usual;
-      if (!isMuch && !isLittle) return [];
-      if (own === 0) return [`no ${name}`];
-      return [usual === 0 ? name : `${name} ${(own / usual).toFixed(1)} times that of the others`];
-    });
-    if (said.length > 0) found.set(worker.id, said.join(', '));
+  const found = new Map<number, string[]>();
+  if (ready.length < 3) return new Map();
+  for (const figure of Object.keys(FIGURES) as Figure[]) {
+    const odd = ready.flatMap((worker) => compared(worker, ready, figure) ?? []);
+    const little = odd.filter(({ isLittle }) => isLittle);
+    // Of whom half have little, those are not the odd ones.
+    const isUsual = 2 * little.length >= ready.length;
+    for (const { worker, isLittle, text } of odd) {
+      if (isLittle && (isUsual || spared.has(worker.slot) || worker.uptimeMs < NEW_MS)) continue;
+      found.set(worker.id, [...(found.get(worker.id) ?? []), text]);
+    }
   }
-  return found;
+  return new Map([...found].map(([id, said]) => [id, said.join(', ')]));
 }
 
-function median(values: readonly number[]): number | null {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
+interface Odd {
+  readonly worker: PageWorker;
+  readonly isLittle: boolean;
+  readonly text: string;
+}
+
+/** null for one that is like the others. */
+function compared(worker: PageWorker, ready: readonly PageWorker[], figure: Figure): Odd | null {
+  const own = worker[figure];
+  const others = ready.flatMap((other) => (other === worker ? [] : (other[figure] ?? []))).sort((a, b) => a - b);
+  // Of an even number the middle is between two: neither of them is far away from it.
+  const [low, high] = [others[Math.ceil(others.length / 2) - 1], others[Math.floor(others.length / 2)]];
+  if (own === null || low === undefined || high === undefined) return null;
+  const { name, least, times, isTooLittle } = FIGURES[figure];
+  const isMuch = own - high >= least && own >= times * high;
+  const isLittle = isTooLittle === true && low - own >= least && times * own <= low;
+  if (!isMuch && !isLittle) return null;
+  const usual = isMuch ? high : low;
+  const text = usual === 0 ? name : `${name} ${(own / usual).toFixed(1)} times that of the others`;
+  return { worker, isLittle, text: own === 0 ? `no ${name}` : text };
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { freePort } from '../support/ports.js';
 import { apps, Holdfast, makeRuntimeDir, run } from './support/holdfast.js';
@@ -112,3 +113,34 @@ function processesWith(mark: string): number {
     }
   }).length;
 }
+
+/** Once the process has a child. */
+async function hasForked(pid: number): Promise<void> {
+  while (readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') === '') await delay(1);
+}
+
+const skip = process.platform === 'linux' ? false : 'needs /proc';
+
+t.test(
+  'SIGHUP while it starts reloads once the workers start: it may have read an older configuration',
+  { skip },
+  async (t) => {
+    const port = await freePort();
+    const holdfast = new Holdfast(t, moody, { args: ['-i', '2'], env: { PORT: String(port) } });
+    await hasForked(holdfast.pid);
+    for (let i = 0; i < 3; i++) holdfast.child.kill('SIGHUP');
+    await holdfast.message('rollout done');
+    t.equal((await holdfast.status()).generation, 2);
+  },
+);
+
+t.test('SIGTERM while it takes its name leaves nothing in the runtime folder', { skip }, async (t) => {
+  for (let i = 0; i < 8; i++) {
+    const holdfast = new Holdfast(t, moody, { env: { PORT: String(await freePort()) } });
+    const { runtimeDir, child } = holdfast;
+    while (!readdirSync(runtimeDir).some((file) => file.endsWith('.lock'))) await delay(1);
+    child.kill('SIGTERM');
+    t.ok([0, 143].includes((await holdfast.closed) ?? -1));
+    t.same(readdirSync(runtimeDir), []);
+  }
+});

@@ -12,35 +12,58 @@ const worker = (id: number, more: Partial<PageWorker> = {}): PageWorker => ({
   ...more,
 });
 
+const none: ReadonlySet<number> = new Set();
+
 t.test('a worker that is not like the others is found, and in what', async (t) => {
   const three = [1, 2, 3].map((id) => worker(id));
-  t.same([...differences(three, null)], []);
+  t.same([...differences(three, none)], []);
   t.same(
-    [...differences([...three, worker(4, { memoryBytes: 300 * 1024 ** 2 })], null)],
+    [...differences([...three, worker(4, { memoryBytes: 300 * 1024 ** 2 })], none)],
     [[4, 'memory 3.0 times that of the others']],
   );
   t.same(
-    [...differences([...three, worker(4, { errors: 5, p99Ms: 900 })], null)],
+    [...differences([...three, worker(4, { errors: 5, p99Ms: 900 })], none)],
     [[4, 'errors, p99 45.0 times that of the others']],
   );
-  t.same([...differences([...three, worker(4, { cpu: 0.4 })], null)], [], 'little is made of little');
-  t.same([...differences([worker(1), worker(2, { cpu: 9 })], null)], [], 'of two none is the odd one');
-  t.same([...differences([...three, worker(4, { memoryBytes: null })], null)], [], 'what is not known');
-  t.same([...differences([...three, worker(4, { state: 'starting', cpu: 9 })], null)], [], 'who does not serve');
+  t.same([...differences([...three, worker(4, { cpu: 0.4 })], none)], [], 'little is made of little');
+  t.same([...differences([worker(1), worker(2, { cpu: 9 })], none)], [], 'of two none is the odd one');
+  t.same([...differences([...three, worker(4, { memoryBytes: null })], none)], [], 'what is not known');
+  t.same([...differences([...three, worker(4, { state: 'starting', cpu: 9 })], none)], [], 'who does not serve');
 });
 
 t.test('a worker that is asked far less than the others is found, unless it has to be', async (t) => {
-  const three = [1, 2, 3].map((id) => worker(id));
-  const asked = (requests: number, more: Partial<PageWorker> = {}, canary: number | null = null) => [
-    ...differences([...three, worker(4, { requests, uptimeMs: 60_000, ...more })], canary),
+  const old = { uptimeMs: 60_000 };
+  const asked = (figures: readonly number[], more: Partial<PageWorker> = {}, spared: ReadonlySet<number> = none) => [
+    ...differences(
+      figures.map((requests, id) => worker(id, { ...old, requests, ...(id === 0 && more) })),
+      spared,
+    ),
   ];
-  t.same(asked(20), [[4, 'requests 0.2 times that of the others']]);
-  t.same(asked(0), [[4, 'no requests']]);
-  t.same(asked(34), [], 'more than a third');
-  t.same(asked(0, { uptimeMs: 59_999 }), [], 'it is new');
-  t.same(asked(0, {}, 4), [], 'it is the canary');
-  t.same(asked(0, {}, 3), [[4, 'no requests']], 'another one is');
-  t.same(asked(100, { cpu: 0, memoryBytes: 0, p99Ms: 0 }), [], 'of other things there cannot be too little');
+  t.same(asked([20, 100, 100, 100]), [[0, 'requests 0.2 times that of the others']]);
+  t.same(asked([0, 100, 100, 100]), [[0, 'no requests']]);
+  t.same(asked([34, 100, 100, 100]), [], 'more than a third');
+  t.same(asked([0, 100, 100, 100], { uptimeMs: 59_999 }), [], 'it is new');
+  t.same(asked([0, 100, 100, 100], {}, new Set([0])), [], 'it is to have less');
+  t.same(asked([0, 100, 100, 100], {}, new Set([1])), [[0, 'no requests']], 'another one is');
+  t.same(
+    asked([100, 100, 100], { cpu: 0, memoryBytes: 0, p99Ms: 0 }),
+    [],
+    'of other things there cannot be too little',
+  );
+});
+
+t.test('where there is no usual, only who has much stands out', async (t) => {
+  const found = (...figures: number[]) => [
+    ...differences(
+      figures.map((requests, id) => worker(id, { uptimeMs: 60_000, requests })),
+      none,
+    ).keys(),
+  ];
+  t.same(found(0, 0, 100), [2]);
+  t.same(found(0, 0, 0, 100, 100), [3, 4]);
+  t.same(found(100, 100, 0, 0), [0, 1]);
+  t.same(found(0, 50, 100), [0], 'it is far away from both others');
+  t.same(found(10, 100, 100), [0]);
 });
 
 t.test('the hour stays an hour, and small, however long the page is open', async (t) => {

@@ -14,7 +14,7 @@ const ENDING: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
 };
 /** What they ask for can wait until there is somebody who does it. */
 const WAITING: readonly NodeJS.Signals[] = ['SIGTTIN', 'SIGTTOU'];
-/** The configuration is being read, the log being opened: what they ask for is under way. So for SIGHUP, but for a terminal's. */
+/** The log is being opened: what they ask for is under way. */
 const IGNORED: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2'];
 
 /** This program has taken the place of a supervisor, and is not only asked whether it would. */
@@ -24,7 +24,11 @@ const waiting: NodeJS.Signals[] = [];
 let onEnd: () => void = () => {};
 
 const end = (signal: NodeJS.Signals) => {
-  if (signal === 'SIGHUP' && !isTerminalGone()) return;
+  // Not of a terminal that is gone: it asks for the configuration as it is now, and an older one may have been read.
+  if (signal === 'SIGHUP' && !isTerminalGone()) {
+    if (!waiting.includes(signal)) keep(signal);
+    return;
+  }
   onEnd();
   leaveTerminal();
   process.exit(ENDING[signal]);

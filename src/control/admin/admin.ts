@@ -40,11 +40,14 @@ export interface AdminServerOptions {
 /** Who may go there: everybody, who may scrape, who may see how things are, who has the token, or who sends it. */
 type Room = 'open' | 'metrics' | 'status' | 'command' | 'session';
 
+type Limited = 'page' | 'feed' | 'status' | 'metrics';
+
 interface Route {
   readonly room: Room;
   readonly method?: 'POST';
   readonly answer: (request: PlainRequest) => Promise<PlainAnswer>;
-  readonly isLarge: boolean;
+  /** Large answers are limited; what has the same limit goes by it together. */
+  readonly limit?: Limited;
 }
 
 export class AdminServer {
@@ -57,7 +60,7 @@ export class AdminServer {
   #server: PlainServer | undefined;
   readonly #page: AdminPage;
   /** Of large answers. Probes are small, and always answered. */
-  readonly #limit = new AnswerLimit<Room>();
+  readonly #limit = new AnswerLimit<Limited>();
 
   private constructor({ host, names, target, readPage }: AdminServerOptions, access: Access | null) {
     this.#names = host === null ? names : [...names, host];
@@ -84,23 +87,20 @@ export class AdminServer {
       ({ query }: PlainRequest) =>
         within(target.command(name, new URLSearchParams(query).get('size') ?? ''));
     this.#routes = new Map<string, Route>([
-      ['/livez', { room: 'open', answer: async () => probe(target, 'livez'), isLarge: false }],
-      ['/readyz', { room: 'open', answer: async () => probe(target, 'readyz'), isLarge: false }],
-      ['/startupz', { room: 'open', answer: async () => probe(target, 'startupz'), isLarge: false }],
-      ['/status', { room: 'status', answer: () => status.get(), isLarge: true }],
-      ['/metrics', { room: 'metrics', answer: metrics, isLarge: true }],
-      ['/', { room: 'open', answer: file, isLarge: true }],
-      ['/page.js', { room: 'open', answer: file, isLarge: true }],
-      ['/page.css', { room: 'open', answer: file, isLarge: true }],
-      ['/feed', { room: 'status', answer: feed, isLarge: true }],
-      [
-        '/session',
-        { room: 'session', method: 'POST', answer: async (request) => this.#openSession(request), isLarge: false },
-      ],
+      ['/livez', { room: 'open', answer: async () => probe(target, 'livez') }],
+      ['/readyz', { room: 'open', answer: async () => probe(target, 'readyz') }],
+      ['/startupz', { room: 'open', answer: async () => probe(target, 'startupz') }],
+      ['/status', { room: 'status', answer: () => status.get(), limit: 'status' }],
+      ['/metrics', { room: 'metrics', answer: metrics, limit: 'metrics' }],
+      ['/', { room: 'open', answer: file, limit: 'page' }],
+      ['/page.js', { room: 'open', answer: file, limit: 'page' }],
+      ['/page.css', { room: 'open', answer: file, limit: 'page' }],
+      ['/feed', { room: 'status', answer: feed, limit: 'feed' }],
+      ['/session', { room: 'session', method: 'POST', answer: async (request) => this.#openSession(request) }],
       // Without a token there is nobody who may.
       ...(access?.hasAdmin ? COMMANDS : []).map((name): [string, Route] => [
         `/${name}`,
-        { room: 'command', method: 'POST', answer: command(name), isLarge: false },
+        { room: 'command', method: 'POST', answer: command(name) },
       ]),
     ]);
   }
@@ -154,7 +154,7 @@ export class AdminServer {
     }
     const refused = this.#refuse(request, route.room);
     if (refused !== null) return refused;
-    if (route.isLarge && !this.#limit.mayAnswer(route.room, performance.now())) {
+    if (route.limit !== undefined && !this.#limit.mayAnswer(route.limit, performance.now())) {
       const error = `cannot answer ${path}: more than ${ANSWERS_A_SECOND} a second are asked for`;
       return { ...json(503, { error }), headers: { 'retry-after': '1' } };
     }

@@ -21,6 +21,8 @@ export interface KeptSocketOptions {
   readonly lookEveryMs?: number | undefined;
   /** Of the program that was here before an exec. */
   readonly passed?: PassedSocket | null | undefined;
+  /** Told when another supervisor has the name. */
+  readonly onTaken?: (() => void) | undefined;
 }
 
 /** A control socket that goes on to listen, and its name in the claim. */
@@ -59,14 +61,18 @@ export class KeptSocket {
    * @throws HoldfastError ALREADY_RUNNING, RUNTIME_DIR_UNSAFE, RUNTIME_DIR, PATH_TOO_LONG, PATH_TAKEN, BAD_NAME
    */
   static async open(options: KeptSocketOptions): Promise<KeptSocket> {
-    const { dir, name, passed } = options;
+    const { dir, name, passed, onTaken } = options;
     await ensureRuntimeDir(dir);
     const http = options.makeServer();
     try {
       const before = passed ? await claimAgain(dir, name, passed.entry) : null;
       if (before !== null && passed) await listen(http, { fd: passed.fd });
       else if (passed) closeSync(passed.fd);
-      return new KeptSocket(options, before ?? (await claimName(dir, name, (path) => listen(http, { path }))), http);
+      return new KeptSocket(
+        options,
+        before ?? (await claimName(dir, name, (path) => listen(http, { path }), onTaken)),
+        http,
+      );
     } catch (error) {
       http.close();
       http.closeAllConnections();

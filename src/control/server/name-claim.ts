@@ -46,6 +46,7 @@ export interface NameClaim {
 /**
  * @param dir a runtime folder that is known to be safe
  * @param listen begins to listen on a path; it is called once
+ * @param onTaken told when somebody else has the name, before it is asked who that is
  * @throws HoldfastError ALREADY_RUNNING with the PID of who has the name; PATH_TOO_LONG; PATH_TAKEN for a path where
  *   something lies that holdfast did not put there; RUNTIME_DIR where the system does not let us write there. Whoever
  *   called then closes what listens.
@@ -54,9 +55,10 @@ export async function claimName(
   dir: string,
   name: string,
   listen: (path: string) => Promise<void>,
+  onTaken: () => void = () => {},
 ): Promise<NameClaim> {
   try {
-    return await claim(dir, name, listen);
+    return await claim(dir, name, listen, onTaken);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (error instanceof HoldfastError || code === undefined) throw error;
@@ -77,27 +79,52 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'raise fs.file-max',
 };
 
-async function claim(dir: string, name: string, listen: (path: string) => Promise<void>): Promise<NameClaim> {
+async function claim(
+  dir: string,
+  name: string,
+  listen: (path: string) => Promise<void>,
+  onTaken: () => void,
+): Promise<NameClaim> {
   // A name that others do not have at this moment, no secret: node:crypto would cost megabytes.
   const entry = Math.random().toString(16).slice(2, 10).padEnd(8, '0');
   const socketPath = controlSocketPath(dir, name);
   const candidate = path.join(path.dirname(socketPath), `.${entry}`);
   const lock = path.join(path.dirname(socketPath), `${name}.lock`);
   for (const file of [socketPath, path.join(candidate, entry), path.join(lock, entry)]) checkPathLength(file);
+  const abandon = () => abandonAtOnce(socketPath, [candidate, lock], entry);
+  // A signal may end the process before there is anybody to release the claim.
+  process.once('exit', abandon);
+  try {
+    return await claimAs({ name, entry, socketPath, candidate, lock, onTaken }, listen);
+  } finally {
+    process.removeListener('exit', abandon);
+  }
+}
 
+interface Claiming {
+  readonly name: string;
+  readonly entry: string;
+  readonly socketPath: string;
+  readonly candidate: string;
+  readonly lock: string;
+  readonly onTaken: () => void;
+}
+
+async function claimAs(claiming: Claiming, listen: (path: string) => Promise<void>): Promise<NameClaim> {
+  const { entry, socketPath, candidate, lock } = claiming;
   await mkdir(candidate, { mode: 0o700 });
   try {
     await listen(path.join(candidate, entry));
     // Before anybody can see it: the folder around it lets nobody in either.
     await chmod(path.join(candidate, entry), OWN_SOCKET);
     await chmod(candidate, OWN_FOLDER);
-    await occupy(name, candidate, lock);
+    await occupy(claiming);
   } catch (error) {
     await rm(candidate, { recursive: true, force: true });
     throw error;
   }
   try {
-    await clearPath(name, socketPath);
+    await clearPath(claiming);
     await link(path.join(lock, entry), socketPath);
     return claimOf({ socketPath, lock, entry }, await stat(socketPath, { bigint: true }));
   } catch (error) {
@@ -140,6 +167,24 @@ export async function claimAgain(dir: string, name: string, entry: string): Prom
   return claim !== null && (await claim.isIntact()) ? claim : null;
 }
 
+/** What has become of a claim so far. The name of its entry is nobody else's; a folder in which somebody else is stays. */
+function abandonAtOnce(socketPath: string, folders: readonly string[], entry: string): void {
+  for (const folder of folders) {
+    const file = path.join(folder, entry);
+    try {
+      const isLinked = fs.lstatSync(socketPath, { throwIfNoEntry: false })?.ino === fs.lstatSync(file).ino;
+      for (const one of isLinked ? [socketPath, file] : [file]) fs.unlinkSync(one);
+    } catch {
+      // It has not come to that.
+    }
+    try {
+      fs.rmdirSync(folder);
+    } catch {
+      // Nor to that, or it is somebody else's by now.
+    }
+  }
+}
+
 async function giveUp(lock: string, entry: string): Promise<void> {
   await unlinkIfThere(path.join(lock, entry));
   // Another supervisor may have moved in already: then it is not empty, or not there for a moment.
@@ -169,7 +214,7 @@ function claimOf(
 }
 
 /** Moves the candidate to where the claim is; breaks claims whose supervisor was killed. */
-async function occupy(name: string, candidate: string, lock: string): Promise<void> {
+async function occupy({ name, candidate, lock, onTaken }: Claiming): Promise<void> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     try {
       return await rename(candidate, lock);
@@ -185,7 +230,7 @@ async function occupy(name: string, candidate: string, lock: string): Promise<vo
     });
     for (const entry of entries) {
       const held = path.join(lock, entry);
-      if ((await probeSocket(held)) === 'listening') throw await alreadyRunning(name, held);
+      if ((await probeSocket(held)) === 'listening') throw await alreadyRunning(name, held, onTaken);
       await unlinkIfThere(held).catch((cause) => {
         throw taken(held, `it is not holdfast's (${cause.code})`);
       });
@@ -195,18 +240,19 @@ async function occupy(name: string, candidate: string, lock: string): Promise<vo
 }
 
 /** Removes what a killed supervisor left where the control socket shall be, and nothing else. */
-async function clearPath(name: string, socketPath: string): Promise<void> {
+async function clearPath({ name, socketPath, onTaken }: Claiming): Promise<void> {
   const stats = await lstat(socketPath).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
   if (stats === null) return;
   if (!stats.isSocket()) throw taken(socketPath, 'a file other than a socket is there');
-  if ((await probeSocket(socketPath)) === 'listening') throw await alreadyRunning(name, socketPath);
+  if ((await probeSocket(socketPath)) === 'listening') throw await alreadyRunning(name, socketPath, onTaken);
   await unlinkIfThere(socketPath);
 }
 
-async function alreadyRunning(name: string, socketPath: string): Promise<HoldfastError> {
+async function alreadyRunning(name: string, socketPath: string, onTaken: () => void): Promise<HoldfastError> {
+  onTaken();
   const status = await fetchStatus(socketPath, PID_PATIENCE_MS).catch(() => null);
   const who = status === null ? 'which does not answer' : `with PID ${status.pid}`;
   return new HoldfastError('ALREADY_RUNNING', `cannot start ${name}: a supervisor of this name runs, ${who}`, {

@@ -33,6 +33,8 @@ export interface ControlServerOptions {
   readonly lookEveryMs?: number;
   /** Of the program that was here before an exec. */
   readonly passed?: PassedSocket | null;
+  /** Told when another supervisor has the name; who that is may take seconds to find out. */
+  readonly onTaken?: () => void;
 }
 
 export class ControlServer {

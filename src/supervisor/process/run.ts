@@ -176,6 +176,8 @@ export async function runSupervisor(options: RunOptions): Promise<ExitCode> {
       dir: options.runtimeDir,
       name: config.name,
       target: supervisor,
+      // The other one must not take it for a worker that it is to take over.
+      onTaken: () => firstWorker?.discard(),
       onRestored(problem) {
         if (problem === null) log.logger.warn('control socket was removed by somebody, and is there again');
         else log.logger.error({ reason: problem }, 'control socket was removed by somebody');

@@ -12,7 +12,7 @@ t.test('so many answers are given at once, and so many more in each second', asy
   t.equal(given(60_020, 80), 1, 'and is not lost');
 });
 
-t.test('who may go to one room takes nothing from another', async (t) => {
+t.test('answers of one kind take nothing from another', async (t) => {
   const limit = new AnswerLimit<string>();
   while (limit.mayAnswer('open', 0));
   t.equal(limit.mayAnswer('metrics', 0), true);

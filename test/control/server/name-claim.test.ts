@@ -48,6 +48,17 @@ t.test('a second supervisor of the same name is refused with the PID of the firs
   await other.close();
 });
 
+t.test('that the name is taken is told before it is asked by whom', async (t) => {
+  const { dir, target } = await open(t, 'shop');
+  let told = 0;
+  target.answerStatus = async () => statusOf('shop', { pid: told });
+  const onTaken = () => {
+    told += 1;
+  };
+  const second = ControlServer.open({ dir, name: 'shop', target: new FakeTarget('shop'), onTaken });
+  await t.rejects(second, { code: 'ALREADY_RUNNING', message: /with PID 1$/ });
+});
+
 t.test('nothing is left when a supervisor ends, and the name is free', async (t) => {
   const { dir, server } = await open(t, 'shop');
   await server.close();

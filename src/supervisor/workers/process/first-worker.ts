@@ -7,7 +7,7 @@ import type { Config } from '../../../config/config.js';
 import { controlSocketPath, probeSocket } from '../../../control/socket-path.js';
 import type { ServiceEnvironment } from '../../../systemd/environment.js';
 import { type Release, resolveRelease } from '../../deployments/release.js';
-import { attachAt, attachPath } from '../../takeover/orphans/orphans.js';
+import { attachAt, attachPath, statePath } from '../../takeover/orphans/orphans.js';
 import { Fork, type WorkerIdentity } from './fork.js';
 
 export interface FirstWorkerOptions {
@@ -56,10 +56,11 @@ export async function forkFirstWorker(options: FirstWorkerOptions): Promise<Firs
     if (config.exec) return null;
     // Sockets that were passed are still open for every child: the supervisor closes them to its workers.
     if (environment.fdNames.length > 0) return null;
-    // An application that is started twice by mistake must not even begin the second time.
-    if ((await probeSocket(controlSocketPath(runtimeDir, config.name))) === 'listening') return null;
-    // There may be workers to be taken over: a supervisor that ends takes this away.
-    if (existsSync(attachPath(runtimeDir, config.name))) return null;
+    const { name } = config;
+    // An application that is started twice by mistake must not even begin the second time. Nor where a supervisor has been killed:
+    // its workers are taken over, and this one would be one too many. A supervisor that ends takes all of these away.
+    if ((await probeSocket(controlSocketPath(runtimeDir, name))) !== 'missing') return null;
+    if ([attachPath(runtimeDir, name), statePath(runtimeDir, name)].some((left) => existsSync(left))) return null;
     const release = await resolveRelease(1, config);
     return new FirstWorker({ worker: 1, slot: 0, generation: 1, name: config.name }, release, runtimeDir);
   } catch {
