@@ -32,8 +32,8 @@ const SHARES_WHILE_IDLE = 2 * SHARES;
 const MUCH_IDLE = 0.25;
 /** So long it takes until what has been started keeps them as busy as it will. */
 const LOOK_MS = 2_000;
-/** Of one file, unless it sets its own, in seconds: the simulation is a minute of work, and has had a tenth of a processor. */
-const TIMEOUT_S = 1_200;
+/** Of one file, unless it sets its own, in seconds. */
+const TIMEOUT_S = 480;
 /** Whatever it sets: it hangs. Frameworks take minutes to be installed and built. */
 const HANGS_MS = 22 * 60_000;
 const HANGS_WITH_INSTALLATIONS_MS = 30 * 60_000;

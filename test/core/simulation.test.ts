@@ -7,6 +7,9 @@ import { GOOD } from './process.js';
 import { simulate } from './simulate.js';
 import { World } from './world.js';
 
+// A minute of work, of which a busy machine gives it a tenth of a processor.
+t.setTimeout(1_200_000);
+
 /** Longer than any rollout, drain and backoff of the simulated world. */
 const LONG_MS = 40_000;
 /** A stop takes at most the time to drain, to end and to be killed, or that to find out where a worker hangs. */
