@@ -1,5 +1,5 @@
 /** Which worker is not like the others, and in what. Pure. */
-import type { PageWorker } from '../protocol/page.js';
+import type { PageNow, PageWorker } from '../protocol/page.js';
 
 type Figure = 'requests' | 'errors' | 'p99Ms' | 'loopDelayMs' | 'cpu' | 'memoryBytes';
 
@@ -44,6 +44,20 @@ export function differences(workers: readonly PageWorker[], spared: ReadonlySet<
     }
   }
   return new Map([...found].map(([id, said]) => [id, said.join(', ')]));
+}
+
+/** Slots that are to have less than the others: a canary's, and those that the kernel is told to pick less than half as often. */
+export function sparedSlots({
+  rollout,
+  addresses,
+}: Pick<PageNow['status'], 'rollout' | 'addresses'>): ReadonlySet<number> {
+  const canary = rollout.canary?.slot;
+  const eased = addresses.flatMap(({ sockets }) => {
+    const weights = sockets.flatMap(({ slot, weight }) => (slot === null || slot === canary ? [] : [{ slot, weight }]));
+    const most = Math.max(...weights.map(({ weight }) => weight ?? 0));
+    return weights.flatMap(({ slot, weight }) => (weight !== null && 2 * weight < most ? slot : []));
+  });
+  return new Set(canary === undefined ? eased : [...eased, canary]);
 }
 
 interface Odd {

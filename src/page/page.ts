@@ -2,7 +2,7 @@
 import type { PageEvents, PageMark, PageNow, PageWorker } from '../protocol/page.js';
 import { Charts, nameOf } from './charts.js';
 import { allowCommands, beginCommands, showCommands } from './commands.js';
-import { differences } from './differs.js';
+import { differences, sparedSlots } from './differs.js';
 import { byId, make, say } from './dom.js';
 import { Glance } from './glance.js';
 import { Hour } from './hour.js';
@@ -85,7 +85,7 @@ function show(now: PageNow): void {
   byId('main').hidden = false;
   charts ??= new Charts(hour);
   glance.show(hour);
-  unlike = differences(now.workers, sparedSlots(now));
+  unlike = differences(now.workers, sparedSlots(status));
   const said = now.workers.flatMap(({ id, slot }) => (unlike.has(id) ? [`slot ${slot}: ${unlike.get(id)}`] : []));
   say(byId('differs'), said.length === 0 ? '' : `Not like the others: ${said.join('; ')}`);
   workers.show(now.workers, ({ id }) => unlike.has(id));
@@ -94,15 +94,6 @@ function show(now: PageNow): void {
   showRollout(now);
   showCommands(now);
   charts.draw();
-}
-
-/** Slots that are given less than others on purpose: a canary's, and those of which the kernel is told to pick them less often. */
-function sparedSlots({ status: { rollout, addresses } }: PageNow): ReadonlySet<number> {
-  const eased = addresses.flatMap(({ sockets }) => {
-    const most = Math.max(...sockets.map(({ weight }) => weight ?? 0));
-    return sockets.flatMap(({ slot, weight }) => (slot !== null && weight !== null && weight < most ? slot : []));
-  });
-  return new Set(rollout.canary === null ? eased : [...eased, rollout.canary.slot]);
 }
 
 function sharesOf({ status, workers: all }: PageNow): Share[] {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { differences } from '../../src/page/differs.js';
+import { differences, sparedSlots } from '../../src/page/differs.js';
 import { Hour, shownS, single } from '../../src/page/hour.js';
 import { share, standing, stateOf } from '../../src/page/states.js';
 import { AT_LINES, bytes, count, dated, firstLine, ms, percent, time, withoutAnsi } from '../../src/page/words.js';
@@ -50,6 +50,21 @@ t.test('a worker that is asked far less than the others is found, unless it has 
     [],
     'of other things there cannot be too little',
   );
+});
+
+t.test('a canary is to have less, and whom the kernel is told to pick less than half as often', async (t) => {
+  const spared = (weights: readonly (number | null)[], canary: number | null = null) => {
+    const sockets = weights.map((weight, slot) => ({ slot, weight, queueLength: null, backlog: null }));
+    const status = {
+      rollout: { canary: canary === null ? null : { slot: canary } },
+      addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 80, sockets }],
+    };
+    return [...sparedSlots(status as unknown as PageNow['status'])];
+  };
+  t.same(spared([1024, 511, 512, 0]), [1, 3]);
+  t.same(spared([900, 1000, 3000], 2), [2], 'however much it has');
+  t.same(spared([null, null]), [], 'nobody picks');
+  t.same(spared([null, null], 1), [1]);
 });
 
 t.test('where there is no usual, only who has much stands out', async (t) => {
