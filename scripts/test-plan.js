@@ -20,6 +20,7 @@ const WAITING =
 const TIMED = ['e2e/chaos', 'e2e/concurrency', 'e2e/steering', 'e2e/releases', 'e2e/sick'];
 /** They keep most of a processor busy for a minute: two at a time at most. The longest first. */
 const GREEDY = ['e2e/handover', 'e2e/kinds', 'e2e/grpc', 'e2e/connections'];
+const MOST_GREEDY = 2;
 /** The others that take long, the longest first, so that nobody waits for one at the end. */
 const LONG = [
   'core/simulation',
@@ -36,7 +37,6 @@ const LONG = [
 ];
 /** They keep half of the machine busy, or all of one processor for some of the time. */
 const BUSY = /^(?:core\/simulation|e2e\/(?:proxies|reload|page|prometheus|integrations|tls)|container\/.*)$/;
-const MOST_GREEDY = 2;
 /** They boot the same machine, one after the other, and wait for it most of the time: four minutes, and 40 s of work. */
 const OF_ONE_MACHINE = /^systemd\//;
 
