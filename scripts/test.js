@@ -64,6 +64,8 @@ const programs = new Map(runs.flat().map((program) => [program.name, program]));
 
 const folder = mkdtempSync(path.join(root, 'test/.compiled-'));
 const children = new Set();
+/** Somebody has had enough: nothing more is started. */
+let isStopping = false;
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
@@ -135,6 +137,7 @@ async function runAll(waiting) {
   await new Promise((resolve) => {
     /** Starts what fits, at most so many. */
     const next = (shares, most) => {
+      if (isStopping) return;
       for (let started = 0; started < most; started++) {
         const program = nextProgram(waiting, [...running], shares);
         if (program === undefined) break;
@@ -232,6 +235,7 @@ function end(child) {
 }
 
 function stop() {
+  isStopping = true;
   for (const child of children) end(child);
   Promise.all([...children].map((child) => new Promise((resolve) => child.once('close', resolve)))).then(() =>
     process.exit(1),

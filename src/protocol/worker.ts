@@ -230,6 +230,8 @@ export type SupervisorMessage = {
       readonly kinds?: boolean;
       /** How often it looks how late its event loop is, in milliseconds. Not told by older supervisors. */
       readonly resolutionMs?: number;
+      /** How many times each garbage collection counts from now on; 0: they are not observed. Not told by older supervisors. */
+      readonly gcWeight?: number;
       readonly application: boolean;
       readonly known: number;
     }

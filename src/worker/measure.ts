@@ -5,7 +5,13 @@
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
-import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks';
+import {
+  type IntervalHistogram,
+  monitorEventLoopDelay,
+  type PerformanceEntry,
+  PerformanceObserver,
+  performance,
+} from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type {
   AcceptedCounts,
@@ -41,7 +47,9 @@ export interface MeasureSources {
   readonly registries: () => Iterable<unknown>;
 }
 
-type Wanted = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'kinds' | 'resolutionMs' | 'application' | 'known'>;
+type Wanted = Omit<Extract<SupervisorMessage, { type: 'measure' }>, 'type' | 'seq'>;
+
+type Collection = PerformanceEntry & { readonly detail?: { readonly kind?: number } };
 
 interface Counted {
   readonly _handle?: Bytes | null;
@@ -75,6 +83,9 @@ export class Measure {
   #resolutionMs = 0;
   readonly #accepted: Record<keyof AcceptedCounts, number> = { http1: 0, http2: 0, other: 0 };
   readonly #gc: Partial<Record<GcKind, { count: number; ms: number; buckets: number[] }>> = {};
+  readonly #collections = new PerformanceObserver((list) => this.#collected(list.getEntries()));
+  /** How many times each collection counts; 0 while they are not observed. */
+  #gcWeight = 0;
   /** Of each socket, when it was looked at last. Not on the socket: one that has more on it than usual is not handed over. */
   readonly #counted = new WeakMap<object, Moved>();
   /** Those that have answered more since. */
@@ -87,12 +98,7 @@ export class Measure {
     this.#sources = sources;
     this.#registries = new Registries(sources.registries);
     this.#lookEvery(RESOLUTION_MS);
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        const { duration, detail } = entry as typeof entry & { detail?: { kind?: number } };
-        this.#collected(detail?.kind ?? 0, duration);
-      }
-    }).observe({ entryTypes: ['gc'] });
+    this.#observeCollections(1);
     diagnosticsChannel.subscribe('net.server.socket', (message) => {
       const { server } = (message as { socket: Counted }).socket;
       if (server !== undefined && sources.isOurs(server)) this.#accepted[sources.kindOf(server)] += 1;
@@ -113,7 +119,7 @@ export class Measure {
   }
 
   /** @param known version of the description of the application's metrics that is known */
-  async read({ kinds = false, resolutionMs, application, known }: Wanted): Promise<Measured> {
+  async read({ kinds = false, resolutionMs, gcWeight, application, known }: Wanted): Promise<Measured> {
     const { figures, latency, countConnections, countKinds } = this.#sources;
     this.#countDue();
     const { user, system } = process.cpuUsage();
@@ -121,6 +127,7 @@ export class Measure {
     const { active, idle } = performance.eventLoopUtilization();
     const loopDelayMs = this.#readDelay();
     if (resolutionMs !== undefined) this.#lookEvery(resolutionMs);
+    if (gcWeight !== undefined) this.#observeCollections(gcWeight);
     return {
       requests: figures.requests,
       statuses: [...figures.statuses],
@@ -190,15 +197,27 @@ export class Measure {
     return found.map((ns) => Math.max(0, ns / 1e6 - this.#resolutionMs));
   }
 
-  #collected(kind: number, ms: number): void {
-    const name = GC_KINDS[kind];
-    if (name === undefined) return;
-    const totals = this.#gc[name] ?? { count: 0, ms: 0, buckets: GC_BOUNDS_MS.map(() => 0) };
-    this.#gc[name] = totals;
-    totals.count += 1;
-    totals.ms += ms;
-    const at = GC_BOUNDS_MS.findIndex((bound) => ms <= bound);
-    if (at !== -1) totals.buckets[at] = (totals.buckets[at] ?? 0) + 1;
+  #observeCollections(weight: number): void {
+    if (weight > 0 && this.#gcWeight === 0) this.#collections.observe({ entryTypes: ['gc'] });
+    if (weight === 0 && this.#gcWeight > 0) {
+      // What has not been told yet counts as it would have.
+      this.#collected(this.#collections.takeRecords());
+      this.#collections.disconnect();
+    }
+    this.#gcWeight = weight;
+  }
+
+  #collected(entries: readonly PerformanceEntry[]): void {
+    for (const { duration: ms, detail } of entries as readonly Collection[]) {
+      const name = GC_KINDS[detail?.kind ?? 0];
+      if (name === undefined) continue;
+      const totals = this.#gc[name] ?? { count: 0, ms: 0, buckets: GC_BOUNDS_MS.map(() => 0) };
+      this.#gc[name] = totals;
+      totals.count += this.#gcWeight;
+      totals.ms += this.#gcWeight * ms;
+      const at = GC_BOUNDS_MS.findIndex((bound) => ms <= bound);
+      if (at !== -1) totals.buckets[at] = (totals.buckets[at] ?? 0) + this.#gcWeight;
+    }
   }
 
   /**

@@ -1,6 +1,8 @@
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import client from 'prom-client';
 import t from 'tap';
 import { Registries } from '../../dist/worker/registries.js';
@@ -87,6 +89,40 @@ t.test('the event loop, garbage collections, memory and CPU time', async (t) => 
   const minor = after.gc.find(({ kind }) => kind === 'minor');
   t.ok(minor && minor.count > 0 && minor.ms > 0 && minor.buckets.reduce((a, b) => a + b) <= minor.count);
   for (const bytes of [after.rssBytes, after.heapUsedBytes, after.heapLimitBytes]) t.ok(bytes > 1e6);
+});
+
+t.test('garbage collections count as often as the supervisor says, and not while nobody observes them', async (t) => {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc') as () => void;
+  const measure = measuring([]);
+  const majors = async (gcWeight?: number) => {
+    const { gc } = await measure.read({ ...FIGURES, ...(gcWeight !== undefined && { gcWeight }) });
+    const { count = 0, ms = 0, buckets = [] } = gc.find(({ kind }) => kind === 'major') ?? {};
+    return { count, ms, within10s: buckets.reduce((a, b) => a + b, 0) };
+  };
+  // Node tells of them in a later turn of the event loop.
+  const told = () => new Promise((resolve) => setTimeout(resolve, 20));
+  collect();
+  await told();
+  const exact = await majors(5);
+  t.equal(exact.count, 1, 'each once until the supervisor says otherwise');
+  collect();
+  await told();
+  const weighted = await majors();
+  t.same([weighted.count, weighted.within10s], [6, 6], 'an older supervisor does not say it: as before');
+  t.ok(weighted.ms > exact.ms);
+  collect();
+  const last = await majors(0);
+  t.ok([6, 11].includes(last.count), 'what Node has told by then counts');
+  collect();
+  await told();
+  t.same(await majors(0), last);
+  collect();
+  await told();
+  t.same(await majors(2), last);
+  collect();
+  await told();
+  t.equal((await majors()).count, last.count + 2);
 });
 
 t.test('the event loop is looked at as often as the supervisor says', async (t) => {

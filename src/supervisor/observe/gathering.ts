@@ -8,6 +8,7 @@ import type { Row } from '../../monitor/tallies.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 import { AskingTurns } from './asking-turns.js';
+import { gcWeight } from './gc-turns.js';
 import { loopResolutionMs } from './loop-looks.js';
 import type { Figures } from './page-feed.js';
 import { type Answers, type MeasuredMessage, Questions } from './questions.js';
@@ -53,7 +54,11 @@ export class Gathering {
 
   constructor(options: GatheringOptions) {
     this.#options = options;
-    this.#questions = new Questions(options.version, () => loopResolutionMs(options.state().size, PROCESSORS));
+    this.#questions = new Questions(options.version, (worker) => {
+      const { size } = options.state();
+      const gc = gcWeight(worker, size, PROCESSORS, performance.now());
+      return { resolutionMs: loopResolutionMs(size, PROCESSORS), gcWeight: gc };
+    });
   }
 
   /** Every answer counts, whoever has asked. */

@@ -1,14 +1,17 @@
 /** Asks workers what they have measured, and waits for those that answer in time. */
-import type { WorkerMessage } from '../../protocol/worker.js';
+import type { SupervisorMessage, WorkerMessage } from '../../protocol/worker.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 
 export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
 export type Answers = ReadonlyMap<WorkerIdentity, MeasuredMessage>;
 
+/** How a worker is to measure until it is asked again. */
+export type Manner = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'resolutionMs' | 'gcWeight'>;
+
 export class Questions {
   readonly #known: (worker: number) => number;
-  readonly #resolutionMs: () => number;
+  readonly #manner: (worker: number) => Manner;
   readonly #waiting = new Map<
     number,
     { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
@@ -19,11 +22,11 @@ export class Questions {
 
   /**
    * @param known the version of the application's metrics whose description a worker has told
-   * @param resolutionMs how often workers look how late their event loops are
+   * @param manner how a worker is to measure
    */
-  constructor(known: (worker: number) => number, resolutionMs: () => number) {
+  constructor(known: (worker: number) => number, manner: (worker: number) => Manner) {
     this.#known = known;
-    this.#resolutionMs = resolutionMs;
+    this.#manner = manner;
   }
 
   /** What a worker has at hand, and of the rest what is wanted. */
@@ -32,8 +35,7 @@ export class Questions {
     const { worker } = handle.identity;
     const known = this.#known(worker);
     if (!this.#owing.has(worker)) this.#owing.set(worker, performance.now());
-    const resolutionMs = this.#resolutionMs();
-    void handle.send({ type: 'measure', seq: this.#asked, ...wanted, resolutionMs, known });
+    void handle.send({ type: 'measure', seq: this.#asked, ...wanted, ...this.#manner(worker), known });
     return this.#asked;
   }
 

@@ -64,7 +64,14 @@ const MESSAGES: { readonly [T in Type]: Shape<Body<T>> } = {
   endProfile: { seq: isCount },
   inspect: { seq: isCount },
   health: { path: isText, timeoutMs: isTimeMs },
-  measure: { seq: isCount, kinds: isTruthOrNothing, resolutionMs: isResolution, application: isTruth, known: isCount },
+  measure: {
+    seq: isCount,
+    kinds: isTruthOrNothing,
+    resolutionMs: isResolution,
+    gcWeight: (value) => value === undefined || isCount(value),
+    application: isTruth,
+    known: isCount,
+  },
   metrics: { seq: isCount, contentType: isText, text: isPage, reason: isText },
   stats: { seq: isCount, sentAtMs: isAmount, figures: isTruthOrNothing },
 };

@@ -22,14 +22,14 @@ function begin(t: Test) {
       return { unref() {} };
     },
   });
-  const asked: { at: number; worker: number; application: boolean; resolutionMs: number }[] = [];
+  const asked: { at: number; worker: number; application: boolean; resolutionMs: number; gcWeight: number }[] = [];
   const mute = new Set<number>();
   const workers = new Map<number, WorkerHandle>();
   const ready: { id: number; state: string }[] = [];
   const join = (worker: number) => {
     ready.push({ id: worker, state: 'ready' });
     const identity = { worker, slot: worker - 1 };
-    const send = ({ seq, ...wanted }: { seq: number; application: boolean; resolutionMs: number }) => {
+    const send = ({ seq, ...wanted }: { seq: number } & Omit<(typeof asked)[number], 'at' | 'worker'>) => {
       asked.push({ at: now, worker, ...wanted });
       const measured = measuredOf({ requests: now });
       if (!mute.has(worker)) queueMicrotask(() => observer.heard(identity as never, { ...MEASURED, seq, ...measured }));
@@ -98,6 +98,17 @@ t.test('many workers are told to look seldom how late their loops are', async (t
   t.same(
     asked.map(({ resolutionMs }) => resolutionMs),
     [500, 500],
+  );
+});
+
+t.test('of many workers the garbage collections of some are observed at a time', async (t) => {
+  const { asked, join, until } = begin(t);
+  const turns = Math.ceil(1_000_000 / (8 * os.availableParallelism()));
+  join(turns);
+  await until(INTERVAL_MS);
+  t.same(
+    asked.map(({ gcWeight }) => gcWeight),
+    [0, 0, turns],
   );
 });
 

@@ -29,7 +29,7 @@ t.test('what the supervisor says is understood', async (t) => {
     { type: 'endProfile', seq: 1 },
     { type: 'inspect', seq: 2 },
     { type: 'measure', seq: 2, application: true, known: 0 },
-    { type: 'measure', seq: 2, resolutionMs: 400, application: true, known: 0 },
+    { type: 'measure', seq: 2, resolutionMs: 400, gcWeight: 4, application: true, known: 0 },
     { type: 'metrics', seq: 2, contentType: 'text/plain', text: 'x'.repeat(5_000), reason: '' },
     { type: 'stats', seq: 4, sentAtMs: 12.5, since: 'a field of a later version' },
   ]) {
@@ -56,6 +56,8 @@ t.test('what it would not say is not', async (t) => {
     { type: 'measure', seq: 2, application: true },
     { type: 'measure', seq: 2, resolutionMs: 0, application: true, known: 0 },
     { type: 'measure', seq: 2, resolutionMs: 1e9, application: true, known: 0 },
+    { type: 'measure', seq: 2, gcWeight: -1, application: true, known: 0 },
+    { type: 'measure', seq: 2, gcWeight: 0.5, application: true, known: 0 },
     { type: 'metrics', seq: 2, contentType: 'text/plain', text: 5, reason: '' },
     { type: 'profile', seq: 1, what: 'tea', forMs: 10_000, file: '/a', id: '1 2', spare: '/b' },
     { type: 'profile', seq: 1, what: 'cpu', forMs: -1, file: '/a', id: '1 2', spare: '/b' },
