@@ -9,12 +9,13 @@ import { cpuMs, startSupervisor } from './supervisor.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const counting = createRequire(import.meta.url).resolve('../apps/counting.cjs');
-const CONNECTIONS = 64;
 const ROUND_MS = 3_000;
 /** Who has been stopped is missed for a moment, and a scraper is expected from its third scrape on. */
 const LEAD_IN_MS = 4_500;
-/** Warm are those that were no quicker in the last four windows than in the four before. */
-const [WINDOWS, MOST_WINDOWS, RISE] = [8, 60, 1.03];
+/** Warm are those that have answered so many each: until then code is compiled, which makes them four times as quick. */
+const WARM_AFTER = 6_000;
+/** A trend in the order of their starts, as in how much of them the machine has kept at hand, is the same for both kinds. */
+const ORDER = [false, true, true, false];
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function startObserved(workers, isObserved, env = {}) {
@@ -30,12 +31,12 @@ export async function startObserved(workers, isObserved, env = {}) {
  * What two that are alike differ by says what the comparison is worth.
  */
 export async function compareThroughput(workers, rounds) {
-  for (const kind of ['short', 'keep-alive']) {
+  for (const kind of ['short', 'one-each']) {
     const all = [];
     const found = [];
     try {
-      for (const isObserved of [false, true, false, true]) all.push(await candidate(workers, isObserved, kind));
-      for (const one of all) await one.inTurn(() => warmUp(one.load));
+      for (const isObserved of ORDER) all.push(await candidate(workers, isObserved, kind));
+      for (const one of all) await one.inTurn(() => warmUp(one.load, workers * WARM_AFTER));
       for (let round = 0; round < rounds; round++) {
         const measured = new Map();
         for (const one of round % 2 === 0 ? all : all.toReversed()) {
@@ -48,8 +49,9 @@ export async function compareThroughput(workers, rounds) {
     }
     const ratio = (what, of, to) => text(found.map((round) => sum(round, of, what) / sum(round, to, what)));
     for (const [name, of, to] of [
-      ['observed', [1, 3], [0, 2]],
-      ['alike', [2], [0]],
+      ['observed', [1, 2], [0, 3]],
+      ['alike', [3], [0]],
+      ['alike, observed', [2], [1]],
     ]) {
       console.log(`  ${kind}, ${name}: requests/s ${ratio('rate', of, to)}, CPU of each ${ratio('costMs', of, to)}`);
     }
@@ -64,7 +66,7 @@ function sum(round, places, what) {
 async function candidate(workers, isObserved, kind) {
   const { supervisor, admin } = await startObserved(workers, isObserved, { KEEP_ALIVE_MS: '0' });
   const pids = [...(await supervisor.status()).workers.map(({ pid }) => pid), supervisor.pid];
-  const load = startLoad(supervisor.port, CONNECTIONS, kind);
+  const load = startLoad(supervisor.port, workers, kind);
   const observer = isObserved
     ? start(process.execPath, [path.join(here, 'observing-client.js'), String(admin)], {
         stdio: ['pipe', 'ignore', 'inherit'],
@@ -98,15 +100,8 @@ async function candidate(workers, isObserved, kind) {
   };
 }
 
-/** What is called often is compiled, and quicker by four times: with many workers it takes a minute or two until all are there. */
-async function warmUp(load) {
-  const rates = [];
-  const best = (from, to) => Math.max(...rates.slice(from, to));
-  while (rates.length < MOST_WINDOWS) {
-    const { requests, seconds } = await load.during(ROUND_MS);
-    rates.push(requests / seconds);
-    if (rates.length >= 2 * WINDOWS && best(-WINDOWS) < RISE * best(-2 * WINDOWS, -WINDOWS)) break;
-  }
+async function warmUp(load, wanted) {
+  for (let answered = 0; answered < wanted; ) answered += (await load.during(ROUND_MS)).requests;
 }
 
 async function measure({ pids, load }) {

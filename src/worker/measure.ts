@@ -40,6 +40,7 @@ export interface MeasureSources {
   readonly figures: { readonly requests: number; readonly statuses: readonly number[]; readonly tookMs: number };
   readonly latency: () => readonly number[];
   readonly isOurs: (server: Server) => boolean;
+  readonly stampOf: (socket: object) => Moved | undefined;
   readonly kindOf: (server: Server) => keyof AcceptedCounts;
   readonly countConnections: () => number;
   readonly countKinds: () => ConnectionCounts;
@@ -65,10 +66,10 @@ interface Bytes {
   readonly bytesWritten?: unknown;
 }
 
-/** What has been counted of a connection. */
+/** What has been counted of a connection: a look into a map would cost a short one more than the counting. */
 interface Moved {
-  read: number;
-  written: number;
+  received: number;
+  sent: number;
   /** It is in the list of those that are looked at again. */
   isDue: boolean;
 }
@@ -86,7 +87,7 @@ export class Measure {
   readonly #collections = new PerformanceObserver((list) => this.#collected(list.getEntries()));
   /** How many times each collection counts; 0 while they are not observed. */
   #gcWeight = 0;
-  /** Of each socket, when it was looked at last. Not on the socket: one that has more on it than usual is not handed over. */
+  /** Of what was not stamped when it was accepted. */
   readonly #counted = new WeakMap<object, Moved>();
   /** Those that have answered more since. */
   #due: (readonly [socket: Counted, moved: Moved])[] = [];
@@ -226,13 +227,15 @@ export class Measure {
    */
   #moved(socket: Counted | null | undefined): void {
     if (socket == null) return;
-    const known = this.#counted.get(socket);
-    if (known === undefined) this.#count(bytesOf(socket), this.#newly(socket));
-    else if (!known.isDue) {
-      known.isDue = true;
-      this.#due.push([socket, known]);
-      if (this.#due.length >= MOST_DUE) this.#countDue();
+    const moved = this.#sources.stampOf(socket) ?? this.#counted.get(socket) ?? this.#newly(socket);
+    if (moved.isDue) return;
+    if (moved.received === 0) {
+      this.#count(bytesOf(socket), moved);
+      return;
     }
+    moved.isDue = true;
+    this.#due.push([socket, moved]);
+    if (this.#due.length >= MOST_DUE) this.#countDue();
   }
 
   /** The socket of a session cannot be asked later: once the session has ended it throws. */
@@ -241,7 +244,7 @@ export class Measure {
   }
 
   #newly(one: object): Moved {
-    const moved = { read: 0, written: 0, isDue: false };
+    const moved = { received: 0, sent: 0, isDue: false };
     this.#counted.set(one, moved);
     return moved;
   }
@@ -255,11 +258,12 @@ export class Measure {
 
   #count(bytes: Bytes | null, moved: Moved): void {
     if (bytes === null) return;
-    const [read, written] = [numberOf(bytes.bytesRead), numberOf(bytes.bytesWritten)];
-    this.#received += Math.max(0, read - moved.read);
-    this.#sent += Math.max(0, written - moved.written);
-    moved.read = read;
-    moved.written = written;
+    const received = numberOf(bytes.bytesRead);
+    const sent = numberOf(bytes.bytesWritten);
+    this.#received += Math.max(0, received - moved.received);
+    this.#sent += Math.max(0, sent - moved.sent);
+    moved.received = received;
+    moved.sent = sent;
   }
 }
 

@@ -11,7 +11,7 @@ import type { SupervisorMessage } from '../protocol/worker.js';
 import { Application } from './application/api.js';
 import { Resignation } from './application/resign.js';
 import { openChannel } from './channel/channel.js';
-import { Connections, serverKind } from './connections/connections.js';
+import { Connections, serverKind, stampOf } from './connections/connections.js';
 import { Figures } from './connections/figures.js';
 import { askHealth } from './connections/health.js';
 import { Tickets } from './connections/tickets.js';
@@ -110,6 +110,7 @@ function install(): void {
       figures,
       latency: () => figures.read().latency,
       isOurs: (server) => listeners.has(server),
+      stampOf,
       kindOf: serverKind,
       countConnections: () => listeners.countConnections(),
       countKinds: () => connections.counts(),

@@ -5,12 +5,15 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import client from 'prom-client';
 import t from 'tap';
+import { stampOf } from '../../dist/worker/connections/connections.js';
 import { Registries } from '../../dist/worker/registries.js';
 import { measuredOf } from '../monitor/support/measured.js';
 import { ALL, FIGURES, get, listening, measuring } from './support/measuring.js';
 
 t.test('bytes, connections and answers are counted, of our servers alone', async (t) => {
+  let accepted: net.Socket | undefined;
   const server = http.createServer((request, response) => {
+    accepted = request.socket;
     request.resume().on('end', () => response.end('x'.repeat(1_000)));
   });
   const stranger = http.createServer((_request, response) => response.end());
@@ -26,8 +29,15 @@ t.test('bytes, connections and answers are counted, of our servers alone', async
   const second = await measure.read(FIGURES);
   const more = second.receivedBytes - first.receivedBytes;
   t.ok(more > 0 && more < 1_000, `on the same connection ${more} bytes more`);
+  t.match(
+    accepted && stampOf(accepted),
+    { received: second.receivedBytes, sent: second.sentBytes },
+    'what has been counted is on the stamp of the connection',
+  );
   await get(other, false);
-  t.match(await measure.read(FIGURES), {
+  const third = await measure.read(FIGURES);
+  t.ok(third.receivedBytes > second.receivedBytes && third.sentBytes > second.sentBytes, 'also without a stamp');
+  t.match(third, {
     accepted: { http1: 1, http2: 0, other: 0 },
     requests: 3,
     statuses: [0, 0, 3, 0, 0, 0],

@@ -7,13 +7,13 @@ import type { State } from '../../core/state/types.js';
 import type { Row } from '../../monitor/tallies.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
-import { AskingTurns } from './asking-turns.js';
-import { gcWeight } from './gc-turns.js';
-import { loopResolutionMs } from './loop-looks.js';
 import type { Figures } from './page-feed.js';
 import { type Answers, type MeasuredMessage, Questions } from './questions.js';
-import { ReadingTurns } from './reading-turns.js';
 import { Rhythm } from './rhythm.js';
+import { AskingTurns } from './turns/asking-turns.js';
+import { gcWeight } from './turns/gc-turns.js';
+import { loopResolutionMs } from './turns/loop-looks.js';
+import { ReadingTurns } from './turns/reading-turns.js';
 
 /** Who does not answer within it is left out. */
 const PATIENCE_MS = 500;
@@ -56,8 +56,11 @@ export class Gathering {
     this.#options = options;
     this.#questions = new Questions(options.version, (worker) => {
       const { size } = options.state();
-      const gc = gcWeight(worker, size, PROCESSORS, performance.now());
-      return { resolutionMs: loopResolutionMs(size, PROCESSORS), gcWeight: gc };
+      const crowd = { workers: size, processors: PROCESSORS, askedEveryMs: this.turnSeconds * INTERVAL_MS };
+      return {
+        resolutionMs: loopResolutionMs(size, PROCESSORS),
+        gcWeight: gcWeight(worker, crowd, performance.now()),
+      };
     });
   }
 

@@ -19,9 +19,18 @@ export interface Connection {
   session?: ServerHttp2Session;
 }
 
-/** When a socket was accepted, in milliseconds: all that is put on it. */
-const ACCEPTED_AT = Symbol('accepted at');
-type Stamped = { [ACCEPTED_AT]?: number };
+/** All that is put on a socket when it is accepted: one that has more on it than usual is not handed over. */
+export class Stamp {
+  /** In milliseconds. */
+  readonly acceptedAt = performance.now();
+  /** What has been counted of its bytes, where somebody counts them. */
+  received = 0;
+  sent = 0;
+  /** It is in the list of those that are looked at again. */
+  isDue = false;
+}
+const STAMP = Symbol('accepted');
+type Stamped = { [STAMP]?: Stamp };
 
 /** As many of the connections that are cut off are named, the oldest first: a log line has to end somewhere. */
 const MOST_NAMED = 20;
@@ -68,7 +77,7 @@ export class Connections {
       const { socket } = message as { socket: ServerSocket & Stamped };
       if (socket.server === undefined || !this.#isOurs(socket.server)) return;
       this.accepted += 1;
-      socket[ACCEPTED_AT] = performance.now();
+      socket[STAMP] = new Stamp();
       this.usual.accepted(socket);
       if (this.#followed !== undefined && !isTls(socket.server)) this.#add(socket);
     });
@@ -162,8 +171,12 @@ export class Connections {
 }
 
 function acceptedAt(socket: ServerSocket): number {
-  const below = (socket as LayeredSocket)._parent ?? socket;
-  return (below as Stamped)[ACCEPTED_AT] ?? performance.now();
+  return stampOf(socket)?.acceptedAt ?? performance.now();
+}
+
+/** Of a connection that our servers have accepted; that of TLS is on the socket below. */
+export function stampOf(socket: object): Stamp | undefined {
+  return (socket as Stamped)[STAMP] ?? ((socket as LayeredSocket)._parent as Stamped | undefined)?.[STAMP];
 }
 
 /** What tells the connections of one process apart, also through the stand-in that a session has for its socket. */

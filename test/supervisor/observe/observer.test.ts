@@ -75,7 +75,7 @@ function begin(t: Test) {
 /** So many that each has its turn every four seconds, after three scrapes at even distances, in seconds. */
 async function beginMany(t: Test, scrapes: readonly number[]) {
   const rig = begin(t);
-  const many = 8 * os.availableParallelism() * 4;
+  const many = 4 * os.availableParallelism() * 4;
   for (let worker = 3; worker <= many; worker++) rig.join(worker);
   for (const second of scrapes) {
     await rig.until(second * INTERVAL_MS);

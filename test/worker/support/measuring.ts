@@ -2,7 +2,7 @@
 import http from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import type { Test } from 'tap';
-import { serverKind } from '../../../dist/worker/connections/connections.js';
+import { Connections, serverKind, stampOf } from '../../../dist/worker/connections/connections.js';
 import { Figures } from '../../../dist/worker/connections/figures.js';
 import { Measure } from '../../../dist/worker/measure.js';
 
@@ -19,10 +19,13 @@ export async function listening(t: Test, server: Server): Promise<number> {
 export function measuring(ours: readonly Server[], registries: () => Iterable<unknown> = () => []) {
   const figures = new Figures();
   figures.install();
+  const isOurs = (server: Server) => ours.includes(server);
+  new Connections(isOurs).install();
   return new Measure({
     figures,
     latency: () => figures.read().latency,
-    isOurs: (server) => ours.includes(server),
+    isOurs,
+    stampOf,
     kindOf: serverKind,
     countConnections: () => 3,
     countKinds: () => ({ http1: 3 }),

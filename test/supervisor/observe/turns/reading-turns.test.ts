@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ReadingTurns } from '../../../src/supervisor/observe/reading-turns.js';
+import { ReadingTurns } from '../../../../src/supervisor/observe/turns/reading-turns.js';
 
 /** Workers that take so long each, scraped at a distance; what was read at each scrape. */
 function scrape(workers: number, costMs: number, distanceMs: number, times: number): number[][] {

@@ -4,7 +4,7 @@
  */
 
 /** In a second, of all workers, for each processor. */
-const MOST_ASKED = 8;
+const MOST_ASKED = 4;
 
 /** Before all that have been asked more often. */
 const ONCE = 0.5;

@@ -6,18 +6,26 @@
 
 /** At a time, of all workers, for each processor. */
 const MOST_OBSERVED = 8;
-/** Longer than it takes to ask everybody, so that each has its turn. */
-const TURN_MS = 10_000;
+/** A worker hears of its turn when it is asked: a turn that were as short as the time between would pass some workers by for ever. */
+const SHORTEST_TURN_MS = 10_000;
+const QUESTIONS_A_TURN = 2;
+
+export interface Crowd {
+  readonly workers: number;
+  /** That the machine has for all of them. */
+  readonly processors: number;
+  /** How many milliseconds pass between two questions to a worker. */
+  readonly askedEveryMs: number;
+}
 
 /**
  * How many times each collection of a worker counts until it is asked again; 0: it is not observed until then.
  *
  * @param worker its number: of consecutive ones some are observed at any time
- * @param workers how many there are
- * @param processors that the machine has for all of them
  * @param now in milliseconds, of a clock that does not go back
  */
-export function gcWeight(worker: number, workers: number, processors: number, now: number): number {
+export function gcWeight(worker: number, { workers, processors, askedEveryMs }: Crowd, now: number): number {
   const turns = Math.max(1, Math.ceil(workers / (MOST_OBSERVED * processors)));
-  return (worker + Math.floor(now / TURN_MS)) % turns === 0 ? turns : 0;
+  const turnMs = Math.max(SHORTEST_TURN_MS, QUESTIONS_A_TURN * askedEveryMs);
+  return (worker + Math.floor(now / turnMs)) % turns === 0 ? turns : 0;
 }

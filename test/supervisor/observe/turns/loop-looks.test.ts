@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loopResolutionMs } from '../../../dist/supervisor/observe/loop-looks.js';
+import { loopResolutionMs } from '../../../../dist/supervisor/observe/turns/loop-looks.js';
 
 t.test('few workers look often, many of them together no more often than their processors bear', async (t) => {
   for (const [workers, processors, expected] of [
