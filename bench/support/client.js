@@ -1,7 +1,7 @@
 /**
  * An HTTP client that costs little: the machine is shared with the servers that are measured.
  * Runs in a process of its own: node client.js PORT SECONDS CONNECTIONS keep-alive|one-each|short
- * `one-each` are kept connections, each to another worker: it closes those to workers that have one already. How many of the workers
+ * `one-each` are kept connections, each to another worker, and no more than there are: it closes those to workers that have one already. How many of the workers
  * have how many would otherwise make more of a difference than what is compared.
  * With 0 seconds it goes on until its standard input ends, and tells its counts so far at each line of it.
  */

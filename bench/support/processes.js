@@ -75,7 +75,7 @@ export async function startHoldfast(count, options = []) {
   };
 }
 
-/** As many requests as go, by a process of its own. @param kind `short` or `keep-alive` */
+/** As many requests as go, by a process of its own. @param kind `short`, `keep-alive` or `one-each` */
 export async function load(port, seconds, connections, kind) {
   const args = [path.join(here, 'client.js'), ...[port, seconds, connections, kind].map(String)];
   return JSON.parse(await run(process.execPath, args));

@@ -87,7 +87,7 @@ export class Measure {
   readonly #collections = new PerformanceObserver((list) => this.#collected(list.getEntries()));
   /** How many times each collection counts; 0 while they are not observed. */
   #gcWeight = 0;
-  /** Of what was not stamped when it was accepted. */
+  /** Of what has no stamp of its own: TLS, and sessions of HTTP/2 by their handles. */
   readonly #counted = new WeakMap<object, Moved>();
   /** Those that have answered more since. */
   #due: (readonly [socket: Counted, moved: Moved])[] = [];
@@ -120,7 +120,7 @@ export class Measure {
   }
 
   /** @param known version of the description of the application's metrics that is known */
-  async read({ kinds = false, resolutionMs, gcWeight, application, known }: Wanted): Promise<Measured> {
+  async read({ kinds = false, resolutionMs, gcWeight = 1, application, known }: Wanted): Promise<Measured> {
     const { figures, latency, countConnections, countKinds } = this.#sources;
     this.#countDue();
     const { user, system } = process.cpuUsage();
@@ -128,7 +128,7 @@ export class Measure {
     const { active, idle } = performance.eventLoopUtilization();
     const loopDelayMs = this.#readDelay();
     if (resolutionMs !== undefined) this.#lookEvery(resolutionMs);
-    if (gcWeight !== undefined) this.#observeCollections(gcWeight);
+    this.#observeCollections(gcWeight);
     return {
       requests: figures.requests,
       statuses: [...figures.statuses],
@@ -200,11 +200,8 @@ export class Measure {
 
   #observeCollections(weight: number): void {
     if (weight > 0 && this.#gcWeight === 0) this.#collections.observe({ entryTypes: ['gc'] });
-    if (weight === 0 && this.#gcWeight > 0) {
-      // What has not been told yet counts as it would have.
-      this.#collected(this.#collections.takeRecords());
-      this.#collections.disconnect();
-    }
+    // What Node has not told by then, of this turn of the event loop, is lost.
+    if (weight === 0 && this.#gcWeight > 0) this.#collections.disconnect();
     this.#gcWeight = weight;
   }
 

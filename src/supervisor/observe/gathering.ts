@@ -11,7 +11,7 @@ import type { Figures } from './page-feed.js';
 import { type Answers, type MeasuredMessage, Questions } from './questions.js';
 import { Rhythm } from './rhythm.js';
 import { AskingTurns } from './turns/asking-turns.js';
-import { gcWeight } from './turns/gc-turns.js';
+import { GcTurns } from './turns/gc-turns.js';
 import { loopResolutionMs } from './turns/loop-looks.js';
 import { ReadingTurns } from './turns/reading-turns.js';
 
@@ -47,6 +47,7 @@ export class Gathering {
   readonly #rhythm = new Rhythm();
   readonly #asking = new AskingTurns(PROCESSORS);
   readonly #reading = new ReadingTurns(PROCESSORS);
+  readonly #gcTurns = new GcTurns(PROCESSORS);
   /** The last answer of each worker that is there. */
   readonly #latest = new Map<number, Latest>();
   /** What has been asked for a scrape that is expected, and when. */
@@ -56,11 +57,8 @@ export class Gathering {
     this.#options = options;
     this.#questions = new Questions(options.version, (worker) => {
       const { size } = options.state();
-      const crowd = { workers: size, processors: PROCESSORS, askedEveryMs: this.turnSeconds * INTERVAL_MS };
-      return {
-        resolutionMs: loopResolutionMs(size, PROCESSORS),
-        gcWeight: gcWeight(worker, crowd, performance.now()),
-      };
+      const gcWeight = this.#gcTurns.weight(worker, size, performance.now());
+      return { resolutionMs: loopResolutionMs(size, PROCESSORS), gcWeight };
     });
   }
 
@@ -79,7 +77,7 @@ export class Gathering {
 
   gone(worker: number): void {
     this.#latest.delete(worker);
-    for (const one of [this.#questions, this.#asking, this.#reading]) one.gone(worker);
+    for (const one of [this.#questions, this.#asking, this.#reading, this.#gcTurns]) one.gone(worker);
   }
 
   /** How many seconds pass until each worker has been asked once. */

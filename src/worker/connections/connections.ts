@@ -23,7 +23,7 @@ export interface Connection {
 export class Stamp {
   /** In milliseconds. */
   readonly acceptedAt = performance.now();
-  /** What has been counted of its bytes, where somebody counts them. */
+  /** Bytes that have been counted of it, where somebody counts them: not of what it carries for TLS and HTTP/2. */
   received = 0;
   sent = 0;
   /** It is in the list of those that are looked at again. */
@@ -171,12 +171,17 @@ export class Connections {
 }
 
 function acceptedAt(socket: ServerSocket): number {
-  return stampOf(socket)?.acceptedAt ?? performance.now();
+  const below = (socket as LayeredSocket)._parent ?? socket;
+  return stampOf(below)?.acceptedAt ?? performance.now();
 }
 
-/** Of a connection that our servers have accepted; that of TLS is on the socket below. */
+/** Of a connection that our servers have accepted; undefined of any other, and of what is no socket of Node. */
 export function stampOf(socket: object): Stamp | undefined {
-  return (socket as Stamped)[STAMP] ?? ((socket as LayeredSocket)._parent as Stamped | undefined)?.[STAMP];
+  try {
+    return (socket as Stamped)[STAMP];
+  } catch {
+    return undefined;
+  }
 }
 
 /** What tells the connections of one process apart, also through the stand-in that a session has for its socket. */

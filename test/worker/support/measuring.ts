@@ -1,6 +1,6 @@
 /** A worker's measurements of servers in this process. */
 import http from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Test } from 'tap';
 import { Connections, serverKind, stampOf } from '../../../dist/worker/connections/connections.js';
 import { Figures } from '../../../dist/worker/connections/figures.js';
@@ -25,7 +25,8 @@ export function measuring(ours: readonly Server[], registries: () => Iterable<un
     figures,
     latency: () => figures.read().latency,
     isOurs,
-    stampOf,
+    // Each counts what it is given: of the others in this process the servers are not its own.
+    stampOf: (socket) => (isOurs((socket as Socket).server as Server) ? stampOf(socket) : undefined),
     kindOf: serverKind,
     countConnections: () => 3,
     countKinds: () => ({ http1: 3 }),

@@ -6,26 +6,47 @@
 
 /** At a time, of all workers, for each processor. */
 const MOST_OBSERVED = 8;
-/** A worker hears of its turn when it is asked: a turn that were as short as the time between would pass some workers by for ever. */
-const SHORTEST_TURN_MS = 10_000;
-const QUESTIONS_A_TURN = 2;
 
-export interface Crowd {
-  readonly workers: number;
-  /** That the machine has for all of them. */
-  readonly processors: number;
-  /** How many milliseconds pass between two questions to a worker. */
-  readonly askedEveryMs: number;
+interface Turn {
+  /** When it was asked last, in milliseconds, and how many times each collection counts since. */
+  askedAt: number;
+  weight: number;
+  /** How many questions until its first turn, -1 after it: not all that have begun together are observed together. */
+  waits: number;
+  /** For how long it should have been observed and was not; below 0 it was for longer. */
+  dueMs: number;
 }
 
-/**
- * How many times each collection of a worker counts until it is asked again; 0: it is not observed until then.
- *
- * @param worker its number: of consecutive ones some are observed at any time
- * @param now in milliseconds, of a clock that does not go back
- */
-export function gcWeight(worker: number, { workers, processors, askedEveryMs }: Crowd, now: number): number {
-  const turns = Math.max(1, Math.ceil(workers / (MOST_OBSERVED * processors)));
-  const turnMs = Math.max(SHORTEST_TURN_MS, QUESTIONS_A_TURN * askedEveryMs);
-  return (worker + Math.floor(now / turnMs)) % turns === 0 ? turns : 0;
+export class GcTurns {
+  readonly #processors: number;
+  readonly #turns = new Map<number, Turn>();
+
+  /** @param processors that the machine has for all workers */
+  constructor(processors: number) {
+    this.#processors = processors;
+  }
+
+  /**
+   * A worker is asked, and hears how many times each of its collections counts until it is asked again; 0: it is not observed until
+   * then. By what has been of it: questions may come at any distance, and those at even ones would meet a clock at the same place.
+   *
+   * @param workers how many there are
+   * @param now in milliseconds, of a clock that does not go back
+   */
+  weight(worker: number, workers: number, now: number): number {
+    const turns = Math.max(1, Math.ceil(workers / (MOST_OBSERVED * this.#processors)));
+    const turn = this.#turns.get(worker) ?? { askedAt: now, weight: 1, waits: worker % turns, dueMs: 0 };
+    this.#turns.set(worker, turn);
+    // Until its first turn nothing is owed, nor where all are observed all the time.
+    if (turn.waits >= 0 || turns === 1) turn.dueMs = 0;
+    else turn.dueMs += (1 - turn.weight) * (now - turn.askedAt);
+    turn.askedAt = now;
+    turn.weight = turn.dueMs >= 0 && (turn.waits <= 0 || turns === 1) ? turns : 0;
+    turn.waits = Math.max(-1, turn.waits - 1);
+    return turn.weight;
+  }
+
+  gone(worker: number): void {
+    this.#turns.delete(worker);
+  }
 }

@@ -1,57 +1,55 @@
 import t from 'tap';
-import { gcWeight } from '../../../../dist/supervisor/observe/turns/gc-turns.js';
+import { GcTurns } from '../../../../dist/supervisor/observe/turns/gc-turns.js';
+
+const numbers = (count: number) => Array.from({ length: count }, (_none, i) => i + 1);
+
+/** For how long each was observed, every moment as often as it counts, and how many were at most at a time. */
+function ask(turns: GcTurns, workers: number, everyMs: number) {
+  const forMs = 640 * everyMs;
+  const weighedMs = new Map<number, number>();
+  let most = 0;
+  for (let now = 0; now < forMs; now += everyMs) {
+    let observed = 0;
+    for (const worker of numbers(workers)) {
+      const weight = turns.weight(worker, workers, now);
+      if (weight > 0) observed += 1;
+      weighedMs.set(worker, (weighedMs.get(worker) ?? 0) + weight * everyMs);
+    }
+    most = Math.max(most, observed);
+  }
+  return { shares: [...weighedMs.values()].map((ms) => ms / forMs), most };
+}
 
 t.test('the collections of few workers are all observed', async (t) => {
   for (const [workers, processors] of [
-    [0, 1],
     [1, 1],
     [16, 2],
     [64, 8],
   ] as const) {
-    const crowd = { workers, processors, askedEveryMs: 1_000 };
-    for (let now = 0; now < 60_000; now += 5_000) t.equal(gcWeight(3, crowd, now), 1);
+    const turns = new GcTurns(processors);
+    for (let now = 0; now < 60_000; now += 5_000)
+      for (const worker of numbers(workers)) t.equal(turns.weight(worker, workers, now), 1);
   }
 });
 
-t.test('those of many count for the time in which they are not: as much as if all were observed', async (t) => {
-  for (const [workers, processors, askedEveryMs, turnMs] of [
-    [17, 2, 3_000, 10_000],
-    [64, 2, 8_000, 16_000],
-    [100, 1, 25_000, 50_000],
-  ] as const) {
-    const crowd = { workers, processors, askedEveryMs };
-    const turns = Math.ceil(workers / (8 * processors));
-    const ofEach = new Array<number>(workers).fill(0);
-    for (let turn = 0; turn < turns; turn++) {
-      // In a turn as in its first moment.
-      const weights = ofEach.map((_, worker) => gcWeight(worker, crowd, turn * turnMs));
-      t.same(
-        weights,
-        ofEach.map((_, worker) => gcWeight(worker, crowd, (turn + 1) * turnMs - 1)),
-      );
-      const observed = weights.filter((weight) => weight > 0).length;
-      t.ok(observed <= 8 * processors && observed >= Math.floor(workers / turns), `${observed} at a time`);
-      for (const [worker, weight] of weights.entries()) ofEach[worker] = (ofEach[worker] ?? 0) + weight;
+t.test('of many, some at a time, each as much as if all were: whenever it is asked', async (t) => {
+  for (const workers of [17, 32, 40, 64, 128, 256]) {
+    for (const everyS of [1, 4, 8, 15, 20, 30, 60]) {
+      const { shares, most } = ask(new GcTurns(2), workers, everyS * 1_000);
+      const [least, largest] = [Math.min(...shares), Math.max(...shares)];
+      t.ok(least > 0.95 && largest < 1.05, `${workers} workers every ${everyS} s: ${least} to ${largest}`);
+      t.ok(most <= 16, `${most} at a time`);
     }
-    t.same(new Set(ofEach), new Set([turns]), `${workers} workers: once in ${turns} turns, ${turns} times`);
   }
 });
 
-t.test(
-  'nobody is passed by who hears of it only when asked, and none counts more than another in the end',
-  async (t) => {
-    for (const askedEveryMs of [1_000, 4_000, 8_000, 16_000, 32_000]) {
-      const crowd = { workers: (8 * askedEveryMs) / 1_000, processors: 2, askedEveryMs };
-      const weighedMs = new Array<number>(crowd.workers).fill(0);
-      const all = 6_400_000;
-      for (const worker of weighedMs.keys()) {
-        const first = (askedEveryMs / crowd.workers) * worker;
-        for (let now = first; now < all; now += askedEveryMs) {
-          weighedMs[worker] = (weighedMs[worker] ?? 0) + gcWeight(worker, crowd, now) * askedEveryMs;
-        }
-      }
-      const [least, most] = [Math.min(...weighedMs) / all, Math.max(...weighedMs) / all];
-      t.ok(least > 0.75 && most < 1.25, `asked every ${askedEveryMs} ms: ${least} to ${most}`);
-    }
-  },
-);
+t.test('when there are more or fewer workers, what was observed before is no debt', async (t) => {
+  const turns = new GcTurns(1);
+  for (let now = 0; now < 3_600_000; now += 1_000) turns.weight(1, 8, now);
+  const weights = [0, 1, 2, 3, 4, 5].map((second) => turns.weight(1, 16, 3_600_000 + second * 1_000));
+  t.same(weights, [2, 0, 2, 0, 2, 0]);
+  t.equal(turns.weight(1, 8, 3_606_000), 1);
+  turns.weight(2, 16, 3_606_000);
+  turns.gone(2);
+  t.equal(turns.weight(2, 8, 9_000_000), 1, 'the number of one that has gone is that of nobody');
+});
