@@ -48,7 +48,10 @@ export interface MeasureSources {
   readonly registries: () => Iterable<unknown>;
 }
 
-type Wanted = Omit<Extract<SupervisorMessage, { type: 'measure' }>, 'type' | 'seq'>;
+type Wanted = Pick<
+  Extract<SupervisorMessage, { type: 'measure' }>,
+  'kinds' | 'resolutionMs' | 'gcWeight' | 'application' | 'known'
+>;
 
 type Collection = PerformanceEntry & { readonly detail?: { readonly kind?: number } };
 

@@ -1,10 +1,11 @@
 /** A worker's measurements of servers in this process. */
 import http from 'node:http';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { Test } from 'tap';
 import { Connections, serverKind, stampOf } from '../../../dist/worker/connections/connections.js';
 import { Figures } from '../../../dist/worker/connections/figures.js';
 import { Measure } from '../../../dist/worker/measure.js';
+import type { ServerSocket } from '../../../dist/worker/node/socket.js';
 
 /** What is asked for once a second, and with a scrape. */
 export const FIGURES = { kinds: false, application: false, known: 0 };
@@ -26,7 +27,7 @@ export function measuring(ours: readonly Server[], registries: () => Iterable<un
     latency: () => figures.read().latency,
     isOurs,
     // Each counts what it is given: of the others in this process the servers are not its own.
-    stampOf: (socket) => (isOurs((socket as Socket).server as Server) ? stampOf(socket) : undefined),
+    stampOf: (socket) => (isOurs((socket as ServerSocket).server as Server) ? stampOf(socket) : undefined),
     kindOf: serverKind,
     countConnections: () => 3,
     countKinds: () => ({ http1: 3 }),
