@@ -102,7 +102,7 @@ t.test('many workers are told to look seldom how late their loops are', async (t
 });
 
 t.test('of many workers the garbage collections of some are observed at a time', async (t) => {
-  const { asked, join, until } = begin(t);
+  const { asked, join, observer, until } = begin(t);
   const turns = Math.ceil(1_000_000 / (8 * os.availableParallelism()));
   join(turns);
   await until(INTERVAL_MS);
@@ -110,6 +110,14 @@ t.test('of many workers the garbage collections of some are observed at a time',
     asked.map(({ gcWeight }) => gcWeight),
     [0, 0, turns],
   );
+  const next = async (at: number) => {
+    asked.length = 0;
+    await until(at * INTERVAL_MS);
+    return asked.find(({ worker }) => worker === turns)?.gcWeight;
+  };
+  t.equal(await next(2), 0, 'it has had its turn');
+  observer.gone(turns);
+  t.equal(await next(3), turns, 'the number of one that has gone is that of nobody');
 });
 
 t.test('the start is told as the status tells it, in each scrape, and by the supervisor of an upgrade', async (t) => {
