@@ -6,16 +6,30 @@ import v8 from 'node:v8';
 import type { Native, NativeLoad } from '../../native/libc.js';
 import { boundYoungGeneration } from './young-generation.js';
 
-type Collect = (how: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => unknown;
+/** Node 20's knows no options: whatever it is given, it collects the young generation alone. */
+type Collect = (how?: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => unknown;
+
+const HAS_OPTIONS = Number.parseInt(process.versions.node, 10) >= 22;
+/** Without them: the first empties pages, the second gives them back. */
+const TIMES = 2;
+
+/**
+ * So long after the worker processes are as they will stay for a while: 64 of them still say all kinds of things then, and what
+ * that takes would be kept for seconds.
+ */
+const SETTLED_MS = 1_000;
 
 let collect: Collect | undefined;
+let pending: NodeJS.Timeout | undefined;
 
-/** Once what is being done is done: the worker processes are as they will stay for a while. */
+/** Once what is being done is done. */
 export function tidySoon(native: NativeLoad): void {
-  setImmediate(() => {
+  if (pending !== undefined) return;
+  pending = setTimeout(() => {
+    pending = undefined;
     tidyUp(native.ok ? native.native : null);
     boundYoungGeneration();
-  });
+  }, SETTLED_MS).unref();
 }
 
 /**
@@ -31,6 +45,7 @@ export function tidyUp(native: Pick<Native, 'trimMemory'> | null): void {
     v8.setFlagsFromString('--no-expose-gc');
   }
   // As when memory runs out: an ordinary collection keeps the pages that it has emptied, several megabytes here.
-  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  if (HAS_OPTIONS) collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  else for (let i = 0; i < TIMES; i++) collect();
   native?.trimMemory();
 }
