@@ -18,13 +18,14 @@ const WAITING =
 
 /** They measure time, by timeouts of their own as well: two at a time, and nothing else beside them. The longest first. */
 const TIMED = ['e2e/chaos', 'e2e/concurrency', 'e2e/steering', 'e2e/releases', 'e2e/sick'];
-/** They keep most of a processor busy for a minute: two at a time at most. The longest first. */
+/** They keep half of a processor and more busy for a minute: three at a time at most. The longest first. */
 const GREEDY = ['e2e/handover', 'e2e/kinds', 'e2e/grpc', 'e2e/connections'];
-const MOST_GREEDY = 2;
+const MOST_GREEDY = 3;
 /** The others that take long, the longest first, so that nobody waits for one at the end. */
 const LONG = [
   'core/simulation',
   'e2e/looks',
+  'programs/ci',
   'e2e/datagrams',
   'e2e/exec',
   'e2e/proxies',
@@ -117,7 +118,7 @@ export function nextProgram(waiting, running, shares) {
 
 function sharesOf(program, shares) {
   if (isTimed(program)) return shares / 2;
-  if (isGreedy(program)) return 3;
+  if (isGreedy(program)) return 2;
   if (isWaiting(program)) return 0.25;
   return BUSY.test(nameOf(program)) ? 2 : 1;
 }

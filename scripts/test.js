@@ -29,9 +29,9 @@ const FROM_REGISTRY = /^programs\/(?!table\.)/;
 const SHARES = os.availableParallelism() * 2 + 1;
 /** And while the processors are idle for this part of the time: what waits most is not to be known before. */
 const SHARES_WHILE_IDLE = 2 * SHARES;
-const MUCH_IDLE = 0.25;
+const MUCH_IDLE = 0.15;
 /** So long it takes until what has been started keeps them as busy as it will. */
-const LOOK_MS = 2_000;
+const LOOK_MS = 1_000;
 /** Of one file, unless it sets its own, in seconds. */
 const TIMEOUT_S = 480;
 /** Whatever it sets: it hangs. Frameworks take minutes to be installed and built. */

@@ -7,7 +7,7 @@ import { median } from './figures.js';
 import { end, launch, makeFolder, pause, removeFolder, run, start } from './launch.js';
 import { installPm2, startPm2 } from './pm2.js';
 import { freePort } from './processes.js';
-import { sideBySide } from './rounds.js';
+import { oneByOne } from './rounds.js';
 import { throughput } from './scenarios.js';
 import { bin, cpuMs, firstAnswer, privateMb, serverScript, startSupervisor } from './supervisor.js';
 
@@ -173,16 +173,21 @@ async function many(rounds) {
   return { title: '64 workers, ms; goal: 3000 and 6000', table: tableOf(samples) };
 }
 
-/** Bare processes, a shared handle and holdfast, all up, measured in turn. */
+/**
+ * Bare processes, a shared handle and holdfast. Each sample is of processes of its own: by chance, such as what is compiled when,
+ * two that are alike differ by 6 % for as long as they live.
+ */
 async function connection(rounds) {
   const names = ['bare', 'shared-handle', 'holdfast'];
   const measure = async (contender) => {
     const ofPrimary = () => (contender.primary === null ? 0 : cpuMs(contender.primary));
+    const how = { seconds: SECONDS, connections: 32, kind: 'short' };
+    await throughput(contender, how);
     const before = ofPrimary();
-    const { rate, cpuMicros } = await throughput(contender, { seconds: SECONDS, connections: 32, kind: 'short' });
+    const { rate, cpuMicros } = await throughput(contender, how);
     return { cpuMicros, primaryMicros: ((ofPrimary() - before) * 1_000) / (rate * SECONDS) };
   };
-  const [found] = await sideBySide(names, { workers: 2 }, { rounds, warmUp: 1 }, [measure]);
+  const found = await oneByOne(names, { workers: 2 }, { rounds }, measure);
   const micros = (name) => found.get(name).map(({ cpuMicros }) => cpuMicros);
   const bare = micros('bare');
   const samples = Object.fromEntries(names.map((name) => [CONTENDERS[name].title, micros(name)]));
