@@ -37,7 +37,12 @@ const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
 
 /** What the preload knows already. */
 export interface MeasureSources {
-  readonly figures: { readonly requests: number; readonly statuses: readonly number[]; readonly tookMs: number };
+  readonly figures: {
+    readonly requests: number;
+    readonly statuses: readonly number[];
+    readonly tookMs: number;
+    onAnswered: ((socket: object) => void) | undefined;
+  };
   readonly latency: () => readonly number[];
   readonly isOurs: (server: Server) => boolean;
   readonly stampOf: (socket: object) => Moved | undefined;
@@ -107,9 +112,7 @@ export class Measure {
       const { server } = (message as { socket: Counted }).socket;
       if (server !== undefined && sources.isOurs(server)) this.#accepted[sources.kindOf(server)] += 1;
     });
-    diagnosticsChannel.subscribe('http.server.response.finish', (message) => {
-      this.#moved((message as { socket?: Counted | null }).socket);
-    });
+    sources.figures.onAnswered = (socket) => this.#moved(socket);
     diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {
       const { stream } = message as { stream: { session?: { socket?: Counted } } };
       try {
@@ -225,8 +228,7 @@ export class Measure {
    * Something has been answered on a connection. Its first answer is counted at once, as it may be the last; further ones when
    * somebody asks: a look at the handle at each of them would cost a kept connection more than all other counting.
    */
-  #moved(socket: Counted | null | undefined): void {
-    if (socket == null) return;
+  #moved(socket: Counted): void {
     const moved = this.#sources.stampOf(socket) ?? this.#counted.get(socket) ?? this.#newly(socket);
     if (moved.isDue) return;
     if (moved.received === 0) {

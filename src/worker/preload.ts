@@ -4,8 +4,6 @@
  *
  * Processes and threads that the application starts inherit the option, but not the variable: there it does nothing.
  */
-import diagnosticsChannel from 'node:diagnostics_channel';
-import type { ServerResponse } from 'node:http';
 import path from 'node:path';
 import type { SupervisorMessage } from '../protocol/worker.js';
 import { Application } from './application/api.js';
@@ -94,11 +92,6 @@ function install(): void {
   if (process.env.HOLDFAST_CHILDREN !== 'kept') takeChildrenAlong(resignation);
   attempt('connections', () => connections.install());
   attempt('the public API', () => application.publish(own, channel));
-  attempt('the end of a drain', () =>
-    diagnosticsChannel.subscribe('http.server.request.start', (message) => {
-      drain.onRequest((message as { response: ServerResponse }).response);
-    }),
-  );
   let measure: Measure | undefined;
   const loadMeasure = () => {
     // By a name that no bundler follows: most workers are measured by nobody.

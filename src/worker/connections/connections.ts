@@ -197,6 +197,16 @@ export function stampOf(socket: object): Stamp | undefined {
   }
 }
 
+/** Whether somebody is going to look at it again; what throws, as a stand-in may, is nobody's. */
+export function isDue(socket: object): boolean {
+  try {
+    const at = (socket as Stamped)[ACCEPTED_AT];
+    return typeof at === 'object' && at.isDue;
+  } catch {
+    return true;
+  }
+}
+
 /** What tells the connections of one process apart, also through the stand-in that a session has for its socket. */
 function peerOf({
   remoteAddress,

@@ -8,6 +8,7 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { WorkerFigures } from '../../protocol/measured.js';
+import { isDue } from './connections.js';
 import { isHealthConnection } from './health.js';
 
 /**
@@ -33,6 +34,11 @@ export class Figures {
   /** How long all answers took together, in milliseconds. */
   tookMs = 0;
   readonly #latency: number[] = new Array(BUCKETS).fill(0);
+  /**
+   * Told of each answer over HTTP/1.1, but on connections that are to be looked at again in any case. By a call from here, as a
+   * subscriber of its own costs a process that seldom runs more than all that it does. Must not throw.
+   */
+  onAnswered: ((socket: object) => void) | undefined;
 
   install(): void {
     diagnosticsChannel.subscribe('http.server.request.start', (message) => {
@@ -42,8 +48,9 @@ export class Figures {
       response[BEGAN_AT] = performance.now();
     });
     diagnosticsChannel.subscribe('http.server.response.finish', (message) => {
-      const { response } = message as { response: ServerResponse & Timed };
+      const { response, socket } = message as { response: ServerResponse & Timed; socket?: object | null };
       this.#finished(response, response.statusCode);
+      if (this.onAnswered !== undefined && socket != null && !isDue(socket)) this.onAnswered(socket);
     });
     diagnosticsChannel.subscribe('http2.server.stream.start', (message) => {
       const { stream } = message as { stream: Http2Stream };

@@ -2,6 +2,7 @@
  * A worker's way out: it accepts nothing new, asks its clients to go elsewhere, each in the way of its protocol, and tells
  * the supervisor when the last one has.
  */
+import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Server as HttpServer, ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -71,20 +72,20 @@ export class Drain {
     return this.#draining;
   }
 
+  /** From now on the answer to each new request is its connection's last. */
   begin(order: DrainOrder): void {
     if (this.#draining) return;
     this.#draining = true;
+    // Not before: whoever hears of each request costs each of them.
+    diagnosticsChannel.subscribe('http.server.request.start', (message) =>
+      this.#answers.expect((message as { response: ServerResponse }).response),
+    );
     // The application's clean-up runs on SIGTERM, which is still to come: the process must not end for want of work.
     this.#options.channel.hold();
     const beganAt = performance.now();
     // The message came in the middle of a turn; whole ones are counted, each with a look at the sockets.
     if (order.emptyQueue) setImmediate(() => this.#closeWhenEmpty(order, beganAt, -1, 0));
     else this.#close(order, beganAt);
-  }
-
-  /** Called for every request: from the drain on, its answer is the connection's last. */
-  onRequest(response: ServerResponse): void {
-    if (this.#draining) this.#answers.expect(response);
   }
 
   /**
