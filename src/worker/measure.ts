@@ -41,11 +41,11 @@ export interface MeasureSources {
     readonly requests: number;
     readonly statuses: readonly number[];
     readonly tookMs: number;
-    onAnswered: ((socket: object) => void) | undefined;
+    onAnswered: ((socket: object, isLast: boolean) => void) | undefined;
   };
+  readonly connections: { onAccepted: ((server: Server) => void) | undefined };
   readonly latency: () => readonly number[];
-  readonly isOurs: (server: Server) => boolean;
-  readonly stampOf: (socket: object) => Moved | undefined;
+  readonly stampOf: (socket: object, makes: boolean) => Moved | undefined;
   readonly kindOf: (server: Server) => keyof AcceptedCounts;
   readonly countConnections: () => number;
   readonly countKinds: () => ConnectionCounts;
@@ -108,11 +108,10 @@ export class Measure {
     this.#registries = new Registries(sources.registries);
     this.#lookEvery(RESOLUTION_MS);
     this.#observeCollections(1);
-    diagnosticsChannel.subscribe('net.server.socket', (message) => {
-      const { server } = (message as { socket: Counted }).socket;
-      if (server !== undefined && sources.isOurs(server)) this.#accepted[sources.kindOf(server)] += 1;
-    });
-    sources.figures.onAnswered = (socket) => this.#moved(socket);
+    sources.connections.onAccepted = (server) => {
+      this.#accepted[sources.kindOf(server)] += 1;
+    };
+    sources.figures.onAnswered = (socket, isLast) => this.#moved(socket, isLast);
     diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {
       const { stream } = message as { stream: { session?: { socket?: Counted } } };
       try {
@@ -228,8 +227,10 @@ export class Measure {
    * Something has been answered on a connection. Its first answer is counted at once, as it may be the last; further ones when
    * somebody asks: a look at the handle at each of them would cost a kept connection more than all other counting.
    */
-  #moved(socket: Counted): void {
-    const moved = this.#sources.stampOf(socket) ?? this.#counted.get(socket) ?? this.#newly(socket);
+  #moved(socket: Counted, isLast: boolean): void {
+    const known = this.#sources.stampOf(socket, !isLast) ?? this.#counted.get(socket);
+    // Most connections that have one answer say so: nothing more comes of what nothing is kept of.
+    const moved = known ?? (isLast ? nothing() : this.#newly(socket));
     if (moved.isDue) return;
     if (moved.received === 0) {
       this.#count(bytesOf(socket), moved);
@@ -246,7 +247,7 @@ export class Measure {
   }
 
   #newly(one: object): Moved {
-    const moved = { received: 0, sent: 0, isDue: false };
+    const moved = nothing();
     this.#counted.set(one, moved);
     return moved;
   }
@@ -267,6 +268,10 @@ export class Measure {
     moved.received = received;
     moved.sent = sent;
   }
+}
+
+function nothing(): Moved {
+  return { received: 0, sent: 0, isDue: false };
 }
 
 /** By the handle as long as there is one: a socket adds up what waits to be written at each look. null of one that does not tell. */

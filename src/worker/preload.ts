@@ -100,9 +100,8 @@ function install(): void {
     // The application may be running already: it is not to find it among its modules.
     delete require.cache[file];
     measure ??= new Class({
-      figures,
+      ...{ figures, connections },
       latency: () => figures.read().latency,
-      isOurs: (server) => listeners.has(server),
       stampOf,
       kindOf: serverKind,
       countConnections: () => listeners.countConnections(),

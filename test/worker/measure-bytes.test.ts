@@ -28,6 +28,31 @@ t.test('bytes of connections that have closed by the time somebody asks, and of 
   t.match(await measure.read(FIGURES), { receivedBytes, sentBytes }, 'nothing counts twice');
 });
 
+t.test('bytes of a connection that is closed with its answer, its first or a later one', async (t) => {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => response.end('x'.repeat(1_000)));
+  });
+  const measure = measuring([server]);
+  const port = await listening(t, server);
+  const bytes = async () => {
+    const { receivedBytes, sentBytes } = await measure.read(FIGURES);
+    return { receivedBytes, sentBytes };
+  };
+  await get(port, false, 'y'.repeat(100));
+  const first = await bytes();
+  t.ok(first.receivedBytes > 100 && first.receivedBytes < 400, `${first.receivedBytes} bytes came`);
+  t.ok(first.sentBytes > 1_000 && first.sentBytes < 1_300, `${first.sentBytes} bytes went`);
+  t.same(await bytes(), first, 'nothing counts twice');
+  server.maxRequestsPerSocket = 3;
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  for (let time = 0; time < 3; time++) await get(port, agent, 'y'.repeat(100));
+  const all = await bytes();
+  t.ok(all.receivedBytes > 400 && all.receivedBytes < 1_600, `${all.receivedBytes} bytes came`);
+  t.ok(all.sentBytes > 4_000 && all.sentBytes < 5_200, `${all.sentBytes} bytes went`);
+  t.same(await bytes(), all);
+});
+
 t.test('a connection that is none of the system', async (t) => {
   const server = http.createServer((_request, response) => response.end('x'));
   const measure = measuring([server]);

@@ -74,6 +74,8 @@ export class Connections {
   /** What has been open at some time since `follow`; undefined before. */
   #followed: Map<ServerSocket, Connection> | undefined;
   #onOpened: (connection: Connection) => void = () => {};
+  /** Told of the server of each connection that is accepted. Must not throw. */
+  onAccepted: ((server: Server) => void) | undefined;
 
   /** @param isOurs whether the server listens on sockets that the supervisor gave */
   constructor(isOurs: (server: Server) => boolean) {
@@ -87,6 +89,7 @@ export class Connections {
       this.accepted += 1;
       socket[ACCEPTED_AT] = performance.now();
       this.usual.accepted(socket);
+      if (this.onAccepted !== undefined) this.onAccepted(socket.server);
       if (this.#followed !== undefined && !isTls(socket.server)) this.#add(socket);
     });
   }
@@ -184,11 +187,16 @@ function acceptedAt(socket: ServerSocket): number {
   return typeof at === 'number' ? at : at.acceptedAt;
 }
 
-/** Of a connection that our servers have accepted; undefined of any other, and of what is no socket of Node. */
-export function stampOf(socket: object): Stamp | undefined {
+/**
+ * Of a connection that our servers have accepted; undefined of any other, and of what is no socket of Node.
+ *
+ * @param makes whether it gets one that has none
+ */
+export function stampOf(socket: object, makes: boolean): Stamp | undefined {
   try {
     const at = (socket as Stamped)[ACCEPTED_AT];
     if (typeof at !== 'number') return at;
+    if (!makes) return undefined;
     const stamp = new Stamp(at);
     (socket as Stamped)[ACCEPTED_AT] = stamp;
     return stamp;

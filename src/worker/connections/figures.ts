@@ -37,8 +37,10 @@ export class Figures {
   /**
    * Told of each answer over HTTP/1.1, but on connections that are to be looked at again in any case. By a call from here, as a
    * subscriber of its own costs a process that seldom runs more than all that it does. Must not throw.
+   *
+   * `isLast`: the connection is closed after it.
    */
-  onAnswered: ((socket: object) => void) | undefined;
+  onAnswered: ((socket: object, isLast: boolean) => void) | undefined;
 
   install(): void {
     diagnosticsChannel.subscribe('http.server.request.start', (message) => {
@@ -50,7 +52,8 @@ export class Figures {
     diagnosticsChannel.subscribe('http.server.response.finish', (message) => {
       const { response, socket } = message as { response: ServerResponse & Timed; socket?: object | null };
       this.#finished(response, response.statusCode);
-      if (this.onAnswered !== undefined && socket != null && !isDue(socket)) this.onAnswered(socket);
+      if (this.onAnswered !== undefined && socket != null && !isDue(socket))
+        this.onAnswered(socket, response.shouldKeepAlive === false);
     });
     diagnosticsChannel.subscribe('http2.server.stream.start', (message) => {
       const { stream } = message as { stream: Http2Stream };

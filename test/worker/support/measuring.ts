@@ -21,13 +21,14 @@ export function measuring(ours: readonly Server[], registries: () => Iterable<un
   const figures = new Figures();
   figures.install();
   const isOurs = (server: Server) => ours.includes(server);
-  new Connections(isOurs).install();
+  const connections = new Connections(isOurs);
+  connections.install();
   return new Measure({
-    figures,
+    ...{ figures, connections },
     latency: () => figures.read().latency,
-    isOurs,
     // Each counts what it is given: of the others in this process the servers are not its own.
-    stampOf: (socket) => (isOurs((socket as ServerSocket).server as Server) ? stampOf(socket) : undefined),
+    stampOf: (socket, makes) =>
+      isOurs((socket as ServerSocket).server as Server) ? stampOf(socket, makes) : undefined,
     kindOf: serverKind,
     countConnections: () => 3,
     countKinds: () => ({ http1: 3 }),
