@@ -21,6 +21,8 @@ const STEPS = 4;
 
 const BEGAN_AT = Symbol('began at');
 type Timed = { [BEGAN_AT]?: number };
+/** `_last`: Node closes the connection after it. `shouldKeepAlive` may say otherwise than a header of the application. */
+type Answer = ServerResponse & Timed & { readonly _last?: unknown };
 interface Http2Stream extends Timed {
   readonly session?: object;
   readonly sentHeaders?: Record<string, unknown>;
@@ -50,10 +52,10 @@ export class Figures {
       response[BEGAN_AT] = performance.now();
     });
     diagnosticsChannel.subscribe('http.server.response.finish', (message) => {
-      const { response, socket } = message as { response: ServerResponse & Timed; socket?: object | null };
+      const { response, socket } = message as { response: Answer; socket?: object | null };
       this.#finished(response, response.statusCode);
       if (this.onAnswered !== undefined && socket != null && !isDue(socket))
-        this.onAnswered(socket, response.shouldKeepAlive === false);
+        this.onAnswered(socket, response._last === true);
     });
     diagnosticsChannel.subscribe('http2.server.stream.start', (message) => {
       const { stream } = message as { stream: Http2Stream };
