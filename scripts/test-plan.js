@@ -37,7 +37,8 @@ const LONG = [
   'e2e/tls',
 ];
 /** They keep half of the machine busy, or all of one processor for some of the time. */
-const BUSY = /^(?:core\/simulation|e2e\/(?:proxies|reload|page|prometheus|integrations|tls)|container\/.*)$/;
+const BUSY =
+  /^(?:core\/simulation|e2e\/(?:proxies|reload|page|prometheus|integrations|tls)|container\/.*)$|^programs\/ci$/;
 /** They boot the same machine, one after the other, and wait for it most of the time: four minutes, and 40 s of work. */
 const OF_ONE_MACHINE = /^systemd\//;
 

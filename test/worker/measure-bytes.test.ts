@@ -53,6 +53,22 @@ t.test('bytes of a connection that is closed with its answer, its first or a lat
   t.same(await bytes(), all);
 });
 
+t.test('an answer that is called the last once its head has gone is not', async (t) => {
+  const server = http.createServer((request, response) => {
+    response.writeHead(200, { 'content-length': '1000' });
+    response.shouldKeepAlive = false;
+    request.resume().on('end', () => response.end('x'.repeat(1_000)));
+  });
+  const measure = measuring([server]);
+  const port = await listening(t, server);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  for (let time = 0; time < 3; time++) await get(port, agent);
+  const { sentBytes, accepted } = await measure.read(FIGURES);
+  t.equal(accepted.http1, 1, 'one connection');
+  t.ok(sentBytes > 3_000 && sentBytes < 3_900, `${sentBytes} bytes went`);
+});
+
 t.test('a connection that is none of the system', async (t) => {
   const server = http.createServer((_request, response) => response.end('x'));
   const measure = measuring([server]);

@@ -8,5 +8,6 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--no-opt');
 // New objects are a megabyte at most: to wake other threads for them, and to wait for those, takes longer than to collect them.
 setFlagsFromString('--no-parallel-scavenge');
-// The young generation stays as small as it begins: a start would let it grow tenfold, and V8 gives that back late, Node 20's never.
+// Until `boundYoungGeneration` the young generation stays as small as it begins: a start would let it grow tenfold, and V8 gives
+// that back late, Node 20's never.
 setFlagsFromString('--semi-space-growth-factor=1');

@@ -24,7 +24,10 @@ let pending: NodeJS.Timeout | undefined;
 
 /** Once what is being done is done. */
 export function tidySoon(native: NativeLoad): void {
-  if (pending !== undefined) return;
+  if (pending !== undefined) {
+    pending.refresh();
+    return;
+  }
   pending = setTimeout(() => {
     pending = undefined;
     tidyUp(native.ok ? native.native : null);

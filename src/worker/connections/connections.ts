@@ -205,7 +205,7 @@ export function stampOf(socket: object, makes: boolean): Stamp | undefined {
   }
 }
 
-/** Whether somebody is going to look at it again; what throws, as a stand-in may, is nobody's. */
+/** Whether somebody is going to look at it again; what throws, as a stand-in may, counts as if so, and costs its own bytes. */
 export function isDue(socket: object): boolean {
   try {
     const at = (socket as Stamped)[ACCEPTED_AT];

@@ -29,6 +29,9 @@ export interface DrainOptions {
   readonly resignation: Resignation;
 }
 
+/** Kept from the start: applications replace it. */
+const { subscribe } = diagnosticsChannel;
+
 const POLL_MS = 20;
 /** By then a signal that follows a message has arrived, however busy the machine is, or nobody is there to send it. */
 const SIGNAL_MS = 5_000;
@@ -76,16 +79,24 @@ export class Drain {
   begin(order: DrainOrder): void {
     if (this.#draining) return;
     this.#draining = true;
-    // Not before: whoever hears of each request costs each of them.
-    diagnosticsChannel.subscribe('http.server.request.start', (message) =>
-      this.#answers.expect((message as { response: ServerResponse }).response),
-    );
+    this.#expectAnswers();
     // The application's clean-up runs on SIGTERM, which is still to come: the process must not end for want of work.
     this.#options.channel.hold();
     const beganAt = performance.now();
     // The message came in the middle of a turn; whole ones are counted, each with a look at the sockets.
     if (order.emptyQueue) setImmediate(() => this.#closeWhenEmpty(order, beganAt, -1, 0));
     else this.#close(order, beganAt);
+  }
+
+  /** Not before the drain: whoever hears of each request costs each of them. */
+  #expectAnswers(): void {
+    try {
+      subscribe('http.server.request.start', (message) =>
+        this.#answers.expect((message as { response: ServerResponse }).response),
+      );
+    } catch {
+      // Connections then end without a word, which is less than a drain that does not come about.
+    }
   }
 
   /**
