@@ -29,7 +29,7 @@ export interface DrainOptions {
   readonly resignation: Resignation;
 }
 
-/** Kept from the start: applications replace it. */
+/** Kept from the start: applications replace it, and a drain must come about. */
 const { subscribe } = diagnosticsChannel;
 
 const POLL_MS = 20;
@@ -90,13 +90,9 @@ export class Drain {
 
   /** Not before the drain: whoever hears of each request costs each of them. */
   #expectAnswers(): void {
-    try {
-      subscribe('http.server.request.start', (message) =>
-        this.#answers.expect((message as { response: ServerResponse }).response),
-      );
-    } catch {
-      // Connections then end without a word, which is less than a drain that does not come about.
-    }
+    subscribe('http.server.request.start', (message) =>
+      this.#answers.expect((message as { response: ServerResponse }).response),
+    );
   }
 
   /**
