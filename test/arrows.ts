@@ -95,7 +95,8 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'logs/sinks': ['logs/lines', 'config', 'errors', 'make-folder'],
   'logs/lines': ['protocol/logs', 'terminal-text'],
   systemd: ['core', 'sockets', 'native', 'errors', 'spawn'],
-  monitor: ['monitor/formats', 'protocol/measured', 'protocol/page', 'protocol/status', 'latency'],
+  monitor: ['monitor/formats', 'protocol/measured', 'protocol/page'],
+  'monitor/metrics': ['monitor', 'monitor/formats', 'protocol/measured', 'protocol/status', 'latency'],
   'monitor/formats': [],
   'control/server': [
     'control/client',

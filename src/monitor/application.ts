@@ -230,7 +230,7 @@ export class ApplicationTallies {
       count += 1;
     }
     growing.retain(found);
-    const all = [...families.values()].map(({ kind, samples }): Family => ({ ...kind, samples }));
+    const all = [...families.values()].map(({ kind, samples }): Family => ({ ...kind, parts: [samples] }));
     return { families: all, series: count, left };
   }
 

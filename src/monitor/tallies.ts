@@ -90,6 +90,9 @@ export class Tallies {
   readonly #live = new Map<number, { readonly slot: number; readonly row: Row }>();
   /** Of those that have ended, by slot: of all slots that there ever were, a few hundred. */
   readonly #kept = new Map<number, Row>();
+  /** Of slots of which nothing new has been told since somebody asked. */
+  readonly #bySlot = new Map<number, Row>();
+  readonly #total = newRow();
 
   /** As plain data, for the supervisor that takes over. */
   toJSON(): TalliesData {
@@ -111,12 +114,14 @@ export class Tallies {
     for (const entry of live.slice(0, MOST)) {
       const [worker, slot, row] = entriesOf(entry);
       const known = readRow(row);
-      if (isIndex(worker) && isIndex(slot) && known !== null) tallies.#live.set(worker, { slot, row: known });
+      if (isIndex(worker) && isIndex(slot) && known !== null) tallies.heard(worker, slot, known);
     }
     for (const entry of kept.slice(0, MOST)) {
       const [slot, row] = entriesOf(entry);
       const known = readRow(row);
-      if (isIndex(slot) && known !== null) tallies.#kept.set(slot, known);
+      if (!isIndex(slot) || known === null || tallies.#kept.has(slot)) continue;
+      tallies.#kept.set(slot, known);
+      addTo(tallies.#total, known);
     }
     return tallies;
   }
@@ -124,8 +129,20 @@ export class Tallies {
   /** Answers may overtake each other; and what is forged is at least no step back. */
   heard(worker: number, slot: number, row: Row): void {
     const known = this.#live.get(worker);
-    if (known === undefined) this.#live.set(worker, { slot, row });
-    else for (let i = 0; i < row.length; i++) known.row[i] = Math.max(known.row[i] ?? 0, row[i] ?? 0);
+    if (known === undefined) {
+      this.#live.set(worker, { slot, row: row.slice() });
+      this.#bySlot.delete(slot);
+      addTo(this.#total, row);
+      return;
+    }
+    this.#bySlot.delete(known.slot);
+    for (let i = 0; i < row.length; i++) {
+      const before = known.row[i] ?? 0;
+      const more = Math.max(0, (row[i] ?? 0) - before);
+      known.row[i] = before + more;
+      // As exact as a sum of all: they are multiples of a 1,024th.
+      this.#total[i] = (this.#total[i] ?? 0) + more;
+    }
   }
 
   /** Of workers that did not come along. */
@@ -137,6 +154,7 @@ export class Tallies {
     const ended = this.#live.get(worker);
     if (ended === undefined) return;
     this.#live.delete(worker);
+    // The sum of the slot stays as it is, and so does its row.
     const kept = this.#kept.get(ended.slot);
     if (kept === undefined) this.#kept.set(ended.slot, ended.row);
     else addTo(kept, ended.row);
@@ -144,22 +162,21 @@ export class Tallies {
 
   /** Of all that there ever were. */
   total(): Row {
-    const sum = newRow();
-    for (const row of this.#kept.values()) addTo(sum, row);
-    for (const { row } of this.#live.values()) addTo(sum, row);
-    return sum;
+    return this.#total.slice();
   }
 
-  /** By slot, in their order. */
-  bySlot(): Map<number, Row> {
-    const found = new Map<number, Row>();
-    for (const [slot, row] of this.#kept) found.set(slot, row.slice());
-    for (const { slot, row } of this.#live.values()) {
-      const sum = found.get(slot);
-      if (sum === undefined) found.set(slot, row.slice());
-      else addTo(sum, row);
-    }
-    return new Map([...found].sort(([a], [b]) => a - b));
+  /** By slot, in their order. A row is the same array as before where nothing new has been told of the slot; not to be changed. */
+  bySlot(): ReadonlyMap<number, Row> {
+    const fresh = new Map<number, Row>();
+    const of = (slot: number) => {
+      const row = fresh.get(slot) ?? newRow();
+      fresh.set(slot, row);
+      return row;
+    };
+    for (const [slot, row] of this.#kept) if (!this.#bySlot.has(slot)) addTo(of(slot), row);
+    for (const { slot, row } of this.#live.values()) if (!this.#bySlot.has(slot)) addTo(of(slot), row);
+    for (const [slot, row] of fresh) this.#bySlot.set(slot, row);
+    return new Map([...this.#bySlot].sort(([a], [b]) => a - b));
   }
 }
 

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { CATALOG, type Entry } from '../../src/monitor/catalog.js';
+import { CATALOG, type Entry } from '../../src/monitor/metrics/catalog.js';
 import { root } from './support/holdfast.js';
 import { startPrometheus } from './support/prometheus.js';
 import { has } from './support/proxies.js';

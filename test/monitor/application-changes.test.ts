@@ -11,7 +11,11 @@ t.test('what a release has made another metric of does not count on in it', asyn
   new client.Counter({ name: 'stock', help: 's', aggregator: 'max', registers: [largest] }).inc(3);
   for (const bySlot of [false, true]) {
     const ours = tallies();
-    const value = () => ours.merge(bySlot).families[0]?.samples.map(({ value }) => value);
+    const value = () =>
+      ours
+        .merge(bySlot)
+        .families[0]?.parts.flat()
+        .map(({ value }) => value);
     ours.heard(1, 0, await told(counted));
     ours.gone(1);
     t.same(value(), [5]);
@@ -49,9 +53,9 @@ t.test('a histogram is one whatever bounds the workers have', async (t) => {
       const look = () => {
         const now = new Map<string, number>();
         for (const bySlot of [false, true]) {
-          for (const { samples } of ours.merge(bySlot).families) areBuckets(samples);
-          for (const { samples } of ours.merge(bySlot).families) {
-            for (const { suffix, labels, value } of samples) now.set(`${suffix} ${JSON.stringify(labels)}`, value);
+          for (const { parts } of ours.merge(bySlot).families) areBuckets(parts.flat());
+          for (const { parts } of ours.merge(bySlot).families) {
+            for (const { suffix, labels, value } of parts.flat()) now.set(`${suffix} ${JSON.stringify(labels)}`, value);
           }
         }
         for (const [key, value] of before) if ((now.get(key) ?? 0) < value) throw new Error(`${key}: goes back`);

@@ -216,7 +216,7 @@ t.test('what another version has written down, or is nonsense, is as if it were 
   const data = { format: 1, descriptions: [schema], live: [], kept: [{ slot: 0, schema, values: [7] }], keptLeft: 2 };
   t.match(of(data), { series: 1, left: 2 });
   const live = { worker: 1, slot: 0, description: 0, version: 1, values: [1], left: 0 };
-  t.match(of({ ...data, live: [live] }).families, [{ samples: [{ value: 8 }] }]);
+  t.match(of({ ...data, live: [live] }).families, [{ parts: [[{ value: 8 }]] }]);
   for (const wrong of [
     ...[null, 7, 'x', [], {}, { format: 1 }, { ...data, format: 2 }, { ...data, kept: 7 }],
     {

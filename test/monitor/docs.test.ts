@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { CATALOG, type Entry } from '../../src/monitor/catalog.js';
+import { CATALOG, type Entry } from '../../src/monitor/metrics/catalog.js';
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 

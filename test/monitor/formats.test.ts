@@ -8,14 +8,14 @@ const COUNTER: Family = {
   name: 'a_total',
   type: 'counter',
   help: 'a \\ and\na "line"',
-  samples: [{ suffix: '', labels: [['x', 'a "b"\n\\']], value: 3 }],
+  parts: [[{ suffix: '', labels: [['x', 'a "b"\n\\']], value: 3 }]],
 };
-const OTHER: Family = { name: 'visits', type: 'counter', help: 'v', samples: [{ suffix: '', labels: [], value: 1 }] };
+const OTHER: Family = { name: 'visits', type: 'counter', help: 'v', parts: [[{ suffix: '', labels: [], value: 1 }]] };
 const GAUGE: Family = {
   name: 'g',
   type: 'gauge',
   help: 'g',
-  samples: [NaN, Infinity, -Infinity, 0.1].map((value, i) => ({ suffix: '', labels: [['i', String(i)]], value })),
+  parts: [[NaN, Infinity, -Infinity, 0.1].map((value, i) => ({ suffix: '', labels: [['i', String(i)]], value }))],
 };
 
 t.test('the text of Prometheus', async (t) => {
@@ -82,7 +82,7 @@ t.test('protocol buffers: a counter, byte by byte', async (t) => {
 
 t.test('protocol buffers: numbers that no bucket can have end', async (t) => {
   const bucket = (value: number) => ({ suffix: '_bucket', labels: [['le', '+Inf']] as const, value });
-  const family = (value: number): Family => ({ name: 'h', type: 'histogram', help: 'h', samples: [bucket(value)] });
+  const family = (value: number): Family => ({ name: 'h', type: 'histogram', help: 'h', parts: [[bucket(value)]] });
   for (const value of [Infinity, NaN, -5, 2 ** 60]) t.ok(protobufOf([family(value)]).length > 0, String(value));
 });
 
@@ -90,7 +90,7 @@ t.test('protocol buffers: a native histogram has its classic buckets beside it',
   const samples = ['1', '+Inf'].map((le) => ({ suffix: '_bucket', labels: [['le', le]] as const, value: 3 }));
   const counted = [...samples, ...['_sum', '_count'].map((suffix) => ({ suffix, labels: [], value: 3 }))];
   const own = { labels: [], count: 3, sum: 3, zeroUpTo: 0.5, zeroCount: 0, offset: -1, counts: [3] };
-  const family: Family = { name: 'h', type: 'histogram', help: 'h', samples: counted, native: [own] };
+  const family: Family = { name: 'h', type: 'histogram', help: 'h', parts: [counted], native: [own] };
   const double = (value: number) => {
     const bytes = Buffer.alloc(8);
     bytes.writeDoubleLE(value);

@@ -33,7 +33,10 @@ t.test("a sum of an application's fractions does not go back when workers end, i
     }
     const values = (bySlot: boolean) =>
       new Map(
-        tallies.merge(bySlot).families[0]?.samples.map(({ labels, value }) => [JSON.stringify(labels), Number(value)]),
+        tallies
+          .merge(bySlot)
+          .families[0]?.parts.flat()
+          .map(({ labels, value }) => [JSON.stringify(labels), Number(value)]),
       );
     const before = [values(false), values(true)];
     for (const i of order) {

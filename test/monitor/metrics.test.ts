@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import t from 'tap';
-import { CATALOG, type Entry } from '../../src/monitor/catalog.js';
+import { protobufOf } from '../../src/monitor/formats/protobuf.js';
 import { textOf } from '../../src/monitor/formats/text-format.js';
-import { KnownLabels } from '../../src/monitor/known-labels.js';
-import { familiesOf, type Observed } from '../../src/monitor/metrics.js';
-import { rowOf } from '../../src/monitor/tallies.js';
+import { CATALOG, type Entry } from '../../src/monitor/metrics/catalog.js';
+import { Metrics, type Observed } from '../../src/monitor/metrics/metrics.js';
+import type { Present } from '../../src/monitor/metrics/slots.js';
+import { rowOf, Tallies } from '../../src/monitor/tallies.js';
 import type { SupervisorStatus, WorkerStatus } from '../../src/protocol/status.js';
 import { statusOf } from '../control/support/fake-target.js';
 import { metricsOf } from './support/exposition.js';
@@ -60,18 +62,18 @@ function observed(more: Partial<Observed> = {}, status: Partial<SupervisorStatus
   };
 }
 
-const metrics = (given: Observed, otel = false) => metricsOf(textOf(familiesOf(given, new KnownLabels(otel)), false));
+const metrics = (given: Observed, otel = false) => metricsOf(textOf(new Metrics(otel).familiesOf(given), false));
 
 t.test('everything in the catalogue is told, and nothing else', async (t) => {
   for (const otel of [false, true]) {
-    const families = familiesOf(observed(), new KnownLabels(otel));
+    const families = new Metrics(otel).familiesOf(observed());
     const expected = Object.entries<Entry>(CATALOG).map(([name, entry]) => (otel ? entry.otel : undefined) ?? name);
     t.same(families.map(({ name }) => name).sort(), expected.sort());
-    for (const { name, type, help, samples } of families) {
+    for (const { name, type, help, parts } of families) {
       const [, entry] = Object.entries<Entry>(CATALOG).find(([own, one]) => own === name || one.otel === name) ?? [];
       t.match({ type, help }, { type: entry?.type, help: entry?.help }, name);
       const renamed = entry?.labels.map((label) => (otel ? entry.otelLabels?.[label] : undefined) ?? label);
-      for (const { labels } of samples) {
+      for (const { labels } of parts.flat()) {
         t.same(
           labels
             .map(([label]) => label)
@@ -154,7 +156,7 @@ t.test('durations as a histogram of both kinds agree', async (t) => {
     [`${name}_count`]: 10,
   });
   const [native] =
-    familiesOf(observed({ rows }), new KnownLabels(false)).find((family) => family.name === name)?.native ?? [];
+    new Metrics(false).familiesOf(observed({ rows })).find((family) => family.name === name)?.native ?? [];
   t.match(native, { count: 10, sum: 3.002, zeroCount: 1, zeroUpTo: 2 ** -13 });
   // Bucket i ends at 2^((offset + i) / 4).
   const ends = (native?.counts ?? []).flatMap((count, i) =>
@@ -181,4 +183,51 @@ t.test('one socket for all slots has a line of its own, and no share', async (t)
   const found = metrics(observed({}, { addresses: [{ kind: 'tcp', host: '::', port: 80, sockets }] }));
   t.equal(found['holdfast_socket_queue_length{address="[::]:80",slot="all"}'], 0);
   t.notOk(Object.keys(found).some((line) => /^holdfast_socket_(?:weight|share)/.test(line)));
+});
+
+t.test('what is kept from scrape to scrape never shows: each is what a first one would be', async (t) => {
+  const kept = new Metrics(false);
+  const tallies = new Tallies();
+  const present = new Map<number, Present>();
+  let changes = observed({ rows: tallies.bySlot(), present: [] });
+  const event = fc.record({
+    what: fc.constantFrom('heard', 'silent', 'gone', 'reload', 'moved', 'queue'),
+    id: fc.nat(5),
+    amount: fc.nat(1_000),
+  });
+  const apply = ({ what, id, amount }: { what: string; id: number; amount: number }) => {
+    const slot = id % 3;
+    const { status } = changes;
+    if (what === 'heard') {
+      const measured = measuredOf({ requests: amount, connections: amount });
+      tallies.heard(id, slot, rowOf(measured));
+      present.set(id, { slot, measured, delays: [[1, 2, 3, amount]], utilization: amount / 1_000 });
+    } else if (what === 'silent') present.delete(id);
+    else if (what === 'gone') {
+      tallies.gone(id);
+      present.delete(id);
+    } else if (what === 'moved') {
+      const one = present.get(id);
+      if (one !== undefined) present.set(id, { ...one, utilization: amount / 1_000 });
+    } else if (what === 'reload') {
+      const workers = [0, 1, 2].map((slot) => ({ ...worker(slot, slot), generation: amount }));
+      changes = observed({}, { ...status, workers });
+    } else {
+      const sockets = [{ slot: amount % 2 === 0 ? 0 : 1, weight: amount, queueLength: id, backlog: 511 }];
+      const addresses = [{ kind: 'tcp' as const, host: '::1', port: 3000 + (amount % 3), sockets }];
+      changes = observed({}, { ...status, addresses });
+    }
+  };
+  const property = fc.property(fc.array(event, { maxLength: 30 }), (events) => {
+    for (const one of events) {
+      apply(one);
+      const now = { ...changes, rows: tallies.bySlot(), present: [...present.values()] };
+      const fresh = new Metrics(false).familiesOf(now);
+      const families = kept.familiesOf(now);
+      for (const isOpen of [false, true]) if (textOf(families, isOpen) !== textOf(fresh, isOpen)) return false;
+      if (!protobufOf(families).equals(protobufOf(fresh))) return false;
+    }
+    return true;
+  });
+  t.doesNotThrow(() => fc.assert(property));
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { AT, gcOf, latencyOf, rowOf, Tallies } from '../../src/monitor/tallies.js';
+import { AT, addTo, gcOf, latencyOf, newRow, rowOf, Tallies } from '../../src/monitor/tallies.js';
 import { measuredOf } from './support/measured.js';
 
 t.test('what a worker measures as a row of numbers', async (t) => {
@@ -60,13 +60,17 @@ t.test('nothing ever goes back, whatever workers say and in whichever order', as
   const property = fc.property(fc.array(event, { maxLength: 60 }), (events) => {
     const tallies = new Tallies();
     let incarnation = 0;
-    let last = new Map<number, Float64Array>();
+    let last: ReadonlyMap<number, Float64Array> = new Map();
     for (const { worker, requests, gone } of events) {
       if (gone) tallies.gone(worker + 10 * incarnation++);
       else tallies.heard(worker + 10 * incarnation, worker % 2, rowOf(measuredOf({ requests })));
       const now = tallies.bySlot();
       for (const [slot, row] of last)
         for (const [i, value] of row.entries()) if ((now.get(slot)?.[i] ?? -1) < value) return false;
+      // The total is kept beside the rows.
+      const sum = newRow();
+      for (const row of now.values()) addTo(sum, row);
+      if (!sum.every((value, i) => value === tallies.total()[i])) return false;
       last = now;
     }
     return true;

@@ -20,12 +20,18 @@ export interface NativeHistogram {
   readonly counts: readonly number[];
 }
 
+export type Part = readonly Sample[];
+
 export interface Family {
   /** That of a counter as it is in the text format. */
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly help: string;
-  readonly samples: readonly Sample[];
+  /**
+   * What a histogram is made of is in one of them. One that is the same array as in the last scrape has the same samples, so that
+   * they need not be written anew.
+   */
+  readonly parts: readonly Part[];
   /** Of the same as the samples, where the scraper knows them: by the same labels. */
   readonly native?: readonly NativeHistogram[];
 }

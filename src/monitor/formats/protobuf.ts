@@ -4,7 +4,7 @@
  * https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto
  * https://protobuf.dev/programming-guides/encoding/
  */
-import type { Family, Labels, NativeHistogram, Sample } from './family.js';
+import type { Family, Labels, NativeHistogram, Part, Sample } from './family.js';
 
 export const PROTOBUF = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
 
@@ -18,16 +18,31 @@ const DOUBLE = 1;
 const BYTES = 2;
 
 export function protobufOf(families: readonly Family[]): Buffer {
-  const message = new Message();
+  const all: Buffer[] = [];
   for (const family of families) {
-    const own = new Message().text(1, family.name).text(2, family.help).number(3, TYPES[family.type]);
-    for (const metric of metrics(family)) own.message(4, metric);
-    message.delimited(own);
+    const head = new Message().text(1, family.name).text(2, family.help).number(3, TYPES[family.type]);
+    const own = [Buffer.from(head.bytes), ...family.parts.map((part) => metricsOf(family, part))];
+    const length = own.reduce((sum, { length }) => sum + length, 0);
+    all.push(Buffer.from(new Message().varint(length).bytes), ...own);
   }
-  return Buffer.from(message.bytes);
+  return Buffer.concat(all);
 }
 
-function metrics({ type, samples, native = [] }: Family): Message[] {
+/** As of text: a part is of one family, and what goes along with a native histogram is made anew in each scrape. */
+const written = new WeakMap<Part, Buffer>();
+
+function metricsOf(family: Family, part: Part): Buffer {
+  let bytes = written.get(part);
+  if (bytes === undefined) {
+    const message = new Message();
+    for (const metric of metrics(family, part)) message.message(4, metric);
+    bytes = Buffer.from(message.bytes);
+    written.set(part, bytes);
+  }
+  return bytes;
+}
+
+function metrics({ type, native = [] }: Family, samples: Part): Message[] {
   if (type === 'counter' || type === 'gauge') {
     return samples.map(({ labels, value }) => labelled(labels).message(FIELDS[type], new Message().double(1, value)));
   }
@@ -86,21 +101,22 @@ function zigzag(value: number): number {
 class Message {
   readonly bytes: number[] = [];
 
-  #varint(value: number): void {
+  varint(value: number): this {
     // Past 32 bits there are no shifts.
     for (; value >= 128; value = Math.floor(value / 128)) this.bytes.push((value % 128) | 128);
     this.bytes.push(value);
+    return this;
   }
 
   number(field: number, value: number): this {
-    this.#varint(field * 8 + VARINT);
+    this.varint(field * 8 + VARINT);
     // Of an application's it may be anything.
-    this.#varint(Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.trunc(value) || 0)));
+    this.varint(Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.trunc(value) || 0)));
     return this;
   }
 
   double(field: number, value: number): this {
-    this.#varint(field * 8 + DOUBLE);
+    this.varint(field * 8 + DOUBLE);
     const bytes = Buffer.alloc(8);
     bytes.writeDoubleLE(value);
     for (const byte of bytes) this.bytes.push(byte);
@@ -115,14 +131,9 @@ class Message {
     return this.#part(field, bytes);
   }
 
-  delimited({ bytes }: Message): void {
-    this.#varint(bytes.length);
-    for (const byte of bytes) this.bytes.push(byte);
-  }
-
   #part(field: number, bytes: ArrayLike<number> & Iterable<number>): this {
-    this.#varint(field * 8 + BYTES);
-    this.#varint(bytes.length);
+    this.varint(field * 8 + BYTES);
+    this.varint(bytes.length);
     for (const byte of bytes) this.bytes.push(byte);
     return this;
   }

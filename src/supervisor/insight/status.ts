@@ -18,7 +18,7 @@ import type { Custody, CustodySocket } from '../../sockets/custody/custody.js';
 import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { SteeringState } from '../upkeep/steering/steering-state.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
-import type { WorkerStats } from '../workers/questions/stats.js';
+import type { Stats, WorkerStats } from '../workers/questions/stats.js';
 
 export interface StatusSource {
   readonly state: State;
@@ -48,23 +48,40 @@ export interface StatusSource {
 export type StatusExtent = 'outline' | 'all' | 'figures';
 
 export async function collectStatus(source: StatusSource, extent: StatusExtent): Promise<SupervisorStatus> {
-  const figures = extent === 'figures';
-  // Of this moment: the core goes on while the workers are asked.
-  const state = structuredClone(source.state);
   const now = performance.now();
   // Before anything is waited for: a blocked worker takes a second not to answer, and queues do not wait.
   const listening = [...addresses(source.custody, source.weights), ...sharedAddresses(source.shared)];
+  if (extent === 'outline')
+    return statusOf(source, source.state, now, { extent, listening, used: new Map(), answers: [] });
+  // Of this moment: the core goes on while the workers are asked.
+  const state = structuredClone(source.state);
   const pids = [process.pid, ...state.workers.flatMap((worker) => worker.pid ?? [])];
   const [used, answers] = await Promise.all([
-    extent === 'outline' ? new Map<number, Usage>() : usage(pids),
+    usage(pids),
     Promise.all(
       state.workers.map((worker) => {
         const handle = source.workers.get(worker.id);
-        return handle === undefined || extent === 'outline' ? null : source.stats.ask(handle, figures);
+        return handle === undefined ? null : source.stats.ask(handle, extent === 'figures');
       }),
     ),
   ]);
+  return statusOf(source, state, now, { extent, listening, used, answers });
+}
+
+interface Asked {
+  readonly extent: StatusExtent;
+  readonly listening: readonly AddressStatus[];
+  readonly used: ReadonlyMap<number, Usage>;
+  /** In the order of the state's workers. */
+  readonly answers: readonly (Stats | null)[];
+}
+
+/** @param state may be the one that the core writes into: nothing of what is returned is a part of it */
+function statusOf(source: StatusSource, state: State, now: number, asked: Asked): SupervisorStatus {
+  const { extent, listening, used, answers } = asked;
   const own = used.get(process.pid);
+  const { restarts, rollouts } = state.totals;
+  const slots = new Map(state.slots.map((slot) => [slot.slot, slot]));
   return {
     name: source.name,
     pid: process.pid,
@@ -92,7 +109,7 @@ export async function collectStatus(source: StatusSource, extent: StatusExtent):
       trial: trialStatus(state, now),
     },
     crashLoop: state.crashLoop,
-    totals: state.totals,
+    totals: { restarts: { ...restarts }, rollouts: { ...rollouts } },
     handover: { ...source.handover, stayed: { ...source.handover.stayed } },
     cutOff: { ...source.cutOff },
     cpuPercent: own?.cpuPercent ?? null,
@@ -101,7 +118,7 @@ export async function collectStatus(source: StatusSource, extent: StatusExtent):
     workers: state.workers.map((worker, index) => {
       const taken = worker.pid === null ? undefined : used.get(worker.pid);
       const stats = answers[index] ?? null;
-      const slot = state.slots.find((candidate) => candidate.slot === worker.slot);
+      const slot = slots.get(worker.slot);
       return {
         id: worker.id,
         slot: worker.slot,
@@ -120,7 +137,7 @@ export async function collectStatus(source: StatusSource, extent: StatusExtent):
         connections: stats?.connections ?? null,
         accepted: stats?.accepted ?? null,
         requests: stats?.requests ?? null,
-        ...(figures && stats?.figures && { figures: stats.figures }),
+        ...(extent === 'figures' && stats?.figures && { figures: stats.figures }),
       };
     }),
   };

@@ -9,7 +9,16 @@ interface Course {
   readonly delays: { readonly at: number; readonly delay: readonly number[] }[];
   /** Active and idle. */
   readonly loop: { readonly at: number; readonly activeMs: number; readonly idleMs: number }[];
+  /** Of the same, until it tells something else. */
+  told: Told | null;
 }
+
+/** The delays that a worker has told, and the share of the time in which its loop was active; null where that is not known. */
+interface Told {
+  readonly delays: readonly (readonly number[])[];
+  readonly utilization: number | null;
+}
+const NOTHING: Told = { delays: [], utilization: null };
 
 export class Courses {
   readonly #courses = new Map<number, Course>();
@@ -20,8 +29,9 @@ export class Courses {
     { loopDelayMs, loopActiveMs: activeMs, loopIdleMs: idleMs }: MeasuredMessage,
     at: number,
   ): void {
-    const course = this.#courses.get(worker) ?? { delays: [], loop: [] };
+    const course = this.#courses.get(worker) ?? { delays: [], loop: [], told: null };
     this.#courses.set(worker, course);
+    course.told = null;
     if (loopDelayMs.length === 4) course.delays.push({ at, delay: loopDelayMs });
     course.loop.push({ at, activeMs, idleMs });
     // Of one that is asked seldom there is one answer, and the one before it.
@@ -33,10 +43,13 @@ export class Courses {
     this.#courses.delete(worker);
   }
 
-  /** @returns the delays that it has told, and the share of the time in which its loop was active; null where that is not known */
-  of(worker: number): { readonly delays: readonly (readonly number[])[]; readonly utilization: number | null } {
-    const { delays, loop } = this.#courses.get(worker) ?? { delays: [], loop: [] };
-    return { delays: delays.map(({ delay }) => delay), utilization: utilizationOf(loop) };
+  /** @returns the same as before where it has told nothing since */
+  of(worker: number): Told {
+    const course = this.#courses.get(worker);
+    if (course === undefined) return NOTHING;
+    const { delays, loop } = course;
+    course.told ??= { delays: delays.map(({ delay }) => delay), utilization: utilizationOf(loop) };
+    return course.told;
   }
 }
 

@@ -5,12 +5,12 @@
 import type { State } from '../../core/state/types.js';
 import type { Log } from '../../logs/logger.js';
 import { ApplicationTallies } from '../../monitor/application.js';
-import { CATALOG, type Entry } from '../../monitor/catalog.js';
 import type { Family } from '../../monitor/formats/family.js';
 import { chooseFormat } from '../../monitor/formats/negotiate.js';
 import { render } from '../../monitor/formats/render.js';
-import { KnownLabels } from '../../monitor/known-labels.js';
-import { familiesOf, type Present } from '../../monitor/metrics.js';
+import { CATALOG, type Entry } from '../../monitor/metrics/catalog.js';
+import { Metrics } from '../../monitor/metrics/metrics.js';
+import type { Present } from '../../monitor/metrics/slots.js';
 import { rowOf, Tallies } from '../../monitor/tallies.js';
 import type { MetricsRequest, Page } from '../../protocol/admin.js';
 import type { SupervisorStatus } from '../../protocol/status.js';
@@ -48,7 +48,7 @@ export class Observer {
   readonly #tallies: Tallies;
   readonly #application: ApplicationTallies;
   readonly #courses = new Courses();
-  readonly #labels: KnownLabels;
+  readonly #metrics: Metrics;
   readonly #gathering: Gathering;
   readonly #rollouts: RolloutTimes;
   readonly #pageFeedBefore: unknown;
@@ -70,7 +70,7 @@ export class Observer {
     this.#tallies = Tallies.fromJSON(tallies);
     this.#rollouts = new RolloutTimes(rollouts);
     const isOtel = options.names === 'otel';
-    this.#labels = new KnownLabels(isOtel);
+    this.#metrics = new Metrics(isOtel);
     const own = new Set(Object.entries<Entry>(CATALOG).map(([name, { otel }]) => (isOtel ? (otel ?? name) : name)));
     this.#application = ApplicationTallies.fromJSON(application, (name) => own.has(name));
     const version = (worker: number) => this.#application.version(worker);
@@ -111,8 +111,7 @@ export class Observer {
     const { application } = message;
     const row = rowOf(message);
     this.#gathering.heard(identity, message, row);
-    // The row is theirs from now on, and grows.
-    this.#tallies.heard(worker, slot, row.slice());
+    this.#tallies.heard(worker, slot, row);
     if (application !== undefined) this.#application.heard(worker, slot, application);
     this.#courses.heard(worker, message, performance.now());
   }
@@ -201,7 +200,7 @@ export class Observer {
       rollouts: this.#rollouts.seconds,
       application: { series: merged.series, left: merged.left, failures, ageSeconds: ageMs / 1000 },
     };
-    const families = familiesOf(observed, this.#labels);
+    const families = this.#metrics.familiesOf(observed);
     const bySlot = () => this.#application.merge(true).families;
     return { families, application: { together: () => merged.families, bySlot }, pages: new Map() };
   }

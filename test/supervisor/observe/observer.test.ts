@@ -103,7 +103,7 @@ t.test('many workers are told to look seldom how late their loops are', async (t
 
 t.test('of many workers the garbage collections of some are observed at a time', async (t) => {
   const { asked, join, observer, until } = begin(t);
-  const turns = Math.ceil(1_000_000 / (8 * os.availableParallelism()));
+  const turns = Math.ceil(1_000_000 / (4 * os.availableParallelism()));
   join(turns);
   await until(INTERVAL_MS);
   t.same(

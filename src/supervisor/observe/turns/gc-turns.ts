@@ -4,8 +4,10 @@
  * rest of the time, too. Pure.
  */
 
-/** At a time, of all workers, for each processor. */
-const MOST_OBSERVED = 8;
+/** Of all workers, for each processor: so many are observed all the time. */
+const MOST_ALWAYS = 8;
+/** Where there are more: at a time. */
+const MOST_IN_TURN = 4;
 
 interface Turn {
   /** When it was asked last, in milliseconds, and how many times each collection counts since. */
@@ -34,7 +36,8 @@ export class GcTurns {
    * @param now in milliseconds, of a clock that does not go back
    */
   weight(worker: number, workers: number, now: number): number {
-    const turns = Math.max(1, Math.ceil(workers / (MOST_OBSERVED * this.#processors)));
+    const isAlways = workers <= MOST_ALWAYS * this.#processors;
+    const turns = isAlways ? 1 : Math.ceil(workers / (MOST_IN_TURN * this.#processors));
     const turn = this.#turns.get(worker) ?? { askedAt: now, weight: 1, waits: worker % turns, dueMs: 0 };
     this.#turns.set(worker, turn);
     // Until its first turn nothing is owed, nor where all are observed all the time.

@@ -1,6 +1,7 @@
 /** Labels of metrics, under the names of who asks, and as few times made as can be. Pure. */
+
+import type { Labels } from '../formats/family.js';
 import { CATALOG, type Entry, type MetricName } from './catalog.js';
-import type { Labels } from './formats/family.js';
 
 export type Plain = Readonly<Record<string, string | number>>;
 

@@ -1,5 +1,5 @@
 /** Histograms in the classic format: buckets that each have all that is below their bound. Pure. */
-import type { Labels, Sample } from './formats/family.js';
+import type { Labels, Sample } from '../formats/family.js';
 
 export interface Part {
   readonly bounds: readonly number[];

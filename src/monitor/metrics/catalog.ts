@@ -1,7 +1,7 @@
 /**
  * Every metric that there is, by its name: kind, meaning, labels. Made, documented, drawn and tested from here alone. Labels are
  * of fixed sets, or of the slots and addresses that there are: never of what has come and gone. Their values come from
- * metrics.ts, and what workers count for them from src/worker/measure.ts.
+ * metrics.ts, slots.ts and sockets.ts, and what workers count for them from src/worker/measure.ts.
  */
 
 export interface Entry {
