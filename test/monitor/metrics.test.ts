@@ -191,7 +191,7 @@ t.test('what is kept from scrape to scrape never shows: each is what a first one
   const present = new Map<number, Present>();
   let changes = observed({ rows: tallies.bySlot(), present: [] });
   const event = fc.record({
-    what: fc.constantFrom('heard', 'silent', 'gone', 'reload', 'moved', 'queue'),
+    what: fc.constantFrom('heard', 'late', 'silent', 'gone', 'reload', 'moved', 'queue'),
     id: fc.nat(5),
     amount: fc.nat(1_000),
   });
@@ -202,7 +202,8 @@ t.test('what is kept from scrape to scrape never shows: each is what a first one
       const measured = measuredOf({ requests: amount, connections: amount });
       tallies.heard(id, slot, rowOf(measured));
       present.set(id, { slot, measured, delays: [[1, 2, 3, amount]], utilization: amount / 1_000 });
-    } else if (what === 'silent') present.delete(id);
+    } else if (what === 'late') tallies.heard(id, slot, rowOf(measuredOf({ requests: amount })));
+    else if (what === 'silent') present.delete(id);
     else if (what === 'gone') {
       tallies.gone(id);
       present.delete(id);
