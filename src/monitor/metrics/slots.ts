@@ -24,10 +24,10 @@ export interface Present {
   readonly utilization: number | null;
 }
 
-/** What is known of a slot, whose workers are two while one follows the other. Each array is the same one while nothing in it is new. */
+/** What is known of a slot, whose workers are two while one follows the other. */
 export interface SlotFigures {
   readonly slot: number;
-  /** What all its workers have counted; null of one that has told nothing yet. */
+  /** What all its workers have counted, in the same array as before if that is nothing new; null where they have told nothing yet. */
   readonly row: Row | null;
   /** The newest; null where it has no worker. */
   readonly generation: number | null;

@@ -1,5 +1,5 @@
 /** The last seconds of each worker's event loop, of which gauges are made. */
-import type { MeasuredMessage } from './questions.js';
+import type { OwnMeasured } from './questions.js';
 
 /** What gauges of the last seconds are made of. */
 const LAST_MS = 15_000;
@@ -24,11 +24,7 @@ export class Courses {
   readonly #courses = new Map<number, Course>();
 
   /** @param at in milliseconds, of a clock that does not go back */
-  heard(
-    worker: number,
-    { loopDelayMs, loopActiveMs: activeMs, loopIdleMs: idleMs }: MeasuredMessage,
-    at: number,
-  ): void {
+  heard(worker: number, { loopDelayMs, loopActiveMs: activeMs, loopIdleMs: idleMs }: OwnMeasured, at: number): void {
     const course = this.#courses.get(worker) ?? { delays: [], loop: [], told: null };
     this.#courses.set(worker, course);
     course.told = null;

@@ -5,10 +5,11 @@
 import os from 'node:os';
 import type { State } from '../../core/state/types.js';
 import type { Row } from '../../monitor/tallies.js';
+import type { ApplicationMetrics } from '../../protocol/measured.js';
 import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 import type { Figures } from './page-feed.js';
-import { type Answers, type MeasuredMessage, Questions } from './questions.js';
+import { type Answers, type OwnMeasured, Questions } from './questions.js';
 import { Rhythm } from './rhythm.js';
 import { AskingTurns } from './turns/asking-turns.js';
 import { GcTurns } from './turns/gc-turns.js';
@@ -38,7 +39,7 @@ export interface Gathered {
 
 interface Latest extends Omit<Figures, 'silentMs'> {
   readonly identity: WorkerIdentity;
-  readonly measured: MeasuredMessage;
+  readonly measured: OwnMeasured;
 }
 
 export class Gathering {
@@ -63,9 +64,8 @@ export class Gathering {
   }
 
   /** Every answer counts, whoever has asked. */
-  heard(identity: WorkerIdentity, measured: MeasuredMessage, row: Row): void {
+  heard(identity: WorkerIdentity, measured: OwnMeasured, row: Row, application?: ApplicationMetrics): void {
     const { worker } = identity;
-    const { application } = measured;
     const now = performance.now();
     this.#latest.set(worker, { identity, row, measured, heardAt: now });
     if (application !== undefined) {

@@ -108,12 +108,13 @@ export class Observer {
   /** Every answer counts, whoever has asked. */
   heard(identity: WorkerIdentity, message: MeasuredMessage): void {
     const { worker, slot } = identity;
-    const { application } = message;
-    const row = rowOf(message);
-    this.#gathering.heard(identity, message, row);
+    // What is kept of the answer has no description of the application's metrics, which may be long.
+    const { application, ...measured } = message;
+    const row = rowOf(measured);
+    this.#gathering.heard(identity, measured, row, application);
     this.#tallies.heard(worker, slot, row);
     if (application !== undefined) this.#application.heard(worker, slot, application);
-    this.#courses.heard(worker, message, performance.now());
+    this.#courses.heard(worker, measured, performance.now());
   }
 
   /** It has ended: what it had last is kept. */

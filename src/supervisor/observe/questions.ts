@@ -4,7 +4,9 @@ import type { WorkerIdentity } from '../workers/process/fork.js';
 import type { WorkerHandle } from '../workers/process/handle.js';
 
 export type MeasuredMessage = Extract<WorkerMessage, { type: 'measured' }>;
-export type Answers = ReadonlyMap<WorkerIdentity, MeasuredMessage>;
+/** Without the application's metrics, which are kept in a place of their own. */
+export type OwnMeasured = Omit<MeasuredMessage, 'application'>;
+export type Answers = ReadonlyMap<WorkerIdentity, OwnMeasured>;
 
 /** How a worker is to measure until it is asked again. */
 export type Manner = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'resolutionMs' | 'gcWeight'>;
@@ -12,10 +14,7 @@ export type Manner = Pick<Extract<SupervisorMessage, { type: 'measure' }>, 'reso
 export class Questions {
   readonly #known: (worker: number) => number;
   readonly #manner: (worker: number) => Manner;
-  readonly #waiting = new Map<
-    number,
-    { readonly worker: number; readonly settle: (message: MeasuredMessage) => void }
-  >();
+  readonly #waiting = new Map<number, { readonly worker: number; readonly settle: (message: OwnMeasured) => void }>();
   /** Since when they owe an answer, in milliseconds. */
   readonly #owing = new Map<number, number>();
   #asked = 0;
@@ -48,7 +47,7 @@ export class Questions {
     this.#owing.delete(worker);
   }
 
-  heard(worker: number, message: MeasuredMessage): void {
+  heard(worker: number, message: OwnMeasured): void {
     this.#owing.delete(worker);
     const waiting = this.#waiting.get(message.seq);
     // Who answers for another is not heard.
@@ -67,7 +66,7 @@ export class Questions {
     readers: ReadonlySet<number>,
     patienceMs: number,
   ): Promise<Answers> {
-    const found = new Map<WorkerIdentity, MeasuredMessage>();
+    const found = new Map<WorkerIdentity, OwnMeasured>();
     const asked: number[] = [];
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -78,7 +77,7 @@ export class Questions {
       const seq = this.ask(handle, { kinds: true, application: readers.has(worker) });
       asked.push(seq);
       const answer = new Promise<void>((resolve) => {
-        const settle = (message: MeasuredMessage) => {
+        const settle = (message: OwnMeasured) => {
           found.set(handle.identity, message);
           resolve();
         };

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { Courses } from '../../../src/supervisor/observe/courses.js';
-import type { MeasuredMessage } from '../../../src/supervisor/observe/questions.js';
+import type { OwnMeasured } from '../../../src/supervisor/observe/questions.js';
 import { measuredOf } from '../../monitor/support/measured.js';
 
-const message = (more: Parameters<typeof measuredOf>[0]) => measuredOf(more) as unknown as MeasuredMessage;
+const message = (more: Parameters<typeof measuredOf>[0]) => measuredOf(more) as unknown as OwnMeasured;
 
 t.test('gauges are of the last 15 s, however often a worker is asked', async (t) => {
   for (const distance of [1, 4]) {

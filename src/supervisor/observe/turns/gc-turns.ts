@@ -13,6 +13,8 @@ interface Turn {
   /** When it was asked last, in milliseconds, and how many times each collection counts since. */
   askedAt: number;
   weight: number;
+  /** In how many turns they were then. */
+  turns: number;
   /** How many questions until its first turn, -1 after it: not all that have begun together are observed together. */
   waits: number;
   /** For how long it should have been observed and was not; below 0 it was for longer. */
@@ -38,8 +40,12 @@ export class GcTurns {
   weight(worker: number, workers: number, now: number): number {
     const isAlways = workers <= MOST_ALWAYS * this.#processors;
     const turns = isAlways ? 1 : Math.ceil(workers / (MOST_IN_TURN * this.#processors));
-    const turn = this.#turns.get(worker) ?? { askedAt: now, weight: 1, waits: worker % turns, dueMs: 0 };
+    const turn = this.#turns.get(worker) ?? { askedAt: now, weight: 1, turns: 1, waits: -1, dueMs: 0 };
     this.#turns.set(worker, turn);
+    // Those that were all observed, and those that are new, begin one after the other.
+    if (turn.turns === 1 && turns > 1) turn.waits = worker % turns;
+    else if (turn.waits >= turns) turn.waits = turns - 1;
+    turn.turns = turns;
     // Until its first turn nothing is owed, nor where all are observed all the time.
     if (turn.waits >= 0 || turns === 1) turn.dueMs = 0;
     else turn.dueMs += (1 - turn.weight) * (now - turn.askedAt);

@@ -47,9 +47,28 @@ t.test('when there are more or fewer workers, what was observed before is no deb
   const turns = new GcTurns(1);
   for (let now = 0; now < 3_600_000; now += 1_000) turns.weight(1, 8, now);
   const weights = [0, 1, 2, 3, 4, 5].map((second) => turns.weight(1, 16, 3_600_000 + second * 1_000));
-  t.same(weights, [4, 0, 0, 0, 4, 0]);
+  t.same(weights, [0, 4, 0, 0, 0, 4]);
   t.equal(turns.weight(1, 8, 3_606_000), 1);
   turns.weight(2, 16, 3_606_000);
   turns.gone(2);
   t.equal(turns.weight(2, 8, 9_000_000), 1, 'the number of one that has gone is that of nobody');
+});
+
+t.test('those that were all observed begin their turns one after the other', async (t) => {
+  const turns = new GcTurns(2);
+  const observed = (workers: number, now: number) =>
+    numbers(workers).filter((worker) => turns.weight(worker, workers, now) > 0).length;
+  t.equal(observed(16, 0), 16);
+  for (let second = 1; second < 30; second++) {
+    const found = observed(17, second * 1_000);
+    t.ok(found > 0 && found <= 8, `${found} of 17 after ${second} s`);
+  }
+  t.equal(observed(16, 30_000), 16, 'and all of them at once when they are few again');
+});
+
+t.test('one that would have waited for many turns waits for few when there are fewer', async (t) => {
+  const turns = new GcTurns(1);
+  t.equal(turns.weight(31, 128, 0), 0);
+  const weights = [1, 2, 3].map((second) => turns.weight(31, 9, second * 1_000));
+  t.ok(weights.includes(3), String(weights));
 });
