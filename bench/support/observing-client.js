@@ -17,8 +17,12 @@ process.stdin.resume().once('end', () => process.exit(0));
 
 /** At even distances, as Prometheus does it. */
 function scrape() {
-  get('/metrics', agent)
-    .on('error', fail)
+  const request = get('/metrics', agent);
+  request
+    .on('error', (error) => {
+      // Whoever was stopped finds a kept connection closed meanwhile, and takes a new one, as Prometheus does.
+      if (!(request.reusedSocket && error.code === 'ECONNRESET')) fail(error);
+    })
     .once('close', () => {
       // Whoever was stopped meanwhile does not catch up.
       setTimeout(scrape, 1000 - ((performance.now() - begun) % 1000));

@@ -55,6 +55,7 @@ t.test('a reload ends what the old worker has started, but for what has a sessio
   t.same(running(family), [false, false, true]);
   const next = await familyOf(t, port);
   t.same(running(next), [true, true, true], 'what the new one has started is left alone');
+  await holdfast.message('processes left behind are killed');
   t.match(holdfast.lines('processes left behind are killed'), [{ slot: 0, generation: 1, pids: [family.deaf] }]);
   t.equal((await holdfast.run('stop')).code, 0);
   t.equal(await holdfast.closed, 0);

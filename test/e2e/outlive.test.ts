@@ -119,6 +119,7 @@ t.test('a worker that is stuck is replaced, and what waits for it is served', as
   await second.message('worker does not attach');
   await second.message('started');
   await haveEnded(stuck);
+  await second.line(({ msg, pid }) => msg === 'worker exited' && pid === stuck);
   for (const { pid } of await Promise.all(waiting)) t.not(pid, stuck);
   const after = (await second.status()).workers;
   t.same(after.map(({ slot, state }) => `${slot} ${state}`).sort(), ['0 ready', '1 ready']);
