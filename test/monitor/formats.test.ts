@@ -128,3 +128,21 @@ t.test('the format is chosen by what is accepted', async (t) => {
   ];
   for (const [accept, format] of cases) t.equal(chooseFormat(accept), format, String(accept));
 });
+
+t.test('a part is written once in each format, however often it comes', async (t) => {
+  let read = 0;
+  const sample = {
+    suffix: '',
+    labels: [],
+    get value() {
+      read += 1;
+      return 7;
+    },
+  };
+  const family: Family = { name: 'g', type: 'gauge', help: 'g', parts: [[sample]] };
+  const texts = [false, true, false].map((isOpen) => textOf([family], isOpen));
+  t.equal(texts[2], texts[0]);
+  t.equal(read, 1, 'the lines of both text formats are the same');
+  t.same(protobufOf([family]), protobufOf([family]));
+  t.equal(read, 2);
+});

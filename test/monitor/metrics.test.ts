@@ -232,3 +232,13 @@ t.test('what is kept from scrape to scrape never shows: each is what a first one
   });
   t.doesNotThrow(() => fc.assert(property));
 });
+
+t.test('of slots of which nothing is new nothing is made anew', async (t) => {
+  const kept = new Metrics(false);
+  const given = observed();
+  const ofSlots = () =>
+    kept.familiesOf(given).flatMap(({ name, parts }) => (name.startsWith('holdfast_worker_') ? parts : []));
+  const [first, second] = [ofSlots(), ofSlots()];
+  t.ok(first.length > 20, `${first.length} parts`);
+  t.ok(first.every((part, i) => part === second[i]));
+});

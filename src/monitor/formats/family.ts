@@ -28,8 +28,8 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly help: string;
   /**
-   * None is empty, and what a histogram is made of is in one of them. One that is the same array as in the last scrape has the same samples, so that
-   * they need not be written anew.
+   * None is empty, and what a histogram is made of is in one of them. One that is the same array as in the last scrape has the same
+   * samples, so that they need not be written anew.
    */
   readonly parts: readonly Part[];
   /** Of the same as the samples, where the scraper knows them: by the same labels. */

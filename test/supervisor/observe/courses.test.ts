@@ -34,3 +34,20 @@ t.test('of one that is asked seldom there is the last answer, and what it did si
   courses.gone(1);
   t.same(courses.of(1), { delays: [], utilization: null });
 });
+
+t.test('it is the same as before until the worker tells something, and then something else', async (t) => {
+  const courses = new Courses();
+  courses.heard(1, message({ loopDelayMs: [1, 1, 1, 1], loopActiveMs: 0, loopIdleMs: 0 }), 0);
+  const told = courses.of(1);
+  t.equal(courses.of(1), told);
+  courses.heard(2, message({ loopDelayMs: [5, 5, 5, 5] }), 500);
+  t.equal(courses.of(1), told, 'another worker is no news of it');
+  courses.heard(1, message({ loopDelayMs: [2, 2, 2, 2], loopActiveMs: 250, loopIdleMs: 750 }), 1_000);
+  t.same(courses.of(1), {
+    delays: [
+      [1, 1, 1, 1],
+      [2, 2, 2, 2],
+    ],
+    utilization: 0.25,
+  });
+});

@@ -101,6 +101,16 @@ t.test('many workers are told to look seldom how late their loops are', async (t
   );
 });
 
+t.test('what is kept of an answer has nothing of the application: its description may be long', async (t) => {
+  const { observer, looks, until } = begin(t);
+  const application = { version: 1, schema: '[]', values: [], left: 0, failure: null };
+  observer.heard({ worker: 1, slot: 0 } as never, { ...MEASURED, seq: 0, ...measuredOf({ requests: 7 }), application });
+  await until(INTERVAL_MS);
+  const kept = looks.at(-1)?.figures.get(1)?.measured;
+  t.match(kept, { requests: 7 });
+  t.notOk(kept && 'application' in kept);
+});
+
 t.test('of many workers the garbage collections of some are observed at a time', async (t) => {
   const { asked, join, observer, until } = begin(t);
   const turns = Math.ceil(1_000_000 / (4 * os.availableParallelism()));
