@@ -56,7 +56,12 @@ function converse(keeps) {
       clearTimeout(patience);
     };
     const ask = () => {
-      if (socket.destroyed || !running) return socket.destroy();
+      if (socket.destroyed) return;
+      if (!running) {
+        // Told to stop while it connected: nothing has been asked, and so nothing is lost.
+        if (waits) settle();
+        return socket.destroy();
+      }
       if (!waits) {
         waits = true;
         under += 1;
