@@ -1,8 +1,9 @@
 /**
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
- * many requests as go, of four supervisors in turn, two of them observed, while the others are stopped: ROUNDS (9) of 3 s each, with as
- * many connections as workers, after a warm-up. COUNTING=off does without prom-client. ONLY=cost and ONLY=throughput do one of both. Needs Linux.
+ * many requests as go, of four supervisors in turn, two of them observed, while the others are stopped: ROUNDS (9) of 3 s each, after
+ * 11 s that do not count, with as many connections as workers, after a warm-up. COUNTING=off does without prom-client. ONLY=cost and
+ * ONLY=throughput do one of both. Needs Linux.
  */
 import { compareThroughput, startObserved } from './support/observed.js';
 import { machine } from './support/report.js';

@@ -10,8 +10,11 @@ import { cpuMs, startSupervisor } from './supervisor.js';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const counting = createRequire(import.meta.url).resolve('../apps/counting.cjs');
 const ROUND_MS = 3_000;
-/** Who has been stopped is missed for a moment, and a scraper is expected from its third scrape on. */
-const LEAD_IN_MS = 4_500;
+/**
+ * Who has been stopped for long answers a tenth less at first, observed or not, and as much as before only after some seven
+ * seconds; a scraper is expected from its third scrape on.
+ */
+const LEAD_IN_MS = 11_000;
 /** Warm are those that have answered so many each: until then code is compiled, which makes them four times as quick. */
 const WARM_AFTER = 6_000;
 /** A trend in the order of their starts, as in how much of them the machine has kept at hand, is the same for both kinds. */
