@@ -33,6 +33,11 @@ export class PuppetDoings {
       this.#owner.clock.at(puppet.lastToldAt, () => this.listen(puppet, key));
       return;
     }
+    // A process cannot have two that overlap. What it serves it tries again.
+    if (hasOverlapping(puppet, key)) {
+      if (puppet.keys.includes(key)) this.#owner.clock.after(50, () => this.listen(puppet, key));
+      return;
+    }
     if (this.#owner.custody.rivals(puppet, key).length > 0) {
       puppet.seeming.push(key);
       this.#owner.tell({ type: 'contested', worker: puppet.id, key });
@@ -68,15 +73,13 @@ export class PuppetDoings {
   look(puppet: Puppet): void {
     const key = this.#owner.clock.pick(HOSTS) ?? '';
     const own = [...puppet.keys, ...puppet.accepts, ...puppet.opening, ...puppet.seeming];
-    if (isGoing(puppet) || own.includes(key)) return;
-    // A process cannot have two that overlap.
-    const isTaken = [...puppet.accepts, ...puppet.opening, ...puppet.seeming].some(
-      (other) => isWider(key, other) || isWider(other, key),
-    );
-    if (isTaken) return;
+    if (isGoing(puppet) || own.includes(key) || hasOverlapping(puppet, key)) return;
     this.listen(puppet, key);
     const end = () => {
-      if (puppet.opening.includes(key)) this.#owner.clock.after(1, end);
+      // It may not listen yet: the news that go before are still on their way.
+      const isComing =
+        puppet.opening.includes(key) || (puppet.lastToldAt > this.#owner.clock.now && !uses(puppet, key));
+      if (isComing) this.#owner.clock.after(1, end);
       else this.close(puppet, key);
     };
     this.#owner.clock.after(
@@ -87,7 +90,8 @@ export class PuppetDoings {
 
   /** The application no longer wants one of its addresses, for a while. */
   closeOne(puppet: Puppet): void {
-    const key = this.#owner.clock.pick(puppet.accepts);
+    const widened = [...puppet.widened.values()].flat();
+    const key = this.#owner.clock.pick(puppet.accepts.filter((other) => !widened.includes(other)));
     if (key === undefined) return;
     this.close(puppet, key);
     this.#owner.clock.after(this.#owner.clock.between(50, 3_000), () => {
@@ -148,4 +152,8 @@ export class PuppetDoings {
     puppet.lastToldAt = Math.max(puppet.lastToldAt, this.#owner.clock.now) + this.#owner.clock.between(0, 5);
     this.#owner.clock.at(puppet.lastToldAt, () => this.#owner.tell(event));
   }
+}
+
+function hasOverlapping({ accepts, opening, seeming }: Puppet, key: string): boolean {
+  return [...accepts, ...opening, ...seeming].some((other) => isWider(key, other) || isWider(other, key));
 }
