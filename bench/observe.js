@@ -1,9 +1,9 @@
 /**
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
- * many requests as go, of four supervisors in turn, two of them observed, while the others are stopped: ROUNDS (9) of 3 s each, after
- * 11 s that do not count, with as many connections as workers, after a warm-up. COUNTING=off does without prom-client. ONLY=cost and
- * ONLY=throughput do one of both. Needs Linux.
+ * many requests as go, with as many connections as workers: PAIRS (9) of supervisors that are started for a sample of 15 s, one
+ * observed and one without an admin address, after a warm-up. COUNTING=off does without prom-client. ONLY=cost and ONLY=throughput
+ * do one of both. Needs Linux.
  */
 import { compareThroughput, startObserved } from './support/observed.js';
 import { machine } from './support/report.js';
@@ -11,7 +11,7 @@ import { cpuMs, privateMb } from './support/supervisor.js';
 
 const WORKERS = Number(process.env.WORKERS ?? 64);
 const SECONDS = Number(process.env.SECONDS ?? 20);
-const ROUNDS = Number(process.env.ROUNDS ?? 9);
+const PAIRS = Number(process.env.PAIRS ?? 9);
 /** So many are not counted. */
 const FIRST = 5;
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -25,8 +25,8 @@ if (only !== 'throughput') {
 }
 if (only !== 'cost') {
   console.log(`${machine()}; ${WORKERS} workers, with page and scraper, to that without an admin address`);
-  console.log(`${ROUNDS} rounds: median (quartiles)`);
-  await compareThroughput(WORKERS, ROUNDS);
+  console.log(`${PAIRS} pairs: mean ± standard error`);
+  await compareThroughput(WORKERS, PAIRS);
 }
 
 async function measure(how) {

@@ -37,3 +37,16 @@ t.test('several that want it soon have it once, and not at once', async (t) => {
   while (trims < 2) await wait(20);
   t.equal(trims, 2);
 });
+
+t.test('whoever wants it again meanwhile puts it off', async (t) => {
+  let trims = 0;
+  const native = { trimMemory: () => trims++ } as unknown as Native;
+  const load = { ok: true, native } as const;
+  tidySoon(load);
+  await wait(600);
+  tidySoon(load);
+  // However late they are, timers are told of in the order in which they are due: from the first call on it would have been before.
+  await wait(900);
+  t.equal(trims, 0);
+  while (trims === 0) await wait(20);
+});
