@@ -66,6 +66,7 @@ async function sample(workers, isObserved, kind) {
 /** The mean with its standard error: of pairs as different as these a median of few says less. */
 function text(values) {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length - 1);
+  if (values.length === 1) return mean.toFixed(3);
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
   return `${mean.toFixed(3)} ± ${Math.sqrt(variance / values.length).toFixed(3)}`;
 }
