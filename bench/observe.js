@@ -1,7 +1,7 @@
 /**
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
- * many requests as go, with as many connections as workers: PAIRS (9) of supervisors that are started for a sample of 15 s, one
+ * many requests as go, with as many connections as workers: ROUNDS (9) of two supervisors that are started for a sample of 15 s, one
  * observed and one without an admin address, after a warm-up. COUNTING=off does without prom-client. ONLY=cost and ONLY=throughput
  * do one of both. Needs Linux.
  */
@@ -11,7 +11,7 @@ import { cpuMs, privateMb } from './support/supervisor.js';
 
 const WORKERS = Number(process.env.WORKERS ?? 64);
 const SECONDS = Number(process.env.SECONDS ?? 20);
-const PAIRS = Number(process.env.PAIRS ?? 9);
+const ROUNDS = Number(process.env.ROUNDS ?? 9);
 /** So many are not counted. */
 const FIRST = 5;
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -25,8 +25,8 @@ if (only !== 'throughput') {
 }
 if (only !== 'cost') {
   console.log(`${machine()}; ${WORKERS} workers, with page and scraper, to that without an admin address`);
-  console.log(`${PAIRS} pairs: mean ± standard error`);
-  await compareThroughput(WORKERS, PAIRS);
+  console.log(`${ROUNDS} rounds: median (mean ± standard error)`);
+  await compareThroughput(WORKERS, ROUNDS);
 }
 
 async function measure(how) {

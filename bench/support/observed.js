@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { median } from './figures.js';
 import { end, start } from './launch.js';
 import { freePort, startLoad } from './processes.js';
 import { cpuMs, startSupervisor } from './supervisor.js';
@@ -25,14 +26,14 @@ export async function startObserved(workers, isObserved, env = {}) {
 
 /**
  * Each sample has a supervisor of its own, which is never stopped: who was stopped for long answers less for seconds afterwards, and
- * one start differs from the next by 2 %, for as long as it lives. In pairs, one after the other, which begin with either kind in
- * turn: requests a second, and processor time of supervisor and workers for each.
+ * one start differs from the next by 2 %, for as long as it lives. A round is a pair, one after the other, which begins with either
+ * kind in turn: requests a second, and processor time of supervisor and workers for each.
  */
-export async function compareThroughput(workers, pairs) {
+export async function compareThroughput(workers, rounds) {
   for (const kind of ['short', 'one-each']) {
     const found = [];
-    for (let pair = 0; pair < pairs; pair++) {
-      const order = pair % 2 === 0 ? [false, true] : [true, false];
+    for (let round = 0; round < rounds; round++) {
+      const order = round % 2 === 0 ? [false, true] : [true, false];
       const [first, second] = [await sample(workers, order[0], kind), await sample(workers, order[1], kind)];
       found.push(order[0] ? { seen: first, unseen: second } : { seen: second, unseen: first });
     }
@@ -55,6 +56,8 @@ async function sample(workers, isObserved, kind) {
     const spentMs = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
     const before = spentMs();
     const { requests, seconds } = await load.during(SAMPLE_MS);
+    // It says why by itself; what it no longer asks for would count as served.
+    if (observer !== null && observer.exitCode !== null) throw new Error('the client that observes has ended');
     return { rate: requests / seconds, costMs: (spentMs() - before) / requests };
   } finally {
     await load.stop();
@@ -63,10 +66,11 @@ async function sample(workers, isObserved, kind) {
   }
 }
 
-/** The mean with its standard error: of pairs as different as these a median of few says less. */
+/** The median, and the mean with its standard error: how far rounds as different as these can be trusted. */
 function text(values) {
+  const middle = median(values).toFixed(3);
+  if (values.length === 1) return middle;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (values.length === 1) return mean.toFixed(3);
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
-  return `${mean.toFixed(3)} ± ${Math.sqrt(variance / values.length).toFixed(3)}`;
+  return `${middle} (mean ${mean.toFixed(3)} ± ${Math.sqrt(variance / values.length).toFixed(3)})`;
 }

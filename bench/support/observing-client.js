@@ -15,19 +15,11 @@ get('/feed')
   .once('close', () => fail(new Error('the page has been closed')));
 process.stdin.resume().once('end', () => process.exit(0));
 
-/** At even distances, as Prometheus does it. @param isAgain the one before found its connection closed */
-function scrape(isAgain = false) {
-  let isClosed = false;
+/** At even distances, as Prometheus does it. */
+function scrape() {
   get('/metrics', agent)
-    .on('error', (error) => {
-      // Whoever was stopped, and be it amid a scrape, finds the connection closed meanwhile, and takes a new one, as Prometheus does.
-      isClosed = error.code === 'ECONNRESET';
-      if (!isClosed || isAgain) fail(error);
-    })
-    .once('close', () => {
-      // Whoever was stopped meanwhile does not catch up.
-      setTimeout(scrape, 1000 - ((performance.now() - begun) % 1000), isClosed);
-    });
+    .on('error', fail)
+    .once('close', () => setTimeout(scrape, 1000 - ((performance.now() - begun) % 1000)));
 }
 
 function get(path, through = false) {

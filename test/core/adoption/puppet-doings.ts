@@ -2,6 +2,7 @@
 import type { SocketEvent } from '../../../src/core/adoption/types.js';
 import type { SocketId } from '../../../src/core/state/types.js';
 import type { Clock } from '../clock.js';
+import { check } from './invariants.js';
 import { HOSTS, isGoing, isWider, type Puppet, uses, without } from './puppet.js';
 import type { PuppetCustody } from './puppet-custody.js';
 
@@ -47,6 +48,7 @@ export class PuppetDoings {
   }
 
   open(puppet: Puppet, key: string): void {
+    check(!hasOverlapping(puppet, key), 'a process has no two addresses that overlap', { puppet, key });
     const socket = { slot: this.#isShared ? null : puppet.slot, key };
     this.#owner.custody.open(socket, this.#owner.workers());
     this.#owner.tell({ type: 'socketOpened', socket, worker: puppet.id });

@@ -75,6 +75,14 @@ export class Puppets {
 
   /** Called when nothing happens any more: what the table believes is what is. */
   checkRest(): void {
+    for (const { keys, accepts, widened } of this.#workers) {
+      const meant = [...keys, ...[...widened.values()].flat()];
+      check(
+        accepts.every((key) => meant.includes(key)),
+        'every look has come to its end',
+        { keys, accepts },
+      );
+    }
     this.#custody.checkRest(this.table, this.#size, this.#workers, this.#course.faults > 0);
   }
 
