@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { median } from './figures.js';
-import { end, start } from './launch.js';
+import { end, hasEnded, start } from './launch.js';
 import { freePort, startLoad } from './processes.js';
 import { cpuMs, startSupervisor } from './supervisor.js';
 
@@ -57,7 +57,7 @@ async function sample(workers, isObserved, kind) {
     const before = spentMs();
     const { requests, seconds } = await load.during(SAMPLE_MS);
     // It says why by itself; what it no longer asks for would count as served.
-    if (observer !== null && observer.exitCode !== null) throw new Error('the client that observes has ended');
+    if (observer !== null && hasEnded(observer)) throw new Error('the client that observes has ended');
     return { rate: requests / seconds, costMs: (spentMs() - before) / requests };
   } finally {
     await load.stop();
