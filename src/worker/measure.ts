@@ -45,7 +45,8 @@ export interface MeasureSources {
   };
   readonly connections: { onAccepted: ((server: Server) => void) | undefined };
   readonly latency: () => readonly number[];
-  readonly stampOf: (socket: object, makes: boolean) => Moved | undefined;
+  /** undefined of what is not ours, null of one of ours that has none. */
+  readonly stampOf: (socket: object, makes: boolean) => Moved | null | undefined;
   readonly kindOf: (server: Server) => keyof AcceptedCounts;
   readonly countConnections: () => number;
   readonly countKinds: () => ConnectionCounts;
@@ -108,8 +109,11 @@ export class Measure {
     this.#registries = new Registries(sources.registries);
     this.#lookEvery(RESOLUTION_MS);
     this.#observeCollections(1);
+    let last: { readonly server: Server; readonly kind: keyof AcceptedCounts } | undefined;
     sources.connections.onAccepted = (server) => {
-      this.#accepted[sources.kindOf(server)] += 1;
+      // Most processes have one.
+      if (last?.server !== server) last = { server, kind: sources.kindOf(server) };
+      this.#accepted[last.kind] += 1;
     };
     sources.figures.onAnswered = (socket, isLast) => this.#moved(socket, isLast);
     diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {
@@ -228,8 +232,9 @@ export class Measure {
    * somebody asks: a look at the handle at each of them would cost a kept connection more than all other counting.
    */
   #moved(socket: Counted, isLast: boolean): void {
-    const known = this.#sources.stampOf(socket, !isLast) ?? this.#counted.get(socket);
-    // Most connections that have one answer say so: nothing more comes of what nothing is kept of.
+    const stamp = this.#sources.stampOf(socket, !isLast);
+    // Most connections that have one answer say so: nothing more comes of it, and nothing is kept.
+    const known = stamp === undefined ? this.#counted.get(socket) : stamp;
     const moved = known ?? (isLast ? nothing() : this.#newly(socket));
     if (moved.isDue) return;
     if (moved.received === 0) {

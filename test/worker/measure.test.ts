@@ -6,7 +6,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import client from 'prom-client';
 import t from 'tap';
-import { stampOf } from '../../dist/worker/connections/connections.js';
+import { stampOf } from '../../dist/worker/connections/stamp.js';
 import { Registries } from '../../dist/worker/registries.js';
 import { measuredOf } from '../monitor/support/measured.js';
 import { ALL, FIGURES, get, listening, measuring } from './support/measuring.js';

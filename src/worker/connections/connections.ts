@@ -11,6 +11,7 @@ import type { ConnectionCounts, ConnectionKind, OpenConnection } from '../../pro
 import type { LayeredSocket, ServerSocket } from '../node/socket.js';
 import { isHealthConnection } from './health.js';
 import { UsualProperties } from './movable.js';
+import { acceptedAt, mark } from './stamp.js';
 import { webSocketOf } from './websocket.js';
 
 export interface Connection {
@@ -18,27 +19,6 @@ export interface Connection {
   readonly acceptedAt: number;
   session?: ServerHttp2Session;
 }
-
-/** Of a connection that somebody counts the bytes of. */
-export class Stamp {
-  /** In milliseconds. */
-  readonly acceptedAt: number;
-  /** Bytes that have been counted: not of what it carries for TLS and HTTP/2. */
-  received = 0;
-  sent = 0;
-  /** It is in the list of those that are looked at again. */
-  isDue = false;
-
-  constructor(acceptedAt: number) {
-    this.acceptedAt = acceptedAt;
-  }
-}
-/**
- * When a socket was accepted, in milliseconds: all that is put on it, as one that has more on it than usual is not handed over. In
- * its place a stamp once bytes are counted: an object for each would cost a new connection 4 %, also where nobody observes.
- */
-const ACCEPTED_AT = Symbol('accepted at');
-type Stamped = { [ACCEPTED_AT]?: number | Stamp };
 
 /** As many of the connections that are cut off are named, the oldest first: a log line has to end somewhere. */
 const MOST_NAMED = 20;
@@ -84,10 +64,10 @@ export class Connections {
 
   install(): void {
     diagnosticsChannel.subscribe('net.server.socket', (message) => {
-      const { socket } = message as { socket: ServerSocket & Stamped };
+      const { socket } = message as { socket: ServerSocket };
       if (socket.server === undefined || !this.#isOurs(socket.server)) return;
       this.accepted += 1;
-      socket[ACCEPTED_AT] = performance.now();
+      mark(socket);
       this.usual.accepted(socket);
       if (this.onAccepted !== undefined) this.onAccepted(socket.server);
       if (this.#followed !== undefined && !isTls(socket.server)) this.#add(socket);
@@ -127,7 +107,7 @@ export class Connections {
   }
 
   #add(socket: ServerSocket): void {
-    const connection: Connection = { socket, acceptedAt: acceptedAt(socket) };
+    const connection: Connection = { socket, acceptedAt: since(socket) };
     this.#followed?.set(socket, connection);
     this.#onOpened(connection);
   }
@@ -140,10 +120,10 @@ export class Connections {
     const sockets: ServerSocket[] = [...this.#plainSockets(), ...this.#secure.list()];
     const sessions = new Map(this.#sessions.list().map((session) => [peerOf(session.socket), session]));
     // To know the peer of a connection takes a question to the system.
-    if (sessions.size === 0) return sockets.map((socket) => ({ socket, acceptedAt: acceptedAt(socket) }));
+    if (sessions.size === 0) return sockets.map((socket) => ({ socket, acceptedAt: since(socket) }));
     return sockets.map((socket) => {
       const session = sessions.get(peerOf(socket));
-      return { socket, acceptedAt: acceptedAt(socket), ...(session && { session }) };
+      return { socket, acceptedAt: since(socket), ...(session && { session }) };
     });
   }
 
@@ -181,38 +161,9 @@ export class Connections {
   }
 }
 
-function acceptedAt(socket: ServerSocket): number {
-  const below = (socket as LayeredSocket)._parent ?? socket;
-  const at = (below as Stamped)[ACCEPTED_AT] ?? performance.now();
-  return typeof at === 'number' ? at : at.acceptedAt;
-}
-
-/**
- * Of a connection that our servers have accepted; undefined of any other, and of what is no socket of Node.
- *
- * @param makes whether it gets one that has none
- */
-export function stampOf(socket: object, makes: boolean): Stamp | undefined {
-  try {
-    const at = (socket as Stamped)[ACCEPTED_AT];
-    if (typeof at !== 'number') return at;
-    if (!makes) return undefined;
-    const stamp = new Stamp(at);
-    (socket as Stamped)[ACCEPTED_AT] = stamp;
-    return stamp;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether somebody is going to look at it again; what throws, as a stand-in may, counts as if so, and costs its own bytes. */
-export function isDue(socket: object): boolean {
-  try {
-    const at = (socket as Stamped)[ACCEPTED_AT];
-    return typeof at === 'object' && at.isDue;
-  } catch {
-    return true;
-  }
+/** A connection over TLS was accepted as the socket beneath it. */
+function since(socket: ServerSocket): number {
+  return acceptedAt((socket as LayeredSocket)._parent ?? socket);
 }
 
 /** What tells the connections of one process apart, also through the stand-in that a session has for its socket. */

@@ -8,8 +8,8 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { WorkerFigures } from '../../protocol/measured.js';
-import { isDue } from './connections.js';
 import { isHealthConnection } from './health.js';
+import { isDue, isMarked } from './stamp.js';
 
 /**
  * Each is a quarter of a doubling longer than the one before it, from 2^-13 s (0.12 ms): the last begins at about 90 s. These are
@@ -47,7 +47,8 @@ export class Figures {
   install(): void {
     diagnosticsChannel.subscribe('http.server.request.start', (message) => {
       const { response } = message as { response: ServerResponse & Timed };
-      if (isHealthConnection(response.req.socket)) return;
+      const { socket } = response.req;
+      if (!isMarked(socket) && isHealthConnection(socket)) return;
       this.requests += 1;
       response[BEGAN_AT] = performance.now();
     });

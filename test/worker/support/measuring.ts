@@ -2,8 +2,9 @@
 import http from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import type { Test } from 'tap';
-import { Connections, serverKind, stampOf } from '../../../dist/worker/connections/connections.js';
+import { Connections, serverKind } from '../../../dist/worker/connections/connections.js';
 import { Figures } from '../../../dist/worker/connections/figures.js';
+import { stampOf } from '../../../dist/worker/connections/stamp.js';
 import { Measure } from '../../../dist/worker/measure.js';
 import type { ServerSocket } from '../../../dist/worker/node/socket.js';
 
