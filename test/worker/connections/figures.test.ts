@@ -1,3 +1,4 @@
+import diagnosticsChannel from 'node:diagnostics_channel';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
@@ -32,4 +33,24 @@ t.test('answers are counted with their errors and their time, those of health ar
   const slowest = latency.findLastIndex((count) => count > 0);
   // Bucket i ends at 2^(i/4 - 13) s.
   t.ok(1000 * 2 ** (slowest / 4 - 13) >= 59, `the slowest is in bucket ${slowest}`);
+});
+
+t.test('a request on a stand-in for a socket that throws counts as any other', async (t) => {
+  const figures = new Figures();
+  figures.install();
+  const socket = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('not now');
+      },
+    },
+  );
+  const response = { statusCode: 200, req: { socket } };
+  // What a subscriber throws ends the process a turn later.
+  diagnosticsChannel.channel('http.server.request.start').publish({ response });
+  diagnosticsChannel.channel('http.server.response.finish').publish({ response, socket });
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(figures.requests, 1);
+  t.equal(figures.read().answers, 1);
 });
