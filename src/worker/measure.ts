@@ -109,11 +109,8 @@ export class Measure {
     this.#registries = new Registries(sources.registries);
     this.#lookEvery(RESOLUTION_MS);
     this.#observeCollections(1);
-    let last: { readonly server: Server; readonly kind: keyof AcceptedCounts } | undefined;
     sources.connections.onAccepted = (server) => {
-      // Most processes have one.
-      if (last?.server !== server) last = { server, kind: sources.kindOf(server) };
-      this.#accepted[last.kind] += 1;
+      this.#accepted[sources.kindOf(server)] += 1;
     };
     sources.figures.onAnswered = (socket, isLast) => this.#moved(socket, isLast);
     diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {
