@@ -2,31 +2,39 @@
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
  * many requests as go, with as many connections as workers: ROUNDS (9) of two supervisors that are started for a sample of 15 s, one
- * observed and one without an admin address, after a warm-up. COUNTING=off does without prom-client. ONLY=cost and ONLY=throughput
- * do one of both. Needs Linux.
+ * observed and one without an admin address, after a warm-up. And one worker with cold caches, COLD_ROUNDS (20) such pairs on each
+ * processor. COUNTING=off does without prom-client. ONLY=cost, ONLY=throughput and ONLY=cold do one of them. Needs Linux.
  */
-import { compareThroughput, startObserved } from './support/observed.js';
+import { compareCold, compareThroughput, startObserved } from './support/observed.js';
 import { machine } from './support/report.js';
 import { cpuMs, privateMb } from './support/supervisor.js';
 
 const WORKERS = Number(process.env.WORKERS ?? 64);
 const SECONDS = Number(process.env.SECONDS ?? 20);
 const ROUNDS = Number(process.env.ROUNDS ?? 9);
+const COLD_ROUNDS = Number(process.env.COLD_ROUNDS ?? 20);
 /** So many are not counted. */
 const FIRST = 5;
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const only = process.env.ONLY;
-if (only !== 'throughput') {
+const isWanted = (part) => only === undefined || only === part;
+if (isWanted('cost')) {
   console.log(`${machine()}; ${WORKERS} workers, ${SECONDS} s each`);
   const table = {};
   for (const how of ['not observed', 'admin address', 'scraped', 'scraped, page open']) table[how] = await measure(how);
   console.table(table);
 }
-if (only !== 'cost') {
+if (isWanted('throughput')) {
   console.log(`${machine()}; ${WORKERS} workers, with page and scraper, to that without an admin address`);
   console.log(`${ROUNDS} rounds: median (mean ± standard error)`);
   await compareThroughput(WORKERS, ROUNDS);
+}
+if (isWanted('cold')) {
+  console.log(
+    `${machine()}; one worker with cold caches, with page and scraper, to one without an admin address: median (mean ± standard error)`,
+  );
+  await compareCold(COLD_ROUNDS);
 }
 
 async function measure(how) {

@@ -1,6 +1,9 @@
 /** Of a supervisor that is scraped and looked at, what share it serves of what one without an admin address does. */
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { text as contents } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { median } from './figures.js';
 import { end, hasEnded, start } from './launch.js';
@@ -64,6 +67,24 @@ async function sample(workers, isObserved, kind) {
     if (observer !== null) await end(observer);
     await supervisor.stop();
   }
+}
+
+/** With cold caches: a lane on each processor, which are independent of each other. */
+export async function compareCold(rounds) {
+  const lane = path.join(here, 'cold-lane.js');
+  const lanes = Array.from({ length: availableParallelism() }, (_, processor) =>
+    start('taskset', ['-c', String(processor), process.execPath, lane, String(rounds)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
+  const found = await Promise.all(
+    lanes.map(async (child) => {
+      const [said, [code]] = await Promise.all([contents(child.stdout), once(child, 'exit')]);
+      if (code !== 0) throw new Error(`a lane has ended with ${code}`);
+      return said.trim().split('\n').map(Number);
+    }),
+  );
+  console.log(`  ${found.flat().length} pairs: CPU of each request ${text(found.flat())}`);
 }
 
 /** The median, and the mean with its standard error: how far rounds as different as these can be trusted. */
