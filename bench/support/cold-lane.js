@@ -5,16 +5,15 @@
  * node cold-lane.js ROUNDS, on one processor (taskset). Writes a line for each round: processor time of the worker for each request,
  * observed (an admin address, scraped each second, page open) to not.
  */
+import { once } from 'node:events';
 import net from 'node:net';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { end, start } from './launch.js';
-import { startObserved } from './observed.js';
+import { end } from './launch.js';
+import { assertObserving, startObserved, startObserver } from './observed.js';
 import { cpuMs } from './supervisor.js';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
 const WARM_UP = 8_000;
 const REQUESTS = 12_000;
+const PATIENCE_MS = 5_000;
 /** Three times what a processor keeps for itself: with half as much the shares come out twice as large as among 64 workers. */
 const WASTE_BYTES = 6 * 1024 * 1024;
 const LINE_BYTES = 64;
@@ -38,15 +37,15 @@ async function sample(isObserved) {
   let socket;
   try {
     const [{ pid }] = (await supervisor.status()).workers;
-    if (isObserved) {
-      const client = path.join(here, 'observing-client.js');
-      observer = start(process.execPath, [client, String(admin)], { stdio: ['pipe', 'ignore', 'inherit'] });
-    }
+    if (isObserved) observer = startObserver(admin);
     socket = net.connect(supervisor.port, '127.0.0.1');
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error(`no answer in ${PATIENCE_MS} ms`)));
     await ask(socket, WARM_UP);
     const before = cpuMs(pid);
     await ask(socket, REQUESTS);
-    return (cpuMs(pid) - before) / REQUESTS;
+    const spentMs = cpuMs(pid) - before;
+    if (observer !== null) assertObserving(observer);
+    return spentMs / REQUESTS;
   } finally {
     socket?.destroy();
     if (observer !== null) await end(observer);
@@ -56,35 +55,36 @@ async function sample(isObserved) {
 
 /** One after the other. @throws where the connection ends before all are answered */
 async function ask(socket, requests) {
-  const { promise, resolve, reject } = deferred();
   let left = requests;
   let received = '';
   const next = () => {
     emptyCaches();
     socket.write(REQUEST);
   };
-  const onData = (data) => {
-    received += data.toString('latin1');
-    if (!received.endsWith(END_OF_ANSWER)) return;
-    received = '';
-    left -= 1;
-    if (left === 0) resolve();
-    else next();
-  };
-  const onClose = () =>
-    reject(new Error(`the connection has ended before ${left} of ${requests} requests were answered`));
-  socket.on('data', onData).once('error', reject).once('close', onClose);
+  const listening = new AbortController();
+  const { signal } = listening;
+  const lost = once(socket, 'close', { signal }).then(() => {
+    throw new Error(`the connection has ended before ${left} of ${requests} requests were answered`);
+  });
+  const answered = new Promise((resolve) => {
+    socket.removeAllListeners('data').on('data', (data) => {
+      received += data.toString('latin1');
+      if (!received.endsWith(END_OF_ANSWER)) return;
+      received = '';
+      left -= 1;
+      if (left === 0) resolve();
+      else next();
+    });
+  });
   next();
-  await promise;
-  socket.off('data', onData).off('error', reject).off('close', onClose);
+  try {
+    await Promise.race([answered, lost]);
+  } finally {
+    listening.abort();
+    lost.catch(() => {});
+  }
 }
 
 function emptyCaches() {
   for (let at = 0; at < waste.length; at += LINE_BYTES / Float64Array.BYTES_PER_ELEMENT) waste[at] += 1;
-}
-
-function deferred() {
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
 }

@@ -27,6 +27,16 @@ export async function startObserved(workers, isObserved, env = {}) {
   return { supervisor, admin };
 }
 
+export function startObserver(admin) {
+  const client = path.join(here, 'observing-client.js');
+  return start(process.execPath, [client, String(admin)], { stdio: ['pipe', 'ignore', 'inherit'] });
+}
+
+/** It says why by itself; what it no longer asks for would count as served. */
+export function assertObserving(observer) {
+  if (hasEnded(observer)) throw new Error('the client that observes has ended');
+}
+
 /**
  * Each sample has a supervisor of its own, which is never stopped: who was stopped for long answers less for seconds afterwards, and
  * one start differs from the next by 2 %, for as long as it lives. A round is a pair, one after the other, which begins with either
@@ -48,10 +58,7 @@ export async function compareThroughput(workers, rounds) {
 async function sample(workers, isObserved, kind) {
   const { supervisor, admin } = await startObserved(workers, isObserved, { KEEP_ALIVE_MS: '0' });
   const load = startLoad(supervisor.port, workers, kind);
-  const client = path.join(here, 'observing-client.js');
-  const observer = isObserved
-    ? start(process.execPath, [client, String(admin)], { stdio: ['pipe', 'ignore', 'inherit'] })
-    : null;
+  const observer = isObserved ? startObserver(admin) : null;
   try {
     const pids = [...(await supervisor.status()).workers.map(({ pid }) => pid), supervisor.pid];
     for (let answered = 0; answered < workers * WARM_AFTER; ) answered += (await load.during(WARM_UP_STEP_MS)).requests;
@@ -59,8 +66,7 @@ async function sample(workers, isObserved, kind) {
     const spentMs = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
     const before = spentMs();
     const { requests, seconds } = await load.during(SAMPLE_MS);
-    // It says why by itself; what it no longer asks for would count as served.
-    if (observer !== null && hasEnded(observer)) throw new Error('the client that observes has ended');
+    if (observer !== null) assertObserving(observer);
     return { rate: requests / seconds, costMs: (spentMs() - before) / requests };
   } finally {
     await load.stop();
