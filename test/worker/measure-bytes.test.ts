@@ -1,6 +1,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 import { duplexPair } from 'node:stream';
 import t from 'tap';
 import { FIGURES, get, listening, measuring } from './support/measuring.js';
@@ -26,6 +27,57 @@ t.test('bytes of connections that have closed by the time somebody asks, and of 
   t.ok(receivedBytes > 21_000 && receivedBytes < 84_000, `${receivedBytes} bytes came`);
   t.ok(sentBytes > 210_000 && sentBytes < 273_000, `${sentBytes} bytes went`);
   t.match(await measure.read(FIGURES), { receivedBytes, sentBytes }, 'nothing counts twice');
+});
+
+t.test('nobody hears of answers while all connections are watched', async (t) => {
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => response.end('x'.repeat(1_000)));
+  });
+  const measure = measuring([server]);
+  const hears = () => measure.figures.onAnswered !== undefined;
+  const port = await listening(t, server);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  let before = { receivedBytes: 0, sentBytes: 0 };
+  const more = async () => {
+    const { receivedBytes, sentBytes } = await measure.read(FIGURES);
+    const [came, went] = [receivedBytes - before.receivedBytes, sentBytes - before.sentBytes];
+    before = { receivedBytes, sentBytes };
+    return { came, went };
+  };
+  const isOf = ({ came, went }: { came: number; went: number }, body: number, answers: number) =>
+    t.ok(
+      came > body && came < body + 400 * answers && went > 1_000 * answers && went < 1_300 * answers,
+      `${came} bytes came, ${went} went`,
+    );
+  await get(port, agent, 'y'.repeat(100));
+  isOf(await more(), 100, 1);
+  t.ok(hears(), 'one answer: the connection may close at any time');
+  await get(port, agent, 'y'.repeat(100));
+  isOf(await more(), 100, 1);
+  t.notOk(hears(), 'it stays');
+  for (let time = 0; time < 3; time++) await get(port, agent, 'y'.repeat(1_000));
+  isOf(await more(), 3_000, 3);
+  t.notOk(hears());
+
+  const silent = net.connect(port, '127.0.0.1');
+  await once(server, 'connection');
+  t.ok(hears(), 'another one, which asks for nothing');
+  await get(port, agent, 'y'.repeat(100));
+  isOf(await more(), 100, 1);
+  t.ok(hears(), 'it is still not known what becomes of it');
+  silent.destroy();
+  await get(port, false, 'y'.repeat(100));
+  const open = () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+  while ((await open()) !== 1) await new Promise((resolve) => setImmediate(resolve));
+  isOf(await more(), 100, 1);
+  t.notOk(hears(), 'those have closed');
+
+  await get(port, agent, 'y'.repeat(1_000));
+  agent.destroy();
+  while ((await open()) !== 0) await new Promise((resolve) => setImmediate(resolve));
+  isOf(await more(), 1_000, 1);
+  t.same(await more(), { came: 0, went: 0 }, 'what has closed is forgotten');
 });
 
 t.test('bytes of a connection that is closed with its answer, its first or a later one', async (t) => {
@@ -85,7 +137,12 @@ t.test('a connection that is none of the system', async (t) => {
 t.test('a socket that tells nonsense, or throws, costs its own bytes', async (t) => {
   const measure = measuring([]);
   const finish = diagnosticsChannel.channel('http.server.response.finish');
-  const tell = (socket: object) => finish.publish({ socket, response: { statusCode: 200 } });
+  const start = diagnosticsChannel.channel('http.server.request.start');
+  const tell = (socket: object) => {
+    const response = { statusCode: 200, req: { socket } };
+    start.publish({ response });
+    finish.publish({ socket, response });
+  };
   const throwing = Object.defineProperty({}, 'bytesRead', {
     get() {
       throw new Error('not now');

@@ -44,11 +44,17 @@ export class Figures {
    */
   onAnswered: ((socket: object, isLast: boolean) => void) | undefined;
 
+  /** Told of each request over HTTP/1.1 on what none of our servers has accepted as it is: TLS, or what the application has made. */
+  onUnmarked: (() => void) | undefined;
+
   install(): void {
     diagnosticsChannel.subscribe('http.server.request.start', (message) => {
       const { response } = message as { response: ServerResponse & Timed };
       const { socket } = response.req;
-      if (!isMarked(socket) && isHealthConnection(socket)) return;
+      if (!isMarked(socket)) {
+        if (isHealthConnection(socket)) return;
+        if (this.onUnmarked !== undefined) this.onUnmarked();
+      }
       this.requests += 1;
       response[BEGAN_AT] = performance.now();
     });
