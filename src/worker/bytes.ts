@@ -24,6 +24,8 @@ export interface ByteSources {
 
 interface Counted {
   readonly _handle?: Handle | null;
+  /** As long as it carries HTTP/1.1. */
+  readonly parser?: object | null;
   /** Once it has no handle any more. */
   readonly bytesRead?: unknown;
   readonly _bytesDispatched?: unknown;
@@ -48,13 +50,18 @@ export class Bytes {
   readonly #counted = new WeakMap<object, Moved>();
   /** Those on which more has been answered since, and those that are watched. */
   #due: (readonly [socket: Counted, moved: Moved])[] = [];
+  /** There are connections that are in no count of ours, so that all of them can never be known to be watched. */
+  #hasOthers = false;
   received = 0;
   sent = 0;
 
   constructor(sources: ByteSources) {
     this.#sources = sources;
     this.listen();
-    sources.figures.onUnmarked = () => this.listen();
+    sources.figures.onUnmarked = () => {
+      this.#hasOthers = true;
+      this.listen();
+    };
     diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {
       const { stream } = message as { stream: { session?: { socket?: Counted } } };
       try {
@@ -82,16 +89,17 @@ export class Bytes {
   count(open: number): void {
     const looked = this.#due;
     this.#countDue();
-    const watched = looked.filter(([socket]) => this.#canBeWatched(socket));
-    if (watched.length > MOST_WATCHED) return;
+    const staying = looked.filter(([socket]) => this.#canBeWatched(socket));
+    const watched = staying.length <= MOST_WATCHED ? staying : [];
     for (const [, moved] of watched) moved.isDue = true;
     this.#due = watched;
-    if (watched.length === open) this.#sources.figures.onAnswered = undefined;
+    if (watched.length === open && !this.#hasOthers) this.#sources.figures.onAnswered = undefined;
+    else this.listen();
   }
 
   #canBeWatched(socket: Counted): boolean {
     try {
-      return Boolean(socket._handle) && this.#sources.stampOf(socket, false) !== undefined;
+      return Boolean(socket._handle && socket.parser) && this.#sources.stampOf(socket, false) !== undefined;
     } catch {
       return false;
     }
@@ -137,9 +145,10 @@ export class Bytes {
   }
 
   #count(handle: Handle | null, moved: Moved): void {
-    if (handle === null) return;
-    const received = numberOf(handle.bytesRead);
-    const sent = numberOf(handle.bytesWritten);
+    const told = handle && movedOn(handle);
+    // As it was: what is told later is more by what is not told now.
+    if (told === null) return;
+    const [received, sent] = told;
     this.received += Math.max(0, received - moved.received);
     this.sent += Math.max(0, sent - moved.sent);
     moved.received = received;
@@ -155,6 +164,14 @@ function nothing(): Moved {
 function handleOf(socket: Counted): Handle | null {
   try {
     return socket._handle ?? { bytesRead: socket.bytesRead, bytesWritten: socket._bytesDispatched };
+  } catch {
+    return null;
+  }
+}
+
+function movedOn(handle: Handle): readonly [received: number, sent: number] | null {
+  try {
+    return [numberOf(handle.bytesRead), numberOf(handle.bytesWritten)];
   } catch {
     return null;
   }

@@ -77,7 +77,65 @@ t.test('nobody hears of answers while all connections are watched', async (t) =>
   agent.destroy();
   while ((await open()) !== 0) await new Promise((resolve) => setImmediate(resolve));
   isOf(await more(), 1_000, 1);
-  t.same(await more(), { came: 0, went: 0 }, 'what has closed is forgotten');
+  t.same(await more(), { came: 0, went: 0 }, 'nothing counts twice');
+  const next = net.connect(port, '127.0.0.1');
+  await once(server, 'connection');
+  t.same(await more(), { came: 0, went: 0 });
+  t.ok(hears(), 'what has closed is not taken for what is open');
+  next.destroy();
+});
+
+t.test('answers of many connections are told, and those on what has become another protocol', async (t) => {
+  const server = http.createServer((_request, response) => response.end('x'));
+  const measure = measuring([server]);
+  const hears = () => measure.figures.onAnswered !== undefined;
+  const port = await listening(t, server);
+  const agents = Array.from({ length: 40 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+  t.teardown(() => agents.forEach((agent) => void agent.destroy()));
+  for (const agent of agents) for (let time = 0; time < 2; time++) await get(port, agent);
+  const first = await measure.read(FIGURES);
+  t.ok(hears());
+  for (let time = 0; time < 2; time++) for (const agent of agents) await get(port, agent, 'y'.repeat(1_000));
+  const second = await measure.read(FIGURES);
+  const came = second.receivedBytes - first.receivedBytes;
+  t.ok(came > 80_000 && came < 112_000, `${came} bytes came over connections that are known already`);
+
+  const few = http.createServer((_request, response) => response.end('x'));
+  few.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+    socket.on('data', () => socket.write('z'.repeat(5_000)));
+  });
+  const other = measuring([few]);
+  const socket = net.connect(await listening(t, few), '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  for (let time = 0; time < 2; time++) {
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(socket, 'data');
+  }
+  await other.read(FIGURES);
+  t.equal(other.figures.onAnswered, undefined, 'all are watched');
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
+  await once(socket, 'data');
+  await other.read(FIGURES);
+  t.not(other.figures.onAnswered, undefined, 'it carries no answers any more');
+  const { sentBytes } = await other.read(FIGURES);
+  socket.write('more');
+  await once(socket, 'data');
+  t.match(await other.read(FIGURES), { sentBytes }, 'what is not HTTP is not counted');
+});
+
+t.test('an answer of a server that is none of ours is told, also if somebody asks while it is made', async (t) => {
+  const answers: http.ServerResponse[] = [];
+  const stranger = http.createServer((_request, response) => void answers.push(response));
+  const measure = measuring([]);
+  const port = await listening(t, stranger);
+  const answered = get(port, false);
+  await once(stranger, 'request');
+  const { sentBytes } = await measure.read(FIGURES);
+  answers[0]?.end('x'.repeat(10_000));
+  await answered;
+  const after = await measure.read(FIGURES);
+  t.ok(after.sentBytes - sentBytes > 10_000, `${after.sentBytes - sentBytes} bytes went`);
 });
 
 t.test('bytes of a connection that is closed with its answer, its first or a later one', async (t) => {
@@ -148,7 +206,12 @@ t.test('a socket that tells nonsense, or throws, costs its own bytes', async (t)
       throw new Error('not now');
     },
   });
-  const sockets = [throwing, { bytesRead: Number.NaN, _bytesDispatched: '5' }, { bytesRead: 7, _bytesDispatched: 8 }];
+  const sockets = [
+    throwing,
+    { _handle: throwing },
+    { bytesRead: Number.NaN, _bytesDispatched: '5' },
+    { bytesRead: 7, _bytesDispatched: 8 },
+  ];
   for (let time = 0; time < 2; time++) for (const socket of sockets) tell(socket);
   t.match(await measure.read(FIGURES), { receivedBytes: 7, sentBytes: 8 });
   for (const socket of sockets) tell(Object.assign(socket, { _bytesDispatched: 9 }));

@@ -44,7 +44,7 @@ export class Figures {
    */
   onAnswered: ((socket: object, isLast: boolean) => void) | undefined;
 
-  /** Told of each request over HTTP/1.1 on what none of our servers has accepted as it is: TLS, or what the application has made. */
+  /** Told of each request over HTTP/1.1 on a connection without a mark: over TLS, or of a server that is none of ours. Must not throw. */
   onUnmarked: (() => void) | undefined;
 
   install(): void {
