@@ -3,6 +3,7 @@
  * Beside what is always counted (`figures.ts`) it has bytes, kinds of connections, the event loop, garbage collection, memory
  * and CPU time. Must not throw; imports nothing but Node's own, as the preload's modules must not be there twice.
  */
+import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
 import {
   type IntervalHistogram,
@@ -21,7 +22,6 @@ import type {
   Measured,
 } from '../protocol/measured.js';
 import type { SupervisorMessage } from '../protocol/worker.js';
-import { type ByteSources, Bytes } from './bytes.js';
 import { Registries } from './registries.js';
 
 /** How often the delay of the event loop is looked at until the supervisor says otherwise. */
@@ -36,14 +36,17 @@ const GC_KINDS: Readonly<Record<number, GcKind>> = { 1: 'minor', 4: 'major', 8: 
 const { setTimeout: startTimer, clearTimeout: stopTimer } = globalThis;
 
 /** What the preload knows already. */
-export interface MeasureSources extends ByteSources {
-  readonly figures: ByteSources['figures'] & {
+export interface MeasureSources {
+  readonly figures: {
     readonly requests: number;
     readonly statuses: readonly number[];
     readonly tookMs: number;
+    onAnswered: ((socket: object, isLast: boolean) => void) | undefined;
   };
   readonly connections: { onAccepted: ((server: Server) => void) | undefined };
   readonly latency: () => readonly number[];
+  /** undefined of what is not ours, null of one of ours that has none. */
+  readonly stampOf: (socket: object, makes: boolean) => Moved | null | undefined;
   readonly kindOf: (server: Server) => keyof AcceptedCounts;
   readonly countConnections: () => number;
   readonly countKinds: () => ConnectionCounts;
@@ -58,6 +61,31 @@ type Wanted = Pick<
 
 type Collection = PerformanceEntry & { readonly detail?: { readonly kind?: number } };
 
+interface Counted {
+  readonly _handle?: Bytes | null;
+  /** Once it has no handle any more. */
+  readonly bytesRead?: unknown;
+  readonly _bytesDispatched?: unknown;
+  readonly server?: Server;
+}
+
+/** Not every socket is Node's own: anything may be told, or nothing. */
+interface Bytes {
+  readonly bytesRead?: unknown;
+  readonly bytesWritten?: unknown;
+}
+
+/** What has been counted of a connection: a look into a map would cost a short one more than the counting. */
+interface Moved {
+  received: number;
+  sent: number;
+  /** It is in the list of those that are looked at again. */
+  isDue: boolean;
+}
+
+/** So many connections are kept at most until they are looked at again, also where nobody asks. */
+const MOST_DUE = 64;
+
 export class Measure {
   readonly #sources: MeasureSources;
   /** The one that is read is begun anew, and is blind until its next look: so the other one is read the next time. */
@@ -68,7 +96,12 @@ export class Measure {
   readonly #collections = new PerformanceObserver((list) => this.#collected(list.getEntries()));
   /** How many times each collection counts; 0 while they are not observed. */
   #gcWeight = 0;
-  readonly #bytes: Bytes;
+  /** Of what has no stamp of its own: TLS, and sessions of HTTP/2 by their handles. */
+  readonly #counted = new WeakMap<object, Moved>();
+  /** Those that have answered more since. */
+  #due: (readonly [socket: Counted, moved: Moved])[] = [];
+  #received = 0;
+  #sent = 0;
   readonly #registries: Registries;
 
   constructor(sources: MeasureSources) {
@@ -76,18 +109,26 @@ export class Measure {
     this.#registries = new Registries(sources.registries);
     this.#lookEvery(RESOLUTION_MS);
     this.#observeCollections(1);
-    this.#bytes = new Bytes(sources);
     sources.connections.onAccepted = (server) => {
-      this.#bytes.listen();
       this.#accepted[sources.kindOf(server)] += 1;
     };
+    sources.figures.onAnswered = (socket, isLast) => this.#moved(socket, isLast);
+    diagnosticsChannel.subscribe('http2.server.stream.close', (message) => {
+      const { stream } = message as { stream: { session?: { socket?: Counted } } };
+      try {
+        // A stand-in for the socket; that of a health check was accepted by no server.
+        const socket = stream.session?.socket;
+        if (socket?.server !== undefined && socket._handle) this.#movedNow(socket._handle);
+      } catch {
+        // Once the session has ended it stands for nothing, and says so.
+      }
+    });
   }
 
   /** @param known version of the description of the application's metrics that is known */
   async read({ kinds = false, resolutionMs, gcWeight = 1, application, known }: Wanted): Promise<Measured> {
     const { figures, latency, countConnections, countKinds } = this.#sources;
-    const connections = countConnections();
-    this.#bytes.count(connections);
+    this.#countDue();
     const { user, system } = process.cpuUsage();
     const heap = getHeapStatistics();
     const { active, idle } = performance.eventLoopUtilization();
@@ -100,9 +141,9 @@ export class Measure {
       latency: latency(),
       tookMs: figures.tookMs,
       accepted: { ...this.#accepted },
-      connections,
-      receivedBytes: this.#bytes.received,
-      sentBytes: this.#bytes.sent,
+      connections: countConnections(),
+      receivedBytes: this.#received,
+      sentBytes: this.#sent,
       cpuUserMs: user / 1000,
       cpuSystemMs: system / 1000,
       rssBytes: process.memoryUsage.rss(),
@@ -182,4 +223,78 @@ export class Measure {
       if (at !== -1) totals.buckets[at] = (totals.buckets[at] ?? 0) + this.#gcWeight;
     }
   }
+
+  /**
+   * Something has been answered on a connection. Its first answer is counted at once, as it may be the last; further ones when
+   * somebody asks: a look at the handle at each of them would cost a kept connection more than all other counting.
+   */
+  #moved(socket: Counted, isLast: boolean): void {
+    const stamp = this.#sources.stampOf(socket, !isLast);
+    // Most connections that have one answer say so: nothing more comes of it, and nothing is kept.
+    const known = stamp === undefined ? this.#counted.get(socket) : stamp;
+    const moved = known ?? (isLast ? nothing() : this.#newly(socket));
+    if (moved.isDue) return;
+    if (moved.received === 0) {
+      this.#count(bytesOf(socket), moved);
+      return;
+    }
+    moved.isDue = true;
+    this.#due.push([socket, moved]);
+    if (this.#due.length >= MOST_DUE) this.#countDue();
+  }
+
+  /** The socket of a session cannot be asked later: once the session has ended it throws. */
+  #movedNow(handle: Bytes): void {
+    this.#count(handle, this.#counted.get(handle) ?? this.#newly(handle));
+  }
+
+  #newly(one: object): Moved {
+    const moved = nothing();
+    this.#counted.set(one, moved);
+    return moved;
+  }
+
+  #countDue(): void {
+    for (const [socket, moved] of this.#due.splice(0)) {
+      moved.isDue = false;
+      this.#count(bytesOf(socket), moved);
+    }
+  }
+
+  #count(bytes: Bytes | null, moved: Moved): void {
+    const told = bytes && numbersOf(bytes);
+    // As it was: what is told later is more by what is not told now.
+    if (told === null) return;
+    const [received, sent] = told;
+    this.#received += Math.max(0, received - moved.received);
+    this.#sent += Math.max(0, sent - moved.sent);
+    moved.received = received;
+    moved.sent = sent;
+  }
+}
+
+function nothing(): Moved {
+  return { received: 0, sent: 0, isDue: false };
+}
+
+/** By the handle as long as there is one: a socket adds up what waits to be written at each look. null of one that does not tell. */
+function bytesOf(socket: Counted): Bytes | null {
+  try {
+    return socket._handle ?? { bytesRead: socket.bytesRead, bytesWritten: socket._bytesDispatched };
+  } catch {
+    return null;
+  }
+}
+
+/** null of a handle that throws, as a stand-in's may: it costs its own bytes, and no others'. */
+function numbersOf(bytes: Bytes): readonly [received: number, sent: number] | null {
+  try {
+    return [numberOf(bytes.bytesRead), numberOf(bytes.bytesWritten)];
+  } catch {
+    return null;
+  }
+}
+
+function numberOf(value: unknown): number {
+  return Number.isFinite(value) ? (value as number) : 0;
 }

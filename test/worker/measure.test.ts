@@ -42,7 +42,7 @@ t.test('bytes, connections and answers are counted, of our servers alone', async
     accepted: { http1: 1, http2: 0, other: 0 },
     requests: 3,
     statuses: [0, 0, 3, 0, 0, 0],
-    connections: 1,
+    connections: 3,
   });
   t.notOk('application' in first || 'kinds' in first, 'what was not asked for');
 });

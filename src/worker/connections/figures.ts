@@ -44,17 +44,11 @@ export class Figures {
    */
   onAnswered: ((socket: object, isLast: boolean) => void) | undefined;
 
-  /** Told of each request over HTTP/1.1 on a connection without a mark: over TLS, or of a server that is none of ours. Must not throw. */
-  onUnmarked: (() => void) | undefined;
-
   install(): void {
     diagnosticsChannel.subscribe('http.server.request.start', (message) => {
       const { response } = message as { response: ServerResponse & Timed };
       const { socket } = response.req;
-      if (!isMarked(socket)) {
-        if (isHealthConnection(socket)) return;
-        if (this.onUnmarked !== undefined) this.onUnmarked();
-      }
+      if (!isMarked(socket) && isHealthConnection(socket)) return;
       this.requests += 1;
       response[BEGAN_AT] = performance.now();
     });
