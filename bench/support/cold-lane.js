@@ -1,6 +1,7 @@
 /**
  * One worker, and one client that empties the caches of the processor before each request: as among many workers on few processors,
- * of which each finds nothing of its own there any more. What a worker does more of is seen far better than among them.
+ * of which each finds nothing of its own there any more. What a worker does more of is seen far better than among them; but as it is
+ * alone it looks at its event loop every 50 ms and is asked each second, as those are not.
  *
  * node cold-lane.js ROUNDS, on one processor (taskset). Writes a line for each round: processor time of the worker for each request,
  * observed (an admin address, scraped each second, page open) to not.
