@@ -15,8 +15,17 @@ import type { SharedSockets } from '../../sockets/custody/shared.js';
 import type { TcpHandle } from '../../sockets/handles/handle.js';
 import type { Arrival, AttachServer } from './attach/attach-server.js';
 import { KeptState } from './kept-state.js';
-import { Ends } from './orphans/ends.js';
-import { attachPath, type FoundOrphan, findOrphans, ownChildren, signalProcess, statePath } from './orphans/orphans.js';
+import { type Ended, Ends } from './orphans/ends.js';
+import {
+  attachPath,
+  type FoundOrphan,
+  findOrphans,
+  ownChildren,
+  type ProcessMark,
+  parentOf,
+  signalProcess,
+  statePath,
+} from './orphans/orphans.js';
 import { onlyOwn } from './orphans/own-orphans.js';
 import type { Snapshot } from './orphans/snapshot.js';
 import { seizeFrom } from './seize.js';
@@ -109,12 +118,12 @@ export class Takeover {
 
   #goOnWith({ before }: PassedWorkers, orphans: readonly FoundOrphan[]): void {
     this.#state.goOnWith(before);
+    process.on('SIGCHLD', this.#childEnded);
     const workers = new Set(orphans.map(({ pid }) => pid));
     // Nobody else waits for what the program before has started, such as what tells of an event.
     for (const [i, mark] of ownChildren().entries()) {
-      if (!workers.has(mark.pid)) this.#ends.watch(-1 - i, mark, () => {});
+      if (!workers.has(mark.pid)) this.#watch(-1 - i, mark, () => {});
     }
-    process.on('SIGCHLD', this.#childEnded);
   }
 
   /** null where there is none that is known of. */
@@ -136,7 +145,7 @@ export class Takeover {
     this.#parts = parts;
     if (this.#orphans.length === 0) this.#over();
     for (const orphan of this.#orphans)
-      this.#ends.watch(orphan.worker, orphan, (status) => this.#tellEnd(orphan.worker, status));
+      this.#watch(orphan.worker, orphan, (status) => this.#tellEnd(orphan.worker, status));
     const orphans = this.#orphans.map(({ worker, slot, generation, pid }) => ({ worker, slot, generation, pid }));
     const { before } = this.#state;
     const found: AnyEvent = { type: 'orphansFound', orphans, ...(before !== null && { before }) };
@@ -187,7 +196,13 @@ export class Takeover {
     dispatch(...events);
     // What comes late belongs to groups that are steered already.
     if (this.#isOver) this.#joinTaken();
-    this.#ends.watch(worker, orphan, (status) => arrival.process.ended(status));
+    this.#watch(worker, orphan, (status) => arrival.process.ended(status), arrival.process.cluster.process);
+  }
+
+  /** @param channel with whose end `lookSoon` is called; of a child of this process a signal tells */
+  #watch(worker: number, mark: ProcessMark, ended: Ended, channel = { connected: false }): void {
+    const isChild = this.#options.passed != null && parentOf(mark.pid) === process.pid;
+    this.#ends.watch(worker, mark, ended, () => isChild || channel.connected);
   }
 
   /** What the core takes in; undefined where it has gone meanwhile. */
