@@ -135,11 +135,14 @@ async function idle(rounds) {
   const cluster = launch(process.execPath, [clusterScript], { WORKERS: '2', PORT: String(port) });
   await cluster.until((line) => line.startsWith('up '));
   const [two, many] = [await startSupervisor(2), await startSupervisor(64)];
+  const upgraded = await startSupervisor(64, { args: ['--orphan-timeout', '30s'] });
+  await upgraded.command('upgrade', 'bench');
   await pause(SETTLE_MS);
   const pids = {
     'node:cluster, 2 workers': cluster.child.pid,
     'supervisor, 2 workers': two.pid,
     'supervisor, 64 workers': many.pid,
+    'supervisor, 64 workers, after an upgrade': upgraded.pid,
   };
   const used = (pid) => async () => {
     const before = cpuMs(pid);
@@ -154,8 +157,7 @@ async function idle(rounds) {
     return { title: 'processor time when idle, ms in 10 s; goal: 10 and 40', table };
   } finally {
     await end(cluster.child);
-    await two.stop();
-    await many.stop();
+    for (const supervisor of [two, many, upgraded]) await supervisor.stop();
   }
 }
 
