@@ -2,10 +2,11 @@
  * `npm run bench:observe`: what it costs to be observed. WORKERS (64) workers whose application counts with prom-client, without an
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
  * many requests as go, with as many connections as workers: ROUNDS (9) of two supervisors that are started for a sample of 15 s, one
- * observed and one without an admin address, after a warm-up. And one worker with cold caches, COLD_ROUNDS (20) such pairs on each
- * processor. COUNTING=off does without prom-client. ONLY=cost, ONLY=throughput and ONLY=cold do one of them. Needs Linux.
+ * observed and one without an admin address, after a warm-up. Then ROUNDS of two starts in which both run at the same time. And one
+ * worker with cold caches, COLD_ROUNDS (20) such pairs on each processor. COUNTING=off does without prom-client. ONLY=cost, ONLY=throughput,
+ * ONLY=together and ONLY=cold do one of them. Needs Linux.
  */
-import { compareCold, compareThroughput, startObserved } from './support/observed.js';
+import { compareCold, compareThroughput, compareTogether, startObserved } from './support/observed.js';
 import { machine } from './support/report.js';
 import { cpuMs, privateMb } from './support/supervisor.js';
 
@@ -29,6 +30,11 @@ if (isWanted('throughput')) {
   console.log(`${machine()}; ${WORKERS} workers, with page and scraper, to that without an admin address`);
   console.log(`${ROUNDS} rounds: median (mean ± standard error)`);
   await compareThroughput(WORKERS, ROUNDS);
+}
+if (isWanted('together')) {
+  console.log(`${machine()}; ${WORKERS} workers with page and scraper, beside ${WORKERS} without an admin address`);
+  console.log(`${ROUNDS} rounds, kept connections: median (mean ± standard error)`);
+  await compareTogether(WORKERS, ROUNDS);
 }
 if (isWanted('cold')) {
   console.log(

@@ -13,6 +13,7 @@ import { cpuMs, startSupervisor } from './supervisor.js';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const counting = createRequire(import.meta.url).resolve('../apps/counting.cjs');
 const SAMPLE_MS = 15_000;
+const TOGETHER_MS = 30_000;
 const WARM_UP_STEP_MS = 1_000;
 /** A scraper is expected from its third scrape on. */
 const SETTLED_MS = 3_000;
@@ -72,6 +73,67 @@ async function sample(workers, isObserved, kind) {
     await load.stop();
     if (observer !== null) await end(observer);
     await supervisor.stop();
+  }
+}
+
+/**
+ * At the same time: two supervisors, one observed and one without an admin address, each under a load of its own: what the machine
+ * and other programs do is done to both. It may matter who is started first (the two orders of a round differed by up to 17 % on one
+ * machine), so a round is one start in either order. What an observed one takes in a second, however much it answers, counts twice, as it has half
+ * of the machine; what slows both alike is not seen.
+ */
+export async function compareTogether(workers, rounds) {
+  const found = [];
+  for (let round = 0; round < rounds; round++) {
+    const orders = [await together(workers, true), await together(workers, false)];
+    const ratio = (what) => Math.sqrt(orders.reduce((all, [plain, seen]) => (all * seen[what]) / plain[what], 1));
+    found.push({ cost: ratio('costMs'), ofWorkers: ratio('workersMs') });
+  }
+  console.log(`  CPU of each request ${text(found.map(({ cost }) => cost))}`);
+  console.log(`  without the supervisors ${text(found.map(({ ofWorkers }) => ofWorkers))}`);
+}
+
+/** @param isPlainFirst who is started first @returns the plain one, and the one that is observed */
+async function together(workers, isPlainFirst) {
+  const stops = [];
+  try {
+    const sides = [];
+    for (const isObserved of isPlainFirst ? [false, true] : [true, false]) {
+      const { supervisor, admin } = await startObserved(workers, isObserved, { KEEP_ALIVE_MS: '0' });
+      stops.unshift(() => supervisor.stop());
+      const pids = (await supervisor.status()).workers.map(({ pid }) => pid);
+      sides.push({ isObserved, supervisor, admin, pids });
+    }
+    for (const side of sides) {
+      side.load = startLoad(side.supervisor.port, workers, 'one-each');
+      stops.unshift(() => side.load.stop());
+    }
+    const { admin } = sides.find(({ isObserved }) => isObserved);
+    const observer = startObserver(admin);
+    stops.unshift(() => end(observer));
+    await Promise.all(
+      sides.map(async ({ load }) => {
+        for (let answered = 0; answered < workers * WARM_AFTER; )
+          answered += (await load.during(WARM_UP_STEP_MS)).requests;
+      }),
+    );
+    const cpuOf = ({ supervisor, pids }) => ({
+      own: cpuMs(supervisor.pid),
+      workers: pids.reduce((sum, pid) => sum + cpuMs(pid), 0),
+    });
+    const sample = async (side) => {
+      await side.load.during(SETTLED_MS);
+      const before = cpuOf(side);
+      const { requests } = await side.load.during(TOGETHER_MS);
+      const after = cpuOf(side);
+      const workersMs = (after.workers - before.workers) / requests;
+      return { costMs: workersMs + (after.own - before.own) / requests, workersMs };
+    };
+    const samples = await Promise.all(sides.map(sample));
+    assertObserving(observer);
+    return isPlainFirst ? samples : samples.reverse();
+  } finally {
+    for (const stop of stops) await stop();
   }
 }
 
