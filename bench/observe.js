@@ -3,8 +3,8 @@
  * admin address, with one, scraped each second, and with a page open besides: one after the other, each for SECONDS (20). Then as
  * many requests as go, with as many connections as workers: ROUNDS (9) of two supervisors that are started for a sample of 15 s, one
  * observed and one without an admin address, after a warm-up. Then ROUNDS of two starts in which both run at the same time. And one
- * worker with cold caches, COLD_ROUNDS (20) such pairs on each processor. COUNTING=off does without prom-client. ONLY=cost, ONLY=throughput,
- * ONLY=together and ONLY=cold do one of them. Needs Linux.
+ * worker with cold caches, COLD_ROUNDS (20) such pairs on each processor. COUNTING=off does without prom-client. ONLY=cost,
+ * ONLY=throughput, ONLY=together and ONLY=cold do one of them. Needs Linux.
  */
 import { compareCold, compareThroughput, compareTogether, startObserved } from './support/observed.js';
 import { machine } from './support/report.js';

@@ -136,8 +136,6 @@ async function idle(rounds) {
   await cluster.until((line) => line.startsWith('up '));
   const [two, many] = [await startSupervisor(2), await startSupervisor(64)];
   const upgraded = await startSupervisor(64, { args: ['--orphan-timeout', '30s'] });
-  await upgraded.command('upgrade', 'bench');
-  await pause(SETTLE_MS);
   const pids = {
     'node:cluster, 2 workers': cluster.child.pid,
     'supervisor, 2 workers': two.pid,
@@ -150,6 +148,8 @@ async function idle(rounds) {
     return cpuMs(pid) - before;
   };
   try {
+    await upgraded.command('upgrade', 'bench');
+    await pause(SETTLE_MS);
     const table = await inTurn(
       rounds,
       Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, used(pid)])),

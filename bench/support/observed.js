@@ -78,9 +78,9 @@ async function sample(workers, isObserved, kind) {
 
 /**
  * At the same time: two supervisors, one observed and one without an admin address, each under a load of its own: what the machine
- * and other programs do is done to both. It may matter who is started first (the two orders of a round differed by up to 17 % on one
- * machine), so a round is one start in either order. What an observed one takes in a second, however much it answers, counts twice, as it has half
- * of the machine; what slows both alike is not seen.
+ * and other programs do is done to both. It may matter who is started first (the two orders of a round differed by up to 17 % on
+ * one machine), so a round is one start in either order. What an observed one takes in a second, however much it answers, counts
+ * twice, as it has half of the machine; what slows both alike is not seen.
  */
 export async function compareTogether(workers, rounds) {
   const found = [];
