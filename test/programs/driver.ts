@@ -46,7 +46,7 @@ export async function behavesAsUnderPlainNode(t: Test, program: Program): Promis
     await visitors.more(THEN);
   }
   await visitors.stop();
-  t.same(visitors.errors, {}, `no error of any kind in ${visitors.asked} requests`);
+  t.same(visitors.errors, {}, `no error of any kind: ${visitors.summary()}`);
   const { workers } = await holdfast.status();
   t.same(
     workers.map(({ generation, state }) => ({ generation, state })),

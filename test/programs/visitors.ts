@@ -1,5 +1,6 @@
 /** Clients that ask a program over and over, and know what it answers under plain Node. Nothing is retried. */
 import http from 'node:http';
+import { KeptAgent } from '../support/kept-agent.js';
 import type { Question } from './program.js';
 
 export interface Answer {
@@ -13,15 +14,16 @@ const TIMEOUT_MS = 20_000;
 const PAUSE_MS = 20;
 /** Of each kind. */
 const CLIENTS = 2;
+const MOST_FAULTS = 5;
 
 /** One question, over a connection of its own or that of the agent. */
-export function ask(port: number, { path, body }: Question, agent: http.Agent | false = false): Promise<Answer> {
+export function ask(port: number, { path, body }: Question, agent?: http.Agent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = http.request({
       host: '127.0.0.1',
       port,
       path,
-      agent,
+      agent: agent ?? false,
       method: body === undefined ? 'GET' : 'POST',
       ...(body !== undefined && {
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
@@ -50,6 +52,10 @@ export function ask(port: number, { path, body }: Question, agent: http.Agent | 
 
 export class Visitors {
   readonly errors: Record<string, number> = {};
+  readonly #begunAt = performance.now();
+  /** The first ones at full length. */
+  readonly #faults: string[] = [];
+  #slowestMs = 0;
   readonly #counts = new Map<Question, number>();
   readonly #watchers = new Set<() => void>();
   readonly #clients: Promise<void>[] = [];
@@ -82,27 +88,41 @@ export class Visitors {
     await Promise.all(this.#clients);
   }
 
+  /** For the name of an assertion, which is all that some reports keep of it. */
+  summary(): string {
+    const took = Math.round(performance.now() - this.#begunAt);
+    const faults = this.#faults.map((fault) => `; ${fault}`).join('');
+    return `${this.asked} requests in ${took} ms, the slowest took ${this.#slowestMs} ms${faults}`;
+  }
+
   get asked(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
   async #client(port: number, question: Question, expected: Answer): Promise<void> {
     const keeps = question.body !== undefined;
-    const agent = new http.Agent({ keepAlive: keeps, maxSockets: 1 });
+    const agent = keeps ? new KeptAgent() : undefined;
     while (this.#running) {
+      agent?.giveUpLate();
+      const sentAt = performance.now();
       const fault = await ask(port, question, agent).then(
         (answer) => difference(answer, expected),
         (error: NodeJS.ErrnoException) => error.code ?? error.message,
       );
-      if (fault !== null) {
-        const kind = `${keeps ? 'POST' : 'GET'} ${fault}`;
-        this.errors[kind] = (this.errors[kind] ?? 0) + 1;
-      }
+      const tookMs = Math.round(performance.now() - sentAt);
+      this.#slowestMs = Math.max(this.#slowestMs, tookMs);
+      if (fault !== null) this.#note(`${keeps ? 'POST' : 'GET'} ${fault}`, tookMs);
       this.#counts.set(question, (this.#counts.get(question) ?? 0) + 1);
       for (const look of this.#watchers) look();
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
-    agent.destroy();
+    agent?.destroy();
+  }
+
+  #note(kind: string, tookMs: number): void {
+    this.errors[kind] = (this.errors[kind] ?? 0) + 1;
+    const endedAt = Math.round(performance.now() - this.#begunAt);
+    if (this.#faults.length < MOST_FAULTS) this.#faults.push(`${kind} after ${tookMs} ms at ${endedAt} ms`);
   }
 }
 

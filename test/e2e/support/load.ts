@@ -6,6 +6,7 @@
  */
 import http from 'node:http';
 import net from 'node:net';
+import { KeptAgent } from '../../support/kept-agent.js';
 
 export interface LoadOptions {
   readonly port?: number;
@@ -65,8 +66,9 @@ export class Load {
     const pauseMs = keepAlive ? thinkMs : (fresh / perSecond) * 1_000;
     const begunAt = performance.now() + (pauseMs * number) / (keepAlive ? kept : fresh);
     await until(begunAt);
-    const agent = keepAlive ? new http.Agent({ keepAlive, maxSockets: 1 }) : undefined;
+    const agent = keepAlive ? new KeptAgent() : undefined;
     while (this.#running) {
+      agent?.giveUpLate();
       const sentAt = Date.now();
       try {
         const answer = await this.#request(agent);

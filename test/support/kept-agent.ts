@@ -1,0 +1,30 @@
+/** A client's connection, kept between requests for as long as the server promises and not used any more after that. */
+import http from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Only an agent with a time of its own heeds `Keep-Alive: timeout=5`, if that is shorter. No answer takes so long here. */
+const OWN_TIMEOUT_MS = 60_000;
+
+/**
+ * Node's agent has a timer for what the server promises. In a process that does not come to it, be it for want of a processor, the
+ * next request may be sent before that timer runs: over a connection that the server has closed, as it said that it would.
+ */
+export class KeptAgent extends http.Agent {
+  #promisedUntil = Number.POSITIVE_INFINITY;
+
+  constructor() {
+    super({ keepAlive: true, maxSockets: 1, timeout: OWN_TIMEOUT_MS });
+    // Node's own listener comes before: the socket's time is what it has read in the answer.
+    this.on('free', ({ timeout }: Socket) => {
+      this.#promisedUntil = timeout ? performance.now() + timeout : Number.POSITIVE_INFINITY;
+    });
+  }
+
+  /** To be called before each request. @returns whether it gives up a connection that it kept */
+  giveUpLate(): boolean {
+    const isLate = performance.now() > this.#promisedUntil;
+    if (isLate) this.destroy();
+    this.#promisedUntil = Number.POSITIVE_INFINITY;
+    return isLate;
+  }
+}
