@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type Case, gone, ON_ITS_WAY_MS, play, request } from './support/handover-cases.js';
-import { linkToNobody } from './support/pair.js';
+import { link, linkToNobody, TestWorker } from './support/pair.js';
 import { RawClient } from './support/raw-client.js';
 
 const CASES: readonly Case[] = [
@@ -197,6 +197,25 @@ const CASES: readonly Case[] = [
       t.same([client.data, client.events], ['', []]);
       client.post();
       t.equal(s.who(await client.answer()), 'new');
+    },
+  },
+  {
+    name: 'a client that says nothing between two moves is kept for as long as it was promised, and owes nothing',
+    env: { HEADERS_TIMEOUT: '300', KEEP_ALIVE: '1500' },
+    async run(t, s) {
+      const client = await s.kept();
+      await s.drain();
+      await s.old.tells('drained');
+      const last = await TestWorker.start(t, { HEADERS_TIMEOUT: '300', KEEP_ALIVE: '1500' });
+      await link(s.fresh, last);
+      await s.fresh.command({ do: 'drain' });
+      await s.fresh.tells('drained');
+      await last.report();
+      const since = performance.now();
+      await client.happened('end');
+      const ms = Math.round(performance.now() - since);
+      t.same(client.data, '', 'no 408: it has had its answer');
+      t.ok(ms > 1_000 && ms < 4_000, `it is closed after ${ms} ms`);
     },
   },
   {

@@ -12,6 +12,7 @@ import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { DrainReason } from '../../public.js';
 import { type Connection, kindOf } from '../connections/connections.js';
+import { hasSaidNothing } from '../connections/first-word.js';
 import { webSocketOf } from '../connections/websocket.js';
 import type { ServerSocket } from '../node/socket.js';
 import { leaveSession } from './session-goaway.js';
@@ -179,9 +180,13 @@ export class Shutdown {
   }
 
   /** How long the client may be silent and still rely on the connection. */
-  #promisedMs({ server, bytesRead }: ServerSocket): number {
-    const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 0, headersTimeout = 0 } = (server ?? {}) as HttpTimeouts;
-    const nothingSaid = bytesRead === 0;
+  #promisedMs(socket: ServerSocket): number {
+    const {
+      keepAliveTimeout = 0,
+      keepAliveTimeoutBuffer = 0,
+      headersTimeout = 0,
+    } = (socket.server ?? {}) as HttpTimeouts;
+    const nothingSaid = hasSaidNothing(socket);
     // Where a successor serves, one that has never said anything costs nothing but its place: Node itself would wait as long.
     if (nothingSaid && this.#schedule.reason === 'replaced' && headersTimeout > 0) return headersTimeout + MARGIN_MS;
     if (keepAliveTimeout === 0) return nothingSaid ? MARGIN_MS : Number.POSITIVE_INFINITY;

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:net';
 import os from 'node:os';
+import { hasSpokenElsewhere } from '../connections/first-word.js';
 import { internals, type TcpHandle } from '../node/handle.js';
 import { type Parser, prime } from '../node/http.js';
 import type { PipeHandle } from '../node/pipe.js';
@@ -122,7 +123,9 @@ export class Receiver {
     this.#options.onTaken();
     const socket = ownerOf<ServerSocket>(handle);
     if (socket === undefined || socket.destroyed) return;
-    if (give.stateBytes === null && !give.fresh) waitForNext(server as HttpTimeouts, socket, give.keepAliveMs);
+    if (give.stateBytes !== null || give.fresh) return;
+    hasSpokenElsewhere(socket);
+    waitForNext(server as HttpTimeouts, socket, give.keepAliveMs);
   }
 }
 

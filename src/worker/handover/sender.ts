@@ -6,6 +6,7 @@
  */
 import type { Server } from 'node:net';
 import { isHttp } from '../connections/connections.js';
+import { hasSaidNothing } from '../connections/first-word.js';
 import { type Stay, whyConversationStays, whyStays } from '../connections/movable.js';
 import { connectionsOf } from '../node/http.js';
 import type { MovableSocket } from '../node/socket.js';
@@ -69,8 +70,8 @@ export class Sender {
   begin(sockets: readonly MovableSocket[]): void {
     this.#begun = true;
     // Those that have said nothing first: they are among the active ones, whose list is made for each of the others.
-    const isFresh = ({ bytesRead }: MovableSocket) => bytesRead === 0;
-    for (const socket of [...sockets.filter(isFresh), ...sockets.filter((one) => !isFresh(one))]) this.#enqueue(socket);
+    const spoken = sockets.filter((socket) => !hasSaidNothing(socket));
+    for (const socket of [...sockets.filter(hasSaidNothing), ...spoken]) this.#enqueue(socket);
     this.#pump();
   }
 
@@ -159,7 +160,7 @@ export class Sender {
     if (server === undefined || !handle) return;
     this.#given = (this.#given + 1) >>> 0;
     const id = this.#given;
-    const fresh = handle.bytesRead === 0;
+    const fresh = hasSaidNothing(socket);
     const timeoutMs = socket.timeout ?? 0;
     freeze(socket, handle);
     this.#underWay.add(socket);
