@@ -188,6 +188,8 @@ export async function writeCommonJsApi(output) {
   for (const [name, text] of [...texts, ['protocol', declarationsFor(all, protocol)]]) {
     writeFileSync(path.join(root, `dist/${name}.d.cts`), commonJs(text));
   }
+  // The same types for both kinds of modules, and once in the package.
+  writeFileSync(path.join(root, 'dist/index.d.mts'), `export * from './index.cjs';\n`);
   writeApi(output);
 }
 
