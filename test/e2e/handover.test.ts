@@ -100,16 +100,17 @@ for (const mode of MODES) {
 }
 
 t.test('a reload of workers with idle connections takes no longer than one without', async (t) => {
-  const { holdfast, ports } = await start(t, 'auto');
+  // Longer than it takes to connect them all and to reload, on a machine that is busy with other things.
+  const { holdfast, ports } = await start(t, 'auto', [], { KEEP_ALIVE_MS: '60000' });
   const empty = await reload(t, holdfast);
-  const clients = new PausingClients({ port: ports.plain, count: CLIENTS, pauseMs: [60_000, 60_000] });
+  const clients = new PausingClients({ port: ports.plain, count: CLIENTS, pauseMs: [120_000, 120_000] });
   t.teardown(() => clients.stop());
   await clients.start();
   const full = await reload(t, holdfast);
   t.comment(`${Math.round(empty)} ms without, ${Math.round(full)} ms with ${CLIENTS} idle connections`);
   t.same([clients.errors, clients.endedIdle], [{}, 0]);
   t.equal((await holdfast.status()).handover.handed, CLIENTS);
-  t.ok(full < empty + 20_000, 'silent clients do not hold it up for their ten seconds and more');
+  t.ok(full < empty + 20_000, 'silent clients do not hold it up for their minute');
 });
 
 t.test('a slot that goes hands its connections to its siblings', async (t) => {

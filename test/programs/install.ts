@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Test } from 'tap';
@@ -49,7 +50,8 @@ async function installNow(t: Test, program: Installable): Promise<string | null>
   const what = [Object.entries(packages).sort(), files, commands];
   const seal = createHash('sha256').update(JSON.stringify(what)).digest('hex');
   if (sealOf(folder) === seal) return folder;
-  rmSync(folder, { recursive: true, force: true });
+  // Clients of other programs are in this process: they must not wait for a disk.
+  await rm(folder, { recursive: true, force: true });
   const manifest = { name: 'app', private: true, ...JSON.parse(files['package.json'] ?? '{}'), dependencies: packages };
   for (const [file, text] of Object.entries({ ...files, 'package.json': JSON.stringify(manifest) })) {
     mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
