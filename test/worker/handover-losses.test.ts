@@ -1,7 +1,9 @@
 /** Workers that end, hang or refuse in the middle of a hand-over. */
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+import { encode, RECORD_BYTES } from '../../dist/worker/handover/record.js';
 import { type Case, play } from './support/handover-cases.js';
-import { link, type Succession } from './support/pair.js';
+import { link, linkToTest, linkWithoutBack, type Succession } from './support/pair.js';
 import type { RawClient } from './support/raw-client.js';
 
 /** Three clients, the new worker stopped before it has read anything of them. */
@@ -9,6 +11,17 @@ async function stopped(s: Succession): Promise<RawClient[]> {
   const clients = [await s.kept(), await s.kept(), await s.kept()];
   await s.drainIntoStopped();
   return clients;
+}
+
+/** The new worker stopped before it has read anything, and nothing with which the old one could take it back. */
+async function hangs(s: Succession) {
+  const linked = await linkWithoutBack(s.old, s.fresh);
+  await s.fresh.report();
+  await s.old.report();
+  process.kill(s.fresh.pid, 'SIGSTOP');
+  await s.old.command({ do: 'drain' });
+  await s.old.report();
+  return linked;
 }
 
 const CASES: readonly Case[] = [
@@ -34,6 +47,52 @@ const CASES: readonly Case[] = [
       await s.old.tells('unlinked');
       process.kill(s.fresh.pid, 'SIGCONT');
       t.match(await s.fresh.report(), { open: 0, connections: 0 });
+    },
+  },
+  {
+    name: 'a new worker that hangs before there is anything to take back by loses them when there is',
+    async run(t, s) {
+      const client = await s.kept();
+      const { giveBack } = await hangs(s);
+      client.post();
+      await s.old.tells('unlinked');
+      await giveBack();
+      t.equal(s.who(await client.answer()), 'old');
+    },
+  },
+  {
+    name: 'one that hangs for good: what the client asked meanwhile is answered, however long it was promised',
+    env: { KEEP_ALIVE: '300' },
+    async run(t, s) {
+      const client = await s.kept();
+      const { id, drop } = await hangs(s);
+      client.post();
+      await s.old.tells('unlinked');
+      // Longer than another one is hoped for, and than a silent client is kept.
+      await setTimeout(4_500);
+      process.kill(s.fresh.pid, 'SIGKILL');
+      await once(s.fresh.child, 'exit');
+      drop();
+      await s.old.command({ do: 'link', link: id, role: 'cut', addresses: [] });
+      t.equal(s.who(await client.answer()), 'old');
+    },
+  },
+  {
+    name: 'a link that breaks in the turn in which an answer is sent',
+    async run(t, s) {
+      const client = await s.kept();
+      const end = await linkToTest(t, s.old);
+      client.write('POST /echo HTTP/1.1\r\nHos');
+      end.write(encode({ type: 'hello', able: true }));
+      await once(end, 'data');
+      await s.old.command({ do: 'drain' });
+      await s.old.report();
+      process.kill(s.old.pid, 'SIGSTOP');
+      end.write(Buffer.alloc(RECORD_BYTES, '?'));
+      client.write('t: x\r\nContent-Length: 5\r\n\r\nhello');
+      process.kill(s.old.pid, 'SIGCONT');
+      t.equal(s.who(await client.answer()), 'old');
+      t.match(await s.old.report(), { bad: 0 });
     },
   },
   {

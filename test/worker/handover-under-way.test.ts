@@ -121,6 +121,36 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: 'the body comes after the answer, in the drain, and then nothing: the silent connection goes to the new worker',
+    async run(t, s) {
+      const client = await s.kept();
+      client.write('POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc');
+      await client.answer();
+      await s.drain();
+      await s.old.report();
+      client.write('def');
+      await s.old.tells('drained');
+      client.post();
+      t.equal(s.who(await client.answer()), 'new');
+    },
+  },
+  {
+    name: 'the same with an answer that comes in the drain as well',
+    async run(t, s) {
+      const client = await s.kept();
+      client.write('POST /early HTTP/1.1\r\nHost: x\r\n');
+      await s.drain();
+      await s.old.report();
+      client.write('Content-Length: 6\r\n\r\nabc');
+      t.equal(s.who(await client.answer()), 'old');
+      await s.old.report();
+      client.write('def');
+      await s.old.tells('drained');
+      client.post();
+      t.equal(s.who(await client.answer()), 'new');
+    },
+  },
+  {
     name: 'a body that its handler reads late, while the connection is on its way',
     async run(t, s) {
       const client = await s.kept();

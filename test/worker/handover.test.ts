@@ -171,6 +171,22 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: 'one whose time the drain has taken away is kept as long as any other',
+    env: { KEEP_ALIVE: '1500' },
+    async run(t, s) {
+      const client = await s.kept();
+      // Nobody is hoped for: the drain itself watches over it.
+      await s.old.command({ do: 'drain' });
+      await s.old.report();
+      await link(s.old, s.fresh);
+      await s.old.tells('drained');
+      const since = performance.now();
+      await client.happened('end');
+      // Node itself adds a second to what it promises.
+      t.ok(performance.now() - since > 2_200, `after ${Math.round(performance.now() - since)} ms`);
+    },
+  },
+  {
     name: 'a slow request after the move outlives the keep-alive time',
     env: { KEEP_ALIVE: '300' },
     async run(t, s) {

@@ -61,7 +61,7 @@ export class Handover {
 
   /** What an HTTP server of this Node lacks for it, tried once; null where nothing. */
   get lack(): string | null {
-    this.#lack ??= tryOut();
+    if (this.#lack === undefined) this.#lack = tryOut();
     return this.#lack;
   }
 
@@ -111,13 +111,9 @@ export class Handover {
     this.#sender.begin(movable.map(({ socket }) => socket));
   }
 
-  /** Whether the connection goes to another worker after its answer, as far as can be told. */
+  /** Whether the connection is on its way to another worker, or goes there after its answer, as far as can be told. */
   mayGive(socket: ServerSocket): boolean {
-    return this.#begun && this.#sender.mayGive(socket);
-  }
-
-  isUnderWay(socket: ServerSocket): boolean {
-    return this.#sender.isUnderWay(socket);
+    return this.#begun && (this.#sender.mayGive(socket) || this.#sender.isUnderWay(socket));
   }
 
   /** Tells the supervisor what has become of the connections of this drain. */

@@ -6,7 +6,7 @@ import type { Server } from 'node:net';
 import os from 'node:os';
 import { hasSpokenElsewhere } from '../connections/first-word.js';
 import { internals, type TcpHandle } from '../node/handle.js';
-import { type Parser, prime } from '../node/http.js';
+import { type KeepAlive, keptMs, type Parser, prime } from '../node/http.js';
 import type { PipeHandle } from '../node/pipe.js';
 import type { ServerSocket } from '../node/socket.js';
 import { ownerOf } from '../node/symbols.js';
@@ -116,6 +116,8 @@ export class Receiver {
     const errno = link.send({ type: 'took', id: give.id });
     if (errno !== 0 && errno !== EPIPE) {
       handle.close();
+      // The sender hears that this link is over, and has the connection again.
+      link.close();
       return;
     }
     if (give.stateBytes !== null) this.#options.onState(handle, Buffer.concat(pieces));
@@ -125,19 +127,18 @@ export class Receiver {
     if (socket === undefined || socket.destroyed) return;
     if (give.stateBytes !== null || give.fresh) return;
     hasSpokenElsewhere(socket);
-    waitForNext(server as HttpTimeouts, socket, give.keepAliveMs);
+    waitForNext(server as KeepAlive, socket, give.keepAliveMs);
   }
 }
 
-type HttpTimeouts = Server & { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number; timeout?: number };
-
 /** Counts as a connection between two requests: it stays open for as long as the client was promised, by either worker. */
-function waitForNext(server: HttpTimeouts, socket: ServerSocket, promisedMs: number): void {
+function waitForNext(server: KeepAlive & { timeout?: number }, socket: ServerSocket, promisedMs: number): void {
   const parser = socket.parser as Parser | null | undefined;
   if (!parser?._consumed || !prime(parser)) return;
-  const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 0, timeout = 0 } = server;
-  if (keepAliveTimeout <= 0) return;
-  socket.setTimeout(Math.max(promisedMs, keepAliveTimeout + keepAliveTimeoutBuffer));
+  const ownMs = keptMs(server);
+  if (ownMs === 0) return;
+  socket.setTimeout(Math.max(promisedMs, ownMs));
+  const { timeout = 0 } = server;
   const { onIncoming } = parser;
   parser.onIncoming = (...args) => {
     parser.onIncoming = onIncoming;

@@ -95,8 +95,13 @@ export class Recipients {
   /** The other end of a recipient's channel. */
   keepBack(id: number, handle: PipeHandle): void {
     const recipient = this.#recipients.get(id);
-    if (recipient === undefined) handle.close();
-    else recipient.back = handle;
+    if (recipient === undefined) {
+      handle.close();
+      return;
+    }
+    recipient.back = handle;
+    // It did not answer before there was anything to take back by.
+    if (recipient.stalled && recipient.underWay.size > 0) this.#takeBack(recipient);
   }
 
   /** The recipient has ended. */
@@ -138,6 +143,8 @@ export class Recipients {
     this.#watch ??= setInterval(() => this.#review(), SILENCE_MS / 4).unref();
     const failed = () => this.#return(recipient, entry.id, 'unread');
     if (recipient.link.send(message, entry.handle, failed) !== 0) {
+      // Its end is still to come: until then it would be given the same connection again, for ever.
+      this.#stop(recipient);
       failed();
       return;
     }

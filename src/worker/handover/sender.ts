@@ -8,7 +8,7 @@ import type { Server } from 'node:net';
 import { isHttp } from '../connections/connections.js';
 import { hasSaidNothing } from '../connections/first-word.js';
 import { type Stay, whyConversationStays, whyStays } from '../connections/movable.js';
-import { connectionsOf } from '../node/http.js';
+import { connectionsOf, type KeepAlive, keptMs, type Parser } from '../node/http.js';
 import type { MovableSocket } from '../node/socket.js';
 import { detach, freeze, thaw } from './freeze.js';
 import { type Entry, type Recipient, Recipients, type Return, WINDOW } from './recipients.js';
@@ -134,7 +134,10 @@ export class Sender {
   }
 
   #stays(socket: MovableSocket, stay: Stay): void {
-    if (stay.kind === 'busy') return;
+    if (stay.kind === 'busy') {
+      this.#againAfterBody(socket);
+      return;
+    }
     if (stay.kind === 'soon') {
       if (this.#soon.length === 0) setTimeout(() => this.#lookAgain(), SOON_MS).unref();
       this.#soon.push(socket);
@@ -146,6 +149,12 @@ export class Sender {
     const isNew = !Object.hasOwn(stayed, stay.reason) && Object.keys(stayed).length >= MOST_REASONS;
     const reason = isNew ? 'other reasons' : stay.reason.slice(0, LONGEST_REASON);
     stayed[reason] = (stayed[reason] ?? 0) + 1;
+  }
+
+  /** Of a request that has been answered before its body has come nothing else tells the end. */
+  #againAfterBody(socket: MovableSocket): void {
+    const request = socket._httpMessage ? undefined : (socket.parser as Parser | null | undefined)?.incoming;
+    request?.once('end', () => process.nextTick(() => this.again(socket)));
   }
 
   #lookAgain(): void {
@@ -165,7 +174,8 @@ export class Sender {
     freeze(socket, handle);
     this.#underWay.add(socket);
     const address = recipient.addresses.indexOf(this.#options.addressOf(server) ?? '');
-    const keepAliveMs = fresh ? 0 : timeoutMs;
+    // The drain itself watches over those that are silent, and takes their time away.
+    const keepAliveMs = fresh ? 0 : timeoutMs || keptMs(server as KeepAlive);
     const message = { type: 'give', id, address, keepAliveMs, fresh, stateBytes: state?.length ?? null } as const;
     this.recipients.give(recipient, { id, socket, handle, timeoutMs }, message, state);
   }

@@ -4,7 +4,7 @@
  *
  * The names are those of `lib/_http_server.js`, `lib/net.js` and `src/node_http_parser.cc`, Node 20 to 26.
  */
-import http from 'node:http';
+import http, { type IncomingMessage } from 'node:http';
 import type { Server } from 'node:net';
 import { MemorySocket } from './memory-stream.js';
 import type { ServerSocket } from './socket.js';
@@ -19,6 +19,8 @@ interface ParserClass {
 export interface Parser {
   readonly constructor: ParserClass;
   readonly socket?: ServerSocket | null;
+  /** The request whose end has not come yet. */
+  readonly incoming?: IncomingMessage | null;
   /** It reads straight from the handle, past the stream. */
   _consumed: boolean;
   _headers: unknown[];
@@ -28,6 +30,20 @@ export interface Parser {
   execute(bytes: Buffer): number | Error;
   unconsume(): void;
   [callback: number]: ((...args: unknown[]) => unknown) | null | undefined;
+}
+
+export interface KeepAlive {
+  readonly keepAliveTimeout?: number;
+  /** Newer versions have it. */
+  readonly keepAliveTimeoutBuffer?: number;
+}
+
+/** What Node adds to what it promises, where that cannot be set. */
+const BUFFER_MS = 1_000;
+
+/** How long Node keeps a connection between two requests, in milliseconds; 0 for as long as it likes. */
+export function keptMs({ keepAliveTimeout = 0, keepAliveTimeoutBuffer = BUFFER_MS }: KeepAlive): number {
+  return keepAliveTimeout > 0 ? keepAliveTimeout + keepAliveTimeoutBuffer : 0;
 }
 
 /** The server's list of its parsers, kept by the parser itself. */

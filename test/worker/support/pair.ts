@@ -1,5 +1,6 @@
 /** Two workers of a test: an old one with clients, and the one that is to take them over. Ended by PID in teardown. */
 import { type ChildProcess, fork } from 'node:child_process';
+import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { loadNative } from '../../../src/native/libc.js';
@@ -93,17 +94,39 @@ let links = 0;
 
 /** As the supervisor does it, with libc where there is no folder. @returns the number of the link */
 export async function link(sender: TestWorker, receiver: TestWorker, folder?: string): Promise<number> {
+  const { id, giveBack } = await linkWithoutBack(sender, receiver, folder);
+  await giveBack();
+  return id;
+}
+
+/** The same, up to the sender's hold on the other end, which comes by a message of its own. */
+export async function linkWithoutBack(sender: TestWorker, receiver: TestWorker, folder?: string) {
   const [one, other] = await (folder === undefined
     ? makeStreamPair(loadNative(), '/nowhere')
     : makeStreamPair({ ok: false, reason: 'koffi is not installed' }, folder));
   links += 1;
-  const order = { do: 'link', link: links, addresses: ['web'] };
+  const id = links;
+  const order = { do: 'link', link: id, addresses: ['web'] };
   await receiver.command({ ...order, role: 'take' }, other);
   await sender.command({ ...order, role: 'give' }, one);
-  await sender.command({ ...order, role: 'back' }, other);
   one.close();
-  other.close();
-  return links;
+  const drop = () => other.close();
+  const giveBack = async () => {
+    await sender.command({ ...order, role: 'back' }, other);
+    drop();
+  };
+  return { id, giveBack, drop };
+}
+
+/** A link whose other end is the test's own. */
+export async function linkToTest(t: Test, sender: TestWorker): Promise<net.Socket> {
+  const [one, other] = await makeStreamPair(loadNative(), '/nowhere');
+  links += 1;
+  await sender.command({ do: 'link', link: links, addresses: ['web'], role: 'give' }, one);
+  one.close();
+  const end = new net.Socket({ handle: other } as net.SocketConstructorOpts);
+  t.teardown(() => end.destroy());
+  return end.on('error', () => {});
 }
 
 /** A link to a worker that has ended before its other end is used. */
