@@ -10,21 +10,22 @@ const OWN_TIMEOUT_MS = 60_000;
  * next request may be sent before that timer runs: over a connection that the server has closed, as it said that it would.
  */
 export class KeptAgent extends http.Agent {
+  /** The server counts from its answer, which was after the request and before it was read here. */
+  #askedAt = 0;
   #promisedUntil = Number.POSITIVE_INFINITY;
 
   constructor() {
     super({ keepAlive: true, maxSockets: 1, timeout: OWN_TIMEOUT_MS });
     // Node's own listener comes before: the socket's time is what it has read in the answer.
     this.on('free', ({ timeout }: Socket) => {
-      this.#promisedUntil = timeout ? performance.now() + timeout : Number.POSITIVE_INFINITY;
+      this.#promisedUntil = timeout ? this.#askedAt + timeout : Number.POSITIVE_INFINITY;
     });
   }
 
-  /** To be called before each request. @returns whether it gives up a connection that it kept */
-  giveUpLate(): boolean {
-    const isLate = performance.now() > this.#promisedUntil;
-    if (isLate) this.destroy();
+  /** To be called before each request. */
+  giveUpLate(): void {
+    this.#askedAt = performance.now();
+    if (this.#askedAt > this.#promisedUntil) this.destroy();
     this.#promisedUntil = Number.POSITIVE_INFINITY;
-    return isLate;
   }
 }

@@ -81,7 +81,7 @@ const CASES: readonly Case[] = [
     name: 'a link that breaks in the turn in which an answer is sent',
     async run(t, s) {
       const client = await s.kept();
-      const end = await linkToTest(t, s.old);
+      const end = await linkToTest(t, s.old, 'give');
       client.write('POST /echo HTTP/1.1\r\nHos');
       end.write(encode({ type: 'hello', able: true }));
       await once(end, 'data');
@@ -93,6 +93,16 @@ const CASES: readonly Case[] = [
       process.kill(s.old.pid, 'SIGCONT');
       t.equal(s.who(await client.answer()), 'old');
       t.match(await s.old.report(), { bad: 0 });
+    },
+  },
+  {
+    name: 'a new worker that does not understand the old one says so, whoever else holds its end of the link',
+    async run(t, s) {
+      const end = await linkToTest(t, s.fresh, 'take');
+      await once(end, 'data');
+      end.write(Buffer.alloc(RECORD_BYTES, '?'));
+      await once(end.resume(), 'end');
+      t.match(await s.fresh.report(), { bad: 0 });
     },
   },
   {

@@ -135,6 +135,20 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: 'the same where the application has stopped to read the body',
+    async run(t, s) {
+      const client = await s.kept();
+      client.write('POST /paused HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc');
+      await client.answer();
+      await s.drain();
+      await s.old.report();
+      client.write('def');
+      await s.old.tells('drained');
+      client.post();
+      t.equal(s.who(await client.answer()), 'new');
+    },
+  },
+  {
     name: 'the same with an answer that comes in the drain as well',
     async run(t, s) {
       const client = await s.kept();

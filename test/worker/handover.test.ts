@@ -173,17 +173,18 @@ const CASES: readonly Case[] = [
   {
     name: 'one whose time the drain has taken away is kept as long as any other',
     env: { KEEP_ALIVE: '1500' },
+    freshEnv: { KEEP_ALIVE: '300' },
     async run(t, s) {
       const client = await s.kept();
       // Nobody is hoped for: the drain itself watches over it.
       await s.old.command({ do: 'drain' });
       await s.old.report();
+      const since = performance.now();
       await link(s.old, s.fresh);
       await s.old.tells('drained');
-      const since = performance.now();
       await client.happened('end');
       // Node itself adds a second to what it promises.
-      t.ok(performance.now() - since > 2_200, `after ${Math.round(performance.now() - since)} ms`);
+      t.ok(performance.now() - since > 2_400, `after ${Math.round(performance.now() - since)} ms`);
     },
   },
   {
@@ -217,21 +218,22 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a client that says nothing between two moves is kept for as long as it was promised, and owes nothing',
-    env: { HEADERS_TIMEOUT: '300', KEEP_ALIVE: '1500' },
+    env: { KEEP_ALIVE: '1500' },
     async run(t, s) {
       const client = await s.kept();
+      // Where one that owes a head hears so at once.
+      const last = await TestWorker.start(t, { HEADERS_TIMEOUT: '300', KEEP_ALIVE: '300' });
+      const since = performance.now();
       await s.drain();
       await s.old.tells('drained');
-      const last = await TestWorker.start(t, { HEADERS_TIMEOUT: '300', KEEP_ALIVE: '1500' });
       await link(s.fresh, last);
       await s.fresh.command({ do: 'drain' });
       await s.fresh.tells('drained');
       await last.report();
-      const since = performance.now();
       await client.happened('end');
       const ms = Math.round(performance.now() - since);
       t.same(client.data, '', 'no 408: it has had its answer');
-      t.ok(ms > 1_000 && ms < 4_000, `it is closed after ${ms} ms`);
+      t.ok(ms > 2_400, `it is closed after ${ms} ms`);
     },
   },
   {

@@ -53,7 +53,7 @@ export function whyStays(
 ): Stay | null {
   const { _handle: handle } = socket;
   const parser = socket.parser as Parser | null | undefined;
-  if (!handle || socket.destroyed) return never('it has ended');
+  if (!handle || handle.fd < 0 || socket.destroyed) return never('it has ended');
   if (handle.constructor.name !== 'TCP' || socket.encrypted) return never('it is not plain TCP');
   if (!parser) return never('it is not HTTP/1.1');
   if (!socket.readable || !socket.writable || socket.writableEnded) return never('it is ending');
@@ -73,7 +73,7 @@ export function whyStays(
 /** The same of a conversation that is no HTTP, whose application passes its state on. */
 export function whyConversationStays(socket: MovableSocket): Stay | null {
   const { _handle: handle } = socket;
-  if (!handle || socket.destroyed) return never('it has ended');
+  if (!handle || handle.fd < 0 || socket.destroyed) return never('it has ended');
   if (handle.constructor.name !== 'TCP' || socket.encrypted) return never('it is not plain TCP');
   if (!socket.readable || !socket.writable || socket.writableEnded) return never('it is ending');
   const isQuiet = socket.writableLength === 0 && handle.writeQueueSize === 0 && socket.readableLength === 0;

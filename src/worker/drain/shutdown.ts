@@ -12,7 +12,7 @@ import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { DrainReason } from '../../public.js';
 import { type Connection, kindOf } from '../connections/connections.js';
-import { hasSaidNothing } from '../connections/first-word.js';
+import { hasSaidNothing, promisedElsewhere } from '../connections/first-word.js';
 import { webSocketOf } from '../connections/websocket.js';
 import type { ServerSocket } from '../node/socket.js';
 import { leaveSession } from './session-goaway.js';
@@ -28,10 +28,14 @@ export interface Schedule {
   readonly reason: DrainReason;
 }
 
-/** What the hand-over says of a connection of HTTP/1.1. */
+/** What the hand-over says of a connection. */
 export interface GoesOn {
   /** It goes to another worker, now or after its answer. */
   mayGive(socket: ServerSocket): boolean;
+  /** It is on its way to one: nothing is to be done to it. */
+  isUnderWay(socket: ServerSocket): boolean;
+  /** Nothing is asked or answered on it any more, and perhaps nobody has said so. */
+  offerAgain(socket: ServerSocket): void;
 }
 
 /** A monotonic clock in milliseconds, and what is to be done by it. */
@@ -65,6 +69,8 @@ interface Plan {
 const MARGIN_MS = 1_000;
 /** How soon a connection is looked at again that cannot be left yet. */
 const AGAIN_MS = 1_000;
+/** How soon one is looked at again that is on its way to another worker. */
+const UNDER_WAY_MS = 50;
 /** How long a client of HTTP/2 has to hear that it is to go. */
 const NOTICE_MS = 2_000;
 /** RFC 6455, section 7.4.1, and the registry of close codes that it opened. */
@@ -156,6 +162,7 @@ export class Shutdown {
         return;
       case 'other':
         if (now < this.#lastCallAt) this.#wait(plan, this.#lastCallAt);
+        else if (this.#goesOn.isUnderWay(connection.socket)) this.#wait(plan, now + UNDER_WAY_MS);
         else if (moved(connection.socket) === plan.bytesAtFirst) connection.socket.end();
         return;
     }
@@ -167,7 +174,10 @@ export class Shutdown {
     follow(plan, now);
     const { _httpMessage: answer } = socket;
     if (answer && !answer.writableEnded) return this.#leaveAnswer(answer, socket, plan, now);
-    if (this.#goesOn.mayGive(socket) || !isSilent(socket)) return this.#again(now);
+    const silent = isSilent(socket);
+    const mayGive = this.#goesOn.mayGive(socket);
+    if (silent && mayGive) this.#goesOn.offerAgain(socket);
+    if (mayGive || !silent) return this.#again(now);
     if (socket.timeout) socket.setTimeout(0);
     const dueAt = plan.quietSince + this.#promisedMs(socket);
     if (now < dueAt) return dueAt;
@@ -190,7 +200,7 @@ export class Shutdown {
     // Where a successor serves, one that has never said anything costs nothing but its place: Node itself would wait as long.
     if (nothingSaid && this.#schedule.reason === 'replaced' && headersTimeout > 0) return headersTimeout + MARGIN_MS;
     if (keepAliveTimeout === 0) return nothingSaid ? MARGIN_MS : Number.POSITIVE_INFINITY;
-    return keepAliveTimeout + keepAliveTimeoutBuffer + MARGIN_MS;
+    return Math.max(keepAliveTimeout + keepAliveTimeoutBuffer, promisedElsewhere(socket)) + MARGIN_MS;
   }
 
   /** @returns when to look again */

@@ -111,9 +111,18 @@ export class Handover {
     this.#sender.begin(movable.map(({ socket }) => socket));
   }
 
+  /** It may have become free without anybody's word. */
+  offerAgain(socket: ServerSocket): void {
+    if (this.#begun) this.#sender.again(socket);
+  }
+
+  isUnderWay(socket: ServerSocket): boolean {
+    return this.#sender.isUnderWay(socket);
+  }
+
   /** Whether the connection is on its way to another worker, or goes there after its answer, as far as can be told. */
   mayGive(socket: ServerSocket): boolean {
-    return this.#begun && (this.#sender.mayGive(socket) || this.#sender.isUnderWay(socket));
+    return this.#begun && (this.#sender.mayGive(socket) || this.isUnderWay(socket));
   }
 
   /** Tells the supervisor what has become of the connections of this drain. */

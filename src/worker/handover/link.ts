@@ -30,6 +30,7 @@ export class Link {
   #pending: Buffer = Buffer.alloc(0);
   #arrived: TcpHandle | undefined;
   #ended = false;
+  #abandoned = false;
 
   /** @throws where this Node does not let us */
   constructor(options: LinkOptions) {
@@ -67,7 +68,7 @@ export class Link {
    * @returns 0 or a negative errno
    */
   send(message: Message, handle?: TcpHandle, onFailed: () => void = () => {}): number {
-    if (this.#ended || Request === undefined) return -os.constants.errno.EPIPE;
+    if (this.#ended || this.#abandoned || Request === undefined) return -os.constants.errno.EPIPE;
     const request = new Request();
     if (handle !== undefined) request.handle = handle;
     request.oncomplete = (status) => {
@@ -76,9 +77,15 @@ export class Link {
     return this.#pipe.writeLatin1String(request, encode(message).toString('latin1'), handle);
   }
 
-  /** Reads no more; the other end hears of it. */
+  /** Reads no more; the other end hears of it, unless somebody else holds this one as well. */
   close(): void {
     this.#socket.destroy();
+  }
+
+  /** Takes and says nothing more; the other end hears of it, whoever else holds this one. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#socket.destroySoon();
   }
 
   #end(): void {
@@ -104,9 +111,9 @@ export class Link {
       this.#pending = this.#pending.subarray(RECORD_BYTES);
       const handle = this.#arrived;
       this.#arrived = undefined;
-      if (message === undefined) {
+      if (message === undefined || this.#abandoned) {
         handle?.close();
-        this.close();
+        if (!this.#abandoned) this.abandon();
         return false;
       }
       this.#options.onMessage(message, handle);

@@ -117,7 +117,7 @@ export class Receiver {
     if (errno !== 0 && errno !== EPIPE) {
       handle.close();
       // The sender hears that this link is over, and has the connection again.
-      link.close();
+      link.abandon();
       return;
     }
     if (give.stateBytes !== null) this.#options.onState(handle, Buffer.concat(pieces));
@@ -126,7 +126,7 @@ export class Receiver {
     const socket = ownerOf<ServerSocket>(handle);
     if (socket === undefined || socket.destroyed) return;
     if (give.stateBytes !== null || give.fresh) return;
-    hasSpokenElsewhere(socket);
+    hasSpokenElsewhere(socket, give.keepAliveMs);
     waitForNext(server as KeepAlive, socket, give.keepAliveMs);
   }
 }

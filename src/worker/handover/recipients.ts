@@ -35,8 +35,10 @@ export interface Recipient {
   back: PipeHandle | undefined;
   /** It has said that it is there, and takes. */
   able: boolean;
-  /** It did not answer: nothing more is given to it. */
+  /** Nothing more is given to it: it does not answer, leaves, or its link is broken. */
   stalled: boolean;
+  /** It does not answer, and what it has not read is taken back. */
+  silent: boolean;
   /** When it last answered, or was given something while it owed nothing. */
   heardAt: number;
   reader: Link | undefined;
@@ -83,6 +85,7 @@ export class Recipients {
       back: undefined,
       able: false,
       stalled: false,
+      silent: false,
       heardAt: 0,
       reader: undefined,
       underWay: new Map(),
@@ -100,8 +103,8 @@ export class Recipients {
       return;
     }
     recipient.back = handle;
-    // It did not answer before there was anything to take back by.
-    if (recipient.stalled && recipient.underWay.size > 0) this.#takeBack(recipient);
+    // Found out before there was anything to take back by.
+    if (recipient.silent) this.#takeBack(recipient);
   }
 
   /** The recipient has ended. */
@@ -215,6 +218,7 @@ export class Recipients {
   #takeBack(recipient: Recipient): void {
     const { back } = recipient;
     recipient.back = undefined;
+    recipient.silent = true;
     if (back !== undefined) {
       const onMessage = (message: Message, handle: TcpHandle | undefined) => {
         handle?.close();

@@ -6,7 +6,7 @@
  */
 import type { Server } from 'node:net';
 import { isHttp } from '../connections/connections.js';
-import { hasSaidNothing } from '../connections/first-word.js';
+import { hasSaidNothing, promisedElsewhere } from '../connections/first-word.js';
 import { type Stay, whyConversationStays, whyStays } from '../connections/movable.js';
 import { connectionsOf, type KeepAlive, keptMs, type Parser } from '../node/http.js';
 import type { MovableSocket } from '../node/socket.js';
@@ -151,7 +151,7 @@ export class Sender {
     stayed[reason] = (stayed[reason] ?? 0) + 1;
   }
 
-  /** Of a request that has been answered before its body has come nothing else tells the end. */
+  /** Of a request that has been answered before its body has come nothing else tells the end at once. */
   #againAfterBody(socket: MovableSocket): void {
     const request = socket._httpMessage ? undefined : (socket.parser as Parser | null | undefined)?.incoming;
     request?.once('end', () => process.nextTick(() => this.again(socket)));
@@ -175,7 +175,8 @@ export class Sender {
     this.#underWay.add(socket);
     const address = recipient.addresses.indexOf(this.#options.addressOf(server) ?? '');
     // The drain itself watches over those that are silent, and takes their time away.
-    const keepAliveMs = fresh ? 0 : timeoutMs || keptMs(server as KeepAlive);
+    const promisedMs = Math.max(keptMs(server as KeepAlive), promisedElsewhere(socket));
+    const keepAliveMs = fresh ? 0 : timeoutMs || promisedMs;
     const message = { type: 'give', id, address, keepAliveMs, fresh, stateBytes: state?.length ?? null } as const;
     this.recipients.give(recipient, { id, socket, handle, timeoutMs }, message, state);
   }

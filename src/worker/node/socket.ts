@@ -17,6 +17,8 @@ export type LayeredSocket = TLSSocket & { _parent?: Socket };
 
 /** A socket's handle, as far as moving needs it. */
 export interface ConnectionHandle extends TcpHandle {
+  /** Negative once it has been closed. */
+  readonly fd: number;
   reading: boolean;
   readonly bytesRead: number;
   readonly bytesWritten: number;

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import t from 'tap';
 import type { Connection } from '../../../dist/worker/connections/connections.js';
+import { hasSpokenElsewhere } from '../../../dist/worker/connections/first-word.js';
 import { type Schedule, Shutdown } from '../../../dist/worker/drain/shutdown.js';
 import type { ServerSocket } from '../../../dist/worker/node/socket.js';
 
@@ -66,7 +67,14 @@ function world({ schedule = {}, server = {} }: { schedule?: Partial<Schedule>; s
   const plain = {};
   const done: string[] = [];
   const given = new Set<object>();
-  const shutdown = new Shutdown({ ...SCHEDULE, ...schedule }, { mayGive: (socket) => given.has(socket) }, clock);
+  const underWay = new Set<object>();
+  const offered: number[] = [];
+  const goesOn = {
+    mayGive: (socket: ServerSocket) => given.has(socket),
+    isUnderWay: (socket: ServerSocket) => underWay.has(socket),
+    offerAgain: () => void offered.push(clock.time),
+  };
+  const shutdown = new Shutdown({ ...SCHEDULE, ...schedule }, goesOn, clock);
   function connect(name: string, change: Record<string | symbol, unknown> = {}): Connection {
     const socket = {
       server: http,
@@ -91,7 +99,7 @@ function world({ schedule = {}, server = {} }: { schedule?: Partial<Schedule>; s
   function move({ socket }: Connection): void {
     (socket as { bytesRead: number }).bytesRead += 10;
   }
-  return { clock, plain, active, given, done, shutdown, connect, move };
+  return { clock, plain, active, given, underWay, offered, done, shutdown, connect, move };
 }
 
 t.test(
@@ -152,6 +160,48 @@ t.test('what goes to another worker is left alone, until that has become impossi
   given.delete(one.socket);
   clock.wait(10_000);
   t.same(done.length, 1);
+});
+
+t.test(
+  'one that may go to another worker and rests is offered again, as perhaps nobody has said that it does',
+  async (t) => {
+    const { clock, shutdown, connect, given, offered, active } = world();
+    const rests = connect('rests');
+    const asks = connect('asks');
+    for (const { socket } of [rests, asks]) given.add(socket);
+    active.add(asks.socket.parser as object);
+    shutdown.begin([rests, asks]);
+    clock.wait(2_500);
+    t.same(offered, [0, 1_000, 2_000]);
+  },
+);
+
+t.test(
+  'a client that was promised more by another worker, and has said nothing since, is kept for as long',
+  async (t) => {
+    const { clock, shutdown, connect, done } = world();
+    const one = connect('one', { bytesRead: 0, bytesWritten: 0 });
+    hasSpokenElsewhere(one.socket, 20_000);
+    const spoke = connect('spoke', { bytesRead: 0, bytesWritten: 0 });
+    hasSpokenElsewhere(spoke.socket, 3_000);
+    shutdown.begin([one, spoke]);
+    clock.wait(20_999);
+    t.same(done, ['spoke cut off at 6000'], 'and none for as long as one that has never said anything');
+    clock.wait(2);
+    t.same(done.at(-1), 'one cut off at 21000');
+  },
+);
+
+t.test('a silent conversation that is on its way to another worker is not ended', async (t) => {
+  const { clock, plain, shutdown, connect, done, underWay } = world();
+  const talk = connect('talk', { server: plain, parser: null });
+  underWay.add(talk.socket);
+  shutdown.begin([talk]);
+  clock.wait(74_500);
+  t.same(done, []);
+  underWay.delete(talk.socket);
+  clock.wait(100);
+  t.same(done, ['talk ended'], 'it has come back');
 });
 
 t.test(

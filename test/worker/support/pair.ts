@@ -118,12 +118,13 @@ export async function linkWithoutBack(sender: TestWorker, receiver: TestWorker, 
   return { id, giveBack, drop };
 }
 
-/** A link whose other end is the test's own. */
-export async function linkToTest(t: Test, sender: TestWorker): Promise<net.Socket> {
+/** A link whose other end is the test's own; the worker's end as well for as long as the test lasts, as a sender has it. */
+export async function linkToTest(t: Test, worker: TestWorker, role: 'give' | 'take'): Promise<net.Socket> {
   const [one, other] = await makeStreamPair(loadNative(), '/nowhere');
   links += 1;
-  await sender.command({ do: 'link', link: links, addresses: ['web'], role: 'give' }, one);
-  one.close();
+  await worker.command({ do: 'link', link: links, addresses: ['web'], role }, one);
+  if (role === 'give') one.close();
+  else t.teardown(() => one.close());
   const end = new net.Socket({ handle: other } as net.SocketConstructorOpts);
   t.teardown(() => end.destroy());
   return end.on('error', () => {});
