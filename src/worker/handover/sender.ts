@@ -77,9 +77,8 @@ export class Sender {
 
   /** An answer is out, or something else has changed about the connection. */
   again(socket: MovableSocket): void {
-    if (!this.#begun) return;
-    this.#enqueue(socket);
-    this.#pump();
+    // One that waits already goes when there is room.
+    if (this.#begun && this.#enqueue(socket)) this.#pump();
   }
 
   /** Whether it is going to be handed over after its answer, as far as can be told now. */
@@ -92,10 +91,12 @@ export class Sender {
     return this.#underWay.has(socket);
   }
 
-  #enqueue(socket: MovableSocket): void {
-    if (this.#queued.has(socket) || this.#underWay.has(socket) || this.#staying.has(socket)) return;
+  /** @returns whether it is new there */
+  #enqueue(socket: MovableSocket): boolean {
+    if (this.#queued.has(socket) || this.#underWay.has(socket) || this.#staying.has(socket)) return false;
     this.#queued.add(socket);
     this.#queue.push(socket);
+    return true;
   }
 
   #pump(): void {
@@ -193,7 +194,8 @@ export class Sender {
     thaw(socket, handle, timeoutMs);
     if (why !== 'unread') this.counts[why] += 1;
     if (why === 'refused') this.#staying.add(socket);
-    else this.#enqueue(socket);
+    // Not at once: what made this one fail may be there for another moment.
+    else this.#stays(socket, { kind: 'soon' });
   }
 }
 
