@@ -4,11 +4,15 @@
  */
 import { closeSync, createReadStream, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { listArchives } from './sinks/archives.js';
 
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
+/** Between putting a file aside and making the next one there is none of its name: no longer than this, however busy the machine is. */
+const MOMENT_MS = 1_000;
+const POLL_MS = 5;
 
 export interface Wanted {
   readonly count: number;
@@ -33,10 +37,10 @@ export async function linesFromFiles(file: string, { count, fits, sinceMs }: Wan
     return found.length < count && !(oldest !== undefined && sinceMs !== null && isOlder(oldest, sinceMs));
   };
   // Opened before the others are listed: if it is put aside meanwhile, it is the same file still.
-  const fd = openSync(file, 'r');
+  const { fd, place } = await open(file);
   try {
     const { ino } = fstatSync(fd);
-    const listed = await listArchives(realpathSync(file));
+    const listed = await listArchives(place);
     const archives = listed.filter((name) => !listed.includes(`${name}.gz`)).reverse();
     // Those from it on are the file itself, and what is newer.
     const itself = archives.findIndex((name) => statSync(name, { throwIfNoEntry: false })?.ino === ino);
@@ -49,6 +53,20 @@ export async function linesFromFiles(file: string, { count, fits, sinceMs }: Wan
     closeSync(fd);
   }
   return found.reverse();
+}
+
+/** @returns also where it lies, which a link may only name */
+async function open(file: string): Promise<{ readonly fd: number; readonly place: string }> {
+  const until = performance.now() + MOMENT_MS;
+  for (;;) {
+    try {
+      const place = realpathSync(file);
+      return { fd: openSync(place, 'r'), place };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || performance.now() >= until) throw error;
+      await delay(POLL_MS);
+    }
+  }
 }
 
 /**

@@ -48,3 +48,14 @@ t.test('what is compressed, or put aside, while others are read is read once and
   renameSync(aside(4), file);
   t.same(await linesFromFiles(file, ALL), ['1', '2', '3', '4']);
 });
+
+t.test('while the file is put aside there is none of its name for a moment, which is waited for', async (t) => {
+  const folder = t.testdir({});
+  const file = path.join(folder, 'app.log');
+  writeFileSync(`${file}.2026-01-01T00-00-00.000Z`, '1\n');
+  const lines = linesFromFiles(file, ALL);
+  setTimeout(() => writeFileSync(file, '2\n'), 50);
+  t.same(await lines, ['1', '2']);
+  unlinkSync(file);
+  await t.rejects(linesFromFiles(file, ALL), { code: 'ENOENT' }, 'one that does not come is an error');
+});
