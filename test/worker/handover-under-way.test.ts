@@ -1,5 +1,20 @@
 /** What is under way on a connection at the drain: requests, answers, conversations. */
+import type { Test } from 'tap';
 import { asked, type Case, connected, ON_ITS_WAY_MS, play, request } from './support/handover-cases.js';
+import type { Succession } from './support/pair.js';
+
+/** Answered before the drain, half of the body before it as well; the rest in it, and no more. */
+async function bodyInTheDrain(t: Test, s: Succession, path: string): Promise<void> {
+  const client = await s.kept();
+  client.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc`);
+  await client.answer();
+  await s.drain();
+  await s.old.report();
+  client.write('def');
+  await s.old.tells('drained');
+  client.post();
+  t.equal(s.who(await client.answer()), 'new');
+}
 
 const CASES: readonly Case[] = [
   {
@@ -122,31 +137,11 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'the body comes after the answer, in the drain, and then nothing: the silent connection goes to the new worker',
-    async run(t, s) {
-      const client = await s.kept();
-      client.write('POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc');
-      await client.answer();
-      await s.drain();
-      await s.old.report();
-      client.write('def');
-      await s.old.tells('drained');
-      client.post();
-      t.equal(s.who(await client.answer()), 'new');
-    },
+    run: (t, s) => bodyInTheDrain(t, s, '/early'),
   },
   {
     name: 'the same where the application has stopped to read the body',
-    async run(t, s) {
-      const client = await s.kept();
-      client.write('POST /paused HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc');
-      await client.answer();
-      await s.drain();
-      await s.old.report();
-      client.write('def');
-      await s.old.tells('drained');
-      client.post();
-      t.equal(s.who(await client.answer()), 'new');
-    },
+    run: (t, s) => bodyInTheDrain(t, s, '/paused'),
   },
   {
     name: 'the same with an answer that comes in the drain as well',

@@ -12,7 +12,7 @@ export function hasSaidNothing(socket: Pick<ServerSocket, 'bytesRead'>): boolean
   return socket.bytesRead === 0 && !spokeElsewhere.has(socket);
 }
 
-/** In milliseconds; 0 once it has been answered here, or where nothing was promised. */
+/** In milliseconds; 0 once its client has said something here, or where nothing was promised. */
 export function promisedElsewhere(socket: Pick<ServerSocket, 'bytesRead'>): number {
   return socket.bytesRead === 0 ? (spokeElsewhere.get(socket) ?? 0) : 0;
 }

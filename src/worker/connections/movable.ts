@@ -8,7 +8,7 @@ import type { MovableSocket, ServerSocket } from '../node/socket.js';
 
 /** Why a connection stays. */
 export type Stay =
-  /** It will be asked again after its answer. */
+  /** It will be asked again after its answer, and each second once it rests. */
   | { readonly kind: 'busy' }
   /** It passes by itself: asked again in a moment. */
   | { readonly kind: 'soon' }

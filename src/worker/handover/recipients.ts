@@ -146,8 +146,6 @@ export class Recipients {
     this.#watch ??= setInterval(() => this.#review(), SILENCE_MS / 4).unref();
     const failed = () => this.#return(recipient, entry.id, 'unread');
     if (recipient.link.send(message, entry.handle, failed) !== 0) {
-      // Its end is still to come: until then it would be given the same connection again, for ever.
-      this.#stop(recipient);
       failed();
       return;
     }

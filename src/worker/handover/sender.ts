@@ -8,7 +8,7 @@ import type { Server } from 'node:net';
 import { isHttp } from '../connections/connections.js';
 import { hasSaidNothing, promisedElsewhere } from '../connections/first-word.js';
 import { type Stay, whyConversationStays, whyStays } from '../connections/movable.js';
-import { connectionsOf, type KeepAlive, keptMs, type Parser } from '../node/http.js';
+import { connectionsOf, type KeepAlive, keptMs } from '../node/http.js';
 import type { MovableSocket } from '../node/socket.js';
 import { detach, freeze, thaw } from './freeze.js';
 import { type Entry, type Recipient, Recipients, type Return, WINDOW } from './recipients.js';
@@ -135,10 +135,7 @@ export class Sender {
   }
 
   #stays(socket: MovableSocket, stay: Stay): void {
-    if (stay.kind === 'busy') {
-      this.#againAfterBody(socket);
-      return;
-    }
+    if (stay.kind === 'busy') return;
     if (stay.kind === 'soon') {
       if (this.#soon.length === 0) setTimeout(() => this.#lookAgain(), SOON_MS).unref();
       this.#soon.push(socket);
@@ -150,12 +147,6 @@ export class Sender {
     const isNew = !Object.hasOwn(stayed, stay.reason) && Object.keys(stayed).length >= MOST_REASONS;
     const reason = isNew ? 'other reasons' : stay.reason.slice(0, LONGEST_REASON);
     stayed[reason] = (stayed[reason] ?? 0) + 1;
-  }
-
-  /** Of a request that has been answered before its body has come nothing else tells the end at once. */
-  #againAfterBody(socket: MovableSocket): void {
-    const request = socket._httpMessage ? undefined : (socket.parser as Parser | null | undefined)?.incoming;
-    request?.once('end', () => process.nextTick(() => this.again(socket)));
   }
 
   #lookAgain(): void {
@@ -194,7 +185,7 @@ export class Sender {
     thaw(socket, handle, timeoutMs);
     if (why !== 'unread') this.counts[why] += 1;
     if (why === 'refused') this.#staying.add(socket);
-    // Not at once: what made this one fail may be there for another moment.
+    // Not at once: a broken link whose end is still to come would be given it again, for ever.
     else this.#stays(socket, { kind: 'soon' });
   }
 }

@@ -4,7 +4,7 @@
  *
  * The names are those of `lib/_http_server.js`, `lib/net.js` and `src/node_http_parser.cc`, Node 20 to 26.
  */
-import http, { type IncomingMessage } from 'node:http';
+import http from 'node:http';
 import type { Server } from 'node:net';
 import { MemorySocket } from './memory-stream.js';
 import type { ServerSocket } from './socket.js';
@@ -19,8 +19,6 @@ interface ParserClass {
 export interface Parser {
   readonly constructor: ParserClass;
   readonly socket?: ServerSocket | null;
-  /** The request whose end has not come yet. */
-  readonly incoming?: IncomingMessage | null;
   /** It reads straight from the handle, past the stream. */
   _consumed: boolean;
   _headers: unknown[];
